@@ -1,7 +1,10 @@
 //! Find the `OpenClaw` release where the agent stopped answering, pin the last
 //! good one, roll back to it.
 
+pub mod env;
 pub mod exit_code;
 pub mod fs;
+pub mod paths;
+pub mod process;
 pub mod release;
 pub mod secret;

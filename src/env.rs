@@ -1,0 +1,109 @@
+//! Every environment variable that codexpin reads or sets, in one place, and
+//! the environment itself as a value that is passed in.
+
+use std::collections::BTreeMap;
+
+/// Where scratch prefixes, Node runtimes and registry answers are kept.
+pub const CACHE_DIR: &str = "CODEXPIN_CACHE_DIR";
+/// Where sessions, their journals and backups are kept.
+pub const STATE_DIR: &str = "CODEXPIN_STATE_DIR";
+/// Set for every process that codexpin starts: which run it belongs to.
+pub const RUN: &str = "CODEXPIN_RUN";
+/// Test builds only: the named point at which codexpin ends itself with SIGKILL.
+pub const CHECKPOINT: &str = "CODEXPIN_KILL_AT";
+
+/// `OpenClaw`: the directory that stands for the user's home.
+pub const OPENCLAW_HOME: &str = "OPENCLAW_HOME";
+/// `OpenClaw`: the state directory, `~/.openclaw` where unset.
+pub const OPENCLAW_STATE_DIR: &str = "OPENCLAW_STATE_DIR";
+/// `OpenClaw`: the config file, `openclaw.json` in the state directory where unset.
+pub const OPENCLAW_CONFIG_PATH: &str = "OPENCLAW_CONFIG_PATH";
+/// `OpenClaw`: no update check, no update.
+pub const OPENCLAW_NO_AUTO_UPDATE: &str = "OPENCLAW_NO_AUTO_UPDATE";
+/// `OpenClaw`: no channels (Telegram, Slack, ...) are connected.
+pub const OPENCLAW_SKIP_CHANNELS: &str = "OPENCLAW_SKIP_CHANNELS";
+
+/// What a child may inherit: how to find programs, how text is written, where
+/// temporary files go, and which authorities TLS trusts. Nothing else: no
+/// token that happens to be in the user's shell reaches a candidate.
+const INHERITED: [&str; 10] = [
+    "PATH",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "TZ",
+    "TMPDIR",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "NODE_EXTRA_CA_CERTS",
+    "USER",
+];
+
+/// A snapshot of environment variables, taken once in `main`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Environment(BTreeMap<String, String>);
+
+impl Environment {
+    /// The variables of this process that are valid text.
+    pub fn of_this_process() -> Self {
+        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        };
+        Self(std::env::vars_os().filter_map(text).collect())
+    }
+
+    /// A variable's value; an empty one counts as unset.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// All variables, by name.
+    pub fn all(&self) -> &BTreeMap<String, String> {
+        &self.0
+    }
+
+    /// What a child may inherit of it: the allow-list.
+    #[must_use]
+    pub fn inherited(&self) -> Self {
+        let allowed = |(name, _): &(&String, &String)| INHERITED.contains(&name.as_str());
+        Self(self.0.iter().filter(allowed).map(|(n, v)| (n.clone(), v.clone())).collect())
+    }
+
+    /// The same environment with one variable set.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.0.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// The same environment with a directory first on its PATH.
+    #[must_use]
+    pub fn with_path_first(self, directory: &camino::Utf8Path) -> Self {
+        let path = match self.get("PATH") {
+            Some(rest) => format!("{directory}:{rest}"),
+            None => directory.to_string(),
+        };
+        self.with("PATH", path)
+    }
+}
+
+impl FromIterator<(String, String)> for Environment {
+    fn from_iter<I: IntoIterator<Item = (String, String)>>(variables: I) -> Self {
+        Self(variables.into_iter().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_inherits_only_what_is_on_the_list() {
+        let shell: Environment = [("PATH", "/bin"), ("OPENAI_API_KEY", "made-up"), ("LANG", "C")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into_iter()
+            .collect();
+        let names: Vec<_> = shell.inherited().all().keys().cloned().collect();
+        assert_eq!(names, ["LANG", "PATH"]);
+    }
+}

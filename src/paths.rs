@@ -1,0 +1,84 @@
+//! Which directories codexpin itself owns.
+
+use camino::{Utf8Path, Utf8PathBuf};
+use etcetera::BaseStrategy as _;
+
+use crate::env::{self, Environment};
+
+/// codexpin's own directories and the user's home. Nothing is created by asking.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Directories {
+    /// What can be made again: prefixes, Node runtimes, registry answers.
+    pub cache: Utf8PathBuf,
+    /// What cannot: sessions with their journals, backups.
+    pub state: Utf8PathBuf,
+    /// The user's home, where `~/.npmrc` and `~/.openclaw` are.
+    pub home: Utf8PathBuf,
+}
+
+/// The directories cannot be told.
+#[derive(Debug, thiserror::Error)]
+pub enum DirectoriesError {
+    /// No HOME.
+    #[error("no home directory: HOME is not set")]
+    NoHome,
+    /// A directory's name is not UTF-8.
+    #[error("{0} is not valid UTF-8")]
+    NotUtf8(String),
+}
+
+impl Directories {
+    /// By the XDG base directories, unless `CODEXPIN_CACHE_DIR` and
+    /// `CODEXPIN_STATE_DIR` say otherwise.
+    pub fn find(environment: &Environment) -> Result<Self, DirectoriesError> {
+        let xdg = etcetera::base_strategy::Xdg::new().map_err(|_| DirectoriesError::NoHome)?;
+        let utf8 = |path: std::path::PathBuf| {
+            Utf8PathBuf::from_path_buf(path)
+                .map_err(|path| DirectoriesError::NotUtf8(path.to_string_lossy().into_owned()))
+        };
+        let state = xdg.state_dir().unwrap_or_else(|| xdg.data_dir());
+        let or = |name, otherwise: std::path::PathBuf| match environment.get(name) {
+            Some(path) => Ok(absolute(Utf8Path::new(path))),
+            None => utf8(otherwise),
+        };
+        Ok(Self {
+            cache: or(env::CACHE_DIR, xdg.cache_dir().join("codexpin"))?,
+            state: or(env::STATE_DIR, state.join("codexpin"))?,
+            home: utf8(xdg.home_dir().to_owned())?,
+        })
+    }
+
+    /// Scratch npm prefixes.
+    pub fn prefixes(&self) -> Utf8PathBuf {
+        self.cache.join("prefixes")
+    }
+
+    /// Node runtimes that the machine does not have.
+    pub fn nodes(&self) -> Utf8PathBuf {
+        self.cache.join("node")
+    }
+
+    /// What the registry answered.
+    pub fn registry(&self) -> Utf8PathBuf {
+        self.cache.join("registry")
+    }
+
+    /// npm's own cache for everything that codexpin installs.
+    pub fn npm_cache(&self) -> Utf8PathBuf {
+        self.cache.join("npm")
+    }
+
+    /// One directory a session.
+    pub fn sessions(&self) -> Utf8PathBuf {
+        self.state.join("sessions")
+    }
+
+    /// What `apply` replaced, one directory a time.
+    pub fn backups(&self) -> Utf8PathBuf {
+        self.state.join("backups")
+    }
+}
+
+fn absolute(path: &Utf8Path) -> Utf8PathBuf {
+    camino::absolute_utf8(path).unwrap_or_else(|_| path.to_owned())
+}

@@ -1,0 +1,149 @@
+//! A child's output: whole in a log file, bounded in memory.
+
+use std::io::{self, Write as _};
+use std::time::Duration;
+
+use camino::Utf8PathBuf;
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::task::JoinHandle;
+
+/// What is kept in memory of the beginning, and as much of the end. Bytes.
+const KEPT: usize = 2 * 1024 * 1024;
+/// What a log file may take; the rest is counted and dropped. Bytes.
+const LOG_LIMIT: u64 = 64 * 1024 * 1024;
+/// How long the end of the output is waited for once every writer is ended.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The beginning and the end of an output, with what was left out counted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Captured {
+    head: Vec<u8>,
+    tail: Vec<u8>,
+    total: u64,
+}
+
+impl Captured {
+    /// All of it as text, where nothing was left out; otherwise with a line
+    /// that says how much is missing. What is no UTF-8 is replaced.
+    pub fn text(&self) -> String {
+        let head = String::from_utf8_lossy(&self.head);
+        match self.omitted() {
+            0 => format!("{head}{}", String::from_utf8_lossy(&self.tail)),
+            n => format!("{head}\n[{n} bytes left out]\n{}", String::from_utf8_lossy(&self.tail)),
+        }
+    }
+
+    /// How many bytes are not in memory.
+    pub fn omitted(&self) -> u64 {
+        self.total - (self.head.len() + self.tail.len()) as u64
+    }
+
+    fn push(&mut self, mut bytes: &[u8]) {
+        self.total += bytes.len() as u64;
+        let room = KEPT - self.head.len();
+        let (first, rest) = bytes.split_at(room.min(bytes.len()));
+        self.head.extend_from_slice(first);
+        bytes = rest;
+        self.tail.extend_from_slice(bytes);
+        if self.tail.len() > 2 * KEPT {
+            self.trim();
+        }
+    }
+
+    fn trim(&mut self) {
+        let surplus = self.tail.len().saturating_sub(KEPT);
+        self.tail.drain(..surplus);
+    }
+}
+
+impl From<&str> for Captured {
+    fn from(text: &str) -> Self {
+        let mut captured = Self::default();
+        captured.push(text.as_bytes());
+        captured
+    }
+}
+
+/// A capture under way.
+pub(super) struct Capture {
+    reader: JoinHandle<io::Result<()>>,
+    so_far: std::sync::Arc<std::sync::Mutex<Captured>>,
+}
+
+pub(super) fn start(
+    stream: Option<impl AsyncRead + Unpin + Send + 'static>,
+    log: Option<Utf8PathBuf>,
+) -> Capture {
+    let so_far = std::sync::Arc::new(std::sync::Mutex::new(Captured::default()));
+    let shared = std::sync::Arc::clone(&so_far);
+    let reader = tokio::spawn(async move {
+        let Some(mut stream) = stream else { return Ok(()) };
+        let mut log = log.map(fs_err::File::create).transpose()?;
+        let mut written = 0;
+        let mut buffer = vec![0; 64 * 1024];
+        loop {
+            let n = stream.read(&mut buffer).await?;
+            if n == 0 {
+                return Ok(());
+            }
+            lock(&shared).push(&buffer[..n]);
+            if let Some(log) = log.as_mut().filter(|_| written < LOG_LIMIT) {
+                log.write_all(&buffer[..n])?;
+                written += n as u64;
+                if written >= LOG_LIMIT {
+                    writeln!(log, "\n[the log ends here: it reached {LOG_LIMIT} bytes]")?;
+                }
+            }
+        }
+    });
+    Capture { reader, so_far }
+}
+
+impl Capture {
+    /// The output. A reader that cannot end, because a process that nobody
+    /// could find holds the other end open, is given up after a while.
+    pub(super) async fn finish(self) -> io::Result<Captured> {
+        let abort = self.reader.abort_handle();
+        match tokio::time::timeout(PATIENCE, self.reader).await {
+            Ok(Ok(read)) => read?,
+            Ok(Err(panicked)) => return Err(io::Error::other(panicked)),
+            Err(_) => abort.abort(),
+        }
+        let mut captured = std::mem::take(&mut *lock(&self.so_far));
+        captured.trim();
+        Ok(captured)
+    }
+}
+
+fn lock(captured: &std::sync::Mutex<Captured>) -> std::sync::MutexGuard<'_, Captured> {
+    captured.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_output_within_the_bound_is_kept_to_the_last_byte() {
+        let mut captured = Captured::default();
+        for _ in 0..3 {
+            captured.push(&vec![b'x'; KEPT / 2]);
+        }
+        captured.trim();
+        assert_eq!((captured.text().len(), captured.omitted()), (KEPT / 2 * 3, 0));
+    }
+
+    #[test]
+    fn a_flood_keeps_its_beginning_and_its_end() {
+        let mut captured = Captured::default();
+        captured.push(b"first words ");
+        for _ in 0..9 {
+            captured.push(&vec![b'x'; KEPT]);
+        }
+        captured.push(b" last words");
+        captured.trim();
+        let text = captured.text();
+        assert!(text.starts_with("first words ") && text.ends_with(" last words"));
+        assert!(captured.omitted() > 0 && text.len() < 2 * KEPT + 100);
+    }
+}

@@ -1,0 +1,107 @@
+use super::*;
+
+fn shell(script: &str) -> Program {
+    Program {
+        executable: "sh".into(),
+        arguments: vec!["-c".to_owned(), script.to_owned()],
+        directory: "/".into(),
+        environment: Environment::of_this_process().inherited(),
+        time_limit: Duration::from_secs(30),
+        log: None,
+    }
+}
+
+/// One for all tests, as there is one in codexpin: two would end each other's children.
+static PROCESSES: std::sync::LazyLock<Processes> = std::sync::LazyLock::new(Processes::new);
+
+async fn run(program: Program) -> Finished {
+    PROCESSES.run(&program, &CancellationToken::new()).await.unwrap()
+}
+
+fn is_running(pid: &str) -> bool {
+    // A zombie has no command line: it has ended, only its number remains.
+    std::fs::read(format!("/proc/{}/cmdline", pid.trim())).is_ok_and(|line| !line.is_empty())
+}
+
+#[tokio::test]
+async fn output_and_status_come_back() {
+    let finished = run(shell("echo out; echo err >&2; exit 3")).await;
+    assert_eq!(finished.ending, Ending::Exited(3));
+    assert_eq!(
+        (finished.stdout.text().as_str(), finished.stderr.text().as_str()),
+        ("out\n", "err\n")
+    );
+}
+
+#[tokio::test]
+async fn a_child_that_ignores_sigterm_is_killed_at_its_time_limit() {
+    let limit = Duration::from_millis(300);
+    let program =
+        Program { time_limit: limit, ..shell("trap '' TERM; echo $$; while :; do sleep 1; done") };
+    let finished = run(program).await;
+    assert_eq!(finished.ending, Ending::TimedOut);
+    assert!(finished.elapsed >= GRACE, "it was given its grace");
+    assert!(!is_running(&finished.stdout.text()));
+}
+
+#[tokio::test]
+async fn a_grandchild_that_left_the_group_is_found_and_ended() {
+    let finished = run(shell("setsid sleep 300 >/dev/null 2>&1 & echo $!")).await;
+    assert_eq!(finished.ending, Ending::Exited(0));
+    assert!(finished.left_running >= 1);
+    assert!(!is_running(&finished.stdout.text()));
+}
+
+#[tokio::test]
+async fn a_grandchild_with_an_emptied_environment_is_found_as_well() {
+    let script = "setsid env -i /bin/sleep 301 >/dev/null 2>&1 & sleep 0.2; echo $!";
+    let finished = run(shell(script)).await;
+    assert!(finished.left_running >= 1);
+    assert!(!is_running(&finished.stdout.text()));
+}
+
+#[tokio::test]
+async fn cancelling_stops_the_child() {
+    let stop = CancellationToken::new();
+    stop.cancel();
+    let finished = PROCESSES.run(&shell("sleep 300"), &stop).await.unwrap();
+    assert_eq!(finished.ending, Ending::Cancelled);
+}
+
+#[tokio::test]
+async fn nothing_of_the_shell_reaches_a_child_but_the_allow_list() {
+    let finished = run(Program {
+        environment: Environment::default().with("PATH", "/usr/bin:/bin").with("ONLY", "this"),
+        ..shell("env")
+    })
+    .await;
+    let text = finished.stdout.text();
+    let mut names: Vec<_> =
+        text.lines().filter_map(|l| l.split_once('=')).map(|(n, _)| n).collect();
+    names.sort_unstable();
+    names.retain(|name| !["PWD", "SHLVL", "_", "OLDPWD"].contains(name));
+    assert_eq!(names, ["CODEXPIN_RUN", "ONLY", "PATH"]);
+}
+
+#[tokio::test]
+async fn the_whole_output_is_in_the_log_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = Utf8PathBuf::from_path_buf(directory.path().join("agent")).unwrap();
+    run(Program { log: Some(log.clone()), ..shell("echo one; echo two >&2") }).await;
+    assert_eq!(fs_err::read_to_string(log.with_extension("stdout")).unwrap(), "one\n");
+    assert_eq!(fs_err::read_to_string(log.with_extension("stderr")).unwrap(), "two\n");
+}
+
+#[tokio::test]
+async fn a_program_that_is_not_there_is_named() {
+    let program = Program { executable: "no-such-program".into(), ..shell("") };
+    let error = PROCESSES.run(&program, &CancellationToken::new()).await.unwrap_err();
+    assert_eq!(error.to_string(), "no-such-program was not found");
+}
+
+#[test]
+fn a_command_line_can_be_pasted_into_a_shell() {
+    let program =
+        Program { arguments: vec!["--message".into(), "Reply exactly: it's".into()], ..shell("") };
+    assert_eq!(program.command_line(), r"sh --message 'Reply exactly: it'\''s'");
+}
