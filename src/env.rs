@@ -87,6 +87,22 @@ impl Environment {
     }
 }
 
+/// HOME and every `OpenClaw` path inside a scratch home, as an install and a
+/// turn need them: some releases write state in a lifecycle script.
+#[must_use]
+pub fn in_scratch_home(environment: Environment, home: &camino::Utf8Path) -> Environment {
+    let state = home.join(".openclaw");
+    environment
+        .with("HOME", home.as_str())
+        .with("TMPDIR", home.join("tmp").as_str())
+        .with(OPENCLAW_HOME, home.as_str())
+        .with(OPENCLAW_CONFIG_PATH, state.join("openclaw.json").as_str())
+        .with(OPENCLAW_STATE_DIR, state.as_str())
+        .with(OPENCLAW_NO_AUTO_UPDATE, "1")
+        .with(OPENCLAW_SKIP_CHANNELS, "1")
+        .with("NO_COLOR", "1")
+}
+
 impl FromIterator<(String, String)> for Environment {
     fn from_iter<I: IntoIterator<Item = (String, String)>>(variables: I) -> Self {
         Self(variables.into_iter().collect())

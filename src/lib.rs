@@ -5,6 +5,8 @@ pub mod env;
 pub mod exit_code;
 pub mod fs;
 pub mod paths;
+pub mod pin;
+pub mod prefix;
 pub mod process;
 pub mod release;
 pub mod secret;

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use tokio::process::{Child, Command};
 use tokio_util::sync::CancellationToken;
 
@@ -218,6 +218,11 @@ impl Drop for Registered<'_> {
     }
 }
 
+/// A program's file: as given where it has a slash, otherwise by PATH.
+pub fn find(name: &Utf8Path, environment: &Environment) -> Option<Utf8PathBuf> {
+    unix::find_on_path(name, environment.get("PATH"))
+}
+
 fn start(program: &Program, run: &str) -> Result<Child, ProcessError> {
     let failed = |source: io::Error| match source.kind() {
         io::ErrorKind::NotFound if program.directory.is_dir() => {
@@ -225,7 +230,7 @@ fn start(program: &Program, run: &str) -> Result<Child, ProcessError> {
         }
         _ => ProcessError::Start { program: program.executable.clone(), source },
     };
-    let executable = unix::find_on_path(&program.executable, program.environment.get("PATH"))
+    let executable = find(&program.executable, &program.environment)
         .ok_or_else(|| ProcessError::NotFound { program: program.executable.clone() })?;
     let mut command = Command::new(executable);
     command

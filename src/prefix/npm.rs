@@ -1,0 +1,162 @@
+//! Running npm, the only installer. codexpin never re-implements it.
+
+mod failure;
+
+use std::time::Duration;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use tokio_util::sync::CancellationToken;
+
+pub use failure::{Meaning, NpmFailure};
+
+use super::node::Node;
+use crate::env::Environment;
+use crate::process::{self, Ending, Finished, ProcessError, Processes, Program};
+
+/// How long one npm command may take: an install on a slow line included.
+const TIME_LIMIT: Duration = Duration::from_mins(15);
+
+/// What users pass to `npm install`, and what makes a lock file usable with
+/// any registry: no tarball address in it.
+const FLAGS: [&str; 5] =
+    ["--no-audit", "--no-fund", "--omit=dev", "--omit-lockfile-registry-resolved", "--json"];
+
+/// What npm reads from the shell besides its files: proxies, and its own settings.
+const PROXIES: [&str; 6] =
+    ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"];
+
+/// The machine's npm, with the settings that hold for every run of it.
+#[derive(Debug, Clone)]
+pub struct Npm {
+    executable: Utf8PathBuf,
+    environment: Environment,
+    processes: Processes,
+}
+
+/// npm cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum NpmError {
+    /// There is no npm on PATH.
+    #[error("npm was not found on PATH")]
+    Missing,
+    /// It could not be run.
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+    /// It ran and failed.
+    #[error("npm {command}: {failure}")]
+    Failed {
+        /// Its arguments.
+        command: String,
+        /// What it said.
+        failure: NpmFailure,
+    },
+    /// It was stopped with codexpin.
+    #[error("interrupted")]
+    Stopped,
+}
+
+/// Where the machine's npm keeps its settings and its global packages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NpmPlaces {
+    /// The npm executable.
+    pub executable: Utf8PathBuf,
+    /// The global `npmrc`. It must be named: npm would look for it beside the
+    /// Node that runs it, and that is not always the machine's.
+    pub global_config: Option<Utf8PathBuf>,
+    /// The user's `npmrc`: HOME is scratch while npm runs.
+    pub user_config: Utf8PathBuf,
+    /// codexpin's own npm cache.
+    pub cache: Utf8PathBuf,
+}
+
+impl Npm {
+    /// Finds npm on PATH.
+    pub fn locate(environment: &Environment) -> Result<Utf8PathBuf, NpmError> {
+        process::find(Utf8Path::new("npm"), environment).ok_or(NpmError::Missing)
+    }
+
+    /// An npm that keeps to these places, with these variables of the user's
+    /// shell let through (a `${NPM_TOKEN}` in an npmrc names one).
+    pub fn new(
+        places: &NpmPlaces,
+        shell: &Environment,
+        named_in_config: &[String],
+        processes: Processes,
+    ) -> Self {
+        let wanted = |name: &str| {
+            let setting = name.to_ascii_lowercase().starts_with("npm_config_");
+            setting || PROXIES.contains(&name) || named_in_config.iter().any(|n| n == name)
+        };
+        let mut environment = shell.inherited();
+        for (name, value) in shell.all().iter().filter(|(name, _)| wanted(name)) {
+            environment = environment.with(name, value);
+        }
+        environment = environment
+            .with("npm_config_userconfig", places.user_config.as_str())
+            .with("npm_config_cache", places.cache.as_str())
+            .with("npm_config_update_notifier", "false");
+        if let Some(global) = &places.global_config {
+            environment = environment.with("npm_config_globalconfig", global.as_str());
+        }
+        Self { executable: places.executable.clone(), environment, processes }
+    }
+
+    /// The environment in which npm, and what it installs, runs: HOME and every
+    /// `OpenClaw` path in scratch, because some releases migrate state in a
+    /// lifecycle script.
+    fn environment(&self, node: &Node, home: &Utf8Path) -> Environment {
+        crate::env::in_scratch_home(self.environment.clone(), home).with_path_first(&node.bin)
+    }
+
+    /// `npm install` with what users pass, in `project`. `packages` may be
+    /// empty: then the project's own `package.json` and lock file say what.
+    pub async fn install(
+        &self,
+        job: &Job<'_>,
+        packages: &[String],
+        extra: &[&str],
+    ) -> Result<Finished, NpmError> {
+        let arguments = ["install"]
+            .into_iter()
+            .chain(packages.iter().map(String::as_str))
+            .chain(FLAGS)
+            .chain(extra.iter().copied());
+        self.run(job, arguments.map(str::to_owned).collect()).await
+    }
+
+    /// Runs one npm command to its end; a failing one is an error that says why.
+    pub async fn run(&self, job: &Job<'_>, arguments: Vec<String>) -> Result<Finished, NpmError> {
+        let program = Program {
+            executable: self.executable.clone(),
+            arguments,
+            directory: job.project.to_owned(),
+            environment: self.environment(job.node, job.home),
+            time_limit: TIME_LIMIT,
+            log: job.log.map(ToOwned::to_owned),
+        };
+        let finished = self.processes.run(&program, job.stop).await?;
+        match finished.ending {
+            Ending::Exited(0) => Ok(finished),
+            Ending::Cancelled => Err(NpmError::Stopped),
+            ending => Err(NpmError::Failed {
+                command: program.arguments.join(" "),
+                failure: NpmFailure::read(ending, &finished.stdout.text(), &finished.stderr.text()),
+            }),
+        }
+    }
+}
+
+/// Where and with what an npm command runs.
+#[derive(Debug, Clone, Copy)]
+pub struct Job<'a> {
+    /// The directory with the `package.json`.
+    pub project: &'a Utf8Path,
+    /// The Node that runs npm and the lifecycle scripts.
+    pub node: &'a Node,
+    /// The scratch home.
+    pub home: &'a Utf8Path,
+    /// Where the output goes.
+    pub log: Option<&'a Utf8Path>,
+    /// Ends the command early.
+    pub stop: &'a CancellationToken,
+}
