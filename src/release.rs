@@ -1,5 +1,6 @@
 //! Releases: what a registry has, in which order, and what pairs with what.
 
+pub mod npmrc;
 pub mod version;
 
 use std::fmt;
