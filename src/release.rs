@@ -1,6 +1,7 @@
 //! Releases: what a registry has, in which order, and what pairs with what.
 
 pub mod npmrc;
+pub mod packument;
 pub mod version;
 
 use std::fmt;
