@@ -1,5 +1,8 @@
 //! Releases: what a registry has, in which order, and what pairs with what.
 
+pub mod npmrc;
+pub mod packument;
+pub mod registry;
 pub mod version;
 
 use std::fmt;
