@@ -5,3 +5,4 @@ pub mod exit_code;
 pub mod fs;
 pub mod release;
 pub mod secret;
+pub mod upstream;
