@@ -10,3 +10,4 @@ pub mod prefix;
 pub mod process;
 pub mod release;
 pub mod secret;
+pub mod upstream;

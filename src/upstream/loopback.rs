@@ -1,0 +1,179 @@
+//! The loopback upstream: an HTTPS-terminating proxy on 127.0.0.1 which speaks
+//! enough of `ChatGPT`'s Codex backend and of OpenAI's Responses API that real
+//! `OpenClaw` releases complete real turns, with no account and no network.
+//!
+//! ```text
+//! connection ─▶ proxy ─▶ facts ─▶ answer ─▶ proxy ─▶ bytes
+//!                 └── record ◀────────────────┘
+//! ```
+//!
+//! `answer` is pure. One loopback serves one check: its records are that
+//! check's requests, and its authority is forgotten with it.
+
+mod answer;
+mod authority;
+mod body;
+mod chatgpt;
+mod credential;
+mod openai;
+mod prompt;
+mod proxy;
+mod record;
+mod responses;
+
+use std::fmt;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use jiff::Timestamp;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use authority::Authority;
+use proxy::Proxy;
+use record::Ledger;
+
+pub use credential::Credential;
+pub use record::{RequestKind, RequestRecord};
+
+/// How a loopback is to run.
+#[derive(Debug, Clone)]
+pub struct LoopbackOptions {
+    /// The port on 127.0.0.1; 0 lets the system choose.
+    pub port: u16,
+    /// The pause between two events of a streamed reply.
+    pub pace: Duration,
+}
+
+impl Default for LoopbackOptions {
+    fn default() -> Self {
+        Self { port: 0, pace: Duration::from_millis(2) }
+    }
+}
+
+/// Why a loopback could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum LoopbackError {
+    /// The port is taken, or may not be used.
+    #[error("the loopback upstream cannot listen on 127.0.0.1:{port}: {source}")]
+    Listen {
+        /// The port asked for.
+        port: u16,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The certificate authority could not be made.
+    #[error("the loopback upstream cannot make its certificate authority: {0}")]
+    Authority(String),
+    /// The CA certificate could not be written.
+    #[error("the loopback upstream cannot write its CA certificate to {path}: {source}")]
+    WriteCa {
+        /// Where it was to go.
+        path: Utf8PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// A running loopback upstream. Dropped, it stops; [`Loopback::shutdown`] also
+/// waits until it has.
+pub struct Loopback {
+    address: SocketAddr,
+    proxy: Arc<Proxy>,
+}
+
+impl Loopback {
+    /// Starts a loopback in the current tokio runtime.
+    pub async fn start(options: LoopbackOptions) -> Result<Self, LoopbackError> {
+        let listen = |source| LoopbackError::Listen { port: options.port, source };
+        let authority = Authority::new(Timestamp::now())
+            .map_err(|error| LoopbackError::Authority(error.to_string()))?;
+        let listener =
+            TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await.map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
+        let proxy = Arc::new(Proxy {
+            port: address.port(),
+            pace: options.pace,
+            authority,
+            ledger: Ledger::new(),
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        });
+        proxy.tasks.spawn(Arc::clone(&proxy).accept(listener));
+        Ok(Self { address, proxy })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The base URL for a custom provider of the `openai-responses` kind, over plain HTTP.
+    pub fn base_url(&self) -> String {
+        format!("http://{}/v1", self.address)
+    }
+
+    /// The CA certificate, as PEM. Its key never leaves memory.
+    pub fn ca_pem(&self) -> &str {
+        self.proxy.authority.pem()
+    }
+
+    /// Writes the CA certificate for [`Loopback::environment`] to point at.
+    pub fn write_ca(&self, path: &Utf8Path) -> Result<(), LoopbackError> {
+        crate::fs::write_atomic(path, self.ca_pem().as_bytes())
+            .map_err(|source| LoopbackError::WriteCa { path: path.to_owned(), source })
+    }
+
+    /// What a child's environment needs for its requests to come here: curl's
+    /// proxy names, Node's (`NODE_USE_ENV_PROXY`, from Node 22.21 and 24.0),
+    /// and every name under which Node, OpenSSL, rustls and Codex CLI look for a CA.
+    pub fn environment(&self, ca_file: &Utf8Path) -> Vec<(&'static str, String)> {
+        let proxy = || format!("http://{}", self.address);
+        let direct = || "127.0.0.1,localhost,::1".to_owned();
+        let ca = || ca_file.to_string();
+        vec![
+            ("HTTPS_PROXY", proxy()),
+            ("https_proxy", proxy()),
+            ("HTTP_PROXY", proxy()),
+            ("http_proxy", proxy()),
+            ("NO_PROXY", direct()),
+            ("no_proxy", direct()),
+            ("NODE_USE_ENV_PROXY", "1".to_owned()),
+            ("NODE_EXTRA_CA_CERTS", ca()),
+            ("SSL_CERT_FILE", ca()),
+            ("CODEX_CA_CERTIFICATE", ca()),
+        ]
+    }
+
+    /// The requests so far, in order of arrival.
+    pub fn records(&self) -> Vec<RequestRecord> {
+        self.proxy.ledger.records()
+    }
+
+    /// Stops, waits until no task is left and the port is free, and hands over the records.
+    pub async fn shutdown(self) -> Vec<RequestRecord> {
+        self.proxy.stop.cancel();
+        self.proxy.tasks.close();
+        self.proxy.tasks.wait().await;
+        self.records()
+    }
+}
+
+impl Drop for Loopback {
+    fn drop(&mut self) {
+        self.proxy.stop.cancel();
+    }
+}
+
+impl fmt::Debug for Loopback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loopback").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,173 @@
+use super::*;
+
+const CODEX: &str = "/backend-api/codex/responses";
+
+/// The request of a healthy turn with a ChatGPT login.
+fn healthy() -> Facts {
+    Facts {
+        service: Service::ChatGpt,
+        method: Method::POST,
+        path: CODEX.to_owned(),
+        websocket: false,
+        credential: Credential::ChatGptToken,
+        body: turn_body(true),
+    }
+}
+
+fn turn_body(stream: bool) -> RequestBody {
+    RequestBody::Turn(TurnRequest {
+        model: Some("gpt-5.5".to_owned()),
+        stream,
+        reply: "OK".to_owned(),
+    })
+}
+
+fn at(service: Service, path: &str, credential: Credential) -> Facts {
+    Facts { service, path: path.to_owned(), credential, ..healthy() }
+}
+
+fn text(answer: &Answer) -> String {
+    match &answer.content {
+        Content::Json(value) => value.to_string(),
+        Content::Html(page) => (*page).to_owned(),
+        Content::Empty | Content::Turn { .. } => String::new(),
+    }
+}
+
+#[test]
+fn each_service_serves_the_credential_that_it_knows_on_the_path_that_it_has() {
+    use Credential::{ApiKey, ChatGptToken, None as Nothing, Other};
+    use RequestKind::{Answered, Blocked, Declined, Refused};
+    use Service::{Api, Auth, ChatGpt, Elsewhere, Own};
+    for (service, path, credential, status, kind) in [
+        (ChatGpt, CODEX, ChatGptToken, 200, Answered),
+        (ChatGpt, CODEX, Nothing, 401, Refused),
+        (ChatGpt, CODEX, ApiKey, 401, Refused),
+        (ChatGpt, CODEX, Other, 401, Refused),
+        (ChatGpt, "/backend-api/responses", ChatGptToken, 403, Refused),
+        (ChatGpt, "/backend-api/v1/responses", ChatGptToken, 403, Refused),
+        (ChatGpt, "/backend-api/responses", Nothing, 403, Refused),
+        (ChatGpt, "/backend-api/codex/models", ChatGptToken, 404, Declined),
+        (ChatGpt, "/backend-api/wham/settings/user", ChatGptToken, 404, Declined),
+        (ChatGpt, "/backend-api/codex/analytics-events/events", ChatGptToken, 404, Declined),
+        (ChatGpt, "/", Nothing, 404, Declined),
+        (Api, "/v1/responses", ApiKey, 200, Answered),
+        (Api, "/v1/responses", ChatGptToken, 401, Refused),
+        (Api, "/v1/responses", Nothing, 401, Refused),
+        (Api, "/v1/responses", Other, 401, Refused),
+        (Api, "/v1/models", ApiKey, 404, Declined),
+        (Auth, "/oauth/token", Nothing, 401, Refused),
+        (Auth, "/.well-known/openid-configuration", Nothing, 404, Declined),
+        (Own, "/v1/responses", Nothing, 200, Answered),
+        (Own, "/v1/responses", Other, 200, Answered),
+        (Own, "/v1/models", Other, 404, Declined),
+        (Own, CODEX, ChatGptToken, 404, Declined),
+        (Elsewhere, "/v1/responses", ApiKey, 403, Blocked),
+    ] {
+        let answer = answer(&at(service, path, credential));
+        assert_eq!(
+            (answer.status, answer.kind),
+            (status, kind),
+            "{service:?} {path} {credential:?}"
+        );
+    }
+}
+
+#[test]
+fn a_turn_carries_the_model_and_the_text_that_were_asked_for() {
+    for stream in [true, false] {
+        let answer = answer(&Facts { body: turn_body(stream), ..healthy() });
+        let (model, text) = ("gpt-5.5".to_owned(), "OK".to_owned());
+        assert_eq!(answer.content, Content::Turn { model, text, stream });
+    }
+}
+
+#[test]
+fn refusals_say_what_the_real_services_say() {
+    let challenge =
+        answer(&at(Service::ChatGpt, "/backend-api/responses", Credential::ChatGptToken));
+    assert!(challenge.headers.contains(&("cf-mitigated", "challenge")));
+    assert!(challenge.headers.contains(&("server", "cloudflare")));
+    assert!(text(&challenge).contains("<html") && text(&challenge).contains("dns"));
+    for (service, path, credential, words) in [
+        (
+            Service::Api,
+            "/v1/responses",
+            Credential::ChatGptToken,
+            "You have insufficient permissions for this operation. Missing scopes: api.responses.write",
+        ),
+        (Service::Api, "/v1/responses", Credential::Other, "\"code\":\"invalid_api_key\""),
+        (Service::Auth, "/oauth/token", Credential::None, "\"code\":\"token_expired\""),
+        (Service::ChatGpt, CODEX, Credential::None, "Unauthorized"),
+    ] {
+        let answer = answer(&at(service, path, credential));
+        assert!(text(&answer).contains(words), "{}", text(&answer));
+    }
+}
+
+#[test]
+fn a_websocket_is_declined_where_turns_are_asked_for() {
+    for (service, path, credential, status) in [
+        (Service::ChatGpt, CODEX, Credential::ChatGptToken, 426),
+        (Service::ChatGpt, CODEX, Credential::None, 401),
+        (Service::ChatGpt, "/backend-api/responses", Credential::ChatGptToken, 403),
+        (Service::Api, "/v1/responses", Credential::ApiKey, 426),
+        (Service::Api, "/v1/responses", Credential::ChatGptToken, 401),
+        (Service::Own, "/v1/responses", Credential::Other, 426),
+    ] {
+        let facts = Facts {
+            method: Method::GET,
+            websocket: true,
+            body: RequestBody::Ignored,
+            ..at(service, path, credential)
+        };
+        assert_eq!(answer(&facts).status, status, "{service:?} {path} {credential:?}");
+    }
+}
+
+#[test]
+fn what_is_no_turn_request_is_malformed_and_never_answered() {
+    let nameless = TurnRequest { model: None, stream: true, reply: "OK".to_owned() };
+    for (method, body, status) in [
+        (Method::GET, RequestBody::Ignored, 405),
+        (Method::POST, RequestBody::Ignored, 400),
+        (Method::POST, RequestBody::Unreadable("x"), 400),
+        (Method::POST, RequestBody::TooLarge, 413),
+        (Method::POST, RequestBody::Turn(nameless), 400),
+    ] {
+        let answer = answer(&Facts { method, body, ..healthy() });
+        assert_eq!((answer.status, answer.kind), (status, RequestKind::Malformed));
+    }
+}
+
+#[test]
+fn a_tunnel_is_opened_to_known_services_only() {
+    for (service, status, kind) in [
+        (Service::ChatGpt, 200, RequestKind::Tunnel),
+        (Service::Api, 200, RequestKind::Tunnel),
+        (Service::Auth, 200, RequestKind::Tunnel),
+        (Service::Own, 403, RequestKind::Blocked),
+        (Service::Elsewhere, 403, RequestKind::Blocked),
+    ] {
+        let facts = Facts { service, method: Method::CONNECT, ..healthy() };
+        let answer = answer(&facts);
+        assert_eq!((answer.status, answer.kind), (status, kind), "{service:?}");
+    }
+}
+
+#[test]
+fn a_service_is_known_by_its_exact_name_and_port() {
+    for (host, port, service) in [
+        ("chatgpt.com", 443, Service::ChatGpt),
+        ("chatgpt.com.", 443, Service::ChatGpt),
+        ("api.openai.com", 80, Service::Api),
+        ("auth.openai.com", 443, Service::Auth),
+        ("chatgpt.com", 22, Service::Elsewhere),
+        ("evil-chatgpt.com", 443, Service::Elsewhere),
+        ("chatgpt.com.evil.example", 443, Service::Elsewhere),
+        ("openai.com", 443, Service::Elsewhere),
+        ("", 443, Service::Elsewhere),
+    ] {
+        assert_eq!(Service::of(host, port), service, "{host}:{port}");
+    }
+}

@@ -1,0 +1,48 @@
+//! `chatgpt.com`: the Codex backend of ChatGPT logins, and how it refuses.
+
+use http::Method;
+use serde_json::json;
+
+use super::answer::{Answer, Content, Facts, no_websocket, turn};
+use super::credential::Credential;
+use super::record::RequestKind;
+
+/// Where turns are asked for.
+const RESPONSES: &str = "/backend-api/codex/responses";
+
+/// What the edge in front of `chatgpt.com` shows on paths that its backend no
+/// longer has. Its `dns-prefetch` is why some releases call this page a failed
+/// DNS lookup (openclaw issues 66633 and 62142).
+const CHALLENGE: &str = r#"<!DOCTYPE html><html lang="en-US"><head><title>Just a moment...</title><meta http-equiv="Content-Type" content="text/html; charset=UTF-8"><meta http-equiv="X-UA-Compatible" content="IE=Edge"><meta name="robots" content="noindex,nofollow"><meta name="viewport" content="width=device-width,initial-scale=1"><link rel="dns-prefetch" href="https://challenges.cloudflare.com"><meta http-equiv="refresh" content="360"></head><body><div class="main-wrapper" role="main"><div class="main-content"><noscript><div class="h2"><span id="challenge-error-text">Enable JavaScript and cookies to continue</span></div></noscript></div></div><script>(function(){window._cf_chl_opt={cvId:'3',cZone:'chatgpt.com',cType:'managed'};}());</script></body></html>
+"#;
+
+/// Decides for `chatgpt.com`.
+pub(super) fn answer(facts: &Facts) -> Answer {
+    match facts.path.as_str() {
+        RESPONSES if facts.credential != Credential::ChatGptToken => unauthorized(),
+        RESPONSES if facts.websocket && facts.method == Method::GET => no_websocket(),
+        RESPONSES => turn(facts),
+        path if path.ends_with("/responses") => challenge(),
+        _ => Answer::not_found(),
+    }
+}
+
+fn unauthorized() -> Answer {
+    let error = json!({"detail": "Unauthorized"});
+    Answer::json(401, RequestKind::Refused, error).noted("no ChatGPT token")
+}
+
+fn challenge() -> Answer {
+    Answer {
+        status: 403,
+        kind: RequestKind::Refused,
+        headers: &[
+            ("server", "cloudflare"),
+            ("cf-mitigated", "challenge"),
+            ("cf-ray", "0000000000000000-LOOP"),
+            ("cache-control", "private, no-store"),
+        ],
+        content: Content::Html(CHALLENGE),
+        note: Some("Cloudflare page: the backend has no such path"),
+    }
+}

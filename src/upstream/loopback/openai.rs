@@ -1,0 +1,75 @@
+//! `api.openai.com`, `auth.openai.com`, and the loopback's own port, which
+//! speaks like the first.
+
+use http::Method;
+use serde_json::{Value, json};
+
+use super::answer::{Answer, Facts, no_websocket, turn};
+use super::credential::Credential;
+use super::record::RequestKind;
+
+/// Where turns are asked for.
+const RESPONSES: &str = "/v1/responses";
+
+/// The public API's error object.
+pub(super) fn error(message: &str, kind: &str, code: Option<&str>) -> Value {
+    json!({"error": {"message": message, "type": kind, "param": null, "code": code}})
+}
+
+/// Decides for `api.openai.com`: API keys are served, ChatGPT logins lack the scope.
+pub(super) fn api(facts: &Facts) -> Answer {
+    if facts.path != RESPONSES {
+        return Answer::not_found();
+    }
+    match facts.credential {
+        Credential::ApiKey => responses(facts),
+        Credential::ChatGptToken => refused(
+            "You have insufficient permissions for this operation. Missing scopes: \
+             api.responses.write. Check that you have the correct role in your organization \
+             (Reader, Writer, Owner) and project (Member, Owner), and if you're using a \
+             restricted API key, that it has the necessary scopes.",
+            Some("missing_scope"),
+            "ChatGPT token sent to the public API",
+        ),
+        Credential::None => refused(
+            "You didn't provide an API key. You need to provide your API key in an \
+             Authorization header using Bearer auth (i.e. Authorization: Bearer YOUR_KEY).",
+            None,
+            "no API key",
+        ),
+        Credential::Other => refused(
+            "Incorrect API key provided. You can find your API key at \
+             https://platform.openai.com/account/api-keys.",
+            Some("invalid_api_key"),
+            "no API key of OpenAI's",
+        ),
+    }
+}
+
+/// Decides for a base URL at the loopback's own port. Whatever key the config
+/// names is good.
+pub(super) fn own(facts: &Facts) -> Answer {
+    if facts.path == RESPONSES { responses(facts) } else { Answer::not_found() }
+}
+
+/// Decides for `auth.openai.com`: a login made for a check is never renewed.
+pub(super) fn auth(facts: &Facts) -> Answer {
+    if facts.path == "/oauth/token" {
+        refused(
+            "Could not validate your token. Please try signing in again.",
+            Some("token_expired"),
+            "a login made for a check must not be renewed",
+        )
+    } else {
+        Answer::not_found()
+    }
+}
+
+fn responses(facts: &Facts) -> Answer {
+    if facts.websocket && facts.method == Method::GET { no_websocket() } else { turn(facts) }
+}
+
+fn refused(message: &str, code: Option<&str>, note: &'static str) -> Answer {
+    Answer::json(401, RequestKind::Refused, error(message, "invalid_request_error", code))
+        .noted(note)
+}

@@ -1,0 +1,231 @@
+//! What came in: one record a request, in order, and never a token.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use super::credential::{Credential, looks_secret};
+
+/// Longest text of the client's that a record keeps, in characters.
+const LONGEST_TEXT: usize = 512;
+
+/// One request as the loopback saw it. It holds no header and no body, and what
+/// looks like a secret in its path is masked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RequestRecord {
+    /// Position in the order of arrival, from 0.
+    pub sequence: usize,
+    /// Time from the start of the loopback to the request's head.
+    pub elapsed: Duration,
+    /// `https` through a tunnel, `http` for the rest (a `CONNECT`, too).
+    pub scheme: &'static str,
+    /// The host that the client meant, in lower case.
+    pub host: String,
+    /// The port that the client meant.
+    pub port: u16,
+    /// The method, such as `POST` or `CONNECT`.
+    pub method: String,
+    /// Path and query, with values that look secret as `***`. Empty for a `CONNECT`.
+    pub path: String,
+    /// The status sent; none while the request is not answered.
+    pub status: Option<u16>,
+    /// What became of it.
+    pub kind: RequestKind,
+    /// Whether the client asked for a WebSocket.
+    pub websocket: bool,
+    /// The model that a Responses request named.
+    pub model: Option<String>,
+    /// What kind of credential came with it.
+    pub credential: Credential,
+    /// What else is worth knowing, in words.
+    pub note: Option<String>,
+}
+
+/// What became of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RequestKind {
+    /// The client left before its request was whole, or the loopback was stopped.
+    Unanswered,
+    /// A `CONNECT` to a host that the loopback speaks for; requests in it have records of their own.
+    Tunnel,
+    /// A `CONNECT` whose TLS handshake failed: the client does not trust the CA, or left.
+    TlsFailed,
+    /// A host that the loopback does not speak for.
+    Blocked,
+    /// A turn was answered.
+    Answered,
+    /// Refused as the real service would refuse it: wrong path, wrong credential.
+    Refused,
+    /// The service has this, the loopback has not; clients accept the answer and go another way.
+    Declined,
+    /// The body could not be read as a Responses request.
+    Malformed,
+}
+
+/// The records of one loopback, shared by its connections.
+#[derive(Debug, Clone)]
+pub(super) struct Ledger {
+    start: Instant,
+    records: Arc<Mutex<Vec<RequestRecord>>>,
+}
+
+impl Ledger {
+    pub(super) fn new() -> Self {
+        Self { start: Instant::now(), records: Arc::default() }
+    }
+
+    pub(super) fn records(&self) -> Vec<RequestRecord> {
+        self.lock().clone()
+    }
+
+    /// Enters a request at its head, before anything can go wrong with its body.
+    pub(super) fn open(&self, head: Head<'_>) -> Entry {
+        let elapsed = self.start.elapsed();
+        let mut records = self.lock();
+        let sequence = records.len();
+        records.push(RequestRecord {
+            sequence,
+            elapsed,
+            scheme: head.scheme,
+            host: shortened(head.host),
+            port: head.port,
+            method: shortened(head.method),
+            path: masked(head.path_and_query),
+            status: None,
+            kind: RequestKind::Unanswered,
+            websocket: head.websocket,
+            model: None,
+            credential: head.credential,
+            note: None,
+        });
+        Entry { ledger: self.clone(), sequence }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<RequestRecord>> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is known of a request from its head.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Head<'a> {
+    pub(super) scheme: &'static str,
+    pub(super) host: &'a str,
+    pub(super) port: u16,
+    pub(super) method: &'a str,
+    pub(super) path_and_query: &'a str,
+    pub(super) websocket: bool,
+    pub(super) credential: Credential,
+}
+
+/// One open line of the ledger.
+#[derive(Debug, Clone)]
+pub(super) struct Entry {
+    ledger: Ledger,
+    sequence: usize,
+}
+
+impl Entry {
+    pub(super) fn sequence(&self) -> usize {
+        self.sequence
+    }
+
+    pub(super) fn model(&self, model: Option<&str>) {
+        self.change(|record| {
+            record.model = model
+                .map(|text| if looks_secret(text) { "***".to_owned() } else { shortened(text) });
+        });
+    }
+
+    pub(super) fn settle(&self, status: Option<u16>, kind: RequestKind) {
+        self.change(|record| (record.status, record.kind) = (status, kind));
+    }
+
+    pub(super) fn note(&self, note: impl Into<String>) {
+        let note = note.into();
+        self.change(|record| record.note = Some(note));
+    }
+
+    fn change(&self, change: impl FnOnce(&mut RequestRecord)) {
+        if let Some(record) = self.ledger.lock().get_mut(self.sequence) {
+            change(record);
+        }
+    }
+}
+
+/// Path and query without the values that could let somebody in.
+fn masked(path_and_query: &str) -> String {
+    let (path, query) = match path_and_query.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (path_and_query, None),
+    };
+    let segments: Vec<_> =
+        path.split('/').map(|part| if looks_secret(part) { "***" } else { part }).collect();
+    let mut text = segments.join("/");
+    if let Some(query) = query {
+        let pairs: Vec<_> = query.split('&').map(masked_pair).collect();
+        text.push('?');
+        text.push_str(&pairs.join("&"));
+    }
+    shortened(&text)
+}
+
+fn masked_pair(pair: &str) -> String {
+    match pair.split_once('=') {
+        Some((name, value)) if is_secret_name(name) || looks_secret(value) => format!("{name}=***"),
+        None if looks_secret(pair) => "***".to_owned(),
+        _ => pair.to_owned(),
+    }
+}
+
+/// Query names whose values are secrets by their name. Broad on purpose: a
+/// masked harmless value costs nothing.
+fn is_secret_name(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["token", "secret", "password", "key", "auth", "verifier", "assertion", "signature", "session"]
+        .iter()
+        .any(|word| name.contains(word))
+        || ["code", "state", "sig", "jwt"].contains(&name.as_str())
+}
+
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(LONGEST_TEXT) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secret_values_leave_the_path_and_the_rest_of_it_stays() {
+        for (path, kept) in [
+            (
+                "/backend-api/codex/models?client_version=0.1",
+                "/backend-api/codex/models?client_version=0.1",
+            ),
+            ("/cb?code=canary&x=1", "/cb?code=***&x=1"),
+            ("/cb?Access_Token=canary", "/cb?Access_Token=***"),
+            (
+                "/cb?client_secret=canary&refresh_token=canary",
+                "/cb?client_secret=***&refresh_token=***",
+            ),
+            ("/cb?x=sk-canary", "/cb?x=***"),
+            ("/cb?eyJcanary.eyJ.x", "/cb?***"),
+            ("/files/eyJcanary.eyJ.x/list", "/files/***/list"),
+            ("/plain", "/plain"),
+            ("", ""),
+        ] {
+            assert_eq!(masked(path), kept, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_text_without_end_is_cut() {
+        assert_eq!(masked(&"ä".repeat(100_000)).chars().count(), LONGEST_TEXT + 3);
+    }
+}
