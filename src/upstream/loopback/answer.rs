@@ -157,8 +157,8 @@ pub(super) fn turn(facts: &Facts) -> Answer {
     }
 }
 
-/// A WebSocket on the path where turns are asked for: 426, and clients fall
-/// back to POST (seen with Codex CLI in 2026.9.x and the embedded runtime).
+/// A WebSocket on the path where turns are asked for: 426. Codex CLI and the
+/// embedded runtime of 2026.9.x try one and fall back to POST when it fails.
 pub(super) fn no_websocket() -> Answer {
     let error =
         openai::error("Upgrade to WebSocket is not available.", "invalid_request_error", None);

@@ -18,8 +18,8 @@ use super::answer::RequestBody;
 use super::prompt::TurnRequest;
 use super::record::Entry;
 
-/// Most bytes of a request body, as sent and once decoded. Real turns stay
-/// below 1 MB; images in a long history can make tens.
+/// Most bytes of a request body, as sent and once decoded: far more than a
+/// probe's turn needs, and little enough to hold in memory.
 pub(super) const LARGEST_BODY: usize = 64 << 20;
 
 /// Reads a request's body to its end; an error is the client's leaving.
@@ -39,8 +39,7 @@ pub(super) async fn read(headers: &HeaderMap, body: Incoming) -> Result<RequestB
     })
 }
 
-/// Takes off the content encoding. Codex CLI compresses with zstd where its
-/// `enable_request_compression` is on.
+/// Takes off the content encoding. Codex CLI can compress its requests.
 fn decoded(encoding: Option<&[u8]>, bytes: Bytes, limit: usize) -> Result<Bytes, RequestBody> {
     let encoding = encoding.unwrap_or_default().to_ascii_lowercase();
     let broken = |_| RequestBody::Unreadable("compressed body is broken");

@@ -10,9 +10,10 @@ use super::record::RequestKind;
 /// Where turns are asked for.
 const RESPONSES: &str = "/backend-api/codex/responses";
 
-/// What the edge in front of `chatgpt.com` shows on paths that its backend no
-/// longer has. Its `dns-prefetch` is why some releases call this page a failed
-/// DNS lookup (openclaw issues 66633 and 62142).
+/// A page shaped like the challenge that stands before `chatgpt.com` on paths
+/// which its backend no longer has (openclaw issues 66633 and 62142); written
+/// for this, not captured. The letters `dns` are in it on purpose: some
+/// releases take them for a failed DNS lookup.
 const CHALLENGE: &str = r#"<!DOCTYPE html><html lang="en-US"><head><title>Just a moment...</title><meta http-equiv="Content-Type" content="text/html; charset=UTF-8"><meta http-equiv="X-UA-Compatible" content="IE=Edge"><meta name="robots" content="noindex,nofollow"><meta name="viewport" content="width=device-width,initial-scale=1"><link rel="dns-prefetch" href="https://challenges.cloudflare.com"><meta http-equiv="refresh" content="360"></head><body><div class="main-wrapper" role="main"><div class="main-content"><noscript><div class="h2"><span id="challenge-error-text">Enable JavaScript and cookies to continue</span></div></noscript></div></div><script>(function(){window._cf_chl_opt={cvId:'3',cZone:'chatgpt.com',cType:'managed'};}());</script></body></html>
 "#;
 

@@ -1,6 +1,6 @@
 //! A finished turn in the words of OpenAI's Responses API, as a stream of
-//! server-sent events or as one object. The order of events is the one that
-//! the published API reference names and that both clients accept.
+//! server-sent events or as one object. The order of events is that of the
+//! published API reference; 2026.5.12 to 7.1 completed turns on this stream.
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -108,8 +108,8 @@ impl Turn<'_> {
         json!({"type": "output_text", "text": self.text, "annotations": [], "logprobs": []})
     }
 
-    /// Nobody counts tokens here; the numbers are small, and not zero, since
-    /// clients take zero for a missing reply.
+    /// Nobody counts tokens here. The numbers are small and not zero, as a real
+    /// turn's never are.
     fn usage(&self) -> Value {
         let output = self.text.split_whitespace().count().max(1);
         json!({
