@@ -74,6 +74,9 @@ fn named(path: &Utf8Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{path}: {error}"))
 }
 
+/// How often a lock that is held is tried again.
+const POLL: std::time::Duration = std::time::Duration::from_millis(100);
+
 /// An advisory lock, held until it is dropped or the process ends, however it ends.
 #[derive(Debug)]
 pub struct Lock {
@@ -110,6 +113,30 @@ impl Lock {
                 Self::sign(&mut file, path)?;
                 Ok(Self { file })
             }
+            Err(TryLockError::WouldBlock) => {
+                Err(LockError::Held { path: path.to_owned(), holder: text.trim().parse().ok() })
+            }
+            Err(TryLockError::Error(source)) => {
+                Err(LockError::Io { path: path.to_owned(), source })
+            }
+        }
+    }
+
+    /// Takes the lock as soon as it is free.
+    pub async fn wait(path: &Utf8Path) -> Result<Self, LockError> {
+        loop {
+            match Self::try_take(path) {
+                Err(LockError::Held { .. }) => tokio::time::sleep(POLL).await,
+                other => return other,
+            }
+        }
+    }
+
+    /// Shares the lock with others who only read what it guards.
+    pub fn try_share(path: &Utf8Path) -> Result<Self, LockError> {
+        let (file, text) = Self::open(path)?;
+        match file.try_lock_shared() {
+            Ok(()) => Ok(Self { file }),
             Err(TryLockError::WouldBlock) => {
                 Err(LockError::Held { path: path.to_owned(), holder: text.trim().parse().ok() })
             }

@@ -1,13 +1,18 @@
 //! Find the `OpenClaw` release where the agent stopped answering, pin the last
 //! good one, roll back to it.
 
+pub mod bisect;
+pub mod check;
 pub mod env;
 pub mod exit_code;
 pub mod fs;
+pub mod observation;
 pub mod paths;
 pub mod pin;
 pub mod prefix;
 pub mod process;
 pub mod release;
+pub mod route;
 pub mod secret;
 pub mod upstream;
+pub mod verdict;

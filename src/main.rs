@@ -1,1 +1,2 @@
+//! The `codexpin` command.
 fn main() {}

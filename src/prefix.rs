@@ -1,4 +1,100 @@
-//! Scratch npm prefixes: one candidate each, installed by the real npm.
+//! Scratch npm prefixes: one candidate each, installed by the real npm, kept
+//! for the next time, and never the live installation.
+//!
+//! ```text
+//! candidate ─▶ node ─▶ store ─▶ [ finished? reuse : install ─▶ tree ─▶ marker ] ─▶ Prefix
+//! ```
 
+pub mod install;
 pub mod node;
 pub mod npm;
+pub mod runtimes;
+pub mod store;
+mod tree;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::release::pairing::Candidate;
+use node::Node;
+
+/// A finished prefix. While it is held, no codexpin removes it.
+#[derive(Debug)]
+pub struct Prefix {
+    /// Its directory.
+    pub directory: Utf8PathBuf,
+    /// What is installed in it, and with which Node.
+    pub manifest: Manifest,
+    /// Whether it was there already.
+    pub reused: bool,
+    _in_use: crate::fs::Lock,
+}
+
+/// What `prefix.json` says. It is written last: a prefix without it is half made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The format of this file.
+    pub format: u32,
+    /// What is installed.
+    pub candidate: Candidate,
+    /// The Node that it was installed with and runs on.
+    pub node: Node,
+    /// The core's entry point, relative to the directory.
+    pub entry: Utf8PathBuf,
+    /// When npm had finished.
+    pub installed: Timestamp,
+    /// How long npm took. Milliseconds.
+    pub install_ms: u64,
+    /// The prefix whose unchanged files it shares, by name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grown_from: Option<String>,
+    /// Bytes on disk that it does not share.
+    pub bytes: u64,
+    /// Fingerprint of every file: a prefix that was written to is not used again.
+    pub fingerprint: String,
+}
+
+/// The format of `prefix.json`.
+const FORMAT: u32 = 1;
+/// The marker's name.
+const MARKER: &str = "prefix.json";
+
+impl Prefix {
+    /// The script that `openclaw` runs.
+    pub fn entry(&self) -> Utf8PathBuf {
+        self.directory.join(&self.manifest.entry)
+    }
+
+    /// The core's npm project.
+    pub fn core(&self) -> Utf8PathBuf {
+        core_project(&self.directory)
+    }
+
+    /// The plugin's npm project, where the candidate has a plugin.
+    pub fn plugin(&self) -> Option<Utf8PathBuf> {
+        self.manifest.candidate.plugin.as_ref().map(|_| plugin_project(&self.directory))
+    }
+
+    /// Where the core package itself is.
+    pub fn core_package(&self) -> Utf8PathBuf {
+        self.core().join("node_modules/openclaw")
+    }
+}
+
+/// The core has an npm project of its own, as a global install has, and so has
+/// the plugin, as `OpenClaw`'s managed prefix has: neither can change what npm
+/// resolves for the other.
+fn core_project(directory: &Utf8Path) -> Utf8PathBuf {
+    directory.join("core")
+}
+
+fn plugin_project(directory: &Utf8Path) -> Utf8PathBuf {
+    directory.join("plugin")
+}
+
+/// The name of a candidate's prefix: what is in it, and the Node it was made with.
+fn name(candidate: &Candidate, node: &Node) -> String {
+    let plugin = candidate.plugin.as_ref().map(|plugin| format!("+codex-{}", plugin.version));
+    format!("{}{}_node-{}", candidate.core, plugin.unwrap_or_default(), node.version)
+}

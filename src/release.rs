@@ -2,6 +2,7 @@
 
 pub mod npmrc;
 pub mod packument;
+pub mod pairing;
 pub mod registry;
 pub mod version;
 

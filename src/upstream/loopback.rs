@@ -37,8 +37,7 @@ use authority::Authority;
 use proxy::Proxy;
 use record::Ledger;
 
-pub use credential::Credential;
-pub use record::{RequestKind, RequestRecord};
+use crate::observation::RequestRecord;
 
 /// How a loopback is to run.
 #[derive(Debug, Clone)]

@@ -4,10 +4,10 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use super::credential::Credential;
 use super::prompt::TurnRequest;
-use super::record::RequestKind;
 use super::{chatgpt, openai};
+use crate::observation::Credential;
+use crate::observation::RequestKind;
 
 /// Whom a client wants to speak to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

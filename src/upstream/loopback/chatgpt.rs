@@ -4,8 +4,8 @@ use http::Method;
 use serde_json::json;
 
 use super::answer::{Answer, Content, Facts, no_websocket, turn};
-use super::credential::Credential;
-use super::record::RequestKind;
+use crate::observation::Credential;
+use crate::observation::RequestKind;
 
 /// Where turns are asked for.
 const RESPONSES: &str = "/backend-api/codex/responses";

@@ -3,27 +3,13 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{HeaderMap, header};
-use serde::Serialize;
 use serde_json::Value;
+
+use crate::observation::Credential;
 
 /// The claim that makes a JWT an access token of a ChatGPT login
 /// (`codex-rs/login`, `openai/codex`).
 const CHATGPT_CLAIM: &str = "https://api.openai.com/auth";
-
-/// The kind of a request's credential, never the credential.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Credential {
-    /// No `Authorization` header.
-    None,
-    /// A bearer token with the claims of a ChatGPT login.
-    #[serde(rename = "chatgpt-token")]
-    ChatGptToken,
-    /// A bearer token that begins with `sk-`.
-    ApiKey,
-    /// Anything else.
-    Other,
-}
 
 impl Credential {
     /// Reads the kind from a request's headers.

@@ -5,8 +5,8 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Facts, no_websocket, turn};
-use super::credential::Credential;
-use super::record::RequestKind;
+use crate::observation::Credential;
+use crate::observation::RequestKind;
 
 /// Where turns are asked for.
 const RESPONSES: &str = "/v1/responses";

@@ -24,9 +24,10 @@ use tokio_util::task::TaskTracker;
 use super::answer::{Answer, Content, Facts, RequestBody, Service, answer};
 use super::authority::Authority;
 use super::body::{self, AnswerBody};
-use super::credential::Credential;
-use super::record::{Entry, Head, Ledger, RequestKind};
+use super::record::{Entry, Head, Ledger};
 use super::responses::Turn;
+use crate::observation::Credential;
+use crate::observation::{RequestKind, Scheme};
 
 /// How long a client may take for a TLS handshake.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
@@ -234,7 +235,7 @@ fn wants_websocket(request: &Request<Incoming>) -> bool {
 
 /// Whom a request means.
 struct Target {
-    scheme: &'static str,
+    scheme: Scheme,
     host: String,
     port: u16,
     service: Service,
@@ -244,19 +245,19 @@ impl Target {
     fn of(request: &Request<Incoming>, door: &Door, own_port: u16) -> Self {
         if let Door::Tunnel(host) = door {
             let service = Service::of(host, 443);
-            return Self { scheme: "https", host: (**host).to_owned(), port: 443, service };
+            return Self { scheme: Scheme::Https, host: (**host).to_owned(), port: 443, service };
         }
         let uri = request.uri();
         // The name of an absolute form or of a CONNECT; any `user:password@` is left out.
         let Some(host) = uri.host() else {
             let host = "127.0.0.1".to_owned();
-            return Self { scheme: "http", host, port: own_port, service: Service::Own };
+            return Self { scheme: Scheme::Http, host, port: own_port, service: Service::Own };
         };
         let host = host.trim_matches(['[', ']']).to_ascii_lowercase();
         let default = if request.method() == Method::CONNECT { 443 } else { 80 };
         let port = uri.port_u16().unwrap_or(default);
         let here = ["127.0.0.1", "localhost", "::1"].contains(&host.as_str()) && port == own_port;
         let service = if here { Service::Own } else { Service::of(&host, port) };
-        Self { scheme: "http", host, port, service }
+        Self { scheme: Scheme::Http, host, port, service }
     }
 }

@@ -1,68 +1,13 @@
 //! What came in: one record a request, in order, and never a token.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use serde::Serialize;
-
-use super::credential::{Credential, looks_secret};
+use super::credential::looks_secret;
+use crate::observation::{Credential, RequestKind, RequestRecord, Scheme};
 
 /// Longest text of the client's that a record keeps, in characters.
 const LONGEST_TEXT: usize = 512;
-
-/// One request as the loopback saw it. It holds no header and no body, and what
-/// looks like a secret in its path is masked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct RequestRecord {
-    /// Position in the order of arrival, from 0.
-    pub sequence: usize,
-    /// Time from the start of the loopback to the request's head.
-    pub elapsed: Duration,
-    /// `https` through a tunnel, `http` for the rest (a `CONNECT`, too).
-    pub scheme: &'static str,
-    /// The host that the client meant, in lower case.
-    pub host: String,
-    /// The port that the client meant.
-    pub port: u16,
-    /// The method, such as `POST` or `CONNECT`.
-    pub method: String,
-    /// Path and query, with values that look secret as `***`. Empty for a `CONNECT`.
-    pub path: String,
-    /// The status sent; none while the request is not answered.
-    pub status: Option<u16>,
-    /// What became of it.
-    pub kind: RequestKind,
-    /// Whether the client asked for a WebSocket.
-    pub websocket: bool,
-    /// The model that a Responses request named.
-    pub model: Option<String>,
-    /// What kind of credential came with it.
-    pub credential: Credential,
-    /// What else is worth knowing, in words.
-    pub note: Option<String>,
-}
-
-/// What became of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum RequestKind {
-    /// The client left before its request was whole, or the loopback was stopped.
-    Unanswered,
-    /// A `CONNECT` to a host that the loopback speaks for; requests in it have records of their own.
-    Tunnel,
-    /// A `CONNECT` whose TLS handshake failed: the client does not trust the CA, or left.
-    TlsFailed,
-    /// A host that the loopback does not speak for.
-    Blocked,
-    /// A turn was answered.
-    Answered,
-    /// Refused as the real service would refuse it: wrong path, wrong credential.
-    Refused,
-    /// The service has this, the loopback has not; clients accept the answer and go another way.
-    Declined,
-    /// The body could not be read as a Responses request.
-    Malformed,
-}
 
 /// The records of one loopback, shared by its connections.
 #[derive(Debug, Clone)]
@@ -111,7 +56,7 @@ impl Ledger {
 /// What is known of a request from its head.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Head<'a> {
-    pub(super) scheme: &'static str,
+    pub(super) scheme: Scheme,
     pub(super) host: &'a str,
     pub(super) port: u16,
     pub(super) method: &'a str,

@@ -6,6 +6,7 @@ use tokio::net::TcpStream;
 
 use super::credential::tests::chatgpt_token;
 use super::*;
+use crate::observation::{Credential, RequestKind, Scheme};
 
 const CODEX: &str = "https://chatgpt.com/backend-api/codex/responses";
 /// Longest that any step here may take. Nothing waits for it to pass.
@@ -101,7 +102,7 @@ async fn a_turn_goes_through_the_tunnel_and_comes_back_as_a_stream() {
     let records = loopback.shutdown().await;
     let [tunnel, turn] = records.as_slice() else { panic!("{records:#?}") };
     assert_eq!((tunnel.kind, tunnel.method.as_str()), (RequestKind::Tunnel, "CONNECT"));
-    assert_eq!((turn.scheme, turn.host.as_str(), turn.port), ("https", "chatgpt.com", 443));
+    assert_eq!((turn.scheme, turn.host.as_str(), turn.port), (Scheme::Https, "chatgpt.com", 443));
     assert_eq!((turn.status, turn.kind), (Some(200), RequestKind::Answered));
     assert_eq!(turn.model.as_deref(), Some("gpt-5.5"));
     assert_eq!((turn.credential, &turn.note), (Credential::ChatGptToken, &None));
@@ -145,7 +146,7 @@ async fn a_custom_provider_is_served_on_the_plain_port() {
         assert!(answer.text().await.unwrap().contains("response.completed"));
     }
     for record in loopback.records() {
-        assert_eq!((record.scheme, record.host.as_str()), ("http", "127.0.0.1"));
+        assert_eq!((record.scheme, record.host.as_str()), (Scheme::Http, "127.0.0.1"));
         assert_eq!(record.kind, RequestKind::Answered);
     }
 }
@@ -173,7 +174,7 @@ async fn other_hosts_are_blocked_and_named() {
 
 #[tokio::test]
 async fn no_token_is_in_any_record() {
-    use Credential::{ApiKey, ChatGptToken, None, Other};
+    use crate::observation::Credential::{ApiKey, ChatGptToken, None, Other};
     const CANARY: &str = "canary7secret";
     let loopback = loopback().await;
     let client = trusting(&loopback);

@@ -1,0 +1,91 @@
+//! A request that a candidate made, as the upstream saw it.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// One request as the loopback saw it. It holds no header and no body, and what
+/// looks like a secret in its path is masked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestRecord {
+    /// Position in the order of arrival, from 0.
+    pub sequence: usize,
+    /// Time from the start of the loopback to the request's head.
+    pub elapsed: Duration,
+    /// How it came.
+    pub scheme: Scheme,
+    /// The host that the client meant, in lower case.
+    pub host: String,
+    /// The port that the client meant.
+    pub port: u16,
+    /// The method, such as `POST` or `CONNECT`.
+    pub method: String,
+    /// Path and query, with values that look secret as `***`. Empty for a `CONNECT`.
+    pub path: String,
+    /// The status sent; none while the request is not answered.
+    pub status: Option<u16>,
+    /// What became of it.
+    pub kind: RequestKind,
+    /// Whether the client asked for a WebSocket.
+    pub websocket: bool,
+    /// The model that a Responses request named.
+    pub model: Option<String>,
+    /// What kind of credential came with it.
+    pub credential: Credential,
+    /// What else is worth knowing, in words.
+    pub note: Option<String>,
+}
+
+/// What became of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RequestKind {
+    /// The client left before its request was whole, or the loopback was stopped.
+    Unanswered,
+    /// A `CONNECT` to a host that the loopback speaks for; requests in it have records of their own.
+    Tunnel,
+    /// A `CONNECT` whose TLS handshake failed: the client does not trust the CA, or left.
+    TlsFailed,
+    /// A host that the loopback does not speak for.
+    Blocked,
+    /// A turn was answered.
+    Answered,
+    /// Refused as the real service would refuse it: wrong path, wrong credential.
+    Refused,
+    /// The service has this, the loopback has not; clients accept the answer and go another way.
+    Declined,
+    /// The body could not be read as a Responses request.
+    Malformed,
+}
+
+/// The kind of a request's credential, never the credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Credential {
+    /// No `Authorization` header.
+    None,
+    /// A bearer token with the claims of a ChatGPT login.
+    #[serde(rename = "chatgpt-token")]
+    ChatGptToken,
+    /// A bearer token that begins with `sk-`.
+    ApiKey,
+    /// Anything else.
+    Other,
+}
+
+/// How a request reached the upstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scheme {
+    /// In the clear; a `CONNECT`, too.
+    Http,
+    /// Through a tunnel.
+    Https,
+}
+
+impl RequestRecord {
+    /// Whether this is a turn that the upstream answered.
+    pub fn is_answered_turn(&self) -> bool {
+        self.kind == RequestKind::Answered
+    }
+}

@@ -1,0 +1,186 @@
+//! One npm install of one candidate, from an empty directory to a tree that is
+//! what the registry promised.
+//!
+//! A cold install lets npm resolve and unpack everything. With a finished
+//! prefix to grow from, npm resolves in the empty directory just the same, so
+//! that the tree does not depend on what was installed before; then the
+//! unchanged files are linked and npm only replaces what differs.
+
+use camino::{Utf8Path, Utf8PathBuf};
+use fs_err as fs;
+use serde::Deserialize;
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use super::node::Node;
+use super::npm::{Job, Npm, NpmError};
+use super::{core_project, plugin_project, tree};
+use crate::release::pairing::Candidate;
+use crate::release::{PackageName, Version};
+
+/// A candidate could not be installed.
+#[derive(Debug, thiserror::Error)]
+pub enum InstallError {
+    /// npm failed.
+    #[error(transparent)]
+    Npm(#[from] NpmError),
+    /// npm was content, but the tree is not the candidate.
+    #[error("{package}@{version} was installed as {found}")]
+    NotTheCandidate {
+        /// The package.
+        package: PackageName,
+        /// What was asked for.
+        version: Version,
+        /// What is there.
+        found: String,
+    },
+    /// A file could not be read or written.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+/// What one install needs.
+pub(super) struct Install<'a> {
+    pub candidate: &'a Candidate,
+    pub node: &'a Node,
+    pub npm: &'a Npm,
+    /// The directory of the new prefix; it is empty.
+    pub directory: &'a Utf8Path,
+    /// A scratch home for npm and the lifecycle scripts.
+    pub home: &'a Utf8Path,
+    /// A finished prefix to share files with.
+    pub donor: Option<&'a Utf8Path>,
+    pub stop: &'a CancellationToken,
+}
+
+/// How an install went.
+pub(super) struct Installed {
+    pub entry: Utf8PathBuf,
+    /// Whether files are shared with the donor.
+    pub grown: bool,
+}
+
+impl Install<'_> {
+    pub(super) async fn run(&self) -> Result<Installed, InstallError> {
+        let grown = match self.donor {
+            Some(donor) => self.grow(donor).await?,
+            None => false,
+        };
+        if !grown {
+            self.cold().await?;
+        }
+        let core = core_project(self.directory);
+        let integrity = self.candidate.core_integrity.as_deref();
+        verify(&core, &PackageName::CORE, self.candidate.core, integrity)?;
+        if let Some(plugin) = &self.candidate.plugin {
+            let project =
+                self.project(plugin_project(self.directory), &PackageName::PLUGIN, plugin.version)?;
+            // The core is the plugin's peer; OpenClaw links it in, npm would
+            // install a second one.
+            self.npm.install(&self.job(&project), &[], &["--legacy-peer-deps"]).await?;
+            verify(&project, &PackageName::PLUGIN, plugin.version, plugin.integrity.as_deref())?;
+        }
+        let entry = entry(&core)?;
+        Ok(Installed { entry: Utf8Path::new("core/node_modules/openclaw").join(entry), grown })
+    }
+
+    async fn cold(&self) -> Result<(), InstallError> {
+        let core = core_project(self.directory);
+        crate::fs::remove(&core)?;
+        let core = self.project(core, &PackageName::CORE, self.candidate.core)?;
+        self.npm.install(&self.job(&core), &[], &[]).await?;
+        Ok(())
+    }
+
+    /// Grows the core from a donor; false where the result cannot be trusted
+    /// and a cold install has to follow.
+    async fn grow(&self, donor: &Utf8Path) -> Result<bool, InstallError> {
+        let core =
+            self.project(core_project(self.directory), &PackageName::CORE, self.candidate.core)?;
+        let job = self.job(&core);
+        self.npm.install(&job, &[], &["--package-lock-only"]).await?;
+        let resolved = fs::read(core.join("package-lock.json"))?;
+        let from = core_project(donor).join("node_modules");
+        let before = tree::fingerprint(&[&from])?;
+        if tree::link(&from, &core.join("node_modules")).is_err() {
+            // Another file system, or too many links: nothing is lost but time.
+            return Ok(false);
+        }
+        self.npm.install(&job, &[], &[]).await?;
+        let as_resolved = fs::read(core.join("package-lock.json"))? == resolved;
+        // npm replaces files; one written in place would have changed the donor.
+        Ok(as_resolved && tree::fingerprint(&[&from])? == before)
+    }
+
+    fn project(
+        &self,
+        directory: Utf8PathBuf,
+        package: &PackageName,
+        version: Version,
+    ) -> Result<Utf8PathBuf, InstallError> {
+        fs::create_dir_all(&directory)?;
+        let manifest = json!({ "private": true, "dependencies": { package.as_str(): version } });
+        fs::write(directory.join("package.json"), format!("{manifest:#}\n"))?;
+        Ok(directory)
+    }
+
+    fn job<'a>(&'a self, project: &'a Utf8Path) -> Job<'a> {
+        Job { project, node: self.node, home: self.home, log: None, stop: self.stop }
+    }
+}
+
+#[derive(Deserialize)]
+struct LockFile {
+    packages: std::collections::BTreeMap<String, Locked>,
+}
+
+#[derive(Deserialize)]
+struct Locked {
+    version: Option<String>,
+    integrity: Option<String>,
+}
+
+/// Holds the lock file that npm wrote against what the registry said.
+fn verify(
+    project: &Utf8Path,
+    package: &PackageName,
+    version: Version,
+    integrity: Option<&str>,
+) -> Result<(), InstallError> {
+    let file: LockFile = serde_json::from_slice(&fs::read(project.join("package-lock.json"))?)
+        .map_err(std::io::Error::other)?;
+    let locked = file.packages.get(&format!("node_modules/{package}"));
+    let found = match locked {
+        None => "nothing".to_owned(),
+        Some(locked) if locked.version.as_deref() != Some(&version.to_string()) => {
+            locked.version.clone().unwrap_or_default()
+        }
+        Some(Locked { integrity: Some(found), .. }) if integrity.is_some_and(|i| i != found) => {
+            found.clone()
+        }
+        Some(_) => return Ok(()),
+    };
+    Err(InstallError::NotTheCandidate { package: package.clone(), version, found })
+}
+
+/// The script behind the `openclaw` command, as the package declares it.
+fn entry(core: &Utf8Path) -> Result<Utf8PathBuf, InstallError> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Bin {
+        One(Utf8PathBuf),
+        Named(std::collections::BTreeMap<String, Utf8PathBuf>),
+    }
+    #[derive(Deserialize)]
+    struct Manifest {
+        bin: Bin,
+    }
+    let path = core.join("node_modules/openclaw/package.json");
+    let manifest: Manifest =
+        serde_json::from_slice(&fs::read(&path)?).map_err(std::io::Error::other)?;
+    let script = match manifest.bin {
+        Bin::One(script) => Some(script),
+        Bin::Named(mut scripts) => scripts.remove("openclaw"),
+    };
+    script.ok_or_else(|| std::io::Error::other(format!("{path} has no command `openclaw`")).into())
+}

@@ -1,0 +1,174 @@
+//! Providing Node: the machine's own, or one from npm's platform packages.
+
+use std::time::Duration;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use fs_err as fs;
+use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
+
+use super::node::{self, Node};
+use super::npm::{Job, Npm, NpmError};
+use crate::env::Environment;
+use crate::fs::{Lock, LockError, write_atomic};
+use crate::process::{self, Processes, Program};
+
+/// How long a list of published Node versions serves. Hours.
+const LIST_HOURS: i64 = 24;
+
+/// No Node for a candidate.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// The machine has none, and npm itself needs one.
+    #[error("node was not found on PATH")]
+    Missing,
+    /// The machine's Node does not say its version.
+    #[error("{path} does not run: {reason}")]
+    Broken {
+        /// The executable.
+        path: Utf8PathBuf,
+        /// What happened.
+        reason: String,
+    },
+    /// No published Node fits.
+    #[error("no published Node satisfies `{range}`")]
+    NoneFits {
+        /// What is asked for.
+        range: String,
+    },
+    /// npm could not list or install one.
+    #[error("cannot provide Node: {0}")]
+    Npm(#[from] NpmError),
+    /// Another codexpin could not be waited for.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// A file of the runtime could not be read or written.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+/// The Node runtimes of this machine: its own and those that codexpin keeps.
+#[derive(Debug)]
+pub struct Runtimes {
+    directory: Utf8PathBuf,
+    npm: Npm,
+    machine: Node,
+}
+
+/// Finds the machine's Node on PATH and asks its version.
+pub async fn of_this_machine(
+    environment: &Environment,
+    processes: &Processes,
+    stop: &CancellationToken,
+) -> Result<Node, NodeError> {
+    let path = process::find(Utf8Path::new("node"), environment).ok_or(NodeError::Missing)?;
+    let program = Program {
+        executable: path.clone(),
+        arguments: vec!["--version".to_owned()],
+        directory: "/".into(),
+        environment: environment.inherited(),
+        time_limit: Duration::from_secs(20),
+        log: None,
+    };
+    let broken = |reason: String| NodeError::Broken { path: path.clone(), reason };
+    let finished = processes.run(&program, stop).await.map_err(|e| broken(e.to_string()))?;
+    let text = finished.stdout.text();
+    let version = text.trim().strip_prefix('v').filter(|_| finished.ending.success());
+    let version = version.ok_or_else(|| broken(format!("{}: {}", finished.ending, text.trim())))?;
+    let bin = path.parent().unwrap_or(&path).to_owned();
+    Ok(Node { version: version.to_owned(), bin })
+}
+
+impl Runtimes {
+    /// Runtimes kept in `directory`, installed by `npm`.
+    pub fn new(directory: Utf8PathBuf, npm: Npm, machine: Node) -> Self {
+        Self { directory, npm, machine }
+    }
+
+    /// The machine's own Node.
+    pub fn machine(&self) -> &Node {
+        &self.machine
+    }
+
+    /// One Node for all of these ranges: the machine's where it fits, so that
+    /// nothing is installed without need.
+    pub async fn provide(
+        &self,
+        ranges: &[&str],
+        stop: &CancellationToken,
+    ) -> Result<Node, NodeError> {
+        if ranges.iter().all(|range| node::satisfies(&self.machine.version, Some(range))) {
+            return Ok(self.machine.clone());
+        }
+        let published = self.published(stop).await?;
+        let version = node::choose(&published, ranges)
+            .ok_or_else(|| NodeError::NoneFits { range: ranges.join("` and `") })?;
+        self.install(version, stop).await
+    }
+
+    /// The published versions of this platform's Node, from npm, or as they
+    /// were less than a day ago.
+    async fn published(&self, stop: &CancellationToken) -> Result<Vec<String>, NodeError> {
+        #[derive(Serialize, Deserialize)]
+        struct Listed {
+            at: jiff::Timestamp,
+            versions: Vec<String>,
+        }
+        let package = node::platform_package();
+        let file = self.directory.join(format!("{package}.json"));
+        let now = jiff::Timestamp::now();
+        let kept =
+            fs::read(&file).ok().and_then(|text| serde_json::from_slice::<Listed>(&text).ok());
+        if let Some(kept) = kept.filter(|kept| now.duration_since(kept.at).as_hours() < LIST_HOURS)
+        {
+            return Ok(kept.versions);
+        }
+        let scratch = self.scratch()?;
+        let job = self.job(&scratch, &scratch, stop);
+        let arguments = ["view", &package, "versions", "--json"].map(str::to_owned);
+        let finished = self.npm.run(&job, arguments.to_vec()).await?;
+        let versions: Vec<String> = serde_json::from_str(finished.stdout.text().trim())
+            .map_err(|error| NodeError::Io(std::io::Error::other(error)))?;
+        let listed = Listed { at: now, versions };
+        write_atomic(&file, &serde_json::to_vec(&listed).map_err(std::io::Error::other)?)?;
+        Ok(listed.versions)
+    }
+
+    async fn install(&self, version: &str, stop: &CancellationToken) -> Result<Node, NodeError> {
+        let package = node::platform_package();
+        let directory = self.directory.join(version);
+        let bin = directory.join("node_modules").join(&package).join("bin");
+        let provided = Node { version: version.to_owned(), bin };
+        let marker = directory.join("complete");
+        if marker.exists() {
+            return Ok(provided);
+        }
+        let _alone = Lock::wait(&self.directory.join(format!("{version}.lock"))).await?;
+        if marker.exists() {
+            return Ok(provided);
+        }
+        crate::fs::remove(&directory)?;
+        fs::create_dir_all(&directory)?;
+        fs::write(directory.join("package.json"), "{\"private\":true}\n")?;
+        let scratch = self.scratch()?;
+        let job = self.job(&directory, &scratch, stop);
+        self.npm.install(&job, &[format!("{package}@{version}")], &["--save-exact"]).await?;
+        write_atomic(&marker, b"")?;
+        Ok(provided)
+    }
+
+    fn scratch(&self) -> Result<Utf8PathBuf, NodeError> {
+        let scratch = self.directory.join("scratch");
+        fs::create_dir_all(scratch.join("tmp"))?;
+        Ok(scratch)
+    }
+
+    fn job<'a>(
+        &'a self,
+        project: &'a Utf8Path,
+        home: &'a Utf8Path,
+        stop: &'a CancellationToken,
+    ) -> Job<'a> {
+        Job { project, node: &self.machine, home, log: None, stop }
+    }
+}

@@ -1,0 +1,307 @@
+//! All prefixes of this machine: finding a finished one, making a new one,
+//! keeping them within a size.
+
+use std::collections::BTreeSet;
+use std::time::{Instant, SystemTime};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use fs_err as fs;
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use super::install::{Install, InstallError};
+use super::node::Node;
+use super::npm::Npm;
+use super::{FORMAT, MARKER, Manifest, Prefix, core_project, name, plugin_project, tree};
+use crate::fs::{Lock, LockError, write_atomic};
+use crate::release::Version;
+use crate::release::pairing::Candidate;
+
+/// How much the prefixes may take, unless told otherwise. Bytes.
+pub const DEFAULT_LIMIT: u64 = 15_000_000_000;
+
+/// The scratch prefixes of this machine.
+#[derive(Debug, Clone)]
+pub struct Store {
+    directory: Utf8PathBuf,
+    npm: Npm,
+    limit: u64,
+}
+
+/// A prefix could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The install failed.
+    #[error(transparent)]
+    Install(#[from] InstallError),
+    /// Another codexpin has it.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// A file could not be read or written.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+/// A prefix as `cache ls` shows it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Kept {
+    /// Its directory's name.
+    pub name: String,
+    /// The core release; none where the prefix is half made.
+    pub core: Option<Version>,
+    /// Bytes on disk that no other prefix before it in the list has counted.
+    pub bytes: u64,
+    /// When it was last used.
+    pub used: Timestamp,
+}
+
+impl Store {
+    /// The prefixes in `directory`, made by `npm`, together not larger than
+    /// `limit` bytes.
+    pub fn new(directory: Utf8PathBuf, npm: Npm, limit: u64) -> Self {
+        Self { directory, npm, limit }
+    }
+
+    /// The candidate's prefix: a finished one that nobody wrote to, or a new one.
+    pub async fn provide(
+        &self,
+        candidate: &Candidate,
+        node: &Node,
+        stop: &CancellationToken,
+    ) -> Result<Prefix, StoreError> {
+        let name = name(candidate, node);
+        loop {
+            if let Some(prefix) = self.finished(&name).await? {
+                return Ok(prefix);
+            }
+            let alone = self.wait_for(&name, stop).await?;
+            // Somebody may have made it while this one waited.
+            if self.manifest(&name).is_none() {
+                self.make(&name, candidate, node, stop).await?;
+            }
+            drop(alone);
+            if let Some(mut prefix) = self.finished(&name).await? {
+                prefix.reused = false;
+                return Ok(prefix);
+            }
+        }
+    }
+
+    async fn wait_for(&self, name: &str, stop: &CancellationToken) -> Result<Lock, StoreError> {
+        let file = self.lock_file(name);
+        tokio::select! {
+            lock = Lock::wait(&file) => Ok(lock?),
+            () = stop.cancelled() => Err(InstallError::Npm(super::npm::NpmError::Stopped).into()),
+        }
+    }
+
+    /// A finished prefix, held against removal. One whose files have changed
+    /// since npm made it is removed.
+    async fn finished(&self, name: &str) -> Result<Option<Prefix>, StoreError> {
+        let Some(manifest) = self.manifest(name) else { return Ok(None) };
+        let lock = match Lock::try_share(&self.lock_file(name)) {
+            Ok(lock) => lock,
+            Err(LockError::Held { .. }) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let directory = self.directory.join(name);
+        if !untouched(directory.clone(), manifest.fingerprint.clone()).await? {
+            drop(lock);
+            self.remove(name)?;
+            return Ok(None);
+        }
+        let marker = std::fs::File::options().append(true).open(directory.join(MARKER))?;
+        marker.set_modified(SystemTime::now())?;
+        Ok(Some(Prefix { directory, manifest, reused: true, _in_use: lock }))
+    }
+
+    async fn make(
+        &self,
+        name: &str,
+        candidate: &Candidate,
+        node: &Node,
+        stop: &CancellationToken,
+    ) -> Result<(), StoreError> {
+        let directory = self.directory.join(name);
+        crate::fs::remove(&directory)?;
+        let home = directory.join("home");
+        fs::create_dir_all(home.join("tmp"))?;
+        let donor = self.donor(candidate, node).await?;
+        let begun = Instant::now();
+        let install = Install {
+            candidate,
+            node,
+            npm: &self.npm,
+            directory: &directory,
+            home: &home,
+            donor: donor.as_ref().map(|donor| donor.directory.as_path()),
+            stop,
+        };
+        let installed = match install.run().await {
+            Ok(installed) => installed,
+            Err(error) => {
+                crate::fs::remove(&directory)?;
+                return Err(error.into());
+            }
+        };
+        crate::fs::remove(&home)?;
+        let install_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let measured = directory.clone();
+        let (fingerprint, bytes) = blocking(move || {
+            let fingerprint = fingerprint(&measured)?;
+            Ok((fingerprint, tree::disk_use(&measured, true, &mut BTreeSet::new())?))
+        })
+        .await?;
+        let manifest = Manifest {
+            format: FORMAT,
+            candidate: candidate.clone(),
+            node: node.clone(),
+            entry: installed.entry,
+            installed: Timestamp::now(),
+            install_ms,
+            grown_from: donor
+                .filter(|_| installed.grown)
+                .and_then(|donor| donor.directory.file_name().map(ToOwned::to_owned)),
+            bytes,
+            fingerprint,
+        };
+        let text = serde_json::to_vec_pretty(&manifest).map_err(std::io::Error::other)?;
+        write_atomic(&directory.join(MARKER), &text)?;
+        self.keep_within_limit(name).await
+    }
+
+    /// The finished prefix nearest in the order of releases, made with the same Node.
+    async fn donor(
+        &self,
+        candidate: &Candidate,
+        node: &Node,
+    ) -> Result<Option<Prefix>, StoreError> {
+        let mut near: Vec<_> = self
+            .names()?
+            .into_iter()
+            .filter_map(|name| Some((self.manifest(&name)?, name)))
+            .filter(|(manifest, _)| manifest.node == *node)
+            .collect();
+        near.sort_by_key(|(manifest, _)| manifest.candidate.core);
+        let after = near.partition_point(|(manifest, _)| manifest.candidate.core < candidate.core);
+        for at in [after.checked_sub(1), Some(after)].into_iter().flatten() {
+            if let Some((_, name)) = near.get(at)
+                && let Some(prefix) = self.finished(name).await?
+            {
+                return Ok(Some(prefix));
+            }
+        }
+        Ok(None)
+    }
+
+    fn manifest(&self, name: &str) -> Option<Manifest> {
+        let text = fs::read(self.directory.join(name).join(MARKER)).ok()?;
+        let manifest: Manifest = serde_json::from_slice(&text).ok()?;
+        Some(manifest).filter(|manifest| manifest.format == FORMAT)
+    }
+
+    fn names(&self) -> Result<Vec<String>, StoreError> {
+        let entries = match fs::read_dir(&self.directory) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error.into()),
+        };
+        let mut names: Vec<_> = entries
+            .flatten()
+            .filter(|entry| entry.path().is_dir())
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .collect();
+        names.sort();
+        Ok(names)
+    }
+
+    /// Every prefix, the one not used for longest first.
+    pub async fn list(&self) -> Result<Vec<Kept>, StoreError> {
+        let store = self.clone();
+        blocking(move || {
+            let mut listed = Vec::new();
+            for name in store.names().map_err(std::io::Error::other)? {
+                let directory = store.directory.join(&name);
+                let marker =
+                    fs::metadata(directory.join(MARKER)).or_else(|_| fs::metadata(&directory));
+                let used = marker.and_then(|m| m.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
+                listed.push((used, name));
+            }
+            listed.sort();
+            let mut seen = BTreeSet::new();
+            let kept = listed.into_iter().map(|(used, name)| {
+                let bytes = tree::disk_use(&store.directory.join(&name), false, &mut seen)?;
+                let core = store.manifest(&name).map(|manifest| manifest.candidate.core);
+                let used = Timestamp::try_from(used).unwrap_or(Timestamp::UNIX_EPOCH);
+                Ok(Kept { name, core, bytes, used })
+            });
+            kept.collect()
+        })
+        .await
+        .map_err(Into::into)
+    }
+
+    /// Removes the prefixes not used for longest until the rest fits in `limit`
+    /// bytes. What is in use stays. Returns what was removed.
+    pub async fn prune(&self, limit: u64) -> Result<Vec<Kept>, StoreError> {
+        let kept = self.list().await?;
+        let mut total: u64 = kept.iter().map(|prefix| prefix.bytes).sum();
+        let mut removed = Vec::new();
+        for prefix in kept {
+            if total <= limit {
+                break;
+            }
+            match Lock::try_take(&self.lock_file(&prefix.name)) {
+                Ok(_alone) => {
+                    self.remove(&prefix.name)?;
+                    total = total.saturating_sub(prefix.bytes);
+                    removed.push(prefix);
+                }
+                Err(LockError::Held { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(removed)
+    }
+
+    async fn keep_within_limit(&self, but: &str) -> Result<(), StoreError> {
+        // The sum of what the manifests say is quick to have; only where it is
+        // too much are the files looked at.
+        let recorded: u64 =
+            self.names()?.iter().filter_map(|n| self.manifest(n)).map(|m| m.bytes).sum();
+        if recorded > self.limit {
+            let _keep = Lock::try_share(&self.lock_file(but));
+            self.prune(self.limit).await?;
+        }
+        Ok(())
+    }
+
+    /// The marker goes first: a removal that is cut short leaves a half-made prefix.
+    fn remove(&self, name: &str) -> std::io::Result<()> {
+        let directory = self.directory.join(name);
+        crate::fs::remove(&directory.join(MARKER))?;
+        crate::fs::remove(&directory)
+    }
+
+    fn lock_file(&self, name: &str) -> Utf8PathBuf {
+        self.directory.join(format!("{name}.lock"))
+    }
+}
+
+fn fingerprint(directory: &Utf8Path) -> std::io::Result<String> {
+    let plugin = plugin_project(directory);
+    let core = core_project(directory);
+    let trees: Vec<&Utf8Path> =
+        [core.as_path(), plugin.as_path()].into_iter().filter(|tree| tree.exists()).collect();
+    tree::fingerprint(&trees)
+}
+
+async fn untouched(directory: Utf8PathBuf, expected: String) -> std::io::Result<bool> {
+    blocking(move || Ok(fingerprint(&directory)? == expected)).await
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+) -> std::io::Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(std::io::Error::other)?
+}

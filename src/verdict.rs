@@ -1,0 +1,285 @@
+//! From an observation to a verdict: good, bad with a failure, or skip with a
+//! reason. Pure, and the heart of what codexpin promises: a release is blamed
+//! only for what is its own.
+//!
+//! In this order: the pass rule; what the upstream saw; the earliest line of
+//! the output that the catalogue knows; then what remains, an unknown failure
+//! with its best line.
+
+pub mod catalogue;
+mod pass;
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::bisect::Mark;
+use crate::observation::{Ending, Observation, RequestKind};
+use catalogue::{Kind, Signature, signature, signatures};
+
+/// What a check says about a candidate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", tag = "verdict")]
+pub enum Verdict {
+    /// It answers.
+    Good,
+    /// It does not, and that is its own failure.
+    Bad {
+        /// What failed.
+        failure: Failure,
+    },
+    /// It could not be judged.
+    Skip {
+        /// Why not.
+        reason: SkipReason,
+    },
+}
+
+/// A failure with its evidence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// Its name in the catalogue, or `unknown`.
+    pub signature: String,
+    /// What is wrong, in one line.
+    pub title: String,
+    /// The line that decided.
+    pub evidence: Evidence,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
+    /// Whether the configuration has its part in it: another setting may answer.
+    pub of_route: bool,
+}
+
+/// A quoted line and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// Which output.
+    pub source: Source,
+    /// The line's number there, from 1; in `upstream` the request's number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<usize>,
+    /// The line, shortened.
+    pub text: String,
+}
+
+/// Where evidence was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// The agent's stdout.
+    Stdout,
+    /// The agent's stderr.
+    Stderr,
+    /// What the upstream saw.
+    Upstream,
+    /// The reply and what it says of itself.
+    Reply,
+    /// How the process ended.
+    Process,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Stdout => "stdout",
+            Self::Stderr => "stderr",
+            Self::Upstream => "upstream",
+            Self::Reply => "reply",
+            Self::Process => "process",
+        })
+    }
+}
+
+/// Why a candidate could not be judged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "reason")]
+pub enum SkipReason {
+    /// npm cannot install it here.
+    CannotInstall {
+        /// npm's reason, in one line.
+        why: String,
+    },
+    /// A piece of it is missing that the registry does not have.
+    Incomplete {
+        /// What it said.
+        failure: Failure,
+    },
+    /// The machine, the network or the account.
+    NotTheRelease {
+        /// What is in the way.
+        failure: Failure,
+    },
+}
+
+impl fmt::Display for SkipReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CannotInstall { why } => write!(f, "cannot be installed here: {why}"),
+            Self::Incomplete { failure } => write!(f, "incomplete candidate: {}", failure.title),
+            Self::NotTheRelease { failure } => f.write_str(&failure.title),
+        }
+    }
+}
+
+impl SkipReason {
+    /// The failure behind it, where the candidate was asked at all.
+    pub fn failure(&self) -> Option<&Failure> {
+        match self {
+            Self::CannotInstall { .. } => None,
+            Self::Incomplete { failure } | Self::NotTheRelease { failure } => Some(failure),
+        }
+    }
+}
+
+impl Verdict {
+    /// What the search makes of it.
+    pub fn mark(&self) -> Mark {
+        match self {
+            Self::Good => Mark::Good,
+            Self::Bad { .. } => Mark::Bad,
+            Self::Skip { .. } => Mark::Skip,
+        }
+    }
+
+    /// What failed, whatever was made of it.
+    pub fn failure(&self) -> Option<&Failure> {
+        match self {
+            Self::Good => None,
+            Self::Bad { failure } => Some(failure),
+            Self::Skip { reason } => reason.failure(),
+        }
+    }
+}
+
+/// Judges an observation.
+pub fn judge(observation: &Observation) -> Verdict {
+    let broken = pass::broken_rules(observation);
+    if broken.is_empty() {
+        return Verdict::Good;
+    }
+    if let Some((signature, evidence)) =
+        seen_by_upstream(observation).or_else(|| in_output(observation))
+    {
+        return verdict_of(signature, evidence);
+    }
+    let failure = if observation.ending == Ending::TimedOut {
+        let text = format!("stopped after {} s without a reply", observation.elapsed_ms / 1000);
+        Failure {
+            signature: "turn-timed-out".to_owned(),
+            title: "the turn timed out".to_owned(),
+            evidence: Evidence { source: Source::Process, line: None, text },
+            remedy: None,
+            of_route: false,
+        }
+    } else {
+        unknown(observation, &broken)
+    };
+    Verdict::Bad { failure }
+}
+
+fn verdict_of(signature: &Signature, evidence: Evidence) -> Verdict {
+    let failure = Failure {
+        signature: signature.id.clone(),
+        title: signature.title.clone(),
+        evidence,
+        remedy: signature.remedy.clone(),
+        of_route: signature.kind == Kind::Route,
+    };
+    match signature.kind {
+        Kind::Release | Kind::Route => Verdict::Bad { failure },
+        Kind::Incomplete => Verdict::Skip { reason: SkipReason::Incomplete { failure } },
+        Kind::Account | Kind::Environment | Kind::State => {
+            Verdict::Skip { reason: SkipReason::NotTheRelease { failure } }
+        }
+    }
+}
+
+/// What the release made of a refusal may be anything (it calls a Cloudflare
+/// page a DNS failure); what was refused is certain.
+fn seen_by_upstream(observation: &Observation) -> Option<(&'static Signature, Evidence)> {
+    let requests = &observation.requests;
+    if requests.iter().any(|request| request.kind == RequestKind::Answered) {
+        // Its request was answered: what failed came after.
+        return None;
+    }
+    requests.iter().find_map(|request| {
+        let id = match (request.kind, request.status) {
+            (RequestKind::TlsFailed, _) => "tls-untrusted",
+            (RequestKind::Refused, Some(403)) => "cloudflare-403",
+            (RequestKind::Refused, Some(401)) if request.host == "api.openai.com" => {
+                "missing-scopes"
+            }
+            (RequestKind::Refused, _) if request.host == "auth.openai.com" => "wants-refresh",
+            _ => return None,
+        };
+        let status = request.status.map(|status| format!(" -> {status}")).unwrap_or_default();
+        let text = format!("{} {}{}{status}", request.method, request.host, request.path);
+        let evidence =
+            Evidence { source: Source::Upstream, line: Some(request.sequence + 1), text };
+        Some((signature(id)?, evidence))
+    })
+}
+
+/// The first line, stderr before stdout, that the catalogue knows names the
+/// failure; the shortest line that shows the same failure is quoted.
+fn in_output(observation: &Observation) -> Option<(&'static Signature, Evidence)> {
+    let lines: Vec<_> = numbered(Source::Stderr, &observation.stderr)
+        .chain(numbered(Source::Stdout, &observation.stdout))
+        .filter(|(_, _, line)| !line.is_empty())
+        .collect();
+    let signature = lines
+        .iter()
+        .find_map(|(_, _, line)| signatures().iter().find(|signature| signature.matches(line)))?;
+    let (source, number, line) = lines
+        .into_iter()
+        .filter(|(_, _, line)| signature.matches(line))
+        .min_by_key(|(_, _, line)| line.len())?;
+    Some((signature, Evidence { source, line: Some(number), text: shortened(line) }))
+}
+
+fn numbered(source: Source, text: &str) -> impl Iterator<Item = (Source, usize, &str)> {
+    text.lines().enumerate().map(move |(at, line)| (source, at + 1, line.trim()))
+}
+
+fn unknown(observation: &Observation, broken: &[pass::Broken]) -> Failure {
+    let said = broken.iter().find(|rule| rule.said_by_reply());
+    let best = best_line(observation);
+    let (title, evidence) = match (said, best) {
+        (Some(rule), _) => {
+            let text = rule.to_string();
+            (text.clone(), Evidence { source: Source::Reply, line: None, text })
+        }
+        (None, Some(evidence)) => ("it does not reply".to_owned(), evidence),
+        (None, None) => {
+            let text = broken.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+            ("it does not reply".to_owned(), Evidence { source: Source::Process, line: None, text })
+        }
+    };
+    Failure { signature: "unknown".to_owned(), title, evidence, remedy: None, of_route: false }
+}
+
+/// The last line that speaks of an error, or else the last line.
+fn best_line(observation: &Observation) -> Option<Evidence> {
+    let lines: Vec<_> = numbered(Source::Stderr, &observation.stderr)
+        .chain(numbered(Source::Stdout, &observation.stdout))
+        .filter(|(_, _, line)| !line.is_empty())
+        .collect();
+    let error = |line: &str| line.to_ascii_lowercase().contains("error");
+    let best = lines.iter().rev().find(|(_, _, line)| error(line)).or(lines.last())?;
+    let (source, number, line) = *best;
+    Some(Evidence { source, line: Some(number), text: shortened(line) })
+}
+
+/// A line for a person to read: a sentence or two of it.
+fn shortened(line: &str) -> String {
+    const LONGEST: usize = 240;
+    if line.chars().count() <= LONGEST {
+        return line.to_owned();
+    }
+    let text: String = line.chars().take(LONGEST).collect();
+    format!("{}…", text.trim_end())
+}
+
+#[cfg(test)]
+mod tests;

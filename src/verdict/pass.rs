@@ -1,0 +1,103 @@
+//! The pass rule: what all has to be true before a candidate is good.
+
+use std::fmt;
+
+use crate::observation::{Ending, Observation};
+
+/// A part of the rule that does not hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Broken {
+    /// The process did not end with status 0.
+    Exit(Ending),
+    /// There is no reply in its output.
+    NoReply,
+    /// Not one payload, but this many.
+    Payloads(usize),
+    /// The payload's text is another.
+    Text { asked: String, said: String },
+    /// Another provider or model answered.
+    Winner { asked: String, answered: String },
+    /// Another harness ran the turn.
+    Harness { asked: String, ran: String },
+    /// Something else was tried first, or answered instead.
+    Fallback,
+    /// The Gateway should have answered and did not.
+    Transport { from: String },
+    /// No model request reached the upstream.
+    NotAsked,
+}
+
+impl Broken {
+    /// Whether there was a reply, and it is the reply that is wrong.
+    pub(super) fn said_by_reply(&self) -> bool {
+        !matches!(self, Self::Exit(_) | Self::NoReply | Self::NotAsked)
+    }
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exit(Ending::Exited(status)) => write!(f, "exit status {status}"),
+            Self::Exit(Ending::Signalled(signal)) => write!(f, "killed by signal {signal}"),
+            Self::Exit(Ending::TimedOut) => f.write_str("stopped at the time limit"),
+            Self::NoReply => f.write_str("no JSON reply in its output"),
+            Self::Payloads(0) => f.write_str("the reply is empty"),
+            Self::Payloads(n) => write!(f, "{n} payloads instead of one"),
+            Self::Text { asked, said } => write!(f, "asked for `{asked}`, it replied `{said}`"),
+            Self::Winner { asked, answered } => {
+                write!(f, "asked through {asked}, {answered} answered")
+            }
+            Self::Harness { asked, ran } => write!(f, "harness {ran} ran the turn, not {asked}"),
+            Self::Fallback => f.write_str("a fallback answered"),
+            Self::Transport { from } => {
+                write!(f, "the {from} did not answer, the turn ran embedded")
+            }
+            Self::NotAsked => f.write_str("no model request reached the upstream"),
+        }
+    }
+}
+
+/// Every part of the rule that the observation breaks; none means good.
+pub(super) fn broken_rules(observation: &Observation) -> Vec<Broken> {
+    let mut broken = Vec::new();
+    if observation.ending != Ending::Exited(0) {
+        broken.push(Broken::Exit(observation.ending));
+    }
+    if !observation.requests.iter().any(crate::observation::RequestRecord::is_answered_turn) {
+        broken.push(Broken::NotAsked);
+    }
+    let Some(reply) = &observation.reply else {
+        broken.push(Broken::NoReply);
+        return broken;
+    };
+    match reply.texts.as_slice() {
+        [text] if text.trim() == observation.asked => {}
+        [text] => broken.push(Broken::Text {
+            asked: observation.asked.clone(),
+            said: text.trim().chars().take(120).collect(),
+        }),
+        texts => broken.push(Broken::Payloads(texts.len())),
+    }
+    let route = &observation.route;
+    let answered = (reply.provider.as_deref(), reply.model.as_deref());
+    if answered != (Some(&route.provider), Some(&route.model)) {
+        let word = |part: Option<&str>| part.unwrap_or("nobody knows what").to_owned();
+        broken.push(Broken::Winner {
+            asked: route.model_id(),
+            answered: format!("{}/{}", word(answered.0), word(answered.1)),
+        });
+    }
+    if let Some(asked) = &route.harness
+        && reply.harness.as_ref() != Some(asked)
+    {
+        let ran = reply.harness.clone().unwrap_or_else(|| "nobody knows which".to_owned());
+        broken.push(Broken::Harness { asked: asked.clone(), ran });
+    }
+    if reply.fallback_used || reply.failed_attempts > 0 {
+        broken.push(Broken::Fallback);
+    }
+    if let Some(from) = &reply.fallback_from {
+        broken.push(Broken::Transport { from: from.clone() });
+    }
+    broken
+}
