@@ -112,6 +112,11 @@ impl Search {
         (last_good.unwrap_or(0), first_bad)
     }
 
+    /// Whether both ends were checked and are what they were given as.
+    pub fn ends_verified(&self) -> bool {
+        (self.marks.first(), self.marks.last()) == (Some(&Some(Mark::Good)), Some(&Some(Mark::Bad)))
+    }
+
     /// How many candidates inside the interval are not judged yet.
     pub fn left(&self) -> usize {
         let (last_good, first_bad) = self.interval();

@@ -3,7 +3,9 @@
 
 pub mod bisect;
 pub mod check;
+pub mod checkpoint;
 pub mod env;
+pub mod event;
 pub mod exit_code;
 pub mod fs;
 pub mod observation;
@@ -14,5 +16,6 @@ pub mod process;
 pub mod release;
 pub mod route;
 pub mod secret;
+pub mod session;
 pub mod upstream;
 pub mod verdict;

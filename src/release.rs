@@ -1,5 +1,7 @@
 //! Releases: what a registry has, in which order, and what pairs with what.
 
+pub mod end;
+pub mod line;
 pub mod npmrc;
 pub mod packument;
 pub mod pairing;

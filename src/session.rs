@@ -1,0 +1,297 @@
+//! One bisection: it drives the search, installs ahead, writes every
+//! observation down before the next step, and can go on after any end.
+//!
+//! ```text
+//! search ─▶ next ─▶ [ lab: install ahead ∥ check ] ─▶ journal ─▶ search
+//! ```
+
+pub mod journal;
+pub mod lab;
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::bisect::{Mark, Outcome, Search, Step};
+use crate::event::{Event, Events};
+use crate::observation::Observation;
+use crate::release::pairing::Candidate;
+use crate::verdict::{self, SkipReason, Verdict};
+use journal::{Checked, Journal, JournalError};
+use lab::{Lab, LabError};
+
+/// How a session ended.
+#[derive(Debug, Clone)]
+pub struct Conclusion {
+    /// What the search found.
+    pub outcome: Outcome,
+    /// Every check, in order.
+    pub checked: Vec<Checked>,
+    /// How many prefixes were made, not counting those that were there already.
+    pub installs: usize,
+    /// How long it took, this time. An earlier part of a resumed session is not in it.
+    pub elapsed: Duration,
+}
+
+impl Conclusion {
+    /// The last check of the candidate with this place on the line.
+    pub fn check_of(&self, place: usize) -> Option<&Checked> {
+        self.checked.iter().rev().find(|checked| checked.place == place)
+    }
+}
+
+/// A session stopped before its end. All that it saw is in its journal.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// The lab cannot work: infrastructure, or the user's stop.
+    #[error(transparent)]
+    Lab(#[from] LabError),
+    /// The journal cannot be written.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+/// Drives a search over `line` to its end.
+pub async fn run<L: Lab>(
+    line: &[Candidate],
+    journal: &mut Journal,
+    lab: &L,
+    events: &Events,
+    stop: &CancellationToken,
+) -> Result<Conclusion, SessionError> {
+    let begun = Instant::now();
+    let mut search = Search::over(line.len());
+    for checked in journal.checked() {
+        if !checked.again {
+            search.record(checked.place, checked.verdict.mark());
+        }
+    }
+    let mut installs = Installs::new(line, lab, events, stop);
+    let outcome = loop {
+        tell_progress(&search, line, events);
+        let place = match search.next() {
+            Step::Done(outcome) => break outcome,
+            Step::Check(place) => place,
+        };
+        let mut queue = vec![place];
+        queue.extend(search.ahead());
+        installs.keep_only(&queue);
+        let verdict = match installs.take(place, &queue).await {
+            Ok(ready) => {
+                let check = ask(&ready, place, line, journal, lab, events, stop);
+                installs.while_waiting_for(check, &queue).await?
+            }
+            Err(LabError::Skip(reason)) => {
+                let verdict = Verdict::Skip { reason };
+                let checked = Checked {
+                    place,
+                    core: line[place].core,
+                    verdict,
+                    observation: None,
+                    again: false,
+                };
+                note(journal, &checked, 0, events)?
+            }
+            Err(error) => return Err(error.into()),
+        };
+        search.record(place, verdict);
+    };
+    let made = installs.made;
+    installs.end().await;
+    journal.conclude(&outcome)?;
+    Ok(Conclusion {
+        outcome,
+        checked: journal.checked().to_vec(),
+        installs: made,
+        elapsed: begun.elapsed(),
+    })
+}
+
+/// Checks a candidate. A failure that this line has not shown yet is a
+/// surprise: the candidate is asked once more before it counts.
+async fn ask<L: Lab>(
+    ready: &L::Ready,
+    place: usize,
+    line: &[Candidate],
+    journal: &mut Journal,
+    lab: &L,
+    events: &Events,
+    stop: &CancellationToken,
+) -> Result<Mark, SessionError> {
+    let core = line[place].core;
+    let mut asked_before = journal.checked().iter().any(|c| c.place == place && c.again);
+    loop {
+        events.tell(Event::CheckStarted { core });
+        let number = journal.checked().len();
+        let observation = lab.check(ready, &journal.log_for(number, core), stop).await?;
+        let verdict = verdict::judge(&observation);
+        let again = !asked_before && is_surprise(&verdict, place, line.len(), journal);
+        let elapsed = observation.elapsed_ms;
+        let observation: Option<Observation> = Some(observation);
+        let checked = Checked { place, core, verdict, observation, again };
+        let mark = note(journal, &checked, elapsed, events)?;
+        if !again {
+            return Ok(mark);
+        }
+        asked_before = true;
+    }
+}
+
+/// The ends are expected to be what they were given as. Between them a failure
+/// is expected to be one that was seen before.
+fn is_surprise(verdict: &Verdict, place: usize, length: usize, journal: &Journal) -> bool {
+    let Verdict::Bad { failure } = verdict else { return false };
+    if place == length - 1 {
+        return false;
+    }
+    let seen = journal.checked().iter().filter(|checked| !checked.again);
+    !seen.filter_map(|c| c.verdict.failure()).any(|known| known.signature == failure.signature)
+}
+
+/// On disk before anything else happens.
+fn note(
+    journal: &mut Journal,
+    checked: &Checked,
+    elapsed_ms: u64,
+    events: &Events,
+) -> Result<Mark, JournalError> {
+    journal.record(checked)?;
+    crate::checkpoint::reach("session-recorded");
+    let (core, verdict, again) = (checked.core, checked.verdict.clone(), checked.again);
+    let mark = verdict.mark();
+    events.tell(Event::CheckFinished { core, verdict, elapsed_ms, again });
+    Ok(mark)
+}
+
+fn tell_progress(search: &Search, line: &[Candidate], events: &Events) {
+    let (last_good, first_bad) = search.interval();
+    events.tell(Event::Search {
+        last_good: line[last_good].core,
+        first_bad: line[first_bad].core,
+        left: search.left(),
+        checks: search.checks_left(),
+        verified: search.ends_verified(),
+    });
+}
+
+type Installed<R> = (usize, Result<R, LabError>);
+
+/// Installs under way and done: the one that is needed first, then those that
+/// may be needed next.
+struct Installs<'a, L: Lab> {
+    line: &'a [Candidate],
+    lab: &'a L,
+    events: &'a Events,
+    stop: CancellationToken,
+    running: JoinSet<Installed<L::Ready>>,
+    stops: BTreeMap<usize, CancellationToken>,
+    done: BTreeMap<usize, Result<L::Ready, LabError>>,
+    made: usize,
+}
+
+impl<'a, L: Lab> Installs<'a, L> {
+    fn new(
+        line: &'a [Candidate],
+        lab: &'a L,
+        events: &'a Events,
+        stop: &CancellationToken,
+    ) -> Self {
+        Self {
+            line,
+            lab,
+            events,
+            stop: stop.child_token(),
+            running: JoinSet::new(),
+            stops: BTreeMap::new(),
+            done: BTreeMap::new(),
+            made: 0,
+        }
+    }
+
+    /// Ends the installs that the search no longer has a use for.
+    fn keep_only(&mut self, wanted: &[usize]) {
+        for (place, stop) in &self.stops {
+            if !wanted.contains(place) && !stop.is_cancelled() {
+                stop.cancel();
+                self.events.tell(Event::InstallDropped { core: self.line[*place].core });
+            }
+        }
+        self.done.retain(|place, _| wanted.contains(place));
+    }
+
+    fn top_up(&mut self, queue: &[usize]) {
+        for place in queue {
+            if self.running.len() >= self.lab.installers() {
+                return;
+            }
+            if self.done.contains_key(place) || self.stops.contains_key(place) {
+                continue;
+            }
+            let stop = self.stop.child_token();
+            self.stops.insert(*place, stop.clone());
+            let install = self.lab.install(&self.line[*place], self.events.clone(), stop);
+            let place = *place;
+            self.running.spawn(async move { (place, install.await) });
+        }
+    }
+
+    fn finished(&mut self, (place, result): Installed<L::Ready>) {
+        let stopped = self.stops.remove(&place).is_some_and(|stop| stop.is_cancelled());
+        if let Ok(ready) = &result {
+            self.made += usize::from(!L::reused(ready));
+        }
+        if !stopped || result.is_ok() {
+            self.done.insert(place, result);
+        }
+    }
+
+    async fn take(&mut self, place: usize, queue: &[usize]) -> Result<L::Ready, LabError> {
+        loop {
+            if let Some(result) = self.done.remove(&place) {
+                return result;
+            }
+            self.top_up(queue);
+            match self.running.join_next().await {
+                Some(Ok(installed)) => self.finished(installed),
+                Some(Err(panicked)) => {
+                    return Err(LabError::Infrastructure(panicked.to_string().into()));
+                }
+                None => return Err(LabError::Stopped),
+            }
+            if self.stop.is_cancelled() {
+                return Err(LabError::Stopped);
+            }
+        }
+    }
+
+    async fn while_waiting_for<T>(&mut self, work: impl Future<Output = T>, queue: &[usize]) -> T {
+        let mut work = std::pin::pin!(work);
+        // The one being checked needs no install any more.
+        let queue = queue.get(1..).unwrap_or_default();
+        loop {
+            self.top_up(queue);
+            tokio::select! {
+                result = &mut work => return result,
+                Some(Ok(installed)) = self.running.join_next() => self.finished(installed),
+            }
+        }
+    }
+
+    /// Ends what is still running and waits until it has.
+    async fn end(mut self) {
+        self.stop.cancel();
+        while self.running.join_next().await.is_some() {}
+    }
+}
+
+/// Why a session was skipped over a candidate, for callers that only have the error.
+impl From<SkipReason> for LabError {
+    fn from(reason: SkipReason) -> Self {
+        Self::Skip(reason)
+    }
+}
+
+#[cfg(test)]
+mod tests;

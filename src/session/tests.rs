@@ -1,0 +1,283 @@
+use std::sync::{Arc, Mutex};
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::*;
+use crate::observation::{Credential, Ending, Reply, RequestKind, RequestRecord, Scheme};
+use crate::release::Version;
+use journal::Request;
+
+/// What a scripted candidate does each time that it is asked; the last one for good.
+type Script = Vec<&'static str>;
+
+/// A lab without npm: candidates do what their scripts say.
+struct ScriptedLab {
+    scripts: Vec<Script>,
+    asked: Mutex<Vec<Version>>,
+    installed: Arc<Mutex<Vec<Version>>>,
+    fail_after: Option<usize>,
+}
+
+impl ScriptedLab {
+    fn of(scripts: &[Script]) -> Self {
+        Self {
+            scripts: scripts.to_vec(),
+            asked: Mutex::default(),
+            installed: Arc::default(),
+            fail_after: None,
+        }
+    }
+
+    fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap().iter().map(ToString::to_string).collect()
+    }
+}
+
+impl Lab for ScriptedLab {
+    type Ready = Version;
+
+    fn installers(&self) -> usize {
+        1
+    }
+
+    fn install(
+        &self,
+        candidate: &Candidate,
+        _events: Events,
+        _stop: CancellationToken,
+    ) -> impl Future<Output = Result<Version, LabError>> + Send + 'static {
+        let core = candidate.core;
+        let place = usize::try_from(core.to_string()[7..].parse::<u32>().unwrap()).unwrap() - 1;
+        let script = self.scripts[place].clone();
+        let installed = Arc::clone(&self.installed);
+        async move {
+            if script[0] == "cannot be installed" {
+                let why = "cssomnom is not in the registry (E404)".to_owned();
+                return Err(SkipReason::CannotInstall { why }.into());
+            }
+            installed.lock().unwrap().push(core);
+            Ok(core)
+        }
+    }
+
+    fn reused(_: &Version) -> bool {
+        false
+    }
+
+    async fn check(
+        &self,
+        core: &Version,
+        _log: &Utf8Path,
+        _stop: &CancellationToken,
+    ) -> Result<Observation, LabError> {
+        let mut asked = self.asked.lock().unwrap();
+        if self.fail_after.is_some_and(|limit| asked.len() >= limit) {
+            return Err(LabError::Infrastructure("the disk is full".into()));
+        }
+        let times = asked.iter().filter(|known| *known == core).count();
+        asked.push(*core);
+        let script = &self.scripts
+            [usize::try_from(core.to_string()[7..].parse::<u32>().unwrap()).unwrap() - 1];
+        Ok(observation(*core, script[times.min(script.len() - 1)]))
+    }
+}
+
+fn observation(core: Version, stderr: &str) -> Observation {
+    let good = stderr == "OK";
+    let answered = RequestRecord {
+        sequence: 0,
+        elapsed: Duration::ZERO,
+        scheme: Scheme::Https,
+        host: "chatgpt.com".to_owned(),
+        port: 443,
+        method: "POST".to_owned(),
+        path: "/backend-api/codex/responses".to_owned(),
+        status: Some(200),
+        kind: RequestKind::Answered,
+        websocket: false,
+        model: None,
+        credential: Credential::ChatGptToken,
+        note: None,
+    };
+    let reply = Reply {
+        texts: vec!["OK".to_owned()],
+        provider: Some("openai-codex".to_owned()),
+        model: Some("gpt-5.5".to_owned()),
+        ..Reply::default()
+    };
+    Observation {
+        core,
+        plugin: None,
+        node: "22.23.3".to_owned(),
+        route: "openai-codex/gpt-5.5".parse().unwrap(),
+        upstream: "loopback".to_owned(),
+        asked: "OK".to_owned(),
+        started: jiff::Timestamp::UNIX_EPOCH,
+        elapsed_ms: 1,
+        ending: Ending::Exited(i32::from(!good)),
+        reply: good.then_some(reply),
+        stdout: String::new(),
+        stderr: stderr.to_owned(),
+        requests: if good { vec![answered] } else { Vec::new() },
+        left_running: 0,
+        logs: None,
+    }
+}
+
+const BAD: &str = "FailoverError: Unknown model: openai-codex/gpt-5.5";
+
+fn scripts(text: &str) -> Vec<Script> {
+    let script = |letter| match letter {
+        'g' => vec!["OK"],
+        'b' => vec![BAD],
+        _ => vec!["cannot be installed"],
+    };
+    text.chars().map(script).collect()
+}
+
+struct Bench {
+    _guard: tempfile::TempDir,
+    sessions: Utf8PathBuf,
+    line: Vec<Candidate>,
+}
+
+impl Bench {
+    fn new(length: usize) -> Self {
+        let guard = tempfile::tempdir().unwrap();
+        let sessions = Utf8PathBuf::from_path_buf(guard.path().to_owned()).unwrap();
+        let candidate = |place: usize| Candidate {
+            core: format!("2026.5.{}", place + 1).parse().unwrap(),
+            core_integrity: None,
+            node: None,
+            plugin: None,
+        };
+        Self { _guard: guard, sessions, line: (0..length).map(candidate).collect() }
+    }
+
+    fn begin(&self) -> Journal {
+        let request = Request {
+            route: "openai-codex/gpt-5.5".parse().unwrap(),
+            reply: "OK".to_owned(),
+            timeout_s: 60,
+            line: self.line.clone(),
+            nodes: vec![None; self.line.len()],
+            pin_file: "known-good.toml".into(),
+        };
+        Journal::begin(&self.sessions, request, jiff::Timestamp::UNIX_EPOCH).unwrap()
+    }
+
+    async fn run(
+        &self,
+        lab: &ScriptedLab,
+        journal: &mut Journal,
+    ) -> Result<Conclusion, SessionError> {
+        let events = Events::to(|_| ());
+        run(&self.line, journal, lab, &events, &CancellationToken::new()).await
+    }
+}
+
+#[tokio::test]
+async fn the_first_bad_candidate_is_found_and_every_check_is_in_the_journal() {
+    let bench = Bench::new(9);
+    let lab = ScriptedLab::of(&scripts("gggggbbbb"));
+    let mut journal = bench.begin();
+    let conclusion = bench.run(&lab, &mut journal).await.unwrap();
+    assert_eq!(conclusion.outcome, Outcome::Found { last_good: 4, first_bad: 5 });
+    assert_eq!(lab.asked(), ["2026.5.1", "2026.5.9", "2026.5.5", "2026.5.7", "2026.5.6"]);
+    let id = journal.id().to_owned();
+    drop(journal);
+    let read = Journal::resume(&bench.sessions, Some(&id)).unwrap();
+    assert_eq!(read.checked().len(), 5);
+    assert_eq!(read.outcome(), Some(&conclusion.outcome));
+    assert_eq!(journal::unfinished(&bench.sessions), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_resumed_session_repeats_no_check() {
+    let bench = Bench::new(9);
+    let mut lab = ScriptedLab::of(&scripts("gggggbbbb"));
+    lab.fail_after = Some(3);
+    let mut journal = bench.begin();
+    let error = bench.run(&lab, &mut journal).await.unwrap_err();
+    assert_eq!(error.to_string(), "the disk is full");
+    drop(journal);
+
+    lab.fail_after = None;
+    let mut journal = Journal::resume(&bench.sessions, None).unwrap();
+    let conclusion = bench.run(&lab, &mut journal).await.unwrap();
+    assert_eq!(conclusion.outcome, Outcome::Found { last_good: 4, first_bad: 5 });
+    assert_eq!(lab.asked(), ["2026.5.1", "2026.5.9", "2026.5.5", "2026.5.7", "2026.5.6"]);
+}
+
+#[tokio::test]
+async fn a_line_that_a_crash_cut_short_is_left_out_and_asked_again() {
+    let bench = Bench::new(3);
+    let lab = ScriptedLab::of(&scripts("gbb"));
+    let mut journal = bench.begin();
+    bench.run(&lab, &mut journal).await.unwrap();
+    let path = journal.directory().join("journal.jsonl");
+    drop(journal);
+    let text = std::fs::read_to_string(&path).unwrap();
+    let lines: Vec<_> = text.lines().collect();
+    // Begun and one check whole, the second check cut in the middle.
+    let cut = format!("{}\n{}\n{}", lines[0], lines[1], &lines[2][..40]);
+    std::fs::write(&path, cut).unwrap();
+    let mut journal = Journal::resume(&bench.sessions, None).unwrap();
+    assert_eq!(journal.checked().len(), 1);
+    let conclusion = bench.run(&lab, &mut journal).await.unwrap();
+    assert_eq!(conclusion.outcome, Outcome::Found { last_good: 0, first_bad: 1 });
+}
+
+#[tokio::test]
+async fn candidates_that_cannot_be_installed_give_a_range() {
+    let bench = Bench::new(5);
+    let lab = ScriptedLab::of(&scripts("gg-bb"));
+    let conclusion = bench.run(&lab, &mut bench.begin()).await.unwrap();
+    assert_eq!(conclusion.outcome, Outcome::Range { last_good: 1, first_bad: 3 });
+}
+
+#[tokio::test]
+async fn a_failure_that_surprises_is_asked_once_more_and_a_known_one_is_not() {
+    let bench = Bench::new(5);
+    let mut script = scripts("ggggb");
+    script[2] = vec!["TypeError: x is not a function", "OK"];
+    let lab = ScriptedLab::of(&script);
+    let conclusion = bench.run(&lab, &mut bench.begin()).await.unwrap();
+    assert_eq!(conclusion.outcome, Outcome::Found { last_good: 3, first_bad: 4 });
+    assert_eq!(lab.asked(), ["2026.5.1", "2026.5.5", "2026.5.3", "2026.5.3", "2026.5.4"]);
+}
+
+#[tokio::test]
+async fn nothing_is_installed_that_the_search_has_no_use_for() {
+    let bench = Bench::new(30);
+    let lab = ScriptedLab::of(&vec![vec!["OK"]; 30]);
+    let conclusion = bench.run(&lab, &mut bench.begin()).await.unwrap();
+    assert_eq!(conclusion.outcome, Outcome::NoRegression);
+    // Both ends, and the middle ahead of them.
+    assert!(lab.installed.lock().unwrap().len() <= 3, "{:?}", lab.installed);
+}
+
+#[tokio::test]
+async fn two_codexpins_cannot_work_at_one_session() {
+    let bench = Bench::new(3);
+    let journal = bench.begin();
+    let error = Journal::resume(&bench.sessions, Some(journal.id())).unwrap_err();
+    assert!(error.to_string().starts_with("another codexpin"), "{error}");
+}
+
+#[test]
+fn a_journal_that_cannot_be_read_is_refused_with_the_line() {
+    let bench = Bench::new(3);
+    let journal = bench.begin();
+    let path = journal.directory().join("journal.jsonl");
+    drop(journal);
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, format!("{text}nonsense\n")).unwrap();
+    let error = Journal::resume(&bench.sessions, None).unwrap_err().to_string();
+    assert!(error.contains("journal.jsonl:2 cannot be read"), "{error}");
+    std::fs::write(&path, text.replace("\"format\":1", "\"format\":9")).unwrap();
+    let error = Journal::resume(&bench.sessions, None).unwrap_err().to_string();
+    assert!(error.contains("has format 9; this codexpin knows format 1"), "{error}");
+    let error = Journal::resume(&bench.sessions, Some("nonesuch")).unwrap_err().to_string();
+    assert!(error.starts_with("there is no session nonesuch"), "{error}");
+}
