@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 pub const CACHE_DIR: &str = "CODEXPIN_CACHE_DIR";
 /// Where sessions, their journals and backups are kept.
 pub const STATE_DIR: &str = "CODEXPIN_STATE_DIR";
+/// How much the scratch prefixes may take, such as `20GB`.
+pub const CACHE_LIMIT: &str = "CODEXPIN_CACHE_LIMIT";
 /// Set for every process that codexpin starts: which run it belongs to.
 pub const RUN: &str = "CODEXPIN_RUN";
 /// Test builds only: the named point at which codexpin ends itself with SIGKILL.

@@ -4,6 +4,7 @@
 pub mod bisect;
 pub mod check;
 pub mod checkpoint;
+pub mod cli;
 pub mod env;
 pub mod event;
 pub mod exit_code;
@@ -14,6 +15,7 @@ pub mod pin;
 pub mod prefix;
 pub mod process;
 pub mod release;
+pub mod report;
 pub mod route;
 pub mod secret;
 pub mod session;

@@ -1,2 +1,21 @@
-//! The `codexpin` command.
-fn main() {}
+//! The `codexpin` command: parse, run, exit code.
+
+use clap::Parser as _;
+use codexpin::cli::{self, Cli};
+use codexpin::exit_code::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => {
+            let code = runtime.block_on(cli::run(cli));
+            // Readers of a pipe that nobody closes would hold the end up.
+            runtime.shutdown_background();
+            code
+        }
+        Err(error) => {
+            codexpin::report::terminal::error(&format!("cannot start: {error}"), None);
+            ExitCode::Failure
+        }
+    }
+}

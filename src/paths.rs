@@ -73,6 +73,11 @@ impl Directories {
         self.state.join("sessions")
     }
 
+    /// The output of single checks, one directory each.
+    pub fn checks(&self) -> Utf8PathBuf {
+        self.state.join("checks")
+    }
+
     /// What `apply` replaced, one directory a time.
     pub fn backups(&self) -> Utf8PathBuf {
         self.state.join("backups")

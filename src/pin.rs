@@ -13,6 +13,8 @@ use crate::release::Version;
 
 /// The name that is looked for, and written to, in the working directory.
 pub const FILE_NAME: &str = "known-good.toml";
+/// The directory beside it with the lock files of the tested trees.
+pub const LOCK_DIRECTORY: &str = "known-good.lock";
 /// The format that this codexpin reads and writes.
 const FORMAT: i64 = 1;
 const HEADER: &str = "\

@@ -30,6 +30,7 @@ const PROXIES: [&str; 6] =
 pub struct Npm {
     executable: Utf8PathBuf,
     environment: Environment,
+    project_config: Option<Utf8PathBuf>,
     processes: Processes,
 }
 
@@ -65,6 +66,9 @@ pub struct NpmPlaces {
     pub global_config: Option<Utf8PathBuf>,
     /// The user's `npmrc`: HOME is scratch while npm runs.
     pub user_config: Utf8PathBuf,
+    /// The `.npmrc` of the project that codexpin was started in. npm only reads
+    /// the one of the directory that it installs into.
+    pub project_config: Option<Utf8PathBuf>,
     /// codexpin's own npm cache.
     pub cache: Utf8PathBuf,
 }
@@ -98,7 +102,12 @@ impl Npm {
         if let Some(global) = &places.global_config {
             environment = environment.with("npm_config_globalconfig", global.as_str());
         }
-        Self { executable: places.executable.clone(), environment, processes }
+        Self {
+            executable: places.executable.clone(),
+            environment,
+            project_config: places.project_config.clone(),
+            processes,
+        }
     }
 
     /// The environment in which npm, and what it installs, runs: HOME and every
@@ -116,7 +125,9 @@ impl Npm {
         packages: &[String],
         extra: &[&str],
     ) -> Result<Finished, NpmError> {
-        let arguments = ["install"]
+        let _lent = LentConfig::to(job.project, self.project_config.as_deref())?;
+        let prefix = format!("--prefix={}", job.project);
+        let arguments = ["install", prefix.as_str()]
             .into_iter()
             .chain(packages.iter().map(String::as_str))
             .chain(FLAGS)
@@ -142,6 +153,32 @@ impl Npm {
                 command: program.arguments.join(" "),
                 failure: NpmFailure::read(ending, &finished.stdout.text(), &finished.stderr.text()),
             }),
+        }
+    }
+}
+
+/// The project's `.npmrc`, lent to a scratch project as a link while npm runs:
+/// a token in it is never copied.
+struct LentConfig(Option<Utf8PathBuf>);
+
+impl LentConfig {
+    fn to(project: &Utf8Path, config: Option<&Utf8Path>) -> Result<Self, NpmError> {
+        let Some(config) = config else { return Ok(Self(None)) };
+        let link = project.join(".npmrc");
+        let linked =
+            crate::fs::remove(&link).and_then(|()| fs_err::os::unix::fs::symlink(config, &link));
+        linked.map_err(|source| {
+            NpmError::Process(ProcessError::Start { program: "npm".into(), source })
+        })?;
+        Ok(Self(Some(link)))
+    }
+}
+
+impl Drop for LentConfig {
+    fn drop(&mut self) {
+        if let Some(link) = &self.0 {
+            // A link that stays points at a file of the user's own and holds nothing.
+            let _ = crate::fs::remove(link);
         }
     }
 }

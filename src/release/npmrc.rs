@@ -57,6 +57,11 @@ impl NpmSurroundings {
         Some(cli.parent()?.parent()?.join("npmrc"))
     }
 
+    /// The project's `.npmrc` that npm would read here, where there is one.
+    pub fn project_npmrc(&self) -> Option<Utf8PathBuf> {
+        Some(layers::project_root(&self.cwd).join(".npmrc")).filter(|file| file.is_file())
+    }
+
     /// npm's default prefix: `PREFIX`, or the directory above the `bin` of the
     /// Node that npm's first line (`env node`) starts.
     fn global_prefix(&self) -> Option<Utf8PathBuf> {

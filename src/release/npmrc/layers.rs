@@ -196,7 +196,7 @@ fn entry(key: String, value: Raw, origin: Origin, env: &BTreeMap<String, String>
 
 /// npm's project root: the nearest directory with a `package.json` or a
 /// `node_modules`, or the root of the workspaces that it belongs to.
-fn project_root(cwd: &Utf8Path) -> Utf8PathBuf {
+pub(super) fn project_root(cwd: &Utf8Path) -> Utf8PathBuf {
     let mut found: Option<&Utf8Path> = None;
     for directory in cwd.ancestors().filter(|directory| !directory.as_str().is_empty()) {
         let manifest = directory.join("package.json");

@@ -1,0 +1,211 @@
+//! `codexpin bisect`.
+
+use camino::Utf8PathBuf;
+use jiff::Timestamp;
+
+use super::context::Context;
+use super::failure::Failure;
+use super::pin::{Tested, write_pin};
+use super::{PinFileArgument, QuestionArguments, lab};
+use crate::bisect::Outcome;
+use crate::event::Events;
+use crate::exit_code::ExitCode;
+use crate::pin::FirstBad;
+use crate::release::end::End;
+use crate::release::line;
+use crate::release::pairing::Candidate;
+use crate::release::registry::Freshness;
+use crate::report::bisect::{Opening, SessionReport};
+use crate::report::progress::Progress;
+use crate::report::terminal;
+use crate::session::journal::{self, Journal, Request};
+use crate::session::lab::RealLab;
+use crate::session::{self, Conclusion, SessionError};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Bisect {
+    /// A release that answers: a version, a dist-tag, `installed` or a date.
+    #[arg(required_unless_present = "resume")]
+    good: Option<String>,
+    /// A newer release that does not.
+    #[arg(required_unless_present = "resume")]
+    bad: Option<String>,
+    /// Which releases between the ends are candidates.
+    #[arg(long, value_enum, default_value_t = Candidates::Stable)]
+    channel: Candidates,
+    #[command(flatten)]
+    question: QuestionArguments,
+    #[command(flatten)]
+    pin_file: PinFileArgument,
+    /// Go on with a session that was interrupted: the newest, or the one named.
+    #[arg(long, value_name = "SESSION", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["good", "bad", "channel", "route", "timeout", "reply"])]
+    resume: Option<String>,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Candidates {
+    /// Releases and their corrections.
+    Stable,
+    /// Betas as well.
+    Beta,
+}
+
+impl Bisect {
+    pub(super) async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
+        let json = self.json;
+        let (mut journal, lab) = match &self.resume {
+            Some(id) => resume(context, id).await?,
+            None => self.begin(context).await?,
+        };
+        let resume = format!("codexpin bisect --resume {}", journal.id());
+        let request = journal.request().clone();
+        let progress = Progress::start();
+        let events = Events::to({
+            let progress = progress.clone();
+            move |event| progress.show(&event)
+        });
+        let result = session::run(&request.line, &mut journal, &lab, &events, &context.stop).await;
+        progress.end();
+        match result {
+            Ok(conclusion) => conclude(context, &request, &conclusion, &journal, &lab, json).await,
+            Err(error) => Err(interrupted(error, &resume)),
+        }
+    }
+
+    async fn begin(self, context: &Context) -> Result<(Journal, RealLab), Failure> {
+        let question = self.question.question()?;
+        // `required_unless_present` sees to both.
+        let (good, bad) = (self.good.unwrap_or_default(), self.bad.unwrap_or_default());
+        let (good, bad): (End, End) = (good.parse()?, bad.parse()?);
+        // A pin file that cannot be written to is better known now than at the end.
+        let pin_file = absolute(context, &self.pin_file.pin_file);
+        crate::pin::PinFile::open_or_new(&pin_file)?;
+        let releases = context.releases(Freshness::Cached).await?;
+        let good = good.resolve(&releases.core, context.installed())?;
+        let bad = bad.resolve(&releases.core, context.installed())?;
+        let betas = self.channel == Candidates::Beta;
+        let line = line::between(&releases.candidates(), good, bad, betas)?;
+        let lab = lab::build(context, &line, None, question.clone()).await?;
+        let request = Request {
+            route: question.route,
+            reply: question.reply,
+            timeout_s: question.time_limit.as_secs(),
+            nodes: line.iter().map(|c| lab.nodes.of(c.core).ok().cloned()).collect(),
+            line,
+            pin_file,
+        };
+        let older = journal::unfinished(&context.directories.sessions());
+        let journal = Journal::begin(&context.directories.sessions(), request, Timestamp::now())?;
+        open(context, &journal, &lab, false).await?;
+        if let Some(older) = older.last() {
+            terminal::note(&format!(
+                "an earlier session is unfinished: codexpin bisect --resume {older}"
+            ));
+        }
+        Ok((journal, lab))
+    }
+}
+
+async fn resume(context: &Context, id: &str) -> Result<(Journal, RealLab), Failure> {
+    let id = Some(id).filter(|id| !id.is_empty());
+    let journal = Journal::resume(&context.directories.sessions(), id)?;
+    let request = journal.request();
+    let question = crate::check::Question {
+        route: request.route.clone(),
+        reply: request.reply.clone(),
+        time_limit: request.time_limit(),
+    };
+    let nodes = Some(request.nodes.clone());
+    let lab = lab::build(context, &request.line, nodes, question).await?;
+    open(context, &journal, &lab, true).await?;
+    Ok((journal, lab))
+}
+
+/// The first lines: what is about to happen, on what.
+async fn open(
+    context: &Context,
+    journal: &Journal,
+    lab: &RealLab,
+    resumed: bool,
+) -> Result<(), Failure> {
+    let request = journal.request();
+    let (runtimes, _) = context.workshop().await?;
+    Opening {
+        session: journal.id(),
+        line: &request.line,
+        route: &request.route,
+        nodes: &lab.nodes,
+        why_node: lab::why_not_the_machines(runtimes.machine(), &request.line),
+        checked: resumed.then_some(journal.checked().len()),
+    }
+    .print();
+    Ok(())
+}
+
+async fn conclude(
+    context: &Context,
+    request: &Request,
+    conclusion: &Conclusion,
+    journal: &Journal,
+    lab: &RealLab,
+    json: bool,
+) -> Result<ExitCode, Failure> {
+    let pinned = match conclusion.outcome {
+        Outcome::Found { last_good, first_bad } | Outcome::Range { last_good, first_bad } => {
+            let tested = tested(&request.line[last_good], conclusion, last_good);
+            let blamed = matches!(conclusion.outcome, Outcome::Found { .. });
+            let first_bad = blamed.then(|| first_bad_of(conclusion, first_bad)).flatten();
+            Some(write_pin(context, &request.pin_file, lab, tested, first_bad).await?)
+        }
+        _ => None,
+    };
+    SessionReport {
+        session: journal.id(),
+        directory: journal.directory(),
+        request,
+        conclusion,
+        pinned: pinned.as_ref().map(|pin| (pin.core, request.pin_file.as_path())),
+    }
+    .print(json);
+    Ok(match conclusion.outcome {
+        Outcome::Found { .. } => ExitCode::Success,
+        Outcome::Range { .. } | Outcome::EndSkipped { .. } => ExitCode::Inconclusive,
+        Outcome::NoRegression | Outcome::GoodEndIsBad => ExitCode::NoRegression,
+    })
+}
+
+fn tested(candidate: &Candidate, conclusion: &Conclusion, place: usize) -> Tested {
+    let checks = conclusion.checked.iter().filter(|checked| checked.place == place);
+    let checks: Vec<_> = checks.collect();
+    let passed = checks.iter().filter(|c| c.verdict == crate::verdict::Verdict::Good).count();
+    let at = checks.iter().filter_map(|c| c.observation.as_ref()).map(|o| o.started).max();
+    Tested {
+        candidate: candidate.clone(),
+        at: at.unwrap_or_else(Timestamp::now),
+        passed: u32::try_from(passed).unwrap_or(u32::MAX),
+        checks: u32::try_from(checks.len()).unwrap_or(u32::MAX),
+    }
+}
+
+fn first_bad_of(conclusion: &Conclusion, place: usize) -> Option<FirstBad> {
+    let checked = conclusion.check_of(place)?;
+    let failure = checked.verdict.failure()?;
+    Some(FirstBad {
+        core: checked.core,
+        signature: failure.signature.clone(),
+        evidence: failure.evidence.text.clone(),
+    })
+}
+
+/// Every early end says how to go on.
+fn interrupted(error: SessionError, resume: &str) -> Failure {
+    Failure::from(error)
+        .with_hint(format!("everything seen so far is saved; go on with `{resume}`"))
+}
+
+fn absolute(context: &Context, path: &camino::Utf8Path) -> Utf8PathBuf {
+    context.cwd.join(path)
+}

@@ -1,0 +1,182 @@
+//! An error as a person meets it: what happened to what, what to do, and which
+//! exit code it has.
+
+use crate::check::CheckError;
+use crate::exit_code::ExitCode;
+use crate::fs::LockError;
+use crate::paths::DirectoriesError;
+use crate::pin::PinFileError;
+use crate::prefix::npm::NpmError;
+use crate::prefix::runtimes::NodeError;
+use crate::prefix::store::StoreError;
+use crate::release::end::EndError;
+use crate::release::line::LineError;
+use crate::release::npmrc::NpmConfigError;
+use crate::release::registry::RegistryError;
+use crate::session::SessionError;
+use crate::session::journal::JournalError;
+use crate::session::lab::LabError;
+use crate::upstream::loopback::LoopbackError;
+
+/// A command that could not do its work.
+#[derive(Debug)]
+pub struct Failure {
+    /// What happened, to what.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+    /// The exit code.
+    pub code: ExitCode,
+}
+
+impl Failure {
+    pub(super) fn new(code: ExitCode, message: impl ToString) -> Self {
+        Self { message: message.to_string(), hint: None, code }
+    }
+
+    pub(super) fn usage(message: impl ToString) -> Self {
+        Self::new(ExitCode::Usage, message)
+    }
+
+    pub(super) fn interrupted() -> Self {
+        Self::new(ExitCode::Interrupted, "interrupted")
+    }
+
+    #[must_use]
+    pub(super) fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    fn maybe_hint(mut self, hint: Option<String>) -> Self {
+        self.hint = hint;
+        self
+    }
+}
+
+/// Errors that are of one kind, with the hint that they bring along.
+macro_rules! failures {
+    ($($error:ty => $code:ident),+ $(,)?) => {
+        $(impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                Self::new(ExitCode::$code, &error).maybe_hint(error.hint())
+            }
+        })+
+    };
+}
+
+failures! {
+    RegistryError => Infrastructure,
+    NpmConfigError => Infrastructure,
+    LineError => Usage,
+    PinFileError => Failure,
+}
+
+impl From<EndError> for Failure {
+    fn from(error: EndError) -> Self {
+        Self::usage(&error).with_hint("`codexpin releases` lists what the registry has")
+    }
+}
+
+impl From<DirectoriesError> for Failure {
+    fn from(error: DirectoriesError) -> Self {
+        Self::new(ExitCode::Infrastructure, error)
+    }
+}
+
+impl From<LockError> for Failure {
+    fn from(error: LockError) -> Self {
+        let failure = Self::new(ExitCode::Infrastructure, &error);
+        match error {
+            LockError::Held { .. } => failure.with_hint("wait until it has ended, or end it"),
+            LockError::Io { .. } => failure,
+        }
+    }
+}
+
+impl From<LoopbackError> for Failure {
+    fn from(error: LoopbackError) -> Self {
+        Self::new(ExitCode::Infrastructure, error)
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::new(ExitCode::Infrastructure, error)
+    }
+}
+
+impl From<NpmError> for Failure {
+    fn from(error: NpmError) -> Self {
+        match error {
+            NpmError::Stopped => Self::interrupted(),
+            NpmError::Missing => Self::new(ExitCode::Infrastructure, &error)
+                .with_hint("install Node.js with npm; codexpin uses the npm that PATH finds"),
+            error => Self::new(ExitCode::Infrastructure, error),
+        }
+    }
+}
+
+impl From<NodeError> for Failure {
+    fn from(error: NodeError) -> Self {
+        match error {
+            NodeError::Npm(error) => error.into(),
+            NodeError::Lock(error) => error.into(),
+            NodeError::Missing => Self::new(ExitCode::Infrastructure, &error)
+                .with_hint("install Node.js with npm: npm itself needs one to run"),
+            error => Self::new(ExitCode::Infrastructure, error),
+        }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Lock(error) => error.into(),
+            error => Self::new(ExitCode::Infrastructure, error),
+        }
+    }
+}
+
+impl From<CheckError> for Failure {
+    fn from(error: CheckError) -> Self {
+        match error {
+            CheckError::Stopped => Self::interrupted(),
+            error => Self::new(ExitCode::Infrastructure, error),
+        }
+    }
+}
+
+impl From<LabError> for Failure {
+    fn from(error: LabError) -> Self {
+        match error {
+            LabError::Stopped => Self::interrupted(),
+            LabError::Skip(reason) => Self::new(ExitCode::Skip, reason),
+            LabError::Infrastructure(error) => Self::new(ExitCode::Infrastructure, error),
+        }
+    }
+}
+
+impl From<JournalError> for Failure {
+    fn from(error: JournalError) -> Self {
+        match error {
+            JournalError::Lock(error) => error.into(),
+            JournalError::Missing { .. } | JournalError::NothingToResume { .. } => {
+                Self::usage(&error).with_hint("begin one: `codexpin bisect GOOD BAD`")
+            }
+            JournalError::NewerFormat { .. } => {
+                Self::new(ExitCode::Failure, &error).with_hint("install a newer codexpin")
+            }
+            error => Self::new(ExitCode::Infrastructure, error),
+        }
+    }
+}
+
+impl From<SessionError> for Failure {
+    fn from(error: SessionError) -> Self {
+        match error {
+            SessionError::Lab(error) => error.into(),
+            SessionError::Journal(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! The real lab for a line of candidates: npm, the Node for each of them, the
+//! store and the question.
+
+use std::sync::Arc;
+
+use super::context::Context;
+use super::failure::Failure;
+use crate::check::{Question, Surroundings};
+use crate::prefix::node::{Node, satisfies};
+use crate::prefix::runtimes::{NodeError, Runtimes};
+use crate::release::pairing::Candidate;
+use crate::session::lab::{Nodes, RealLab};
+
+/// Builds the lab. `nodes` are those of a session that goes on; otherwise one
+/// is chosen for the whole line where one fits.
+pub(super) async fn build(
+    context: &Context,
+    line: &[Candidate],
+    nodes: Option<Vec<Option<Node>>>,
+    question: Question,
+) -> Result<RealLab, Failure> {
+    let (runtimes, store) = context.workshop().await?;
+    let nodes = match nodes {
+        Some(nodes) => provide_again(&runtimes, line, nodes, context).await?,
+        None => choose(&runtimes, line, context).await?,
+    };
+    Ok(RealLab {
+        store,
+        nodes: Arc::new(nodes),
+        question,
+        surroundings: Surroundings {
+            environment: context.environment.clone(),
+            scratch: context.scratch(),
+            processes: context.processes.clone(),
+        },
+    })
+}
+
+async fn choose(
+    runtimes: &Runtimes,
+    line: &[Candidate],
+    context: &Context,
+) -> Result<Nodes, Failure> {
+    let ranges: Vec<&str> = line.iter().filter_map(|candidate| candidate.node.as_deref()).collect();
+    match runtimes.provide(&ranges, &context.stop).await {
+        Ok(node) => return Ok(Nodes::new(line.iter().map(|c| (c.core, Ok(node.clone()))))),
+        Err(NodeError::NoneFits { .. }) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let mut chosen = Vec::new();
+    for candidate in line {
+        let range: Vec<&str> = candidate.node.as_deref().into_iter().collect();
+        let node = match runtimes.provide(&range, &context.stop).await {
+            Ok(node) => Ok(node),
+            Err(NodeError::NoneFits { range }) => {
+                Err(format!("no published Node satisfies `{range}`"))
+            }
+            Err(error) => return Err(error.into()),
+        };
+        chosen.push((candidate.core, node));
+    }
+    Ok(Nodes::new(chosen))
+}
+
+/// The Nodes that the session began with; one that was removed since is
+/// provided again in the same version.
+async fn provide_again(
+    runtimes: &Runtimes,
+    line: &[Candidate],
+    nodes: Vec<Option<Node>>,
+    context: &Context,
+) -> Result<Nodes, Failure> {
+    let mut chosen = Vec::new();
+    for (candidate, node) in line.iter().zip(nodes) {
+        let node = match node {
+            None => Err("no published Node satisfies it".to_owned()),
+            Some(node) if node.executable().exists() => Ok(node),
+            Some(node) => Ok(runtimes.provide(&[&node.version], &context.stop).await?),
+        };
+        chosen.push((candidate.core, node));
+    }
+    Ok(Nodes::new(chosen))
+}
+
+/// Why the line does not run on the machine's own Node, in a few words.
+pub(super) fn why_not_the_machines(machine: &Node, line: &[Candidate]) -> Option<String> {
+    let refusing = line.iter().find(|c| !satisfies(&machine.version, c.node.as_deref()))?;
+    let range = refusing.node.as_deref()?;
+    Some(format!("{} asks for {range}; this machine has {}", refusing.core, machine.version))
+}

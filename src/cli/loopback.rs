@@ -1,0 +1,39 @@
+//! `codexpin loopback`.
+
+use super::context::Context;
+use super::failure::Failure;
+use crate::exit_code::ExitCode;
+use crate::report::loopback::Served;
+use crate::upstream::loopback::{Loopback, LoopbackOptions};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Serve {
+    /// The port on 127.0.0.1; 0 lets the system choose.
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+}
+
+impl Serve {
+    pub(super) async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
+        let options = LoopbackOptions { port: self.port, ..LoopbackOptions::default() };
+        let loopback = Loopback::start(options).await?;
+        let directory = tempfile::Builder::new().prefix("codexpin-loopback-").tempdir()?;
+        let ca = camino::Utf8PathBuf::from_path_buf(directory.path().join("ca.pem")).map_err(
+            |path| {
+                Failure::new(ExitCode::Infrastructure, format!("{} is not UTF-8", path.display()))
+            },
+        )?;
+        loopback.write_ca(&ca)?;
+        let environment = loopback.environment(&ca);
+        let mut served = Served::begin(&loopback.base_url(), &environment);
+        let mut every = tokio::time::interval(std::time::Duration::from_millis(200));
+        loop {
+            tokio::select! {
+                _ = every.tick() => served.show(&loopback.records()),
+                () = context.stop.cancelled() => break,
+            }
+        }
+        served.show(&loopback.shutdown().await);
+        Ok(ExitCode::Success)
+    }
+}

@@ -1,0 +1,155 @@
+//! `codexpin pin` and `codexpin pins`.
+
+use base64::Engine as _;
+use camino::{Utf8Path, Utf8PathBuf};
+use jiff::Timestamp;
+use sha2::{Digest as _, Sha512};
+
+use super::context::Context;
+use super::failure::Failure;
+use super::{PinFileArgument, QuestionArguments, check};
+use crate::exit_code::ExitCode;
+use crate::fs::write_atomic;
+use crate::pin::{self, FirstBad, LockFiles, PinFile, PinFileError};
+use crate::prefix::Prefix;
+use crate::release::end::End;
+use crate::release::line;
+use crate::release::pairing::Candidate;
+use crate::release::registry::Freshness;
+use crate::report::pins::{Pinned, PinsReport};
+use crate::session::lab::RealLab;
+use crate::verdict::Verdict;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Pin {
+    /// A version, a dist-tag, `installed` or a date.
+    #[arg(default_value = "installed")]
+    version: String,
+    #[command(flatten)]
+    question: QuestionArguments,
+    #[command(flatten)]
+    pin_file: PinFileArgument,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Pins {
+    #[command(flatten)]
+    pin_file: PinFileArgument,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Pin {
+    pub(super) async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
+        let question = self.question.question()?;
+        let pin_file = context.cwd.join(&self.pin_file.pin_file);
+        PinFile::open_or_new(&pin_file)?;
+        let end: End = self.version.parse()?;
+        let releases = context.releases(Freshness::Cached).await?;
+        let version = end.resolve(&releases.core, context.installed())?;
+        let candidate = line::find(&releases.candidates(), version)?.clone();
+        let report = check::check(context, candidate.clone(), question.clone()).await?;
+        report.print(false);
+        let at = report.observation.as_ref().map(|observation| observation.started);
+        match (&report.verdict, &report.prefix, at) {
+            (Verdict::Good, Some(prefix), Some(at)) => {
+                let tested = Tested { candidate, at, passed: 1, checks: 1 };
+                let route = question.route.to_string();
+                let pin = write(&pin_file, prefix, &tested, &route, None)?;
+                Pinned { pin: &pin, file: &pin_file }.print();
+                Ok(ExitCode::Success)
+            }
+            (Verdict::Skip { .. }, ..) => Ok(ExitCode::Skip),
+            _ => Ok(ExitCode::Failure),
+        }
+    }
+}
+
+impl Pins {
+    pub(super) fn run(self, context: &Context) -> Result<ExitCode, Failure> {
+        let file = PinFile::open(&context.cwd.join(&self.pin_file.pin_file))?;
+        PinsReport { pins: file.pins(), current: file.current_version(), file: file.path() }
+            .print(self.json);
+        Ok(ExitCode::Success)
+    }
+}
+
+/// A candidate that passed, and how often.
+#[derive(Debug)]
+pub(super) struct Tested {
+    pub candidate: Candidate,
+    pub at: Timestamp,
+    pub passed: u32,
+    pub checks: u32,
+}
+
+/// Pins a candidate that a session found good; its prefix has the tree.
+pub(super) async fn write_pin(
+    context: &Context,
+    file: &Utf8Path,
+    lab: &RealLab,
+    tested: Tested,
+    first_bad: Option<FirstBad>,
+) -> Result<pin::Pin, Failure> {
+    let node = lab
+        .nodes
+        .of(tested.candidate.core)
+        .map_err(|why| Failure::new(ExitCode::Infrastructure, why))?;
+    let prefix = lab.store.provide(&tested.candidate, node, &context.stop).await?;
+    write(file, &prefix, &tested, &lab.question.route.to_string(), first_bad)
+}
+
+fn write(
+    path: &Utf8Path,
+    prefix: &Prefix,
+    tested: &Tested,
+    route: &str,
+    first_bad: Option<FirstBad>,
+) -> Result<pin::Pin, Failure> {
+    let candidate = &tested.candidate;
+    let mut file = PinFile::open_or_new(path)?;
+    let known = file.pin(candidate.core).ok();
+    let plugin = candidate.plugin.as_ref();
+    let pin = pin::Pin {
+        core: candidate.core,
+        core_integrity: candidate.core_integrity.clone(),
+        plugin: plugin.map(|plugin| plugin.version),
+        plugin_integrity: plugin.and_then(|plugin| plugin.integrity.clone()),
+        codex_cli: plugin.and_then(|plugin| plugin.codex_cli.clone()),
+        node: prefix.manifest.node.version.clone(),
+        route: route.to_owned(),
+        upstream: "loopback".to_owned(),
+        tested: tested.at,
+        passed: tested.passed,
+        checks: tested.checks,
+        lock: Some(locks(path, prefix)?),
+        // A check of one release says nothing about which one broke it.
+        first_bad: first_bad.or_else(|| known.and_then(|pin| pin.first_bad)),
+    };
+    file.set(&pin)?;
+    file.save()?;
+    Ok(pin)
+}
+
+/// Puts the tested trees' lock files beside the pin file.
+fn locks(pin_file: &Utf8Path, prefix: &Prefix) -> Result<LockFiles, PinFileError> {
+    let beside = pin_file.parent().unwrap_or(Utf8Path::new("."));
+    let core = prefix.manifest.candidate.core;
+    let travel = |project: &Utf8Path, name: String| -> Result<_, PinFileError> {
+        let relative = Utf8PathBuf::from(pin::LOCK_DIRECTORY).join(name);
+        let text = fs_err::read(project.join("package-lock.json"))?;
+        write_atomic(&beside.join(&relative), &text)?;
+        Ok((relative, integrity(&text)))
+    };
+    let (core_lock, core_integrity) = travel(&prefix.core(), format!("{core}.json"))?;
+    let plugin = prefix.plugin().map(|project| travel(&project, format!("{core}.codex.json")));
+    let (plugin, plugin_integrity) = plugin.transpose()?.unzip();
+    Ok(LockFiles { core: core_lock, core_integrity, plugin, plugin_integrity })
+}
+
+/// A hash in the form that npm uses.
+fn integrity(content: &[u8]) -> String {
+    let hash = Sha512::digest(content);
+    format!("sha512-{}", base64::engine::general_purpose::STANDARD.encode(hash))
+}

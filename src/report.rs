@@ -1,0 +1,85 @@
+//! The only code that prints: what a person reads at night, and what a program
+//! reads. The answer first, then why, then what to do next.
+//!
+//! stdout is data, stderr is people. Colours are dropped where no terminal is
+//! (`NO_COLOR` and `CLICOLOR_FORCE` are honoured); nothing means anything by
+//! colour alone.
+
+pub mod bisect;
+pub mod cache;
+pub mod check;
+pub mod loopback;
+pub mod pins;
+pub mod progress;
+pub mod releases;
+pub mod terminal;
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::verdict::{Evidence, Failure};
+
+/// The format of every JSON object that codexpin prints.
+const FORMAT: u32 = 1;
+
+/// One versioned JSON object.
+#[derive(Serialize)]
+struct Versioned<T: Serialize> {
+    format: u32,
+    #[serde(flatten)]
+    content: T,
+}
+
+fn print_json(content: &impl Serialize) {
+    match serde_json::to_string_pretty(&Versioned { format: FORMAT, content }) {
+        Ok(text) => terminal::print(&text),
+        Err(error) => terminal::error(&format!("cannot write JSON: {error}"), None),
+    }
+}
+
+/// `7.1 s`, `48 s`, `3 min 12 s`.
+fn duration(duration: Duration) -> String {
+    let seconds = duration.as_secs_f64();
+    if seconds < 10.0 {
+        format!("{seconds:.1} s")
+    } else if seconds < 60.0 {
+        format!("{seconds:.0} s")
+    } else {
+        let whole = duration.as_secs();
+        format!("{} min {} s", whole / 60, whole % 60)
+    }
+}
+
+/// `stderr line 8`, `upstream request 2`, `reply`.
+fn place(evidence: &Evidence) -> String {
+    match (evidence.source, evidence.line) {
+        (crate::verdict::Source::Upstream, Some(line)) => format!("upstream request {line}"),
+        (source, Some(line)) => format!("{source} line {line}"),
+        (source, None) => source.to_string(),
+    }
+}
+
+/// A failure in two lines: what it is, and the line that decided.
+fn failure_lines(failure: &Failure) -> [String; 2] {
+    let title = format!("{}  [{}]", failure.title, failure.signature);
+    let evidence = format!("{}  ({})", failure.evidence.text, place(&failure.evidence));
+    [title, evidence]
+}
+
+/// `1 check`, `3 checks`.
+fn counted(n: usize, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_as_exact_as_a_reader_needs() {
+        for (ms, text) in [(7_123, "7.1 s"), (48_400, "48 s"), (192_000, "3 min 12 s")] {
+            assert_eq!(duration(Duration::from_millis(ms)), text);
+        }
+    }
+}

@@ -1,0 +1,356 @@
+//! A session: its first lines and its ending.
+
+use std::fmt::Write as _;
+
+use camino::Utf8Path;
+use owo_colors::OwoColorize as _;
+use serde::Serialize;
+
+use super::{counted, duration, failure_lines, print_json, terminal};
+use crate::bisect::Outcome;
+use crate::release::Version;
+use crate::release::pairing::Candidate;
+use crate::route::Route;
+use crate::session::Conclusion;
+use crate::session::journal::{Checked, Request};
+use crate::session::lab::Nodes;
+use crate::verdict::{SkipReason, Verdict};
+
+/// What is about to happen.
+#[derive(Debug)]
+pub struct Opening<'a> {
+    /// The session's name.
+    pub session: &'a str,
+    /// The candidates.
+    pub line: &'a [Candidate],
+    /// The route that they are asked through.
+    pub route: &'a Route,
+    /// The Nodes that they run on.
+    pub nodes: &'a Nodes,
+    /// Why that is not the machine's own.
+    pub why_node: Option<String>,
+    /// How many checks are known already, where a session goes on.
+    pub checked: Option<usize>,
+}
+
+impl Opening<'_> {
+    /// Prints it to stderr: it is no result.
+    pub fn print(&self) {
+        terminal::say(self.text().trim_end());
+    }
+
+    fn text(&self) -> String {
+        let mut text = String::new();
+        let mut row = |name: &str, what: String| {
+            let _ = writeln!(text, "{:<9} {what}", name.dimmed().to_string());
+        };
+        if let (Some(good), Some(bad)) = (self.line.first(), self.line.last()) {
+            let candidates = counted(self.line.len(), "candidate", "candidates");
+            row("line", format!("{} (good?) .. {} (bad?), {candidates}", good.core, bad.core));
+        }
+        row("route", self.route.to_string());
+        row(
+            "upstream",
+            "loopback: no account, no tokens spent, no network but the registry".to_owned(),
+        );
+        row("plugin", plugins(self.line));
+        let nodes = self.nodes.versions();
+        let several =
+            if nodes.len() > 1 { " (no one Node fits all: it is a second variable)" } else { "" };
+        let why = self.why_node.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+        row("node", format!("{}{several}{why}", nodes.join(", ")));
+        let known =
+            self.checked.map(|n| format!(", going on after {}", counted(n, "check", "checks")));
+        row("session", format!("{}{}", self.session, known.unwrap_or_default()));
+        text
+    }
+}
+
+/// Which candidates have a plugin: a core alone does not behave as a user's does.
+fn plugins(line: &[Candidate]) -> String {
+    let without = line.iter().filter(|candidate| candidate.plugin.is_none()).count();
+    match without {
+        0 => "@openclaw/codex for every candidate".to_owned(),
+        n if n == line.len() => {
+            "none: this registry has no @openclaw/codex for these releases, so each is tested as core only"
+                .to_owned()
+        }
+        n => format!("this registry has no @openclaw/codex for {n} of {}: those are tested as core only", line.len()),
+    }
+}
+
+/// How a session ended.
+#[derive(Debug)]
+pub struct SessionReport<'a> {
+    /// The session's name.
+    pub session: &'a str,
+    /// Where its journal and logs are.
+    pub directory: &'a Utf8Path,
+    /// What was asked for.
+    pub request: &'a Request,
+    /// What was found.
+    pub conclusion: &'a Conclusion,
+    /// What was pinned, and in which file.
+    pub pinned: Option<(Version, &'a Utf8Path)>,
+}
+
+#[derive(Serialize)]
+struct Json<'a> {
+    session: &'a str,
+    #[serde(flatten)]
+    outcome: OutcomeJson,
+    route: &'a Route,
+    upstream: &'static str,
+    checks: usize,
+    installs: usize,
+    elapsed_ms: u128,
+    pinned: Option<Version>,
+    pin_file: Option<&'a Utf8Path>,
+    journal: &'a Utf8Path,
+    checked: &'a [Checked],
+}
+
+#[derive(Serialize)]
+struct OutcomeJson {
+    outcome: &'static str,
+    last_good: Option<Version>,
+    first_bad: Option<Version>,
+    /// Candidates between the two that could not be judged.
+    skipped: Vec<Version>,
+}
+
+impl SessionReport<'_> {
+    /// Prints it, for a person or as JSON.
+    pub fn print(&self, json: bool) {
+        if json {
+            print_json(&self.json());
+        } else {
+            terminal::print(self.text().trim_end());
+        }
+    }
+
+    fn core(&self, place: usize) -> Version {
+        self.request.line[place].core
+    }
+
+    fn json(&self) -> Json<'_> {
+        let conclusion = self.conclusion;
+        let outcome = match &conclusion.outcome {
+            Outcome::Found { last_good, first_bad } => {
+                self.ends("found", Some(*last_good), Some(*first_bad))
+            }
+            Outcome::Range { last_good, first_bad } => {
+                self.ends("range", Some(*last_good), Some(*first_bad))
+            }
+            Outcome::NoRegression => {
+                self.ends("no-regression", Some(self.request.line.len() - 1), None)
+            }
+            Outcome::GoodEndIsBad => self.ends("good-end-is-bad", None, Some(0)),
+            Outcome::EndSkipped { .. } => self.ends("end-skipped", None, None),
+        };
+        Json {
+            session: self.session,
+            outcome,
+            route: &self.request.route,
+            upstream: "loopback",
+            checks: self.asked(),
+            installs: conclusion.installs,
+            elapsed_ms: conclusion.elapsed.as_millis(),
+            pinned: self.pinned.map(|(core, _)| core),
+            pin_file: self.pinned.map(|(_, file)| file),
+            journal: self.directory,
+            checked: &conclusion.checked,
+        }
+    }
+
+    fn ends(&self, outcome: &'static str, good: Option<usize>, bad: Option<usize>) -> OutcomeJson {
+        let between = match (good, bad) {
+            (Some(good), Some(bad)) => good + 1..bad,
+            _ => 0..0,
+        };
+        OutcomeJson {
+            outcome,
+            last_good: good.map(|place| self.core(place)),
+            first_bad: bad.map(|place| self.core(place)),
+            skipped: between.map(|place| self.core(place)).collect(),
+        }
+    }
+
+    /// How many times a candidate was asked.
+    fn asked(&self) -> usize {
+        self.conclusion.checked.iter().filter(|checked| checked.observation.is_some()).count()
+    }
+
+    fn text(&self) -> String {
+        let mut text = String::new();
+        match &self.conclusion.outcome {
+            Outcome::Found { last_good, first_bad } => {
+                self.found(&mut text, *last_good, *first_bad)
+            }
+            Outcome::Range { last_good, first_bad } => {
+                self.range(&mut text, *last_good, *first_bad)
+            }
+            Outcome::NoRegression => self.no_regression(&mut text),
+            Outcome::GoodEndIsBad => self.good_end_is_bad(&mut text),
+            Outcome::EndSkipped { end } => self.end_skipped(&mut text, *end),
+        }
+        let _ = writeln!(
+            text,
+            "\n{} of {}, {}, {}",
+            counted(self.asked(), "check", "checks"),
+            counted(self.request.line.len(), "candidate", "candidates"),
+            counted(self.conclusion.installs, "install", "installs"),
+            duration(self.conclusion.elapsed),
+        );
+        let _ = writeln!(text, "logs  {}", self.directory);
+        text
+    }
+
+    fn found(&self, text: &mut String, last_good: usize, first_bad: usize) {
+        let (good, bad) = (self.core(last_good), self.core(first_bad));
+        let headline = format!("{bad} is the first bad release; {good} is the last good one");
+        let _ = writeln!(text, "\n{}\n", headline.bold());
+        self.why(text, first_bad);
+        self.other_failures(text, first_bad);
+        self.pinned_and_next(text, good, bad);
+    }
+
+    fn range(&self, text: &mut String, last_good: usize, first_bad: usize) {
+        let (good, bad) = (self.core(last_good), self.core(first_bad));
+        let headline = format!("the first bad release comes after {good} and not after {bad}");
+        let _ = writeln!(text, "\n{}\n", headline.bold());
+        let _ = writeln!(text, "between them, nothing could be judged:");
+        for place in last_good + 1..first_bad {
+            if let Some(Checked { verdict: Verdict::Skip { reason }, .. }) =
+                self.conclusion.check_of(place)
+            {
+                let _ = writeln!(text, "  {:<16} {reason}", self.core(place));
+            }
+        }
+        text.push('\n');
+        self.why(text, first_bad);
+        self.pinned_and_next(text, good, bad);
+    }
+
+    fn why(&self, text: &mut String, place: usize) {
+        let failure = self.conclusion.check_of(place).and_then(|checked| checked.verdict.failure());
+        let Some(failure) = failure else { return };
+        let [title, evidence] = failure_lines(failure);
+        let _ = writeln!(text, "why   {title}");
+        let _ = writeln!(text, "      {evidence}");
+        if failure.of_route {
+            let _ = writeln!(
+                text,
+                "      The same configuration is answered before it, so the release changed what it\n      \
+                 accepts. {}",
+                failure
+                    .remedy
+                    .as_deref()
+                    .map(|remedy| format!("Or: {remedy}."))
+                    .unwrap_or_default()
+            );
+        }
+    }
+
+    /// A bad candidate that fails in another way than the first bad one does.
+    fn other_failures(&self, text: &mut String, first_bad: usize) {
+        let signature = |checked: &Checked| match &checked.verdict {
+            Verdict::Bad { failure } => Some(failure.signature.clone()),
+            _ => None,
+        };
+        let first = self.conclusion.check_of(first_bad).and_then(signature);
+        for checked in self.conclusion.checked.iter().filter(|checked| !checked.again) {
+            if let Some(other) = signature(checked)
+                && Some(&other) != first.as_ref()
+            {
+                let _ = writeln!(text, "note  {} fails in another way: {other}", checked.core);
+            }
+        }
+    }
+
+    fn pinned_and_next(&self, text: &mut String, good: Version, bad: Version) {
+        if let Some((core, file)) = self.pinned {
+            let _ = writeln!(text, "\npinned {core} in {file}");
+        }
+        let _ =
+            writeln!(text, "\nnext  codexpin apply             roll this machine back to {good}");
+        let _ = writeln!(text, "      codexpin check {bad:<11} see it fail again");
+    }
+
+    fn no_regression(&self, text: &mut String) {
+        let (good, bad) = (self.core(0), self.core(self.request.line.len() - 1));
+        let headline = format!("no regression: both {good} and {bad} answer");
+        let _ = writeln!(text, "\n{}\n", headline.bold());
+        self.differs_from_a_users(text);
+        let _ =
+            writeln!(text, "next  name a newer bad end, or another route: --route provider/model");
+        let _ = writeln!(
+            text,
+            "      If your agent is silent on {bad} all the same, the release alone does not explain it:"
+        );
+        let _ = writeln!(
+            text,
+            "      look at the login, the quota and openclaw.json (`openclaw doctor`)."
+        );
+    }
+
+    fn good_end_is_bad(&self, text: &mut String) {
+        let good = self.core(0);
+        let headline = format!("the good end {good} does not answer either");
+        let _ = writeln!(text, "\n{}\n", headline.bold());
+        self.why(text, 0);
+        self.differs_from_a_users(text);
+        let _ = writeln!(
+            text,
+            "next  name an older good end, or another route: --route provider/model"
+        );
+    }
+
+    fn end_skipped(&self, text: &mut String, end: usize) {
+        let name = if end == 0 { "good" } else { "bad" };
+        let headline = format!(
+            "the {name} end {} could not be judged, so nothing between can be",
+            self.core(end)
+        );
+        let _ = writeln!(text, "\n{}\n", headline.bold());
+        let Some(Checked { verdict: Verdict::Skip { reason }, .. }) = self.conclusion.check_of(end)
+        else {
+            return;
+        };
+        let _ = writeln!(text, "why   {reason}");
+        if let Some(failure) = reason.failure() {
+            let _ = writeln!(text, "      {}", failure_lines(failure)[1]);
+        }
+        if matches!(reason, SkipReason::Incomplete { .. }) {
+            self.differs_from_a_users(text);
+        }
+        let neighbour = if end == 0 { 1 } else { end - 1 };
+        let (mut good, mut bad) = (self.core(0), self.core(self.request.line.len() - 1));
+        if self.request.line.len() > 2 {
+            if end == 0 {
+                good = self.core(neighbour);
+            } else {
+                bad = self.core(neighbour);
+            }
+            let _ = writeln!(
+                text,
+                "\nnext  codexpin bisect {good} {bad}    with the release next to it"
+            );
+        }
+        if let Some(remedy) = reason.failure().and_then(|failure| failure.remedy.as_deref()) {
+            let _ = writeln!(text, "      {remedy}");
+        }
+    }
+
+    /// What was tested is not what a user with the plugin has: say so.
+    fn differs_from_a_users(&self, text: &mut String) {
+        if self.request.line.iter().any(|candidate| candidate.plugin.is_none()) {
+            let _ = writeln!(
+                text,
+                "      This registry has no @openclaw/codex for these releases, so they were tested as core\n      \
+                 only, through the embedded runtime. An installation with the plugin runs its turns in the\n      \
+                 Codex app-server, and can fail where these do not, or answer where these do not."
+            );
+        }
+    }
+}

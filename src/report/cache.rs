@@ -1,0 +1,62 @@
+//! What is kept on disk.
+
+use std::fmt::Write as _;
+
+use camino::Utf8PathBuf;
+use indicatif::DecimalBytes;
+use serde::Serialize;
+
+use super::{counted, print_json, terminal};
+use crate::prefix::store;
+
+/// The prefixes on disk.
+#[derive(Debug, Serialize)]
+pub struct Kept {
+    /// The one not used for longest first.
+    pub prefixes: Vec<store::Kept>,
+    /// Where they are.
+    pub directory: Utf8PathBuf,
+}
+
+impl Kept {
+    /// Prints them, for a person or as JSON.
+    pub fn print(&self, json: bool) {
+        if json {
+            print_json(self);
+            return;
+        }
+        let mut text = String::new();
+        for prefix in &self.prefixes {
+            let state = if prefix.core.is_none() { "  half made" } else { "" };
+            let used = prefix.used.strftime("%Y-%m-%d %H:%M UTC");
+            let size = DecimalBytes(prefix.bytes).to_string();
+            let _ = writeln!(text, "{used}  {size:>10}  {}{state}", prefix.name);
+        }
+        let _ = write!(text, "{} in {}", total(&self.prefixes), self.directory);
+        terminal::print(&text);
+    }
+}
+
+/// What a pruning did.
+#[derive(Debug)]
+pub struct Pruned {
+    /// What is gone.
+    pub removed: Vec<store::Kept>,
+    /// What is left.
+    pub kept: Vec<store::Kept>,
+}
+
+impl Pruned {
+    /// Prints it.
+    pub fn print(&self) {
+        for prefix in &self.removed {
+            terminal::print(&format!("removed {}", prefix.name));
+        }
+        terminal::print(&format!("{} left", total(&self.kept)));
+    }
+}
+
+fn total(prefixes: &[store::Kept]) -> String {
+    let bytes: u64 = prefixes.iter().map(|prefix| prefix.bytes).sum();
+    format!("{}, {}", counted(prefixes.len(), "prefix", "prefixes"), DecimalBytes(bytes))
+}

@@ -1,0 +1,71 @@
+//! Pins.
+
+use std::fmt::Write as _;
+
+use camino::Utf8Path;
+use owo_colors::OwoColorize as _;
+use serde::Serialize;
+
+use super::{print_json, terminal};
+use crate::pin::Pin;
+use crate::release::Version;
+
+/// A pin that was just written.
+#[derive(Debug)]
+pub struct Pinned<'a> {
+    /// The pin.
+    pub pin: &'a Pin,
+    /// The file that it is in.
+    pub file: &'a Utf8Path,
+}
+
+impl Pinned<'_> {
+    /// Prints it.
+    pub fn print(&self) {
+        terminal::print(&format!("pinned {} in {}", self.pin.core, self.file));
+        terminal::print("  next  codexpin apply    bring this machine to it");
+    }
+}
+
+/// A pin file.
+#[derive(Debug, Serialize)]
+pub struct PinsReport<'a> {
+    /// What `current` names.
+    pub current: Option<Version>,
+    /// In the order of the file.
+    pub pins: Vec<Pin>,
+    /// Where it is.
+    #[serde(skip)]
+    pub file: &'a Utf8Path,
+}
+
+impl PinsReport<'_> {
+    /// Prints it, for a person or as JSON.
+    pub fn print(&self, json: bool) {
+        if json {
+            print_json(self);
+            return;
+        }
+        let mut text = String::new();
+        for pin in &self.pins {
+            let current = if self.current == Some(pin.core) { "  (current)" } else { "" };
+            let _ = writeln!(text, "{}{}", pin.core.bold(), current.green());
+            let plugin = pin.plugin.map_or("core only".to_owned(), |v| format!("plugin {v}"));
+            let _ =
+                writeln!(text, "  {plugin}, Node {}, {} by {}", pin.node, pin.route, pin.upstream);
+            let day = pin.tested.strftime("%Y-%m-%d %H:%M UTC");
+            let _ = writeln!(text, "  passed {} of {}, last on {day}", pin.passed, pin.checks);
+            if let Some(bad) = &pin.first_bad {
+                let _ = writeln!(
+                    text,
+                    "  first bad: {} [{}] {}",
+                    bad.core, bad.signature, bad.evidence
+                );
+            }
+        }
+        if self.pins.is_empty() {
+            let _ = writeln!(text, "{} holds no pin yet", self.file);
+        }
+        terminal::print(text.trim_end());
+    }
+}

@@ -1,0 +1,166 @@
+//! What is going on while candidates are installed and asked: bars where a
+//! person looks, plain lines where a program reads.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use owo_colors::OwoColorize as _;
+
+use super::{counted, duration, terminal};
+use crate::event::Event;
+use crate::release::Version;
+use crate::verdict::Verdict;
+
+/// The progress display. Clones show on the same lines.
+#[derive(Debug, Clone)]
+pub struct Progress(Arc<Mutex<Display>>);
+
+#[derive(Debug)]
+struct Display {
+    bars: Option<MultiProgress>,
+    search: Option<ProgressBar>,
+    installs: BTreeMap<Version, ProgressBar>,
+    check: Option<ProgressBar>,
+    done: u64,
+}
+
+impl Progress {
+    /// A display on stderr: bars on a terminal, lines elsewhere.
+    pub fn start() -> Self {
+        let bars = terminal::is_watched()
+            .then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr()));
+        let display =
+            Display { bars, search: None, installs: BTreeMap::new(), check: None, done: 0 };
+        Self(Arc::new(Mutex::new(display)))
+    }
+
+    /// Shows what happened.
+    pub fn show(&self, event: &Event) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).show(event);
+    }
+
+    /// Takes the bars away; the lines stay.
+    pub fn end(&self) {
+        let mut display = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for bar in display.installs.values() {
+            bar.finish_and_clear();
+        }
+        display.installs.clear();
+        for bar in [display.check.take(), display.search.take()].into_iter().flatten() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl Display {
+    fn show(&mut self, event: &Event) {
+        match event {
+            Event::InstallStarted { core } => {
+                if let Some(bars) = &self.bars {
+                    let bar = bars.add(spinner(format!("installing {core}")));
+                    self.installs.insert(*core, bar);
+                } else {
+                    terminal::say(&format!("installing {core}"));
+                }
+            }
+            Event::InstallFinished { core, elapsed_ms, reused } => {
+                self.clear(*core);
+                if !reused && self.bars.is_none() {
+                    let elapsed = duration(Duration::from_millis(*elapsed_ms));
+                    terminal::say(&format!("installed  {core} in {elapsed}"));
+                }
+            }
+            Event::InstallFailed { core, .. } => self.clear(*core),
+            Event::InstallDropped { core } => {
+                self.clear(*core);
+                if self.bars.is_none() {
+                    terminal::say(&format!("dropped    {core}: the search no longer needs it"));
+                }
+            }
+            Event::CheckStarted { core } => {
+                if let Some(bars) = &self.bars {
+                    self.check = Some(bars.add(spinner(format!("asking {core} for a reply"))));
+                }
+            }
+            Event::CheckFinished { core, verdict, elapsed_ms, again } => {
+                if let Some(bar) = self.check.take() {
+                    bar.finish_and_clear();
+                }
+                self.done += 1;
+                self.line(&verdict_line(*core, verdict, *elapsed_ms, *again));
+            }
+            Event::Search { last_good, first_bad, left, checks, verified } => {
+                self.search(*last_good, *first_bad, *left, *checks, *verified);
+            }
+        }
+    }
+
+    fn search(&mut self, good: Version, bad: Version, left: usize, checks: u32, verified: bool) {
+        if checks == 0 {
+            return;
+        }
+        let what = if verified {
+            format!("between {good} and {bad}: {}", counted(left, "candidate", "candidates"))
+        } else {
+            format!("verifying the ends {good} and {bad}")
+        };
+        let checks_left = counted(checks as usize, "check", "checks");
+        let Some(bars) = &self.bars else {
+            terminal::say(&format!("{what}, about {checks_left} to go"));
+            return;
+        };
+        let bar = self.search.get_or_insert_with(|| {
+            let bar = bars.add(ProgressBar::new(1));
+            let style = ProgressStyle::with_template("{bar:24.cyan/dim} {msg}  {elapsed:.dim}");
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+            bar.enable_steady_tick(Duration::from_millis(200));
+            bar
+        });
+        bar.set_length(self.done + u64::from(checks));
+        bar.set_position(self.done);
+        bar.set_message(format!("{what}, about {checks_left} to go"));
+    }
+
+    fn clear(&mut self, core: Version) {
+        if let Some(bar) = self.installs.remove(&core) {
+            bar.finish_and_clear();
+        }
+    }
+
+    /// A line that stays, above the bars.
+    fn line(&self, text: &str) {
+        match &self.bars {
+            Some(bars) => bars.suspend(|| terminal::say(text)),
+            None => terminal::say(text),
+        }
+    }
+}
+
+fn spinner(message: String) -> ProgressBar {
+    let bar = ProgressBar::new_spinner();
+    let style = ProgressStyle::with_template("{spinner:.cyan} {msg}  {elapsed:.dim}");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+    bar.set_message(message);
+    bar.enable_steady_tick(Duration::from_millis(100));
+    bar
+}
+
+fn verdict_line(core: Version, verdict: &Verdict, elapsed_ms: u64, again: bool) -> String {
+    let elapsed = duration(Duration::from_millis(elapsed_ms));
+    let again = if again { "; a new failure, asking once more" } else { "" };
+    match verdict {
+        Verdict::Good => format!("{}  {core:<16} {elapsed}{again}", "good".green().bold()),
+        Verdict::Bad { failure } => {
+            let word = "bad ".red().bold().to_string();
+            format!(
+                "{word}  {core:<16} {elapsed}  {}: {}{again}",
+                failure.signature, failure.evidence.text
+            )
+        }
+        Verdict::Skip { reason } => {
+            format!("{}  {core:<16} {reason}", "skip".yellow().bold())
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Writing to stdout and stderr, colours dropped where they do not belong.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the one place that prints")]
+
+use std::io::{IsTerminal as _, Write as _};
+
+use owo_colors::OwoColorize as _;
+
+/// A line of data. A reader that went away is no error.
+pub fn print(text: &str) {
+    let mut stdout = anstream::stdout();
+    let _ = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
+}
+
+/// A line for the person at the terminal.
+pub fn say(text: &str) {
+    let _ = writeln!(anstream::stderr(), "{text}");
+}
+
+/// A remark beside the work.
+pub fn note(text: &str) {
+    say(&format!("{} {text}", "note:".dimmed()));
+}
+
+/// Something that the reader should know and that stops nothing.
+pub fn warning(text: &str) {
+    say(&format!("{} {text}", "warning:".yellow().bold()));
+}
+
+/// What went wrong, and what to do about it.
+pub fn error(message: &str, hint: Option<&str>) {
+    say(&format!("{} {message}", "error:".red().bold()));
+    if let Some(hint) = hint {
+        say(&format!("{} {hint}", "hint:".cyan().bold()));
+    }
+}
+
+/// Whether a person is looking at stderr.
+pub fn is_watched() -> bool {
+    std::io::stderr().is_terminal()
+}
+
+/// Asks for a yes. Without a terminal on both sides there is nobody to ask.
+pub fn confirm(question: &str) -> Option<bool> {
+    if !std::io::stdin().is_terminal() || !is_watched() {
+        return None;
+    }
+    let _ = write!(anstream::stderr(), "{question} [y/N] ");
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer).ok()?;
+    Some(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+}
