@@ -1,8 +1,9 @@
 //! Files that another codexpin, or a power cut, may touch at the same time:
 //! atomic writes, private directories and locks.
 
-use std::fs::{File, TryLockError};
+use std::fs::{File, Permissions, TryLockError};
 use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
@@ -15,6 +16,8 @@ pub fn write_atomic(path: &Utf8Path, content: &[u8]) -> io::Result<()> {
     fs::create_dir_all(directory)?;
     let mut file = tempfile::Builder::new()
         .prefix(".codexpin-")
+        // As any new file has it, less the umask: tempfile alone would make it private.
+        .permissions(Permissions::from_mode(0o666))
         .tempfile_in(directory)
         .map_err(|e| named(directory, &e))?;
     file.write_all(content).map_err(|e| named(path, &e))?;
@@ -211,7 +214,6 @@ mod tests {
 
     #[test]
     fn private_files_and_directories_are_closed_to_others() {
-        use std::os::unix::fs::PermissionsExt as _;
         let (_guard, path) = directory();
         create_private_dir(&path.join("home")).unwrap();
         write_private(&path.join("home/auth.json"), b"{}").unwrap();

@@ -261,13 +261,12 @@ impl PinFile {
         let core = pin.core.to_string();
         let same = |table: &Table| table.get("core").and_then(Item::as_str) == Some(&core);
         let place = pins.iter().position(same);
-        match place.and_then(|at| pins.get_mut(at)) {
-            Some(table) => update(table, fresh.as_table()),
-            None => {
-                let mut table = Table::new();
-                update(&mut table, fresh.as_table());
-                pins.push(table);
-            }
+        if let Some(table) = place.and_then(|at| pins.get_mut(at)) {
+            update(table, fresh.as_table());
+        } else {
+            let mut table = Table::new();
+            update(&mut table, fresh.as_table());
+            pins.push(table);
         }
         self.document["current"] = toml_edit::value(core);
         Ok(())
@@ -307,7 +306,7 @@ fn update(table: &mut Table, fresh: &Table) {
                 *old.decor_mut() = decor;
             }
             (Some(Item::Table(old)), Some(new)) => {
-                if let Some(new) = new.clone().into_table().ok() {
+                if let Ok(new) = new.clone().into_table() {
                     update_all(old, &new);
                 }
             }

@@ -255,7 +255,7 @@ async fn wait(
     stop: &CancellationToken,
 ) -> Ending {
     let stopped = tokio::select! {
-        status = child.wait() => return ended(status),
+        status = child.wait() => return ended(&status),
         () = tokio::time::sleep(time_limit) => Ending::TimedOut,
         () = stop.cancelled() => Ending::Cancelled,
     };
@@ -268,7 +268,7 @@ async fn wait(
     stopped
 }
 
-fn ended(status: io::Result<std::process::ExitStatus>) -> Ending {
+fn ended(status: &io::Result<std::process::ExitStatus>) -> Ending {
     use std::os::unix::process::ExitStatusExt as _;
     match status {
         Ok(status) => match (status.code(), status.signal()) {

@@ -53,7 +53,8 @@ struct Payload {
 #[serde(default, rename_all = "camelCase")]
 struct Meta {
     execution_trace: Trace,
-    agent_meta: AgentMeta,
+    #[serde(rename = "agentMeta")]
+    agent: AgentMeta,
     transport: Option<String>,
     fallback_from: Option<String>,
 }
@@ -84,8 +85,7 @@ struct AgentMeta {
 
 impl Wire {
     fn into_reply(self) -> Reply {
-        let Meta { execution_trace: trace, agent_meta: agent, transport, fallback_from } =
-            self.meta;
+        let Meta { execution_trace: trace, agent, transport, fallback_from } = self.meta;
         let failed = |attempt: &&Attempt| attempt.result.as_deref().is_some_and(|r| r != "success");
         Reply {
             texts: self.payloads.into_iter().filter_map(|payload| payload.text).collect(),

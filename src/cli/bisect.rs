@@ -36,7 +36,7 @@ pub(super) struct Bisect {
     #[command(flatten)]
     question: QuestionArguments,
     #[command(flatten)]
-    pin_file: PinFileArgument,
+    file: PinFileArgument,
     /// Go on with a session that was interrupted: the newest, or the one named.
     #[arg(long, value_name = "SESSION", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["good", "bad", "channel", "route", "timeout", "reply"])]
     resume: Option<String>,
@@ -81,7 +81,7 @@ impl Bisect {
         let (good, bad) = (self.good.unwrap_or_default(), self.bad.unwrap_or_default());
         let (good, bad): (End, End) = (good.parse()?, bad.parse()?);
         // A pin file that cannot be written to is better known now than at the end.
-        let pin_file = absolute(context, &self.pin_file.pin_file);
+        let pin_file = absolute(context, &self.file.pin_file);
         crate::pin::PinFile::open_or_new(&pin_file)?;
         let releases = context.releases(Freshness::Cached).await?;
         let good = good.resolve(&releases.core, context.installed())?;

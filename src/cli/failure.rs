@@ -30,11 +30,11 @@ pub struct Failure {
 }
 
 impl Failure {
-    pub(super) fn new(code: ExitCode, message: impl ToString) -> Self {
+    pub(super) fn new(code: ExitCode, message: impl std::fmt::Display) -> Self {
         Self { message: message.to_string(), hint: None, code }
     }
 
-    pub(super) fn usage(message: impl ToString) -> Self {
+    pub(super) fn usage(message: impl std::fmt::Display) -> Self {
         Self::new(ExitCode::Usage, message)
     }
 

@@ -28,13 +28,13 @@ pub(super) struct Pin {
     #[command(flatten)]
     question: QuestionArguments,
     #[command(flatten)]
-    pin_file: PinFileArgument,
+    file: PinFileArgument,
 }
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Pins {
     #[command(flatten)]
-    pin_file: PinFileArgument,
+    file: PinFileArgument,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -43,7 +43,7 @@ pub(super) struct Pins {
 impl Pin {
     pub(super) async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
         let question = self.question.question()?;
-        let pin_file = context.cwd.join(&self.pin_file.pin_file);
+        let pin_file = context.cwd.join(&self.file.pin_file);
         PinFile::open_or_new(&pin_file)?;
         let end: End = self.version.parse()?;
         let releases = context.releases(Freshness::Cached).await?;
@@ -68,7 +68,7 @@ impl Pin {
 
 impl Pins {
     pub(super) fn run(self, context: &Context) -> Result<ExitCode, Failure> {
-        let file = PinFile::open(&context.cwd.join(&self.pin_file.pin_file))?;
+        let file = PinFile::open(&context.cwd.join(&self.file.pin_file))?;
         PinsReport { pins: file.pins(), current: file.current_version(), file: file.path() }
             .print(self.json);
         Ok(ExitCode::Success)

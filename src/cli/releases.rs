@@ -89,7 +89,7 @@ impl Releases {
                 node: candidate.node.clone(),
                 published: manifest.and_then(|manifest| manifest.published),
                 deprecated: manifest.and_then(|manifest| manifest.deprecated.clone()),
-                pin: state(&pins, candidate.core),
+                pin: state(pins.as_ref(), candidate.core),
                 tags: releases
                     .core
                     .dist_tags
@@ -114,8 +114,8 @@ fn pins() -> Result<Option<PinFile>, Failure> {
     }
 }
 
-fn state(pins: &Option<PinFile>, core: Version) -> Option<PinState> {
-    let file = pins.as_ref()?;
+fn state(pins: Option<&PinFile>, core: Version) -> Option<PinState> {
+    let file = pins?;
     if file.current_version() == Some(core) {
         return Some(PinState::Current);
     }

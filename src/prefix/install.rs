@@ -74,7 +74,7 @@ impl Install<'_> {
         verify(&core, &PackageName::CORE, self.candidate.core, integrity)?;
         if let Some(plugin) = &self.candidate.plugin {
             let project =
-                self.project(plugin_project(self.directory), &PackageName::PLUGIN, plugin.version)?;
+                project(plugin_project(self.directory), &PackageName::PLUGIN, plugin.version)?;
             // The core is the plugin's peer; OpenClaw links it in, npm would
             // install a second one.
             self.npm.install(&self.job(&project), &[], &["--legacy-peer-deps"]).await?;
@@ -87,7 +87,7 @@ impl Install<'_> {
     async fn cold(&self) -> Result<(), InstallError> {
         let core = core_project(self.directory);
         crate::fs::remove(&core)?;
-        let core = self.project(core, &PackageName::CORE, self.candidate.core)?;
+        let core = project(core, &PackageName::CORE, self.candidate.core)?;
         self.npm.install(&self.job(&core), &[], &[]).await?;
         Ok(())
     }
@@ -95,8 +95,7 @@ impl Install<'_> {
     /// Grows the core from a donor; false where the result cannot be trusted
     /// and a cold install has to follow.
     async fn grow(&self, donor: &Utf8Path) -> Result<bool, InstallError> {
-        let core =
-            self.project(core_project(self.directory), &PackageName::CORE, self.candidate.core)?;
+        let core = project(core_project(self.directory), &PackageName::CORE, self.candidate.core)?;
         let job = self.job(&core);
         self.npm.install(&job, &[], &["--package-lock-only"]).await?;
         let resolved = fs::read(core.join("package-lock.json"))?;
@@ -112,21 +111,21 @@ impl Install<'_> {
         Ok(as_resolved && tree::fingerprint(&[&from])? == before)
     }
 
-    fn project(
-        &self,
-        directory: Utf8PathBuf,
-        package: &PackageName,
-        version: Version,
-    ) -> Result<Utf8PathBuf, InstallError> {
-        fs::create_dir_all(&directory)?;
-        let manifest = json!({ "private": true, "dependencies": { package.as_str(): version } });
-        fs::write(directory.join("package.json"), format!("{manifest:#}\n"))?;
-        Ok(directory)
-    }
-
     fn job<'a>(&'a self, project: &'a Utf8Path) -> Job<'a> {
         Job { project, node: self.node, home: self.home, log: None, stop: self.stop }
     }
+}
+
+/// An npm project that depends on exactly one release of one package.
+fn project(
+    directory: Utf8PathBuf,
+    package: &PackageName,
+    version: Version,
+) -> Result<Utf8PathBuf, InstallError> {
+    fs::create_dir_all(&directory)?;
+    let manifest = json!({ "private": true, "dependencies": { package.as_str(): version } });
+    fs::write(directory.join("package.json"), format!("{manifest:#}\n"))?;
+    Ok(directory)
 }
 
 #[derive(Deserialize)]

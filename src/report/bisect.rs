@@ -42,7 +42,7 @@ impl Opening<'_> {
     fn text(&self) -> String {
         let mut text = String::new();
         let mut row = |name: &str, what: String| {
-            let _ = writeln!(text, "{:<9} {what}", name.dimmed().to_string());
+            let _ = writeln!(text, "{} {what}", format!("{name:<9}").dimmed());
         };
         if let (Some(good), Some(bad)) = (self.line.first(), self.line.last()) {
             let candidates = counted(self.line.len(), "candidate", "candidates");
@@ -185,10 +185,10 @@ impl SessionReport<'_> {
         let mut text = String::new();
         match &self.conclusion.outcome {
             Outcome::Found { last_good, first_bad } => {
-                self.found(&mut text, *last_good, *first_bad)
+                self.found(&mut text, *last_good, *first_bad);
             }
             Outcome::Range { last_good, first_bad } => {
-                self.range(&mut text, *last_good, *first_bad)
+                self.range(&mut text, *last_good, *first_bad);
             }
             Outcome::NoRegression => self.no_regression(&mut text),
             Outcome::GoodEndIsBad => self.good_end_is_bad(&mut text),

@@ -171,20 +171,17 @@ impl Journal {
 
     /// Opens the session with this id, or the newest unfinished one.
     pub fn resume(sessions: &Utf8Path, id: Option<&str>) -> Result<Self, JournalError> {
-        match id {
-            Some(id) => {
-                let directory = sessions.join(id);
-                if !directory.join(FILE).is_file() {
-                    let id = id.to_owned();
-                    return Err(JournalError::Missing { id, directory: sessions.to_owned() });
-                }
-                Self::open(directory)
+        if let Some(id) = id {
+            let directory = sessions.join(id);
+            if !directory.join(FILE).is_file() {
+                let id = id.to_owned();
+                return Err(JournalError::Missing { id, directory: sessions.to_owned() });
             }
-            None => {
-                let newest = unfinished(sessions).pop();
-                let none = || JournalError::NothingToResume { directory: sessions.to_owned() };
-                Self::open(sessions.join(newest.ok_or_else(none)?))
-            }
+            Self::open(directory)
+        } else {
+            let newest = unfinished(sessions).pop();
+            let none = || JournalError::NothingToResume { directory: sessions.to_owned() };
+            Self::open(sessions.join(newest.ok_or_else(none)?))
         }
     }
 

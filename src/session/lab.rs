@@ -135,15 +135,16 @@ impl Lab for RealLab {
             events.tell(Event::InstallStarted { core });
             let begun = Instant::now();
             let provided = lab.store.provide(&candidate, node, &stop).await.map_err(meaning);
-            events.tell(match &provided {
-                Ok(prefix) => Event::InstallFinished {
+            match &provided {
+                Ok(prefix) => events.tell(Event::InstallFinished {
                     core,
                     elapsed_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
                     reused: prefix.reused,
-                },
-                Err(LabError::Stopped) => Event::InstallDropped { core },
-                Err(error) => Event::InstallFailed { core, why: error.to_string() },
-            });
+                }),
+                // Whoever stopped it has told so.
+                Err(LabError::Stopped) => {}
+                Err(error) => events.tell(Event::InstallFailed { core, why: error.to_string() }),
+            }
             provided
         }
     }
