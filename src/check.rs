@@ -18,8 +18,9 @@ pub use home::sweep;
 
 use crate::env::{Environment, in_scratch_home};
 use crate::observation::{Ending, Observation};
-use crate::prefix::Prefix;
+use crate::prefix::node::Node;
 use crate::process::{self, ProcessError, Processes, Program};
+use crate::release::Version;
 use crate::route::Route;
 use crate::upstream::loopback::{Loopback, LoopbackError, LoopbackOptions};
 use home::ScratchHome;
@@ -38,6 +39,19 @@ pub struct Question {
     pub reply: String,
     /// How long the agent may take for the turn.
     pub time_limit: Duration,
+}
+
+/// An installed candidate, as far as asking it goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// The core release.
+    pub core: Version,
+    /// The plugin release that is installed with it.
+    pub plugin: Option<Version>,
+    /// The script that `openclaw` runs.
+    pub entry: Utf8PathBuf,
+    /// What it runs on.
+    pub node: Node,
 }
 
 /// Where checks take place.
@@ -68,10 +82,10 @@ pub enum CheckError {
     Stopped,
 }
 
-/// Asks the candidate in `prefix` for a reply, with the loopback as upstream.
+/// Asks an installed candidate for a reply, with the loopback as upstream.
 /// `log` is where its whole output goes, without an ending.
 pub async fn check(
-    prefix: &Prefix,
+    subject: &Subject,
     question: &Question,
     surroundings: &Surroundings,
     log: &Utf8Path,
@@ -81,7 +95,7 @@ pub async fn check(
     let home = ScratchHome::make(&surroundings.scratch, &question.route, &loopback.base_url())?;
     let ca = home.path().join("loopback-ca.pem");
     loopback.write_ca(&ca)?;
-    let program = agent(prefix, question, surroundings, &home, &loopback, &ca, log);
+    let program = agent(subject, question, surroundings, &home, &loopback, &ca, log);
     let started = Timestamp::now();
     let finished = surroundings.processes.run(&program, stop).await?;
     let requests = loopback.shutdown().await;
@@ -92,11 +106,10 @@ pub async fn check(
         process::Ending::Cancelled => return Err(CheckError::Stopped),
     };
     let stdout = reply::plain(&finished.stdout.text());
-    let candidate = &prefix.manifest.candidate;
     Ok(Observation {
-        core: candidate.core,
-        plugin: candidate.plugin.as_ref().map(|plugin| plugin.version),
-        node: prefix.manifest.node.version.clone(),
+        core: subject.core,
+        plugin: subject.plugin,
+        node: subject.node.version.clone(),
         route: question.route.clone(),
         upstream: "loopback".to_owned(),
         asked: question.reply.clone(),
@@ -114,7 +127,7 @@ pub async fn check(
 
 /// `openclaw agent`, as its documentation has it for a one-shot turn.
 fn agent(
-    prefix: &Prefix,
+    subject: &Subject,
     question: &Question,
     surroundings: &Surroundings,
     home: &ScratchHome,
@@ -122,7 +135,7 @@ fn agent(
     ca: &Utf8Path,
     log: &Utf8Path,
 ) -> Program {
-    let node = &prefix.manifest.node;
+    let node = &subject.node;
     let mut environment = in_scratch_home(surroundings.environment.inherited(), home.path())
         .with_path_first(&node.bin);
     for (name, value) in loopback.environment(ca) {
@@ -134,9 +147,8 @@ fn agent(
     let seconds = question.time_limit.as_secs().to_string();
     let message = format!("Reply exactly: {}", question.reply);
     let session = format!("codexpin-{}", home.id());
-    let entry = prefix.entry();
     let arguments = [
-        entry.as_str(),
+        subject.entry.as_str(),
         "agent",
         "--local",
         "--agent",

@@ -1,6 +1,7 @@
 //! The command line: one file a command, from arguments to a request, a call
 //! and an exit code. clap lives here only.
 
+mod apply;
 mod bisect;
 mod cache;
 mod check;
@@ -45,6 +46,10 @@ enum Command {
     /// List the pins.
     Pins(pin::Pins),
 
+    /// Roll this machine to the current pin, with backup and proof.
+    Apply(apply::Apply),
+    /// Put back what the last apply replaced.
+    Undo(apply::Undo),
     /// Look at, or trim, what is kept on disk.
     Cache(cache::Cache),
     /// Run the loopback upstream in the foreground.
@@ -124,6 +129,8 @@ async fn dispatch(command: Command, context: &Context) -> Result<ExitCode, Failu
         Command::Bisect(bisect) => bisect.run(context).await,
         Command::Pin(pin) => pin.run(context).await,
         Command::Pins(pins) => pins.run(context),
+        Command::Apply(apply) => apply.run(context).await,
+        Command::Undo(undo) => undo.run(context).await,
         Command::Cache(cache) => cache.run(context).await,
         Command::Loopback(serve) => serve.run(context).await,
     }

@@ -1,6 +1,7 @@
 //! Find the `OpenClaw` release where the agent stopped answering, pin the last
 //! good one, roll back to it.
 
+pub mod apply;
 pub mod bisect;
 pub mod check;
 pub mod checkpoint;

@@ -5,6 +5,7 @@
 //! (`NO_COLOR` and `CLICOLOR_FORCE` are honoured); nothing means anything by
 //! colour alone.
 
+pub mod apply;
 pub mod bisect;
 pub mod cache;
 pub mod check;

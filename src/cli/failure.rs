@@ -1,6 +1,7 @@
 //! An error as a person meets it: what happened to what, what to do, and which
 //! exit code it has.
 
+use crate::apply::ApplyError;
 use crate::check::CheckError;
 use crate::exit_code::ExitCode;
 use crate::fs::LockError;
@@ -169,6 +170,12 @@ impl From<JournalError> for Failure {
             }
             error => Self::new(ExitCode::Infrastructure, error),
         }
+    }
+}
+
+impl From<ApplyError> for Failure {
+    fn from(error: ApplyError) -> Self {
+        Self::new(error.exit_code(), &error).maybe_hint(error.hint())
     }
 }
 

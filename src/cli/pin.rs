@@ -1,13 +1,12 @@
 //! `codexpin pin` and `codexpin pins`.
 
-use base64::Engine as _;
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
-use sha2::{Digest as _, Sha512};
 
 use super::context::Context;
 use super::failure::Failure;
 use super::{PinFileArgument, QuestionArguments, check};
+use crate::apply::file_integrity;
 use crate::exit_code::ExitCode;
 use crate::fs::write_atomic;
 use crate::pin::{self, FirstBad, LockFiles, PinFile, PinFileError};
@@ -140,16 +139,10 @@ fn locks(pin_file: &Utf8Path, prefix: &Prefix) -> Result<LockFiles, PinFileError
         let relative = Utf8PathBuf::from(pin::LOCK_DIRECTORY).join(name);
         let text = fs_err::read(project.join("package-lock.json"))?;
         write_atomic(&beside.join(&relative), &text)?;
-        Ok((relative, integrity(&text)))
+        Ok((relative, file_integrity(&text)))
     };
     let (core_lock, core_integrity) = travel(&prefix.core(), format!("{core}.json"))?;
     let plugin = prefix.plugin().map(|project| travel(&project, format!("{core}.codex.json")));
     let (plugin, plugin_integrity) = plugin.transpose()?.unzip();
     Ok(LockFiles { core: core_lock, core_integrity, plugin, plugin_integrity })
-}
-
-/// A hash in the form that npm uses.
-fn integrity(content: &[u8]) -> String {
-    let hash = Sha512::digest(content);
-    format!("sha512-{}", base64::engine::general_purpose::STANDARD.encode(hash))
 }

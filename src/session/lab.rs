@@ -9,7 +9,7 @@ use std::time::Instant;
 use camino::Utf8Path;
 use tokio_util::sync::CancellationToken;
 
-use crate::check::{self, CheckError, Question, Surroundings};
+use crate::check::{self, CheckError, Question, Subject, Surroundings};
 use crate::event::{Event, Events};
 use crate::observation::Observation;
 use crate::prefix::Prefix;
@@ -159,11 +159,22 @@ impl Lab for RealLab {
         log: &Utf8Path,
         stop: &CancellationToken,
     ) -> Result<Observation, LabError> {
-        let checked = check::check(ready, &self.question, &self.surroundings, log, stop).await;
+        let checked =
+            check::check(&subject(ready), &self.question, &self.surroundings, log, stop).await;
         checked.map_err(|error| match error {
             CheckError::Stopped => LabError::Stopped,
             error => LabError::Infrastructure(Box::new(error)),
         })
+    }
+}
+
+fn subject(prefix: &Prefix) -> Subject {
+    let candidate = &prefix.manifest.candidate;
+    Subject {
+        core: candidate.core,
+        plugin: candidate.plugin.as_ref().map(|plugin| plugin.version),
+        entry: prefix.entry(),
+        node: prefix.manifest.node.clone(),
     }
 }
 

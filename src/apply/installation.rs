@@ -1,0 +1,445 @@
+//! The live installation: what runs, from where, on which Node, with which state.
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
+
+use super::package::{self, Package};
+use super::service::{self, Service};
+use super::unit::UnitText;
+use crate::env::{
+    Environment, OPENCLAW_CONFIG_PATH, OPENCLAW_HOME, OPENCLAW_STATE_DIR, in_scratch_home,
+};
+use crate::prefix::node::Node;
+use crate::process::{self, ProcessError, Processes, Program};
+use crate::release::{PackageName, Version};
+
+/// What an installation is looked for in.
+#[derive(Debug, Clone)]
+pub struct Surroundings {
+    /// The user's shell.
+    pub environment: Environment,
+    /// The user's home.
+    pub home: Utf8PathBuf,
+    /// Starts programs.
+    pub processes: Processes,
+}
+
+/// A live installation that `apply` can handle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Installation {
+    /// The core: a global npm package.
+    pub core: Package,
+    /// The npm prefix, with `bin` and `lib/node_modules` in it.
+    pub prefix: Utf8PathBuf,
+    /// The Node that it runs on: the service's, otherwise the shell's.
+    pub node: Node,
+    /// The plugin, in its managed npm project.
+    pub plugin: Option<ManagedPlugin>,
+    /// `~/.openclaw`, or where the unit or the shell says.
+    pub state: Utf8PathBuf,
+    /// `openclaw.json`, whether it is there or not.
+    pub config: Utf8PathBuf,
+    /// The Gateway's service, where there is one.
+    pub service: Option<Service>,
+    /// What PATH's `openclaw` is, where the service runs another one.
+    pub on_path_instead: Option<Utf8PathBuf>,
+}
+
+/// The plugin as `OpenClaw` installed it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ManagedPlugin {
+    /// The package.
+    pub package: Package,
+    /// The npm project with it: `<state>/npm/projects/openclaw-codex-HASH`.
+    /// None in the older layout, where all plugins share `<state>/npm`.
+    pub project: Option<Utf8PathBuf>,
+}
+
+/// There is no installation, or none that can be handled here.
+#[derive(Debug, thiserror::Error)]
+pub enum InstallationError {
+    /// Nothing on PATH, no unit.
+    #[error("no OpenClaw was found: no `openclaw` on PATH and no systemd user unit {unit}")]
+    None {
+        /// Where the unit would be.
+        unit: Utf8PathBuf,
+    },
+    /// Another package manager put it there.
+    #[error("{path} was installed by {manager}; codexpin handles global npm packages")]
+    OtherManager {
+        /// Where it is.
+        path: Utf8PathBuf,
+        /// Whose it is.
+        manager: &'static str,
+    },
+    /// It is a link to somewhere else (`npm link`).
+    #[error("{path} is a link to {target}")]
+    Linked {
+        /// The link.
+        path: Utf8PathBuf,
+        /// Where it leads.
+        target: Utf8PathBuf,
+    },
+    /// It is no global npm package: a checkout, a copy.
+    #[error("{path} is no global npm package")]
+    NotGlobal {
+        /// Where it is.
+        path: Utf8PathBuf,
+    },
+    /// The unit runs something that is not Node with an entry point.
+    #[error("{unit} runs `{command}`, which is not Node with OpenClaw's entry point")]
+    Command {
+        /// The unit.
+        unit: Utf8PathBuf,
+        /// What it runs.
+        command: String,
+    },
+    /// This user may not change it.
+    #[error("{path} cannot be written by this user")]
+    NotWritable {
+        /// What cannot be written.
+        path: Utf8PathBuf,
+    },
+    /// Its `package.json` cannot be read.
+    #[error(transparent)]
+    Package(#[from] package::PackageError),
+    /// There is no Node, or it does not run.
+    #[error("node at {path} does not tell its version")]
+    Node {
+        /// Where it was looked for.
+        path: Utf8PathBuf,
+    },
+    /// A program could not be run.
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+}
+
+impl InstallationError {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::None { .. } => {
+                "run it as the user that runs OpenClaw, with its `openclaw` on PATH".to_owned()
+            }
+            Self::OtherManager { manager, .. } => {
+                format!("install the pinned release with {manager}; nothing was touched")
+            }
+            Self::Linked { target, .. } => {
+                format!("check the release out in {target}; nothing was touched")
+            }
+            Self::NotGlobal { .. } => {
+                "codexpin handles `npm install -g openclaw`; nothing was touched".to_owned()
+            }
+            Self::Command { .. } => {
+                "`openclaw gateway install --force` writes the unit anew; nothing was touched"
+                    .to_owned()
+            }
+            Self::NotWritable { .. } => {
+                "run it as the user that installed OpenClaw; nothing was touched".to_owned()
+            }
+            Self::Node { .. } => "put OpenClaw's Node first on PATH".to_owned(),
+            Self::Package(_) | Self::Process(_) => return None,
+        })
+    }
+}
+
+impl Installation {
+    /// Finds it. The service's unit wins over PATH; nothing is touched.
+    pub async fn find(surroundings: &Surroundings) -> Result<Self, InstallationError> {
+        let Surroundings { environment, home, .. } = surroundings;
+        let unit_path = service::unit_path(environment, home);
+        let unit = service::read_unit(&unit_path, home);
+        let on_path = process::find(Utf8Path::new("openclaw"), environment);
+        let (entry, node) = if let Some(unit) = &unit {
+            program_of(&unit_path, unit)?
+        } else {
+            let entry = on_path.clone();
+            let entry = entry.ok_or(InstallationError::None { unit: unit_path.clone() })?;
+            (entry, node_on_path(environment)?)
+        };
+        let (core, prefix) = global_package(&entry)?;
+        let on_path_instead = on_path.filter(|_| unit.is_some()).filter(|path| {
+            let other = path.canonicalize_utf8().ok();
+            other.is_none_or(|other| !other.starts_with(&core.directory))
+        });
+        let node = run_node(surroundings, node).await?;
+        let lived_in = unit.as_ref().map_or(environment, |unit| &unit.environment);
+        let (state, config) = state_and_config(lived_in, home);
+        for path in [core.root(), &core.directory] {
+            writable(path)?;
+        }
+        let plugin = ManagedPlugin::find(&state)?;
+        if let Some(project) = plugin.as_ref().and_then(|plugin| plugin.project.as_ref()) {
+            writable(project)?;
+        }
+        let service = unit.map(|unit| Service::new(unit_path, &unit, &core, &entry, &config));
+        Ok(Self { core, prefix, node, plugin, state, config, service, on_path_instead })
+    }
+
+    /// The entry point that PATH's `openclaw` leads to: `openclaw.mjs`.
+    pub fn entry(&self) -> Result<Utf8PathBuf, InstallationError> {
+        let entry = Package::read(&self.core.directory)?.bin("openclaw");
+        entry.ok_or(InstallationError::NotGlobal { path: self.core.directory.clone() })
+    }
+
+    /// The link that npm made for the shell.
+    pub fn link(&self) -> Utf8PathBuf {
+        self.prefix.join("bin/openclaw")
+    }
+}
+
+impl ManagedPlugin {
+    /// Looks in the layout of 6.1 and later, then in the older one
+    /// (`install-paths` in the bundled sources of the releases).
+    fn find(state: &Utf8Path) -> Result<Option<Self>, InstallationError> {
+        let name = format!("node_modules/{}", PackageName::PLUGIN);
+        let mut projects: Vec<Utf8PathBuf> = state
+            .join("npm/projects")
+            .read_dir_utf8()
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter(|entry| entry.file_name().starts_with("openclaw-codex-"))
+            .map(camino::Utf8DirEntry::into_path)
+            .filter(|project| project.join(&name).join("package.json").exists())
+            .collect();
+        projects.sort();
+        let shared = state.join("npm");
+        Ok(match projects.into_iter().next() {
+            Some(project) => {
+                Some(Self { package: Package::read(&project.join(&name))?, project: Some(project) })
+            }
+            None if shared.join(&name).join("package.json").exists() => {
+                Some(Self { package: Package::read(&shared.join(&name))?, project: None })
+            }
+            None => None,
+        })
+    }
+
+    /// Its release.
+    pub fn version(&self) -> Version {
+        self.package.version
+    }
+}
+
+/// Node and entry point of an `ExecStart=`.
+fn program_of(
+    path: &Utf8Path,
+    unit: &UnitText,
+) -> Result<(Utf8PathBuf, Utf8PathBuf), InstallationError> {
+    let unknown =
+        || InstallationError::Command { unit: path.to_owned(), command: unit.command.join(" ") };
+    let mut words = unit.command.iter().map(|word| Utf8PathBuf::from(word.as_str()));
+    let program = words.next().ok_or_else(unknown)?;
+    match program.file_name() {
+        Some("node") => {
+            let entry = words.find(|word| !word.as_str().starts_with('-')).ok_or_else(unknown)?;
+            Ok((entry, program))
+        }
+        Some("openclaw") => Ok((program, node_on_path(&unit.environment)?)),
+        _ => Err(unknown()),
+    }
+}
+
+fn node_on_path(environment: &Environment) -> Result<Utf8PathBuf, InstallationError> {
+    let name = Utf8Path::new("node");
+    process::find(name, environment).ok_or(InstallationError::Node { path: name.to_owned() })
+}
+
+async fn run_node(
+    surroundings: &Surroundings,
+    executable: Utf8PathBuf,
+) -> Result<Node, InstallationError> {
+    let program = Program {
+        executable: executable.clone(),
+        arguments: vec!["--version".to_owned()],
+        directory: "/".into(),
+        environment: surroundings.environment.inherited(),
+        time_limit: std::time::Duration::from_secs(30),
+        log: None,
+    };
+    let finished = surroundings.processes.run(&program, &CancellationToken::new()).await?;
+    let text = finished.stdout.text();
+    match (text.trim().strip_prefix('v'), executable.parent()) {
+        (Some(version), Some(bin)) => Ok(Node { version: version.to_owned(), bin: bin.to_owned() }),
+        _ => Err(InstallationError::Node { path: executable }),
+    }
+}
+
+/// The package that an entry point belongs to, if npm put it there globally:
+/// `PREFIX/lib/node_modules/openclaw`.
+fn global_package(entry: &Utf8Path) -> Result<(Package, Utf8PathBuf), InstallationError> {
+    let not_global = || InstallationError::NotGlobal { path: entry.to_owned() };
+    let named = link_target(entry);
+    let linked = named.ancestors().find(|path| path.ends_with("node_modules/openclaw"));
+    if let Some(link) = linked.filter(|path| path.is_symlink()) {
+        let target = link.canonicalize_utf8().unwrap_or_default();
+        let text = target.as_str();
+        if !text.contains("/.pnpm/") {
+            return Err(InstallationError::Linked { path: link.to_owned(), target });
+        }
+    }
+    let real = entry.canonicalize_utf8().map_err(|_| not_global())?;
+    let managers = [
+        ("/.pnpm/", "pnpm"),
+        ("/pnpm/", "pnpm"),
+        ("/.bun/", "bun"),
+        ("/nix/store/", "Nix"),
+        ("/.yarn/", "Yarn"),
+    ];
+    for (mark, manager) in managers {
+        if real.as_str().contains(mark) {
+            return Err(InstallationError::OtherManager { path: real, manager });
+        }
+    }
+    let directory = real
+        .ancestors()
+        .find(|path| path.ends_with("lib/node_modules/openclaw"))
+        .filter(|path| !path.join(".git").exists())
+        .ok_or_else(not_global)?;
+    let prefix = directory.ancestors().nth(3).ok_or_else(not_global)?;
+    Ok((Package::read(directory)?, prefix.to_owned()))
+}
+
+/// One step of a link, as a path; the file itself where it is none.
+fn link_target(path: &Utf8Path) -> Utf8PathBuf {
+    match (path.read_link_utf8(), path.parent()) {
+        (Ok(target), Some(parent)) => {
+            let parent = parent.canonicalize_utf8().unwrap_or_else(|_| parent.to_owned());
+            let mut joined = parent;
+            for component in target.components() {
+                match component.as_str() {
+                    ".." => {
+                        joined.pop();
+                    }
+                    other => joined.push(other),
+                }
+            }
+            joined
+        }
+        _ => path.to_owned(),
+    }
+}
+
+/// By the variables that `OpenClaw` documents for it (docs/help/environment.md).
+fn state_and_config(environment: &Environment, home: &Utf8Path) -> (Utf8PathBuf, Utf8PathBuf) {
+    let path = |name: &str| {
+        let value = environment.get(name)?;
+        Some(match value.strip_prefix("~/") {
+            Some(rest) => home.join(rest),
+            None => Utf8PathBuf::from(value),
+        })
+    };
+    let home = path(OPENCLAW_HOME).or_else(|| path("HOME")).unwrap_or_else(|| home.to_owned());
+    let state = path(OPENCLAW_STATE_DIR).unwrap_or_else(|| home.join(".openclaw"));
+    let config = path(OPENCLAW_CONFIG_PATH).unwrap_or_else(|| state.join("openclaw.json"));
+    (state, config)
+}
+
+fn writable(path: &Utf8Path) -> Result<(), InstallationError> {
+    rustix::fs::access(path.as_std_path(), rustix::fs::Access::WRITE_OK)
+        .map_err(|_| InstallationError::NotWritable { path: path.to_owned() })
+}
+
+/// Runs the live entry point with the live Node, with HOME and every
+/// `OpenClaw` path in scratch: a program for questions such as `--version`.
+pub(super) fn question(
+    node: &Node,
+    entry: &Utf8Path,
+    arguments: &[&str],
+    shell: &Environment,
+    scratch: &Utf8Path,
+) -> Program {
+    Program {
+        executable: node.executable(),
+        arguments: std::iter::once(entry.as_str())
+            .chain(arguments.iter().copied())
+            .map(str::to_owned)
+            .collect(),
+        directory: scratch.to_owned(),
+        environment: in_scratch_home(shell.inherited(), scratch).with_path_first(&node.bin),
+        time_limit: std::time::Duration::from_mins(2),
+        log: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn root() -> (tempfile::TempDir, Utf8PathBuf) {
+        let guard = tempfile::tempdir().unwrap();
+        let path = Utf8PathBuf::from_path_buf(guard.path().canonicalize().unwrap()).unwrap();
+        (guard, path)
+    }
+
+    fn package_at(directory: &Utf8Path) -> Utf8PathBuf {
+        fs_err::create_dir_all(directory).unwrap();
+        let manifest = r#"{"name":"openclaw","version":"2026.7.1","bin":"openclaw.mjs"}"#;
+        fs_err::write(directory.join("package.json"), manifest).unwrap();
+        let entry = directory.join("openclaw.mjs");
+        fs_err::write(&entry, "").unwrap();
+        entry
+    }
+
+    fn link(target: &str, at: &Utf8Path) {
+        fs_err::create_dir_all(at.parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink(target, at).unwrap();
+    }
+
+    #[test]
+    fn a_global_npm_package_is_found_through_the_link_in_bin() {
+        let (_guard, root) = root();
+        package_at(&root.join("lib/node_modules/openclaw"));
+        link("../lib/node_modules/openclaw/openclaw.mjs", &root.join("bin/openclaw"));
+        let (package, prefix) = global_package(&root.join("bin/openclaw")).unwrap();
+        assert_eq!(package.directory, root.join("lib/node_modules/openclaw"));
+        assert_eq!(prefix, root);
+    }
+
+    #[test]
+    fn what_npm_did_not_install_globally_is_refused_by_name() {
+        let (_guard, root) = root();
+        let refused = |entry: &Utf8Path| global_package(entry).unwrap_err().to_string();
+
+        let checkout = package_at(&root.join("src/openclaw"));
+        assert!(refused(&checkout).contains("no global npm package"));
+
+        link("../../../src/openclaw", &root.join("npm/lib/node_modules/openclaw"));
+        link("../lib/node_modules/openclaw/openclaw.mjs", &root.join("npm/bin/openclaw"));
+        assert!(refused(&root.join("npm/bin/openclaw")).contains("is a link to"));
+
+        let store = "pnpm/global/5/.pnpm/openclaw@2026.7.1/node_modules/openclaw";
+        let pnpm = package_at(&root.join(store));
+        assert!(refused(&pnpm).contains("installed by pnpm"));
+
+        let bun = package_at(&root.join(".bun/install/global/node_modules/openclaw"));
+        assert!(refused(&bun).contains("installed by bun"));
+    }
+
+    #[test]
+    fn the_service_says_where_the_state_is() {
+        let home = Utf8Path::new("/home/user");
+        let environment = |pairs: &[(&str, &str)]| -> Environment {
+            pairs.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect()
+        };
+        for (pairs, state, config) in [
+            (&[][..], "/home/user/.openclaw", "/home/user/.openclaw/openclaw.json"),
+            (&[("HOME", "/srv")], "/srv/.openclaw", "/srv/.openclaw/openclaw.json"),
+            (
+                &[("HOME", "/srv"), ("OPENCLAW_STATE_DIR", "~/claw")],
+                "/home/user/claw",
+                "/home/user/claw/openclaw.json",
+            ),
+            (
+                &[("OPENCLAW_HOME", "/oc"), ("OPENCLAW_CONFIG_PATH", "/etc/oc.json")],
+                "/oc/.openclaw",
+                "/etc/oc.json",
+            ),
+        ] {
+            let found = state_and_config(&environment(pairs), home);
+            assert_eq!(found, (state.into(), config.into()), "{pairs:?}");
+        }
+    }
+}

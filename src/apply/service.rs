@@ -1,0 +1,298 @@
+//! The Gateway's systemd user unit: found, stopped, started, watched.
+
+use std::time::{Duration, Instant};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio_util::sync::CancellationToken;
+
+use super::installation::Surroundings;
+use super::package::Package;
+use super::unit::UnitText;
+use crate::env::Environment;
+use crate::process::{Ending, ProcessError, Program};
+
+/// The unit that `openclaw gateway install` writes.
+pub(super) const UNIT: &str = "openclaw-gateway.service";
+/// The Gateway's port where nothing says another (docs/gateway of the release).
+const DEFAULT_PORT: u16 = 18789;
+/// How often the state is looked at.
+const LOOK: Duration = Duration::from_millis(200);
+/// Longer than the `TimeoutStopSec=30` of the unit that `OpenClaw` writes.
+const COMMAND_LIMIT: Duration = Duration::from_mins(2);
+
+/// The Gateway as a systemd user service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Service {
+    /// The unit file.
+    pub unit: Utf8PathBuf,
+    /// Its entry point, relative to the core's directory: a release must have it.
+    pub entry: Utf8PathBuf,
+    /// Where the Gateway listens.
+    pub port: u16,
+}
+
+/// What systemd says about the unit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceState {
+    /// `ActiveState`: `active`, `activating`, `inactive`, `failed` ...
+    pub active: String,
+    /// `SubState`: `running`, `auto-restart`, `dead` ...
+    pub sub: String,
+    /// `NRestarts`: how often systemd restarted it by itself.
+    pub restarts: u32,
+    /// `MainPID`.
+    pub pid: u32,
+}
+
+impl ServiceState {
+    /// Whether it runs.
+    pub fn is_running(&self) -> bool {
+        self.active == "active" && self.sub == "running"
+    }
+
+    /// Whether somebody wants it to run: it runs, starts, or has failed at it.
+    pub fn is_wanted(&self) -> bool {
+        self.active != "inactive" && self.active != "deactivating"
+    }
+}
+
+/// How long things may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// From start to the Gateway's first answer.
+    pub ready: Duration,
+    /// How long it must then stay up, longer than the unit's `RestartSec=5`.
+    pub settle: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { ready: Duration::from_mins(2), settle: Duration::from_secs(8) }
+    }
+}
+
+/// The service did not do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// `systemctl` failed.
+    #[error("systemctl --user {command}: {said}")]
+    Systemctl {
+        /// Its arguments.
+        command: String,
+        /// What it wrote.
+        said: String,
+    },
+    /// It could not be run.
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+    /// It does not come up.
+    #[error("{UNIT} is not up after {} s: {state}", .limit.as_secs())]
+    NotReady {
+        /// How long it was waited for.
+        limit: Duration,
+        /// What was seen last.
+        state: String,
+    },
+    /// It came up and went down again.
+    #[error("{UNIT} does not stay up: {state}")]
+    NotStaying {
+        /// What was seen.
+        state: String,
+    },
+}
+
+impl ServiceError {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Systemctl { said, .. } if said.contains("bus") => Some(
+                "no user manager is reachable: log in as this user, or set XDG_RUNTIME_DIR"
+                    .to_owned(),
+            ),
+            Self::Process(_) => None,
+            _ => Some(format!("`journalctl --user -u {UNIT}` has its log")),
+        }
+    }
+}
+
+impl Service {
+    pub(super) fn new(
+        unit: Utf8PathBuf,
+        text: &UnitText,
+        core: &Package,
+        entry: &Utf8Path,
+        config: &Utf8Path,
+    ) -> Self {
+        let real = entry.canonicalize_utf8().unwrap_or_else(|_| entry.to_owned());
+        let entry = real.strip_prefix(&core.directory).unwrap_or(&real).to_owned();
+        let configured =
+            || super::config::Config::read(config).ok().flatten().and_then(|config| config.port());
+        let port = text.port().or_else(configured).unwrap_or(DEFAULT_PORT);
+        Self { unit, entry, port }
+    }
+
+    /// What systemd says now.
+    pub async fn state(&self, around: &Surroundings) -> Result<ServiceState, ServiceError> {
+        let properties = "ActiveState,SubState,NRestarts,MainPID";
+        let text = systemctl(around, &["show", UNIT, "-p", properties]).await?;
+        let value = |name: &str| {
+            let mut lines = text.lines().filter_map(|line| line.split_once('='));
+            lines.find(|(key, _)| *key == name).map(|(_, value)| value).unwrap_or_default()
+        };
+        Ok(ServiceState {
+            active: value("ActiveState").to_owned(),
+            sub: value("SubState").to_owned(),
+            restarts: value("NRestarts").parse().unwrap_or_default(),
+            pid: value("MainPID").parse().unwrap_or_default(),
+        })
+    }
+
+    /// Stops it; systemd returns when its whole control group is gone.
+    pub async fn stop(&self, around: &Surroundings) -> Result<(), ServiceError> {
+        systemctl(around, &["stop", UNIT]).await.map(drop)
+    }
+
+    /// Starts it, with the unit read anew and the counters of earlier failures
+    /// cleared: `StartLimitBurst=5` in the unit would refuse otherwise.
+    pub async fn start(&self, around: &Surroundings) -> Result<(), ServiceError> {
+        systemctl(around, &["daemon-reload"]).await?;
+        // Fails only for a unit that is not loaded, and then nothing is counted.
+        let _ = systemctl(around, &["reset-failed", UNIT]).await;
+        systemctl(around, &["start", UNIT]).await.map(drop)
+    }
+
+    /// Waits until it runs and answers on its port.
+    pub async fn wait_ready(
+        &self,
+        around: &Surroundings,
+        limits: Limits,
+        stop: &CancellationToken,
+    ) -> Result<(), ServiceError> {
+        let begun = Instant::now();
+        loop {
+            let state = self.state(around).await?;
+            let answer = if state.is_running() { answers(self.port).await } else { None };
+            if answer == Some(true) {
+                return Ok(());
+            }
+            let failed = state.active == "failed" || state.restarts >= 3;
+            if failed || begun.elapsed() > limits.ready || stop.is_cancelled() {
+                let told = self.told(&state, answer);
+                return Err(ServiceError::NotReady { limit: begun.elapsed(), state: told });
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Watches that it stays up: same process, no restart.
+    pub async fn watch(
+        &self,
+        around: &Surroundings,
+        limits: Limits,
+        stop: &CancellationToken,
+    ) -> Result<(), ServiceError> {
+        let begun = Instant::now();
+        let first = self.state(around).await?;
+        loop {
+            let state = self.state(around).await?;
+            if !state.is_running() || state.pid != first.pid {
+                return Err(ServiceError::NotStaying { state: self.told(&state, None) });
+            }
+            if begun.elapsed() >= limits.settle {
+                return Ok(());
+            }
+            if stop.is_cancelled() {
+                return Err(ServiceError::NotStaying { state: "interrupted".to_owned() });
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    fn told(&self, state: &ServiceState, answer: Option<bool>) -> String {
+        let ServiceState { active, sub, restarts, .. } = state;
+        let port = match answer {
+            None => String::new(),
+            Some(_) => format!(", port {} does not answer as a Gateway", self.port),
+        };
+        format!("{active} ({sub}), {restarts} restarts{port}")
+    }
+}
+
+/// `/healthz` on the loopback. None where nobody listens. Any answer that is
+/// not a server error will do: older releases have no such page, and a Gateway
+/// with TLS answers plain HTTP with an alert.
+async fn answers(port: u16) -> Option<bool> {
+    let ask = async {
+        let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.ok()?;
+        let request = "GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n";
+        stream.write_all(request.as_bytes()).await.ok()?;
+        let mut head = [0; 12];
+        let read = stream.read(&mut head).await.ok()?;
+        Some(read > 0 && !head.starts_with(b"HTTP/1.1 5"))
+    };
+    tokio::time::timeout(Duration::from_secs(5), ask).await.unwrap_or(Some(false))
+}
+
+/// Where the unit is: `$XDG_CONFIG_HOME/systemd/user`, see systemd.unit(5).
+pub(super) fn unit_path(environment: &Environment, home: &Utf8Path) -> Utf8PathBuf {
+    let config = environment.get("XDG_CONFIG_HOME").map(Utf8PathBuf::from);
+    config.unwrap_or_else(|| home.join(".config")).join("systemd/user").join(UNIT)
+}
+
+/// The unit with its drop-ins and environment files, where there is one.
+pub(super) fn read_unit(path: &Utf8Path, home: &Utf8Path) -> Option<UnitText> {
+    let mut texts = vec![fs_err::read_to_string(path).ok()?];
+    let mut drop_ins: Vec<_> = Utf8PathBuf::from(format!("{path}.d"))
+        .read_dir_utf8()
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(camino::Utf8DirEntry::into_path)
+        .filter(|file| file.extension() == Some("conf"))
+        .collect();
+    drop_ins.sort();
+    texts.extend(drop_ins.iter().filter_map(|file| fs_err::read_to_string(file).ok()));
+    let mut unit = UnitText::parse(texts.iter().map(String::as_str), home);
+    for file in unit.environment_files.clone() {
+        if let Ok(text) = fs_err::read_to_string(&file) {
+            unit.add_environment_file(&text);
+        }
+    }
+    Some(unit)
+}
+
+async fn systemctl(around: &Surroundings, arguments: &[&str]) -> Result<String, ServiceError> {
+    let mut environment = around.environment.inherited().with("HOME", around.home.as_str());
+    // The session's bus; without one (cron, `sudo -u`) the one of the lingering
+    // user manager, where systemd puts it.
+    let runtime = match around.environment.get("XDG_RUNTIME_DIR") {
+        Some(directory) => directory.to_owned(),
+        None => format!("/run/user/{}", rustix::process::getuid().as_raw()),
+    };
+    if let Some(bus) = around.environment.get("DBUS_SESSION_BUS_ADDRESS") {
+        environment = environment.with("DBUS_SESSION_BUS_ADDRESS", bus);
+    }
+    let program = Program {
+        executable: "systemctl".into(),
+        arguments: std::iter::once("--user")
+            .chain(arguments.iter().copied())
+            .map(str::to_owned)
+            .collect(),
+        directory: "/".into(),
+        environment: environment.with("XDG_RUNTIME_DIR", runtime),
+        time_limit: COMMAND_LIMIT,
+        log: None,
+    };
+    // Never cut short by Ctrl-C: half a stop or start helps nobody.
+    let finished = around.processes.run(&program, &CancellationToken::new()).await?;
+    if finished.ending == Ending::Exited(0) {
+        return Ok(finished.stdout.text());
+    }
+    let said = finished.stderr.text();
+    Err(ServiceError::Systemctl {
+        command: arguments.join(" "),
+        said: said.lines().next().map_or_else(|| finished.ending.to_string(), str::to_owned),
+    })
+}

@@ -1,0 +1,217 @@
+//! `codexpin apply` and `codexpin undo`.
+
+use camino::Utf8Path;
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use super::PinFileArgument;
+use super::context::Context;
+use super::failure::Failure;
+use crate::apply::{self, ApplyError, Installation, Limits, Outcome, Proof, Step, Target};
+use crate::check::{self, Question, Subject};
+use crate::exit_code::ExitCode;
+use crate::pin::PinFile;
+use crate::prefix::npm::Npm;
+use crate::release::Version;
+use crate::report::apply as report;
+use crate::report::terminal;
+use crate::route::Route;
+use crate::verdict::{self, Verdict};
+
+/// How long the reply that proves an installation may take. Seconds.
+const PROOF_SECONDS: u64 = 120;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Apply {
+    /// A pinned release; without it, the current pin.
+    version: Option<Version>,
+    #[command(flatten)]
+    file: PinFileArgument,
+    /// Print what would change, and change nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not ask before changing the installation.
+    #[arg(long, short)]
+    yes: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Undo {
+    /// The backup to go back to, by name; without it, the newest.
+    backup: Option<String>,
+    /// Do not ask before changing the installation.
+    #[arg(long, short)]
+    yes: bool,
+}
+
+impl Apply {
+    pub(super) async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
+        let path = context.cwd.join(&self.file.pin_file);
+        let file = PinFile::open(&path)?;
+        let pin = match self.version {
+            Some(version) => file.pin(version).map_err(|error| {
+                Failure::from(error).with_hint(format!(
+                    "only what was tested is applied: `codexpin pin {version}` tests and pins it"
+                ))
+            })?,
+            None => file.current()?,
+        };
+        let beside = path.parent().unwrap_or(Utf8Path::new("."));
+        let target = Target::read(&pin, beside).map_err(|error| {
+            let hint = error.hint();
+            let failure = Failure::new(ExitCode::Failure, error);
+            match hint {
+                Some(hint) => failure.with_hint(hint),
+                None => failure,
+            }
+        })?;
+        let route: Route =
+            pin.route.parse().map_err(|error| Failure::new(ExitCode::Failure, error))?;
+        let live = Live::of(context, route).await?;
+        let apply = live.apply();
+        if !self.dry_run {
+            live.go_on(&apply).await?;
+        }
+        let installation = live.installation().await?;
+        let plan = apply.plan(&installation, &target).await?;
+        report::plan(&plan, &installation);
+        if self.dry_run || plan.is_already_as_pinned() {
+            return Ok(ExitCode::Success);
+        }
+        agree(
+            self.yes,
+            &format!("roll {} to {}?", plan.from.core, plan.to.core),
+            "codexpin apply --yes",
+        )?;
+        let outcome = apply
+            .apply(&installation, &target, &plan, &live, &mut |step: Step| report::step(&step))
+            .await?;
+        Ok(ended(&outcome))
+    }
+}
+
+impl Undo {
+    pub(super) async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
+        let route =
+            Route::DEFAULT.parse().map_err(|error| Failure::new(ExitCode::Failure, error))?;
+        let live = Live::of(context, route).await?;
+        let apply = live.apply();
+        live.go_on(&apply).await?;
+        let installation = live.installation().await?;
+        let undone = apply.undoable(&installation, self.backup.as_deref())?;
+        let back = undone.record.from.core;
+        terminal::print(&format!(
+            "undo {}: {} -> {back}",
+            undone.name(),
+            installation.core.version
+        ));
+        agree(self.yes, &format!("go back to {back}?"), "codexpin undo --yes")?;
+        // What was live before apply need not answer: that may be why it was left.
+        let proof = apply::NoQuestion;
+        let outcome = apply
+            .undo(&installation, &undone, &proof, &mut |step: Step| report::step(&step))
+            .await?;
+        Ok(ended(&outcome))
+    }
+}
+
+/// A yes, from the flag or from the person.
+fn agree(yes: bool, question: &str, command: &str) -> Result<(), Failure> {
+    match (yes, || terminal::confirm(question)) {
+        (true, _) => Ok(()),
+        (false, ask) => match ask() {
+            Some(true) => Ok(()),
+            Some(false) => Err(Failure::new(ExitCode::Failure, "nothing was changed")),
+            None => Err(Failure::usage("nobody is there to say yes; nothing was changed")
+                .with_hint(format!("`{command}` does not ask"))),
+        },
+    }
+}
+
+fn ended(outcome: &Outcome) -> ExitCode {
+    report::outcome(outcome);
+    outcome.exit_code()
+}
+
+/// The live side of an apply: where it is, how it is proved.
+struct Live<'a> {
+    context: &'a Context,
+    npm: Npm,
+    surroundings: apply::Surroundings,
+    question: Question,
+}
+
+impl<'a> Live<'a> {
+    async fn of(context: &'a Context, route: Route) -> Result<Self, Failure> {
+        let time_limit = std::time::Duration::from_secs(PROOF_SECONDS);
+        Ok(Self {
+            context,
+            npm: context.npm().await?,
+            surroundings: apply::Surroundings {
+                environment: context.environment.clone(),
+                home: context.directories.home.clone(),
+                processes: context.processes.clone(),
+            },
+            question: Question { route, reply: "OK".to_owned(), time_limit },
+        })
+    }
+
+    fn apply(&self) -> apply::Apply<'_> {
+        apply::Apply {
+            surroundings: &self.surroundings,
+            npm: &self.npm,
+            backups: self.context.directories.backups(),
+            limits: Limits::default(),
+            now: Timestamp::now,
+            stop: &self.context.stop,
+        }
+    }
+
+    async fn installation(&self) -> Result<Installation, Failure> {
+        Ok(Installation::find(&self.surroundings).await.map_err(ApplyError::from)?)
+    }
+
+    /// Finishes, or puts back, what a killed codexpin left.
+    async fn go_on(&self, apply: &apply::Apply<'_>) -> Result<(), Failure> {
+        for outcome in apply.go_on(self, &mut |step: Step| report::step(&step)).await? {
+            report::outcome(&outcome);
+        }
+        Ok(())
+    }
+}
+
+impl Proof for Live<'_> {
+    /// Asks the swapped files for a reply, in a scratch home, through the
+    /// pinned route: the release answers where it now lives.
+    async fn ask(&self, installation: &Installation) -> Result<(), String> {
+        let context = self.context;
+        let subject = Subject {
+            core: installation.core.version,
+            plugin: installation.plugin.as_ref().map(|plugin| plugin.package.version),
+            entry: installation.entry().map_err(|error| error.to_string())?,
+            node: installation.node.clone(),
+        };
+        let surroundings = check::Surroundings {
+            environment: context.environment.clone(),
+            scratch: context.scratch(),
+            processes: context.processes.clone(),
+        };
+        let name = format!("{}_{}", Timestamp::now().strftime("%Y%m%d-%H%M%S"), subject.core);
+        let logs = context.directories.checks().join(name);
+        crate::fs::create_private_dir(&logs).map_err(|error| error.to_string())?;
+        // A stop is heeded by `apply` itself; here it would look like a failed proof.
+        let stop = CancellationToken::new();
+        let log = logs.join("agent.log");
+        let observation = check::check(&subject, &self.question, &surroundings, &log, &stop)
+            .await
+            .map_err(|error| error.to_string())?;
+        match verdict::judge(&observation) {
+            Verdict::Good => Ok(()),
+            Verdict::Bad { failure } => Err(format!(
+                "it does not answer: {} ({})",
+                failure.evidence.text, failure.signature
+            )),
+            Verdict::Skip { reason } => Err(format!("it could not be asked: {reason}")),
+        }
+    }
+}

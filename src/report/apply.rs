@@ -1,0 +1,200 @@
+//! A live installation that changes: the plan, the steps, the end.
+
+use std::fmt::Write as _;
+
+use indicatif::DecimalBytes;
+use owo_colors::OwoColorize as _;
+
+use super::terminal;
+use crate::apply::{
+    Change, Installation, Note, Operation, Outcome, PartKind, Plan, Step, Versions, Warning,
+};
+
+/// What would change, and what to know before saying yes.
+pub fn plan(plan: &Plan, installation: &Installation) {
+    let mut text = String::new();
+    if plan.is_already_as_pinned() {
+        let _ = writeln!(text, "already as pinned: {}", versions(plan.from));
+    } else {
+        let _ = writeln!(
+            text,
+            "{}",
+            format!("{} -> {}", versions(plan.from), versions(plan.to)).bold()
+        );
+    }
+    let _ = writeln!(
+        text,
+        "  installation  {} on Node {}",
+        installation.core.directory, installation.node.version
+    );
+    for change in &plan.changes {
+        let _ = writeln!(text, "  {}", change_line(change));
+    }
+    if !plan.changes.is_empty() {
+        let _ = writeln!(
+            text,
+            "  backup        openclaw.json, agent state, unit and package manifests, before the swap"
+        );
+        let _ = writeln!(
+            text,
+            "  proof         --version, the service, and a reply; if one fails, all is put back"
+        );
+    }
+    terminal::print(text.trim_end());
+    for warning in &plan.warnings {
+        terminal::warning(&warning_line(warning));
+    }
+}
+
+fn versions(versions: Versions) -> String {
+    match versions.plugin {
+        Some(plugin) => format!("{} with plugin {plugin}", versions.core),
+        None => versions.core.to_string(),
+    }
+}
+
+fn change_line(change: &Change) -> String {
+    let tree =
+        |tested: bool| if tested { "the tested dependency tree" } else { "today's dependencies" };
+    match change {
+        Change::Core { from, to, tested_tree, .. } => {
+            format!("core          {from} -> {to}, with {}", tree(*tested_tree))
+        }
+        Change::Plugin { project, from, to, tested_tree } => {
+            format!("plugin        {from} -> {to}, with {}, in {project}", tree(*tested_tree))
+        }
+        Change::Config { path, saved } => {
+            format!("config        {path} as it was saved in {saved}")
+        }
+        Change::Restart { unit } => format!(
+            "service       {} stops for the swap and starts after it",
+            unit.file_name().unwrap_or(unit.as_str())
+        ),
+    }
+}
+
+fn warning_line(warning: &Warning) -> String {
+    match warning {
+        Warning::PluginLeftAlone { version } => {
+            format!("the pin says nothing about the plugin; {version} stays as it is")
+        }
+        Warning::PluginNotAdded { version } => {
+            format!(
+                "the pin has plugin {version}, and none is installed: it is not added (`openclaw plugins install @openclaw/codex@{version}` adds it)"
+            )
+        }
+        Warning::PluginInSharedProject { version, pinned } => {
+            format!(
+                "the plugin {version} shares its npm project with others and stays; the pin has {pinned}"
+            )
+        }
+        Warning::UntestedTree => {
+            "the pin has no lock file: the dependencies are today's, not those that were tested"
+                .to_owned()
+        }
+        Warning::ConfigFromNewer { path, written_by } => {
+            format!(
+                "{path} was last written by {written_by}; if the older release refuses it, restore the one from before the upgrade"
+            )
+        }
+        Warning::NoService => {
+            "there is no service: restart the Gateway yourself if it runs".to_owned()
+        }
+        Warning::ServiceStopped => "the service is stopped, and stays so".to_owned(),
+        Warning::OtherOnPath { path } => {
+            format!(
+                "PATH finds another openclaw, {path}; it stays as it is, the service's is changed"
+            )
+        }
+    }
+}
+
+fn part_name(part: PartKind) -> &'static str {
+    match part {
+        PartKind::Core => "core",
+        PartKind::Plugin => "plugin",
+    }
+}
+
+/// What is being done.
+pub fn step(step: &Step) {
+    terminal::say(&match step {
+        Step::GoingOn { backup, phase } => {
+            format!("an earlier apply was interrupted ({phase:?}); finishing it from {backup}")
+        }
+        Step::Staging { part, version } => {
+            format!("staging   {} {version} beside the live one", part_name(*part))
+        }
+        Step::Stopping { unit } => {
+            format!("stopping  {}", unit.file_name().unwrap_or(unit.as_str()))
+        }
+        Step::Saved { backup, files } => format!("saved     {files} files in {backup}"),
+        Step::Swapped { part, version } => {
+            format!("swapped   {} {version} is live", part_name(*part))
+        }
+        Step::ConfigPlaced { path, .. } => format!("restored  {path}"),
+        Step::Starting { unit } => {
+            format!("starting  {}", unit.file_name().unwrap_or(unit.as_str()))
+        }
+        Step::Proving { version } => format!("proving   {version}"),
+        Step::PuttingBack { why } => {
+            format!("{}: {why}; putting everything back", "failed".red().bold())
+        }
+    });
+}
+
+/// How it ended.
+pub fn outcome(outcome: &Outcome) {
+    let mut text = String::new();
+    match outcome {
+        Outcome::AlreadyAsPinned { installed } => {
+            let _ = writeln!(text, "already as pinned: {}", versions(*installed));
+        }
+        Outcome::Done { operation, from, to, backup, kept, notes, .. } => {
+            let verb = match operation {
+                Operation::Apply => "applied",
+                Operation::Undo => "undone",
+            };
+            let _ =
+                writeln!(text, "{}: {} -> {}", verb.green().bold(), versions(*from), versions(*to));
+            add_notes(&mut text, notes);
+            let bytes: u64 = kept.iter().map(|kept| kept.bytes).sum();
+            let _ = writeln!(
+                text,
+                "  kept    {} of {} for `codexpin undo`",
+                DecimalBytes(bytes),
+                versions(*from)
+            );
+            let _ = writeln!(text, "  backup  {backup}");
+            let _ = writeln!(text, "  next    codexpin undo    goes back to {}", from.core);
+        }
+        Outcome::RolledBack { from, to, why, backup, notes, .. } => {
+            let _ = writeln!(
+                text,
+                "{}: {} stays; {} failed its proof",
+                "put back".yellow().bold(),
+                versions(*from),
+                versions(*to)
+            );
+            let _ = writeln!(text, "  why     {why}");
+            add_notes(&mut text, notes);
+            let _ = writeln!(text, "  backup  {backup}");
+        }
+    }
+    terminal::print(text.trim_end());
+}
+
+fn add_notes(text: &mut String, notes: &[Note]) {
+    for note in notes {
+        let line = match note {
+            Note::Restored { path } => format!("{path} is as it was before"),
+            Note::DatabaseRestored { path, migrated, schema } => format!(
+                "{path} had been migrated to schema {migrated} and is back at {schema}; a login that was refreshed meanwhile may have to be done again"
+            ),
+            Note::ConfigKept { path, saved } => {
+                format!("{path} was edited since and stays; the saved one is {saved}")
+            }
+        };
+        let _ = writeln!(text, "  note    {line}");
+    }
+}
