@@ -1,5 +1,36 @@
 //! Find the `OpenClaw` release where the agent stopped answering, pin the last
 //! good one, roll back to it.
+//!
+//! Data flows one way:
+//!
+//! ```text
+//! release ──▶ line of candidates ──▶ [ prefix ─▶ check ─▶ verdict ] ──▶ bisect ──▶ pin ──▶ apply
+//! registry    pairing                  one turn of the session          pure       file    live machine
+//!                                      every step tells its story as events ──▶ report
+//! ```
+//!
+//! - [`release`] asks the registry that npm is configured for, orders what it
+//!   has, and pairs core and plugin into candidates.
+//! - [`prefix`] installs a candidate with the real npm into a scratch prefix
+//!   and keeps it, with the Node that it asks for.
+//! - [`check`] asks an installed candidate for a reply in a fresh scratch home.
+//!   [`upstream`] answers its model requests. What was seen is an
+//!   [`observation`].
+//! - [`verdict`] judges an observation: good, bad with a failure, or skip with
+//!   a reason. Pure.
+//! - [`bisect`] says which candidate is next, and when the search is over. Pure.
+//! - [`session`] drives all of these, installs ahead, and writes every check
+//!   down before the next step.
+//! - [`pin`] is `known-good.toml`. [`apply`] brings the live installation to a
+//!   pin, proves it, and puts everything back if the proof fails. It is the only
+//!   part that changes anything outside codexpin's own directories.
+//! - [`event`] is what happens, as data; [`report`] is the only code that
+//!   prints; [`cli`] turns arguments into calls and results into exit codes.
+//! - [`process`] is the only code that starts programs. [`fs`], [`paths`],
+//!   [`env`] and [`secret`] are what everything stands on.
+//!
+//! Start with [`bisect`] and [`verdict`] for the ideas, then [`session`] for
+//! how they meet.
 
 pub mod apply;
 pub mod bisect;

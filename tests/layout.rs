@@ -1,0 +1,124 @@
+//! Who may import whom: the layout that `lib.rs` draws, held by the `use` lines.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// For each module, the modules that it may import besides what everything
+/// stands on.
+const MAY_IMPORT: [(&str, &[&str]); 14] = [
+    ("release", &[]),
+    ("route", &[]),
+    ("observation", &["release", "route"]),
+    ("verdict", &["observation", "bisect"]),
+    ("bisect", &[]),
+    ("event", &["release", "verdict"]),
+    ("upstream", &["observation"]),
+    ("prefix", &["release", "process"]),
+    ("check", &["observation", "prefix", "process", "release", "route", "upstream"]),
+    (
+        "session",
+        &["bisect", "check", "event", "observation", "prefix", "release", "route", "verdict"],
+    ),
+    ("pin", &["release"]),
+    ("apply", &["pin", "prefix", "process", "release"]),
+    ("process", &[]),
+    (
+        "report",
+        &[
+            "apply",
+            "bisect",
+            "event",
+            "observation",
+            "pin",
+            "prefix",
+            "release",
+            "route",
+            "session",
+            "verdict",
+        ],
+    ),
+];
+
+/// What everything may stand on.
+const GROUND: [&str; 6] = ["env", "fs", "secret", "exit_code", "checkpoint", "paths"];
+
+#[test]
+fn every_module_imports_only_what_the_layout_allows() {
+    let mut wrong = Vec::new();
+    for (module, allowed) in MAY_IMPORT {
+        for file in files_of(module) {
+            for imported in imports(&fs::read_to_string(&file).unwrap()) {
+                let fine = imported == module
+                    || allowed.contains(&imported.as_str())
+                    || GROUND.contains(&imported.as_str());
+                if !fine {
+                    wrong.push(format!("{} imports {imported}", file.display()));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn every_module_has_its_rule() {
+    let lib = fs::read_to_string("src/lib.rs").unwrap();
+    let modules = lib.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
+    let without: Vec<_> = modules
+        .filter(|module| !GROUND.contains(module) && *module != "cli")
+        .filter(|module| !MAY_IMPORT.iter().any(|(name, _)| name == module))
+        .collect();
+    assert!(without.is_empty(), "{without:?}");
+}
+
+#[test]
+fn only_process_starts_programs_and_only_report_prints() {
+    let mut wrong = Vec::new();
+    for file in rust_files(Path::new("src")) {
+        let text = fs::read_to_string(&file).unwrap();
+        let inside = |folder: &str| {
+            file.starts_with(format!("src/{folder}"))
+                || file == Path::new(&format!("src/{folder}.rs"))
+        };
+        if !inside("process") && text.contains("Command::new(") {
+            wrong.push(format!("{} starts a program", file.display()));
+        }
+        if !inside("report") && (text.contains("println!(") || text.contains("eprintln!(")) {
+            wrong.push(format!("{} prints", file.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+fn files_of(module: &str) -> Vec<PathBuf> {
+    let mut files = rust_files(&Path::new("src").join(module));
+    files.push(Path::new("src").join(format!("{module}.rs")));
+    files.retain(|file| file.file_name().is_none_or(|name| name != "tests.rs"));
+    files
+}
+
+fn rust_files(directory: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(rust_files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files
+}
+
+/// The crate's own modules that a file names, its unit tests left out.
+fn imports(text: &str) -> BTreeSet<String> {
+    let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or(text);
+    let names = code.split("crate::").skip(1);
+    names
+        .map(|rest| rest.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect())
+        .collect()
+}

@@ -1,0 +1,88 @@
+//! Whole bisections of real releases.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+
+use crate::support::{Ran, User};
+
+const GOOD: &str = "2026.5.18";
+const BAD: &str = "2026.7.1";
+
+fn agents_of(report: &Value) -> Vec<&str> {
+    report["checked"].as_array().unwrap().iter().map(|c| c["core"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn the_release_where_the_route_broke_is_found_and_the_last_good_one_is_pinned() {
+    let user = User::new();
+    let ran = user.run(&["bisect", GOOD, BAD, "--json"]);
+    assert_eq!(ran.code, Some(0));
+    let report = ran.json();
+    assert_eq!(report["outcome"], "found");
+    assert_eq!(
+        (&report["last_good"], &report["first_bad"]),
+        (&"2026.5.28".into(), &"2026.6.1".into())
+    );
+    assert!(agents_of(&report).len() <= 6, "{report:#}");
+    let pins = std::fs::read_to_string(user.work().join("known-good.toml")).unwrap();
+    assert!(pins.contains("current = \"2026.5.28\""), "{pins}");
+    assert!(pins.contains("signature = \"unknown-model\""), "{pins}");
+    let lock = user.work().join("known-good.lock/2026.5.28.json");
+    let lock = std::fs::read_to_string(lock).unwrap();
+    assert!(!lock.contains("\"resolved\""), "a lock file that travels names no registry");
+
+    // What was installed is there for the next time.
+    let again = user.run(&["bisect", GOOD, BAD, "--json"]).json();
+    assert_eq!(again["installs"], 0);
+    assert_eq!(again["first_bad"], "2026.6.1");
+}
+
+#[test]
+fn the_command_that_users_know_ends_in_what_is_true_here() {
+    let ran = User::new().run(&["bisect", "2026.5.12", "2026.5.19"]);
+    // With the plugin in the registry this is another story, and it is told elsewhere.
+    assert_eq!(ran.code, Some(3));
+    assert!(ran.stderr.contains("this registry has no @openclaw/codex for these releases"));
+    assert!(ran.stdout.contains("the good end 2026.5.12 could not be judged"));
+    assert!(ran.stdout.contains("codexpin bisect 2026.5.18 2026.5.19"));
+}
+
+#[test]
+fn two_ends_that_answer_are_no_regression() {
+    let ran = User::new().run(&["bisect", GOOD, "2026.5.22"]);
+    assert_eq!(ran.code, Some(4));
+    assert!(ran.stdout.contains("no regression: both 2026.5.18 and 2026.5.22 answer"));
+}
+
+#[test]
+fn a_session_that_is_killed_goes_on_without_repeating_a_check() {
+    let user = User::new();
+    let mut child = user
+        .codexpin(&["bisect", GOOD, BAD])
+        .stderr(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    // After the second verdict: both ends are judged.
+    let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let judged =
+        lines.map_while(Result::ok).filter(|l| l.starts_with("good") || l.starts_with("bad"));
+    assert_eq!(judged.take(2).count(), 2);
+    kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), Signal::SIGKILL).unwrap();
+    child.wait().unwrap();
+
+    let output = user.codexpin(&["bisect", "--resume", "--json"]).output().unwrap();
+    let ran = Ran::of(&["bisect", "--resume", "--json"], &output);
+    assert_eq!(ran.code, Some(0));
+    let report = ran.json();
+    assert_eq!(report["first_bad"], "2026.6.1");
+    let mut asked = agents_of(&report);
+    let all = asked.len();
+    asked.sort_unstable();
+    asked.dedup();
+    assert_eq!(asked.len(), all, "no candidate was asked twice");
+}

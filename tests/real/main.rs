@@ -1,0 +1,18 @@
+//! Real `OpenClaw` releases from the registry that npm is configured for,
+//! installed by the real npm and asked through the loopback upstream. Nothing
+//! here is a mock. Minutes long, so by its own command:
+//!
+//! ```text
+//! cargo test --test real
+//! ```
+//!
+//! All tests share one cache under `target/`, so that each release is installed
+//! once a run. Where the registry cannot be reached they fail, and say so.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
+
+// mod apply;
+mod bisect;
+mod check;
+mod releases;
+mod support;
