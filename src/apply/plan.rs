@@ -94,7 +94,8 @@ pub enum Warning {
     /// that were tested.
     UntestedTree,
     /// The config was last written by a newer release, and no backup has the
-    /// one from before.
+    /// one from before. 2026.6.11 then refuses to start its service, with exit
+    /// status 78 (seen); the proof fails and everything is put back.
     ConfigFromNewer {
         /// The config.
         path: Utf8PathBuf,
@@ -313,7 +314,7 @@ mod tests {
     }
 
     fn running(active: &str) -> ServiceState {
-        ServiceState { active: active.into(), sub: "running".into(), restarts: 0, pid: 1 }
+        ServiceState { active: active.into(), sub: "running".into(), restarts: 0, pid: 1, exit: 0 }
     }
 
     fn told(plan: &Plan) -> String {

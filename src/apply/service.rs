@@ -44,6 +44,11 @@ pub struct ServiceState {
     pub restarts: u32,
     /// `MainPID`.
     pub pid: u32,
+    /// `ExecMainStatus`: how the main process last ended. 78 is `OpenClaw`'s
+    /// word for a config that it refuses (`RestartPreventExitStatus=78` in the
+    /// unit), such as one that a newer release wrote.
+    #[serde(default)]
+    pub exit: i32,
 }
 
 impl ServiceState {
@@ -135,7 +140,7 @@ impl Service {
 
     /// What systemd says now.
     pub async fn state(&self, around: &Surroundings) -> Result<ServiceState, ServiceError> {
-        let properties = "ActiveState,SubState,NRestarts,MainPID";
+        let properties = "ActiveState,SubState,NRestarts,MainPID,ExecMainStatus";
         let text = systemctl(around, &["show", UNIT, "-p", properties]).await?;
         let value = |name: &str| {
             let mut lines = text.lines().filter_map(|line| line.split_once('='));
@@ -146,6 +151,7 @@ impl Service {
             sub: value("SubState").to_owned(),
             restarts: value("NRestarts").parse().unwrap_or_default(),
             pid: value("MainPID").parse().unwrap_or_default(),
+            exit: value("ExecMainStatus").parse().unwrap_or_default(),
         })
     }
 
@@ -211,12 +217,14 @@ impl Service {
     }
 
     fn told(&self, state: &ServiceState, answer: Option<bool>) -> String {
-        let ServiceState { active, sub, restarts, .. } = state;
-        let port = match answer {
-            None => String::new(),
-            Some(_) => format!(", port {} does not answer as a Gateway", self.port),
+        let ServiceState { active, sub, restarts, exit, .. } = state;
+        let why = match (answer, exit) {
+            (Some(_), _) => format!(", port {} does not answer as a Gateway", self.port),
+            (None, 78) => ", exit status 78: the release refuses the config".to_owned(),
+            (None, 0) => String::new(),
+            (None, status) => format!(", exit status {status}"),
         };
-        format!("{active} ({sub}), {restarts} restarts{port}")
+        format!("{active} ({sub}), {restarts} restarts{why}")
     }
 }
 

@@ -1,0 +1,118 @@
+//! codexpin in a process of its own, so that it can be killed: this test
+//! binary, started again with what to do in a variable.
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use codexpin::apply::{Apply, ApplyError, Installation, Limits, Proof, Surroundings, Target};
+use codexpin::env::Environment;
+use codexpin::pin::Pin;
+use codexpin::prefix::npm::{Npm, NpmPlaces};
+use codexpin::process::Processes;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+/// Fails with the reason that the request gives; waits for a file before that.
+struct Scripted {
+    reason: Option<String>,
+    gate: Option<Utf8PathBuf>,
+}
+
+impl Proof for Scripted {
+    async fn ask(&self, _: &Installation) -> Result<(), String> {
+        while self.gate.as_ref().is_some_and(|gate| !gate.exists()) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        self.reason.clone().map_or(Ok(()), Err)
+    }
+}
+
+#[test]
+#[ignore = "the other tests start it"]
+fn driver() {
+    let Ok(request) = std::env::var("CODEXPIN_TEST_REQUEST") else { return };
+    let request: Value = serde_json::from_str(&request).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let answer = match runtime.block_on(run(&request)) {
+        Ok(value) => value,
+        Err(Failed { text, exit }) => json!({"error": text, "exit": exit}),
+    };
+    fs_err::write(path(&request, "answer"), answer.to_string()).unwrap();
+}
+
+struct Failed {
+    text: String,
+    exit: u8,
+}
+
+impl From<ApplyError> for Failed {
+    fn from(error: ApplyError) -> Self {
+        Self { text: error.to_string(), exit: error.exit_code().number() }
+    }
+}
+
+fn path(request: &Value, key: &str) -> Utf8PathBuf {
+    request[key].as_str().unwrap().into()
+}
+
+async fn run(request: &Value) -> Result<Value, Failed> {
+    let root = path(request, "root");
+    let environment = Environment::of_this_process();
+    let processes = Processes::new();
+    let home = Utf8PathBuf::from(environment.get("HOME").unwrap());
+    let places = NpmPlaces {
+        executable: Npm::locate(&environment).unwrap(),
+        global_config: None,
+        user_config: home.join(".npmrc"),
+        cache: root.join("npm-cache"),
+    };
+    let npm = Npm::new(&places, &environment, &[], processes.clone());
+    let surroundings = Surroundings { environment, home, processes };
+    let stop = CancellationToken::new();
+    let apply = Apply {
+        surroundings: &surroundings,
+        npm: &npm,
+        backups: root.join("codexpin/backups"),
+        limits: Limits { ready: Duration::from_secs(20), settle: Duration::from_millis(300) },
+        now: jiff::Timestamp::now,
+        stop: &stop,
+    };
+    let proof = Scripted {
+        reason: request["proof"].as_str().map(str::to_owned),
+        gate: request["wait_for"].as_str().map(Utf8PathBuf::from),
+    };
+    let steps = format!("{}.steps", path(request, "answer"));
+    let mut on_step = |step| {
+        let mut file = std::fs::File::options().create(true).append(true).open(&steps).unwrap();
+        writeln!(file, "{}", serde_json::to_string(&step).unwrap()).unwrap();
+    };
+    let find = || async { Installation::find(&surroundings).await.map_err(ApplyError::from) };
+    let outcome = match request["do"].as_str().unwrap() {
+        "go-on" => {
+            let outcomes = apply.go_on(&proof, &mut on_step).await?;
+            return Ok(json!({"ok": outcomes}));
+        }
+        "undo" => {
+            let installation = find().await?;
+            let undone = apply.undoable(&installation, None)?;
+            apply.undo(&installation, &undone, &proof, &mut on_step).await?
+        }
+        what => {
+            let target = target(request, &root)?;
+            let installation = find().await?;
+            let plan = apply.plan(&installation, &target).await?;
+            if what == "plan" {
+                return Ok(json!({"ok": plan}));
+            }
+            apply.apply(&installation, &target, &plan, &proof, &mut on_step).await?
+        }
+    };
+    Ok(json!({"ok": outcome, "exit": outcome.exit_code().number()}))
+}
+
+fn target(request: &Value, root: &Utf8Path) -> Result<Target, Failed> {
+    let pin: Pin = serde_json::from_value(request["pin"].clone()).unwrap();
+    Target::read(&pin, &root.join("pins"))
+        .map_err(|error| Failed { text: error.to_string(), exit: 1 })
+}

@@ -1,0 +1,273 @@
+//! Apply and undo on a real installation in a scratch home: real npm, a
+//! registry in this process, a real systemd user manager.
+
+#![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
+mod driver;
+mod registry;
+mod world;
+
+use serde_json::json;
+use world::{BROKEN, NEW, OLD, World, wait_for};
+
+/// Points before the swap, in it, and in the proof.
+const FORWARD: [&str; 16] = [
+    "prepared",
+    "staged-core",
+    "staged-plugin",
+    "staged",
+    "stopping",
+    "stopped",
+    "backed-up",
+    "swapping-core",
+    "swapped-core",
+    "swapping-plugin",
+    "swapped-plugin",
+    "starting",
+    "started",
+    "proving",
+    "proved",
+    "done",
+];
+/// Points on the way back.
+const BACK: [&str; 4] = ["rolling-back", "put-back", "restored", "rolled-back"];
+
+#[test]
+fn a_pin_is_applied_with_backup_and_proof_and_undone_and_done_again() {
+    let world = World::new();
+    let pin = world.pin(OLD);
+    let before = world.fingerprint();
+    let applied = world.codexpin(json!({"do": "apply", "pin": pin}));
+    assert_eq!(applied.outcome(), "done", "{applied:?}");
+    world.assert_is(OLD, "applied");
+    let told: Vec<_> = applied.steps.iter().filter_map(|step| step["step"].as_str()).collect();
+    let expected = "staging staging stopping saved swapped swapped starting proving";
+    assert_eq!(told.join(" "), expected);
+
+    let manifest = world.state().join("npm/projects/openclaw-codex-0a1b2c/package.json");
+    let manifest: serde_json::Value =
+        serde_json::from_str(&fs_err::read_to_string(manifest).unwrap()).unwrap();
+    assert_eq!(manifest["dependencies"]["@openclaw/codex"], OLD);
+    assert_eq!(manifest["overrides"]["kept"], "1.0.0", "OpenClaw's own keys stay");
+
+    let again = world.codexpin(json!({"do": "apply", "pin": pin}));
+    assert_eq!(again.outcome(), "already-as-pinned", "{again:?}");
+
+    let undone = world.codexpin(json!({"do": "undo"}));
+    assert_eq!(undone.outcome(), "done", "{undone:?}");
+    world.assert_is(NEW, "undone");
+    let mut after = world.fingerprint();
+    after.retain(|path, _| !path.contains("/.codexpin-"));
+    assert_eq!(after, before, "as it was, bit for bit");
+
+    let redone = world.codexpin(json!({"do": "undo"}));
+    assert_eq!(redone.outcome(), "done", "{redone:?}");
+    world.assert_is(OLD, "undone twice");
+}
+
+#[test]
+fn one_generation_is_kept_and_said_to_take_its_place() {
+    let world = World::new();
+    world.codexpin(json!({"do": "apply", "pin": world.pin(OLD)}));
+    let second = world.codexpin(json!({"do": "apply", "pin": world.pin(NEW)}));
+    assert_eq!(second.outcome(), "done", "{second:?}");
+    let done = &second.answer["ok"];
+    assert_eq!(done["kept"].as_array().unwrap().len(), 2, "core and plugin: {done}");
+    assert!(done["kept"][0]["bytes"].as_u64().unwrap() > 0);
+    assert_eq!(done["removed"].as_array().unwrap().len(), 2);
+    let modules = world.package().parent().unwrap().read_dir_utf8().unwrap();
+    let hidden = modules.filter(|e| e.as_ref().unwrap().file_name().starts_with(".codexpin-"));
+    assert_eq!(hidden.count(), 1);
+}
+
+#[test]
+fn a_plan_touches_nothing() {
+    let world = World::new();
+    let pin = world.pin(OLD);
+    let before = world.fingerprint();
+    let planned = world.codexpin(json!({"do": "plan", "pin": pin}));
+    let changes = planned.answer["ok"]["changes"].as_array().unwrap().clone();
+    let names: Vec<_> = changes.iter().map(|change| change["change"].as_str().unwrap()).collect();
+    assert_eq!(names, ["core", "plugin", "restart"], "{planned:?}");
+    assert_eq!(planned.answer["ok"]["warnings"][0]["warning"], "config-from-newer");
+    assert_eq!(world.fingerprint(), before);
+    assert!(!world.root.join("codexpin").exists());
+}
+
+#[test]
+fn what_fails_its_proof_is_put_back_bit_for_bit() {
+    let world = World::new();
+    let before = world.fingerprint();
+    let doubted =
+        world.codexpin(json!({"do": "apply", "pin": world.pin(OLD), "proof": "no reply"}));
+    assert_eq!(doubted.outcome(), "rolled-back", "{doubted:?}");
+    assert_eq!(doubted.answer["ok"]["why"], "no reply");
+    assert_eq!(doubted.answer["exit"], 5);
+    world.assert_is(NEW, "after a failed proof");
+    assert_eq!(world.fingerprint(), before);
+
+    let broken = world.codexpin(json!({"do": "apply", "pin": world.pin(BROKEN)}));
+    assert_eq!(broken.outcome(), "rolled-back", "{broken:?}");
+    let why = broken.answer["ok"]["why"].as_str().unwrap();
+    assert!(why.contains("openclaw-gateway.service is not up"), "{why}");
+    assert_eq!(broken.answer["ok"]["notes"][0]["note"], "restored", "it had rewritten the config");
+    world.assert_is(NEW, "after a release that does not start");
+    assert_eq!(world.fingerprint(), before);
+}
+
+#[test]
+fn killed_at_any_point_the_next_run_goes_on_or_puts_back() {
+    let world = World::new();
+    let pins = [world.pin(OLD), world.pin(NEW)];
+    for point in FORWARD {
+        let live = world.version();
+        let (pin, wanted) = if live == NEW { (&pins[0], OLD) } else { (&pins[1], NEW) };
+        let request = json!({"do": "apply", "pin": pin});
+        let killed = world.start(request, Some(point)).wait();
+        assert_eq!(killed.signal, Some(9), "{point}: {killed:?}");
+        let next = world.codexpin(json!({"do": "go-on"}));
+        assert!(next.answer["error"].is_null(), "{point}: {next:?}");
+        let now = world.version();
+        assert!(now == live || now == wanted, "{point}: {now}");
+        world.assert_is(&now, point);
+        let early = FORWARD.iter().position(|p| *p == point) < Some(6);
+        assert_eq!(now == live, early, "{point}: back before the backup, forward after it");
+        let nothing = world.codexpin(json!({"do": "go-on"}));
+        assert_eq!(nothing.answer["ok"], json!([]), "{point}: nothing is left to do");
+    }
+}
+
+#[test]
+fn killed_on_the_way_back_the_next_run_puts_back() {
+    let world = World::new();
+    let pin = world.pin(OLD);
+    let before = world.fingerprint();
+    for point in BACK {
+        let request = json!({"do": "apply", "pin": pin, "proof": "no reply"});
+        let killed = world.start(request, Some(point)).wait();
+        assert_eq!(killed.signal, Some(9), "{point}: {killed:?}");
+        let next = world.codexpin(json!({"do": "go-on"}));
+        assert!(next.answer["error"].is_null(), "{point}: {next:?}");
+        world.assert_is(NEW, point);
+        assert_eq!(world.fingerprint(), before, "{point}");
+    }
+}
+
+#[test]
+fn a_killed_undo_is_finished_by_the_next_run() {
+    let world = World::new();
+    world.codexpin(json!({"do": "apply", "pin": world.pin(OLD)}));
+    for (point, wanted) in [("stopped", OLD), ("swapped-core", NEW)] {
+        let killed = world.start(json!({"do": "undo"}), Some(point)).wait();
+        assert_eq!(killed.signal, Some(9), "{point}: {killed:?}");
+        let next = world.codexpin(json!({"do": "go-on"}));
+        assert!(next.answer["error"].is_null(), "{point}: {next:?}");
+        world.assert_is(wanted, point);
+    }
+}
+
+#[test]
+fn a_config_that_was_edited_since_stays_and_the_saved_one_is_laid_beside_it() {
+    let world = World::new();
+    world.codexpin(json!({"do": "apply", "pin": world.pin(OLD)}));
+    fs_err::write(world.config(), "{gateway: {port: 1}}").unwrap();
+    let undone = world.codexpin(json!({"do": "undo"}));
+    assert_eq!(undone.outcome(), "done", "{undone:?}");
+    assert_eq!(fs_err::read_to_string(world.config()).unwrap(), "{gateway: {port: 1}}");
+    let note = &undone.answer["ok"]["notes"][0];
+    assert_eq!(note["note"], "config-kept", "{undone:?}");
+    let saved = fs_err::read_to_string(note["saved"].as_str().unwrap()).unwrap();
+    assert!(saved.contains("// mine"), "{saved}");
+}
+
+#[test]
+fn rolling_back_brings_the_config_from_before_the_upgrade() {
+    let world = World::new();
+    let stamped = |version: &str| format!("{{meta: {{lastTouchedVersion: '{version}'}}}}");
+    world.codexpin(json!({"do": "apply", "pin": world.pin(OLD)}));
+    fs_err::write(world.config(), stamped(OLD)).unwrap();
+    // The upgrade saves the config of OLD; then NEW writes its own stamp.
+    world.codexpin(json!({"do": "apply", "pin": world.pin(NEW)}));
+    fs_err::write(world.config(), stamped(NEW)).unwrap();
+    let applied = world.codexpin(json!({"do": "apply", "pin": world.pin(OLD)}));
+    assert_eq!(applied.outcome(), "done", "{applied:?}");
+    assert_eq!(fs_err::read_to_string(world.config()).unwrap(), stamped(OLD));
+}
+
+#[test]
+fn of_two_at_once_the_second_is_told_who_is_at_it() {
+    let world = World::new();
+    let gate = world.root.join("gate");
+    let request = json!({"do": "apply", "pin": world.pin(OLD), "wait_for": gate});
+    let first = world.start(request, None);
+    wait_for("the first to prove", || world.serving().as_deref() == Some(OLD));
+    for request in [json!({"do": "apply", "pin": world.pin(NEW)}), json!({"do": "go-on"})] {
+        let second = world.codexpin(request);
+        assert!(second.error().contains("another codexpin (process"), "{second:?}");
+    }
+    fs_err::write(&gate, "").unwrap();
+    assert_eq!(first.wait().outcome(), "done");
+    world.assert_is(OLD, "the first went on");
+}
+
+#[test]
+fn what_cannot_be_written_is_refused_before_anything_is_touched() {
+    let world = World::new();
+    let pin = world.pin(OLD);
+    let modules = world.package().parent().unwrap().to_string();
+    // Root may write anywhere but into what is immutable.
+    let root = nix::unistd::access("/root", nix::unistd::AccessFlags::W_OK).is_ok();
+    let (close, open) = if root {
+        (["chattr", "+i"], ["chattr", "-i"])
+    } else {
+        (["chmod", "-w"], ["chmod", "+w"])
+    };
+    let change = |words: [&str; 2]| {
+        let status = std::process::Command::new(words[0]).args([words[1], &modules]).status();
+        assert!(status.is_ok_and(|s| s.success()), "{words:?} is needed for this test");
+    };
+    change(close);
+    let refused = world.codexpin(json!({"do": "apply", "pin": pin}));
+    change(open);
+    assert!(refused.error().contains("cannot be written by this user"), "{refused:?}");
+    assert_eq!(refused.answer["exit"], 6);
+    world.assert_is(NEW, "refused");
+}
+
+#[test]
+fn a_lock_file_that_was_changed_is_refused() {
+    let world = World::new();
+    let pin = world.pin(OLD);
+    let lock = world.root.join(format!("pins/{OLD}-core/package-lock.json"));
+    let text = fs_err::read_to_string(&lock).unwrap();
+    fs_err::write(&lock, text.replace("1.0.0", "1.0.1")).unwrap();
+    let refused = world.codexpin(json!({"do": "apply", "pin": pin}));
+    assert!(refused.error().contains("is not the lock file that was tested"), "{refused:?}");
+    world.assert_is(NEW, "refused");
+}
+
+#[test]
+fn a_release_that_the_registry_does_not_have_leaves_the_gateway_running() {
+    let world = World::new();
+    let (before, pid) = (world.fingerprint(), world.service_pid());
+    let mut pin = world.pin(OLD);
+    pin["core"] = "2026.6.9".into();
+    pin["core_integrity"] = json!(null);
+    pin["lock"] = json!(null);
+    let refused = world.codexpin(json!({"do": "apply", "pin": pin}));
+    assert!(refused.error().contains("openclaw@2026.6.9"), "{refused:?}");
+    assert_eq!(world.service_pid(), pid, "it was not even stopped");
+    assert_eq!(world.fingerprint(), before);
+}
+
+#[test]
+fn a_tarball_that_is_not_the_tested_one_is_refused() {
+    let world = World::new();
+    let before = world.fingerprint();
+    let mut pin = world.pin(OLD);
+    pin["core_integrity"] = world.pin(NEW)["core_integrity"].clone();
+    pin["lock"] = json!(null);
+    let refused = world.codexpin(json!({"do": "apply", "pin": pin}));
+    assert!(refused.error().contains("not the tarball that was tested"), "{refused:?}");
+    assert_eq!(world.fingerprint(), before);
+}

@@ -1,0 +1,382 @@
+//! A scratch home with a real installation in it: a global npm package, a
+//! managed plugin, state, and a Gateway under a real systemd user manager.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use codexpin::apply::file_integrity;
+use serde_json::{Value, json};
+
+use super::registry::Registry;
+
+pub(crate) const OLD: &str = "2026.6.1";
+pub(crate) const NEW: &str = "2026.7.1";
+/// Its Gateway rewrites the config and does not start.
+pub(crate) const BROKEN: &str = "2026.7.2";
+
+pub(crate) struct World {
+    pub(crate) root: Utf8PathBuf,
+    pub(crate) port: u16,
+    registry: Registry,
+    manager: Vec<Child>,
+    group: Option<Utf8PathBuf>,
+    _guard: tempfile::TempDir,
+}
+
+/// How a codexpin in a process of its own ended.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) signal: Option<i32>,
+    pub(crate) answer: Value,
+    pub(crate) steps: Vec<Value>,
+}
+
+impl Ran {
+    pub(crate) fn outcome(&self) -> &str {
+        self.answer["ok"]["outcome"].as_str().unwrap_or("none")
+    }
+
+    pub(crate) fn error(&self) -> &str {
+        self.answer["error"].as_str().unwrap_or("no error")
+    }
+}
+
+impl World {
+    /// `NEW` is installed, with its plugin, and runs.
+    pub(crate) fn new() -> Self {
+        let guard = tempfile::tempdir().unwrap();
+        let root = Utf8PathBuf::from_path_buf(guard.path().canonicalize().unwrap()).unwrap();
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let registry = Registry::start();
+        let mut world =
+            Self { root, port, registry, manager: Vec::new(), group: None, _guard: guard };
+        for directory in ["home/.openclaw/agents/main/agent", "home/.openclaw/state", "pins", "run"]
+        {
+            fs_err::create_dir_all(world.root.join(directory)).unwrap();
+        }
+        fs_err::set_permissions(world.root.join("run"), PermissionsExt::from_mode(0o700)).unwrap();
+        world.install();
+        world.start_manager();
+        world.start_service();
+        world
+    }
+
+    pub(crate) fn package(&self) -> Utf8PathBuf {
+        self.root.join("npm/lib/node_modules/openclaw")
+    }
+
+    pub(crate) fn state(&self) -> Utf8PathBuf {
+        self.root.join("home/.openclaw")
+    }
+
+    pub(crate) fn config(&self) -> Utf8PathBuf {
+        self.state().join("openclaw.json")
+    }
+
+    fn project(&self) -> Utf8PathBuf {
+        self.state().join("npm/projects/openclaw-codex-0a1b2c")
+    }
+
+    fn environment(&self) -> BTreeMap<String, String> {
+        let path = std::env::var("PATH").unwrap();
+        let run = self.root.join("run");
+        BTreeMap::from(
+            [
+                ("PATH", format!("{}:{path}", self.root.join("npm/bin"))),
+                ("HOME", self.root.join("home").to_string()),
+                ("XDG_RUNTIME_DIR", run.to_string()),
+                ("DBUS_SESSION_BUS_ADDRESS", format!("unix:path={run}/bus")),
+                ("npm_config_registry", self.registry.url.clone()),
+                ("npm_config_cache", self.root.join("npm-cache").to_string()),
+                ("npm_config_userconfig", self.root.join("home/.npmrc").to_string()),
+                ("npm_config_update_notifier", "false".to_owned()),
+            ]
+            .map(|(name, value)| (name.to_owned(), value)),
+        )
+    }
+
+    fn run(&self, directory: &Utf8Path, line: &str) -> String {
+        let mut words = line.split(' ');
+        let output = Command::new(words.next().unwrap())
+            .args(words)
+            .current_dir(directory)
+            .env_clear()
+            .envs(self.environment())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn install(&self) {
+        let quiet = "--no-audit --no-fund";
+        let npm = self.root.join("npm");
+        self.run(&self.root, &format!("npm install -g --prefix {npm} openclaw@{NEW} {quiet}"));
+        let project = self.project();
+        fs_err::create_dir_all(&project).unwrap();
+        let manifest = json!({"private": true, "overrides": {"kept": "1.0.0"}, "openclaw": {"managedOverrides": ["kept"]}});
+        fs_err::write(project.join("package.json"), manifest.to_string()).unwrap();
+        let line =
+            format!("npm install @openclaw/codex@{NEW} {quiet} --save-exact --legacy-peer-deps");
+        self.run(&project, &line);
+        let modules = project.join("node_modules/@openclaw/codex/node_modules");
+        fs_err::create_dir_all(&modules).unwrap();
+        std::os::unix::fs::symlink(self.package(), modules.join("openclaw")).unwrap();
+        let config = format!("{{ // mine\n  meta: {{lastTouchedVersion: '{NEW}'}} }}\n");
+        fs_err::write(self.config(), config).unwrap();
+        let login = self.state().join("agents/main/agent/auth-profiles.json");
+        fs_err::write(&login, "{}").unwrap();
+        fs_err::set_permissions(&login, PermissionsExt::from_mode(0o600)).unwrap();
+    }
+
+    /// A unit of the kind that `openclaw gateway install` writes.
+    fn start_service(&self) {
+        let node = which("node");
+        let entry = self.package().join("dist/index.js");
+        let (home, port) = (self.root.join("home"), self.port);
+        let unit = format!(
+            "[Unit]\nDescription=OpenClaw Gateway\nStartLimitBurst=5\nStartLimitIntervalSec=60\n\n\
+             [Service]\nExecStart={node} {entry} gateway --port {port}\nRestart=always\n\
+             RestartSec=1\nKillMode=control-group\nEnvironment=HOME={home}\n\n\
+             [Install]\nWantedBy=default.target\n"
+        );
+        let units = self.root.join("home/.config/systemd/user");
+        fs_err::write(units.join("openclaw-gateway.service"), unit).unwrap();
+        self.run(&self.root, "systemctl --user daemon-reload");
+        self.run(&self.root, "systemctl --user start openclaw-gateway.service");
+        wait_for("the Gateway", || self.serving().as_deref() == Some(NEW));
+    }
+
+    fn start_manager(&mut self) {
+        // systemd --user looks for it to see that systemd is what runs the machine.
+        if fs_err::create_dir_all("/run/systemd/system").is_err() {
+            assert!(
+                Utf8Path::new("/run/systemd/system").exists(),
+                "no user manager can run here: /run/systemd/system is missing and cannot be made"
+            );
+        }
+        fs_err::create_dir_all(self.root.join("home/.config/systemd/user")).unwrap();
+        let bus = format!("--address=unix:path={}/run/bus", self.root);
+        self.spawn("dbus-daemon", &["--session", &bus, "--nofork", "--nopidfile"]);
+        wait_for("the session bus", || self.root.join("run/bus").exists());
+        // Two managers in one control group would stop each other's services.
+        let group = control_group();
+        let line = format!("echo $$ >{group}/cgroup.procs && exec /lib/systemd/systemd --user");
+        self.spawn("sh", &["-c", &line]);
+        self.group = Some(group);
+        let private = self.root.join("run/systemd/private");
+        wait_for("the user manager (dbus-daemon and systemd must be installed)", || {
+            private.exists()
+        });
+    }
+
+    fn spawn(&mut self, program: &str, arguments: &[&str]) {
+        let log = fs_err::File::create(self.root.join("manager.log")).unwrap().into_parts().0;
+        let child = Command::new(program)
+            .args(arguments)
+            .env_clear()
+            .envs(self.environment())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap_or_else(|error| panic!("{program} is needed for this test: {error}"));
+        self.manager.push(child);
+    }
+
+    /// The release that the Gateway says it is.
+    pub(crate) fn serving(&self) -> Option<String> {
+        use std::io::{Read as _, Write as _};
+        let mut stream = std::net::TcpStream::connect(("127.0.0.1", self.port)).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
+        stream.write_all(b"GET /healthz HTTP/1.0\r\n\r\n").ok()?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text).ok()?;
+        let body: Value = serde_json::from_str(text.split_once("\r\n\r\n")?.1).ok()?;
+        body["version"].as_str().map(str::to_owned)
+    }
+
+    pub(crate) fn service_pid(&self) -> String {
+        self.run(&self.root, "systemctl --user show openclaw-gateway.service -p MainPID")
+    }
+
+    /// What the shell's `openclaw` says.
+    pub(crate) fn version(&self) -> String {
+        let said = self.run(&self.root, "openclaw --version");
+        said.split(' ').nth(1).unwrap().to_owned()
+    }
+
+    pub(crate) fn plugin_version(&self) -> String {
+        let manifest = self.project().join("node_modules/@openclaw/codex/package.json");
+        let manifest: Value =
+            serde_json::from_str(&fs_err::read_to_string(manifest).unwrap()).unwrap();
+        manifest["version"].as_str().unwrap().to_owned()
+    }
+
+    /// Core, plugin, shell and Gateway are one release, which is this.
+    pub(crate) fn assert_is(&self, version: &str, context: &str) {
+        assert_eq!(self.version(), version, "{context}");
+        assert_eq!(self.plugin_version(), version, "{context}");
+        assert_eq!(self.serving().as_deref(), Some(version), "{context}");
+        let host = self.project().join("node_modules/@openclaw/codex/node_modules/openclaw");
+        assert_eq!(host.canonicalize_utf8().unwrap(), self.package(), "{context}");
+        assert!(self.package().join("node_modules/tiny-dep/package.json").exists(), "{context}");
+        self.run(&self.root, &format!("npm ls -g --prefix {}", self.root.join("npm")));
+    }
+
+    /// Everything that is the user's: contents, modes, links. Not the times.
+    pub(crate) fn fingerprint(&self) -> BTreeMap<String, String> {
+        let mut found = BTreeMap::new();
+        let mut open = vec![self.root.join("npm"), self.root.join("home")];
+        while let Some(directory) = open.pop() {
+            for entry in directory.read_dir_utf8().unwrap() {
+                let path = entry.unwrap().into_path();
+                let metadata = path.symlink_metadata().unwrap();
+                let content = if metadata.is_symlink() {
+                    path.read_link_utf8().unwrap().into_string()
+                } else if metadata.is_dir() {
+                    open.push(path.clone());
+                    "directory".to_owned()
+                } else {
+                    file_integrity(&fs_err::read(&path).unwrap())
+                };
+                let mode = metadata.mode();
+                found.insert(path.into_string(), format!("{mode:o} {content}"));
+            }
+        }
+        found
+    }
+
+    /// A pin for a release and its plugin, with lock files made by npm.
+    pub(crate) fn pin(&self, version: &str) -> Value {
+        let lock = |package: &str, name: &str| {
+            let project = self.root.join("pins").join(format!("{version}-{name}"));
+            fs_err::create_dir_all(&project).unwrap();
+            fs_err::write(project.join("package.json"), "{}").unwrap();
+            let flags = "--package-lock-only --omit-lockfile-registry-resolved --legacy-peer-deps";
+            self.run(&project, &format!("npm install {package}@{version} {flags}"));
+            let text = fs_err::read_to_string(project.join("package-lock.json")).unwrap();
+            let value: Value = serde_json::from_str(&text).unwrap();
+            let entry = &value["packages"][format!("node_modules/{package}")];
+            (entry["integrity"].clone(), file_integrity(text.as_bytes()))
+        };
+        let (core, core_lock) = lock("openclaw", "core");
+        let (plugin, plugin_lock) = lock("@openclaw/codex", "plugin");
+        json!({
+            "core": version, "core_integrity": core, "plugin": version, "plugin_integrity": plugin,
+            "node": "22.0.0", "route": "openai/gpt-5.5", "upstream": "loopback",
+            "tested": "2026-11-21T08:00:00Z", "passed": 1, "checks": 1,
+            "lock": {
+                "core": format!("{version}-core/package-lock.json"), "core_integrity": core_lock,
+                "plugin": format!("{version}-plugin/package-lock.json"), "plugin_integrity": plugin_lock,
+            },
+        })
+    }
+
+    /// Starts codexpin in a process of its own; `request` says what it does.
+    pub(crate) fn start(&self, request: Value, kill_at: Option<&str>) -> Running {
+        let answer = self.root.join(format!("answer-{}", unique()));
+        let mut request = request;
+        request["root"] = self.root.as_str().into();
+        request["answer"] = answer.as_str().into();
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command
+            .args(["--exact", "driver::driver", "--ignored"])
+            .env_clear()
+            .envs(self.environment())
+            .env("CODEXPIN_TEST_REQUEST", request.to_string())
+            .stdout(Stdio::null());
+        if let Some(name) = kill_at {
+            command.env(codexpin::env::CHECKPOINT, name);
+        }
+        Running { child: command.spawn().unwrap(), answer }
+    }
+
+    pub(crate) fn codexpin(&self, request: Value) -> Ran {
+        self.start(request, None).wait()
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        let _ = Command::new("systemctl")
+            .args(["--user", "stop", "openclaw-gateway.service"])
+            .env_clear()
+            .envs(self.environment())
+            .status();
+        for child in self.manager.iter_mut().rev() {
+            let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
+            let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM);
+            let _ = child.wait();
+        }
+        if let Some(group) = &self.group {
+            remove_group(group);
+            // systemd keeps a copy in its named hierarchy, where there is one.
+            let name = group.file_name().unwrap_or_default();
+            remove_group(&Utf8Path::new("/sys/fs/cgroup/systemd").join(name));
+        }
+    }
+}
+
+/// From the innermost out; one that is still in use stays.
+fn remove_group(group: &Utf8Path) {
+    for entry in group.read_dir_utf8().into_iter().flatten().flatten() {
+        if entry.path().is_dir() {
+            remove_group(entry.path());
+        }
+    }
+    let _ = std::fs::remove_dir(group);
+}
+
+/// A control group of its own for a user manager, in the hierarchy that
+/// systemd itself looks at: the unified one where there is one.
+fn control_group() -> Utf8PathBuf {
+    let places = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup", "/sys/fs/cgroup/systemd"];
+    let root = places.map(Utf8Path::new).into_iter().find(|p| p.join("cgroup.procs").exists());
+    let root = root.expect("no user manager can run here: there are no control groups");
+    let group = root.join(format!("codexpin-test-{}-{}", std::process::id(), unique()));
+    fs_err::create_dir(&group).unwrap_or_else(|error| {
+        panic!("no user manager of its own can run here; it needs a control group: {error}")
+    });
+    group
+}
+
+pub(crate) struct Running {
+    child: Child,
+    answer: Utf8PathBuf,
+}
+
+impl Running {
+    pub(crate) fn wait(mut self) -> Ran {
+        use std::os::unix::process::ExitStatusExt as _;
+        let signal = self.child.wait().unwrap().signal();
+        let text = fs_err::read_to_string(&self.answer).unwrap_or_default();
+        let answer = serde_json::from_str(&text).unwrap_or(Value::Null);
+        let steps = fs_err::read_to_string(format!("{}.steps", self.answer)).unwrap_or_default();
+        let steps = steps.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        Ran { signal, answer, steps }
+    }
+}
+
+pub(crate) fn wait_for(what: &str, there: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !there() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "waited 30 s for {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn which(name: &str) -> String {
+    let path = std::env::var("PATH").unwrap();
+    let mut places = path.split(':').map(|directory| Utf8Path::new(directory).join(name));
+    places.find(|file| file.is_file()).expect("node is on PATH").into_string()
+}
+
+fn unique() -> u64 {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    COUNTER.fetch_add(1, Ordering::Relaxed)
+}
