@@ -61,6 +61,7 @@ impl Bisect {
             None => self.begin(context).await?,
         };
         let resume = format!("codexpin bisect --resume {}", journal.id());
+        context.on_sudden_end(&resume);
         let request = journal.request().clone();
         let progress = Progress::start();
         let events = Events::to({
@@ -203,7 +204,7 @@ fn first_bad_of(conclusion: &Conclusion, place: usize) -> Option<FirstBad> {
 /// Every early end says how to go on.
 fn interrupted(error: SessionError, resume: &str) -> Failure {
     Failure::from(error)
-        .with_hint(format!("everything seen so far is saved; go on with `{resume}`"))
+        .with_hint(format!("everything seen so far is saved; go on with\n      {resume}"))
 }
 
 fn absolute(context: &Context, path: &camino::Utf8Path) -> Utf8PathBuf {

@@ -2,6 +2,7 @@
 //! configuration and the registry.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -35,6 +36,7 @@ pub(super) struct Context {
     pub processes: Processes,
     pub stop: CancellationToken,
     pub cwd: Utf8PathBuf,
+    go_on: Arc<OnceLock<String>>,
 }
 
 /// What the registry has of both packages.
@@ -61,8 +63,16 @@ impl Context {
         let stop = CancellationToken::new();
         let processes = Processes::new();
         crate::check::sweep(&scratch(&directories));
-        stop_on_signals(stop.clone(), processes.clone());
-        Ok(Self { environment, directories, processes, stop, cwd })
+        let go_on = Arc::default();
+        stop_on_signals(stop.clone(), processes.clone(), Arc::clone(&go_on));
+        Ok(Self { environment, directories, processes, stop, cwd, go_on })
+    }
+
+    /// The command that goes on with this one's work, to be shown where a second
+    /// Ctrl-C leaves no time for anything else.
+    pub(super) fn on_sudden_end(&self, command: &str) {
+        // Set once: a process runs one command.
+        let _ = self.go_on.set(command.to_owned());
     }
 
     /// Where scratch homes are made.
@@ -141,7 +151,7 @@ fn fetched(fetched: Fetched) -> Packument {
 }
 
 /// The first signal asks everything to stop, the second ends everything at once.
-fn stop_on_signals(stop: CancellationToken, processes: Processes) {
+fn stop_on_signals(stop: CancellationToken, processes: Processes, go_on: Arc<OnceLock<String>>) {
     tokio::spawn(async move {
         use tokio::signal::unix::{SignalKind, signal};
         let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
@@ -156,7 +166,10 @@ fn stop_on_signals(stop: CancellationToken, processes: Processes) {
             }
             if stop.is_cancelled() {
                 processes.kill_all();
-                terminal::note("ended at once; what was checked is saved");
+                terminal::note(&match go_on.get() {
+                    Some(command) => format!("ended at once; go on with {command}"),
+                    None => "ended at once".to_owned(),
+                });
                 #[expect(clippy::exit, reason = "the second Ctrl-C: nothing may hold it up")]
                 std::process::exit(i32::from(ExitCode::Interrupted.number()));
             }

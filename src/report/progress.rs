@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use owo_colors::OwoColorize as _;
 
 use super::{counted, duration, terminal};
@@ -29,8 +29,7 @@ struct Display {
 impl Progress {
     /// A display on stderr: bars on a terminal, lines elsewhere.
     pub fn start() -> Self {
-        let bars = terminal::is_watched()
-            .then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr()));
+        let bars = terminal::is_watched().then(terminal::begin_bars);
         let display =
             Display { bars, search: None, installs: BTreeMap::new(), check: None, done: 0 };
         Self(Arc::new(Mutex::new(display)))
@@ -51,6 +50,7 @@ impl Progress {
         for bar in [display.check.take(), display.search.take()].into_iter().flatten() {
             bar.finish_and_clear();
         }
+        terminal::end_bars();
     }
 }
 
@@ -59,7 +59,7 @@ impl Display {
         match event {
             Event::InstallStarted { core } => {
                 if let Some(bars) = &self.bars {
-                    let bar = bars.add(spinner(format!("installing {core}")));
+                    let bar = spinner(bars, format!("installing {core}"));
                     self.installs.insert(*core, bar);
                 } else {
                     terminal::say(&format!("installing {core}"));
@@ -81,7 +81,7 @@ impl Display {
             }
             Event::CheckStarted { core } => {
                 if let Some(bars) = &self.bars {
-                    self.check = Some(bars.add(spinner(format!("asking {core} for a reply"))));
+                    self.check = Some(spinner(bars, format!("asking {core} for a reply")));
                 }
             }
             Event::CheckFinished { core, verdict, elapsed_ms, again } => {
@@ -89,7 +89,7 @@ impl Display {
                     bar.finish_and_clear();
                 }
                 self.done += 1;
-                self.line(&verdict_line(*core, verdict, *elapsed_ms, *again));
+                terminal::say(&verdict_line(*core, verdict, *elapsed_ms, *again));
             }
             Event::Search { last_good, first_bad, left, checks, verified } => {
                 self.search(*last_good, *first_bad, *left, *checks, *verified);
@@ -128,18 +128,11 @@ impl Display {
             bar.finish_and_clear();
         }
     }
-
-    /// A line that stays, above the bars.
-    fn line(&self, text: &str) {
-        match &self.bars {
-            Some(bars) => bars.suspend(|| terminal::say(text)),
-            None => terminal::say(text),
-        }
-    }
 }
 
-fn spinner(message: String) -> ProgressBar {
-    let bar = ProgressBar::new_spinner();
+fn spinner(bars: &MultiProgress, message: String) -> ProgressBar {
+    // Added before it ticks: a bar that ticks alone draws over the others.
+    let bar = bars.add(ProgressBar::new_spinner());
     let style = ProgressStyle::with_template("{spinner:.cyan} {msg}  {elapsed:.dim}");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
     bar.set_message(message);

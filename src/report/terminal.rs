@@ -3,7 +3,9 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the one place that prints")]
 
 use std::io::{IsTerminal as _, Write as _};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use indicatif::{MultiProgress, ProgressDrawTarget};
 use owo_colors::OwoColorize as _;
 
 /// A line of data. A reader that went away is no error.
@@ -12,9 +14,36 @@ pub fn print(text: &str) {
     let _ = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
 }
 
-/// A line for the person at the terminal.
+/// The bars on this terminal, while there are any. There is one terminal, and a
+/// line that is written without regard to them (a Ctrl-C is answered from
+/// another task) would tear them apart.
+static BARS: Mutex<Option<MultiProgress>> = Mutex::new(None);
+
+fn bars() -> MutexGuard<'static, Option<MultiProgress>> {
+    BARS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Begins to draw bars on stderr.
+pub(super) fn begin_bars() -> MultiProgress {
+    let drawn = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
+    *bars() = Some(drawn.clone());
+    drawn
+}
+
+/// No bars are drawn any more.
+pub(super) fn end_bars() {
+    *bars() = None;
+}
+
+/// A line for the person at the terminal; above the bars, where there are any.
 pub fn say(text: &str) {
-    let _ = writeln!(anstream::stderr(), "{text}");
+    let write = || {
+        let _ = writeln!(anstream::stderr(), "{text}");
+    };
+    match bars().as_ref() {
+        Some(drawn) => drawn.suspend(write),
+        None => write(),
+    }
 }
 
 /// A remark beside the work.

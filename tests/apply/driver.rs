@@ -62,6 +62,7 @@ async fn run(request: &Value) -> Result<Value, Failed> {
     let processes = Processes::new();
     let home = Utf8PathBuf::from(environment.get("HOME").unwrap());
     let places = NpmPlaces {
+        project_config: None,
         executable: Npm::locate(&environment).unwrap(),
         global_config: None,
         user_config: home.join(".npmrc"),
