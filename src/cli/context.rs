@@ -166,6 +166,7 @@ fn stop_on_signals(stop: CancellationToken, processes: Processes, go_on: Arc<Onc
             }
             if stop.is_cancelled() {
                 processes.kill_all();
+                terminal::end_bars();
                 terminal::note(&match go_on.get() {
                     Some(command) => format!("ended at once; go on with {command}"),
                     None => "ended at once".to_owned(),

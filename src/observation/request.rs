@@ -11,6 +11,7 @@ pub struct RequestRecord {
     /// Position in the order of arrival, from 0.
     pub sequence: usize,
     /// Time from the start of the loopback to the request's head.
+    #[serde(rename = "elapsed_ms", with = "milliseconds")]
     pub elapsed: Duration,
     /// How it came.
     pub scheme: Scheme,
@@ -87,5 +88,25 @@ impl RequestRecord {
     /// Whether this is a turn that the upstream answered.
     pub fn is_answered_turn(&self) -> bool {
         self.kind == RequestKind::Answered
+    }
+}
+
+/// A duration as a whole number of milliseconds.
+mod milliseconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(
+        duration: &Duration,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Duration, D::Error> {
+        u64::deserialize(deserializer).map(Duration::from_millis)
     }
 }

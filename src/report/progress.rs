@@ -149,11 +149,21 @@ fn verdict_line(core: Version, verdict: &Verdict, elapsed_ms: u64, again: bool) 
             let word = "bad ".red().bold().to_string();
             format!(
                 "{word}  {core:<16} {elapsed}  {}: {}{again}",
-                failure.signature, failure.evidence.text
+                failure.signature,
+                brief(&failure.evidence.text)
             )
         }
         Verdict::Skip { reason } => {
             format!("{}  {core:<16} {reason}", "skip".yellow().bold())
         }
+    }
+}
+
+/// The beginning of a long line: the whole of it is in the ending.
+fn brief(text: &str) -> String {
+    const LONGEST: usize = 64;
+    match text.char_indices().nth(LONGEST) {
+        Some((at, _)) => format!("{}…", text[..at].trim_end()),
+        None => text.to_owned(),
     }
 }

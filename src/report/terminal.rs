@@ -30,9 +30,12 @@ pub(super) fn begin_bars() -> MultiProgress {
     drawn
 }
 
-/// No bars are drawn any more.
-pub(super) fn end_bars() {
-    *bars() = None;
+/// No bars are drawn any more; those that are there go.
+pub fn end_bars() {
+    if let Some(drawn) = bars().take() {
+        // A terminal that went away has no bars to clear.
+        let _ = drawn.clear();
+    }
 }
 
 /// A line for the person at the terminal; above the bars, where there are any.

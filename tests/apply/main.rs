@@ -5,10 +5,13 @@
 
 mod driver;
 mod registry;
+#[path = "../shared/user_manager.rs"]
+mod user_manager;
 mod world;
 
 use serde_json::json;
-use world::{BROKEN, NEW, OLD, World, wait_for};
+use user_manager::wait_for;
+use world::{BROKEN, NEW, OLD, World};
 
 /// Points before the swap, in it, and in the proof.
 const FORWARD: [&str; 16] = [

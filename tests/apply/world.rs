@@ -4,13 +4,14 @@
 use std::collections::BTreeMap;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use codexpin::apply::file_integrity;
 use serde_json::{Value, json};
 
 use super::registry::Registry;
+use super::user_manager::{UserManager, unique, wait_for};
 
 pub(crate) const OLD: &str = "2026.6.1";
 pub(crate) const NEW: &str = "2026.7.1";
@@ -21,8 +22,7 @@ pub(crate) struct World {
     pub(crate) root: Utf8PathBuf,
     pub(crate) port: u16,
     registry: Registry,
-    manager: Vec<Child>,
-    group: Option<Utf8PathBuf>,
+    manager: Option<UserManager>,
     _guard: tempfile::TempDir,
 }
 
@@ -51,15 +51,14 @@ impl World {
         let root = Utf8PathBuf::from_path_buf(guard.path().canonicalize().unwrap()).unwrap();
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let registry = Registry::start();
-        let mut world =
-            Self { root, port, registry, manager: Vec::new(), group: None, _guard: guard };
+        let mut world = Self { root, port, registry, manager: None, _guard: guard };
         for directory in ["home/.openclaw/agents/main/agent", "home/.openclaw/state", "pins", "run"]
         {
             fs_err::create_dir_all(world.root.join(directory)).unwrap();
         }
         fs_err::set_permissions(world.root.join("run"), PermissionsExt::from_mode(0o700)).unwrap();
         world.install();
-        world.start_manager();
+        world.manager = Some(UserManager::start(&world.environment()));
         world.start_service();
         world
     }
@@ -148,43 +147,6 @@ impl World {
         self.run(&self.root, "systemctl --user daemon-reload");
         self.run(&self.root, "systemctl --user start openclaw-gateway.service");
         wait_for("the Gateway", || self.serving().as_deref() == Some(NEW));
-    }
-
-    fn start_manager(&mut self) {
-        // systemd --user looks for it to see that systemd is what runs the machine.
-        if fs_err::create_dir_all("/run/systemd/system").is_err() {
-            assert!(
-                Utf8Path::new("/run/systemd/system").exists(),
-                "no user manager can run here: /run/systemd/system is missing and cannot be made"
-            );
-        }
-        fs_err::create_dir_all(self.root.join("home/.config/systemd/user")).unwrap();
-        let bus = format!("--address=unix:path={}/run/bus", self.root);
-        self.spawn("dbus-daemon", &["--session", &bus, "--nofork", "--nopidfile"]);
-        wait_for("the session bus", || self.root.join("run/bus").exists());
-        // Two managers in one control group would stop each other's services.
-        let group = control_group();
-        let line = format!("echo $$ >{group}/cgroup.procs && exec /lib/systemd/systemd --user");
-        self.spawn("sh", &["-c", &line]);
-        self.group = Some(group);
-        let private = self.root.join("run/systemd/private");
-        wait_for("the user manager (dbus-daemon and systemd must be installed)", || {
-            private.exists()
-        });
-    }
-
-    fn spawn(&mut self, program: &str, arguments: &[&str]) {
-        let log = fs_err::File::create(self.root.join("manager.log")).unwrap().into_parts().0;
-        let child = Command::new(program)
-            .args(arguments)
-            .env_clear()
-            .envs(self.environment())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .unwrap_or_else(|error| panic!("{program} is needed for this test: {error}"));
-        self.manager.push(child);
     }
 
     /// The release that the Gateway says it is.
@@ -300,50 +262,6 @@ impl World {
     }
 }
 
-impl Drop for World {
-    fn drop(&mut self) {
-        let _ = Command::new("systemctl")
-            .args(["--user", "stop", "openclaw-gateway.service"])
-            .env_clear()
-            .envs(self.environment())
-            .status();
-        for child in self.manager.iter_mut().rev() {
-            let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
-            let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM);
-            let _ = child.wait();
-        }
-        if let Some(group) = &self.group {
-            remove_group(group);
-            // systemd keeps a copy in its named hierarchy, where there is one.
-            let name = group.file_name().unwrap_or_default();
-            remove_group(&Utf8Path::new("/sys/fs/cgroup/systemd").join(name));
-        }
-    }
-}
-
-/// From the innermost out; one that is still in use stays.
-fn remove_group(group: &Utf8Path) {
-    for entry in group.read_dir_utf8().into_iter().flatten().flatten() {
-        if entry.path().is_dir() {
-            remove_group(entry.path());
-        }
-    }
-    let _ = std::fs::remove_dir(group);
-}
-
-/// A control group of its own for a user manager, in the hierarchy that
-/// systemd itself looks at: the unified one where there is one.
-fn control_group() -> Utf8PathBuf {
-    let places = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup", "/sys/fs/cgroup/systemd"];
-    let root = places.map(Utf8Path::new).into_iter().find(|p| p.join("cgroup.procs").exists());
-    let root = root.expect("no user manager can run here: there are no control groups");
-    let group = root.join(format!("codexpin-test-{}-{}", std::process::id(), unique()));
-    fs_err::create_dir(&group).unwrap_or_else(|error| {
-        panic!("no user manager of its own can run here; it needs a control group: {error}")
-    });
-    group
-}
-
 pub(crate) struct Running {
     child: Child,
     answer: Utf8PathBuf,
@@ -361,22 +279,8 @@ impl Running {
     }
 }
 
-pub(crate) fn wait_for(what: &str, there: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !there() {
-        assert!(begun.elapsed() < Duration::from_secs(30), "waited 30 s for {what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
 fn which(name: &str) -> String {
     let path = std::env::var("PATH").unwrap();
     let mut places = path.split(':').map(|directory| Utf8Path::new(directory).join(name));
     places.find(|file| file.is_file()).expect("node is on PATH").into_string()
-}
-
-fn unique() -> u64 {
-    use std::sync::atomic::{AtomicU64, Ordering};
-    static COUNTER: AtomicU64 = AtomicU64::new(0);
-    COUNTER.fetch_add(1, Ordering::Relaxed)
 }

@@ -11,8 +11,10 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
-// mod apply;
+mod apply;
 mod bisect;
 mod check;
 mod releases;
 mod support;
+#[path = "../shared/user_manager.rs"]
+mod user_manager;

@@ -66,7 +66,8 @@ impl Ran {
             stdout: text(&output.stdout),
             stderr: text(&output.stderr),
         };
-        println!("$ codexpin {}\n{}{}", arguments.join(" "), ran.stderr, ran.stdout);
+        let stdout: String = ran.stdout.chars().take(3000).collect();
+        println!("$ codexpin {}\n{}{stdout}", arguments.join(" "), ran.stderr);
         println!("[exit {:?}]", ran.code);
         ran
     }
@@ -79,6 +80,6 @@ impl Ran {
 
 /// Prefixes, Node runtimes and npm's cache, shared by all tests and kept
 /// between runs: each release is fetched once.
-fn cache() -> PathBuf {
+pub(crate) fn cache() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("real-cache")
 }

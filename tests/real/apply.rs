@@ -1,0 +1,174 @@
+//! A real installation with its Gateway under a real user manager, rolled back
+//! to a release that was bisected, and taken back.
+
+use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::support::{Ran, User};
+use crate::user_manager::{UserManager, wait_for};
+
+const BROKEN: &str = "2026.6.1";
+const GOOD: &str = "2026.5.28";
+
+/// A user with `BROKEN` installed as a global npm package, and a Gateway service.
+struct Machine {
+    // Ended before the directory that it runs in is removed.
+    manager: Option<UserManager>,
+    user: User,
+    port: u16,
+    node: PathBuf,
+}
+
+impl Machine {
+    fn new(user: User) -> Self {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        // The Node that codexpin provided for the pinned release.
+        let report = user.run(&["check", GOOD, "--json"]).json();
+        let version = report["node"].as_str().unwrap();
+        let node = crate::support::cache().join("node").join(version).join("node_modules");
+        let node = std::fs::read_dir(node)
+            .unwrap()
+            .map(|entry| entry.unwrap().path().join("bin"))
+            .find(|bin| bin.join("node").exists())
+            .expect("codexpin has provided a Node");
+        let mut machine = Self { manager: None, user, port, node };
+        std::fs::create_dir_all(machine.runtime()).unwrap();
+        let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+        std::fs::set_permissions(machine.runtime(), private).unwrap();
+        let install = format!("install -g openclaw@{BROKEN} --no-audit --no-fund");
+        machine.run("npm", &install.split(' ').collect::<Vec<_>>());
+        machine.manager = Some(UserManager::start(&machine.environment()));
+        machine.start_gateway();
+        machine
+    }
+
+    fn runtime(&self) -> PathBuf {
+        self.user.home().join("run")
+    }
+
+    fn prefix(&self) -> PathBuf {
+        self.user.home().join("npm")
+    }
+
+    fn environment(&self) -> BTreeMap<String, String> {
+        let text = |path: PathBuf| path.into_os_string().into_string().unwrap();
+        let path = std::env::var("PATH").unwrap();
+        let bin = text(self.prefix().join("bin"));
+        let node = text(self.node.clone());
+        let run = text(self.runtime());
+        let mut environment: BTreeMap<String, String> = std::env::vars()
+            .filter(|(name, _)| name.starts_with("SSL_CERT") || name == "NODE_EXTRA_CA_CERTS")
+            .collect();
+        environment.extend(
+            [
+                ("PATH", format!("{bin}:{node}:{path}")),
+                ("HOME", text(self.user.home())),
+                ("XDG_RUNTIME_DIR", run.clone()),
+                ("DBUS_SESSION_BUS_ADDRESS", format!("unix:path={run}/bus")),
+                ("npm_config_prefix", text(self.prefix())),
+                ("npm_config_cache", text(crate::support::cache().join("npm"))),
+                ("OPENCLAW_NO_AUTO_UPDATE", "1".to_owned()),
+                ("OPENCLAW_SKIP_CHANNELS", "1".to_owned()),
+            ]
+            .map(|(name, value)| (name.to_owned(), value)),
+        );
+        environment
+    }
+
+    fn run(&self, program: &str, arguments: &[&str]) -> String {
+        let output = Command::new(program)
+            .args(arguments)
+            .current_dir(self.user.work())
+            .env_clear()
+            .envs(self.environment())
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{program} {arguments:?}: {text}{said}");
+        text
+    }
+
+    /// As `openclaw gateway install` does it: its own unit, its own start.
+    fn start_gateway(&self) {
+        let state = self.user.home().join(".openclaw");
+        std::fs::create_dir_all(&state).unwrap();
+        let config = format!(
+            r#"{{"gateway": {{"mode": "local", "bind": "loopback", "port": {},
+                 "auth": {{"mode": "token", "token": "made-up-for-a-test"}}}}}}"#,
+            self.port
+        );
+        std::fs::write(state.join("openclaw.json"), config).unwrap();
+        let port = self.port.to_string();
+        self.run("openclaw", &["gateway", "install", "--port", &port, "--force"]);
+        wait_for("the Gateway", || self.is_serving());
+    }
+
+    fn is_serving(&self) -> bool {
+        let Ok(mut stream) = std::net::TcpStream::connect(("127.0.0.1", self.port)) else {
+            return false;
+        };
+        let mut text = String::new();
+        let asked = stream.write_all(b"GET /healthz HTTP/1.0\r\n\r\n");
+        asked.is_ok() && stream.read_to_string(&mut text).is_ok() && text.contains("\"ok\":true")
+    }
+
+    fn codexpin(&self, arguments: &[&str]) -> Ran {
+        let output = self.user.codexpin(arguments).envs(self.environment()).output().unwrap();
+        Ran::of(arguments, &output)
+    }
+
+    fn version(&self) -> String {
+        self.run("openclaw", &["--version"])
+    }
+
+    fn service(&self) -> String {
+        self.run("systemctl", &["--user", "is-active", "openclaw-gateway.service"])
+    }
+}
+
+#[test]
+fn a_machine_is_rolled_back_to_the_pin_with_its_gateway_and_taken_back() {
+    let user = User::new();
+    assert_eq!(user.run(&["pin", GOOD]).code, Some(0));
+    let machine = Machine::new(user);
+    assert!(machine.version().contains(BROKEN));
+
+    let plan = machine.codexpin(&["apply", "--dry-run"]);
+    assert_eq!(plan.code, Some(0));
+    assert!(plan.stdout.contains(&format!("{BROKEN} -> {GOOD}")));
+    assert!(machine.version().contains(BROKEN), "a dry run changes nothing");
+
+    let applied = machine.codexpin(&["apply", "--yes"]);
+    assert_eq!(applied.code, Some(0));
+    assert!(machine.version().contains(GOOD));
+    assert_eq!(machine.service().trim(), "active");
+    assert!(machine.is_serving());
+
+    let again = machine.codexpin(&["apply", "--yes"]);
+    assert!(again.stdout.contains("already as pinned"));
+
+    let undone = machine.codexpin(&["undo", "--yes"]);
+    assert_eq!(undone.code, Some(0));
+    assert!(machine.version().contains(BROKEN));
+    assert!(machine.is_serving());
+}
+
+#[test]
+fn a_pin_that_does_not_answer_is_put_back() {
+    let user = User::new();
+    assert_eq!(user.run(&["pin", GOOD]).code, Some(0));
+    // The same release, pinned for a route that it never had.
+    let file = user.work().join("known-good.toml");
+    let pins = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, pins.replace("openai-codex/gpt-5.5", "openai-codex/no-such-model"))
+        .unwrap();
+    let machine = Machine::new(user);
+    let applied = machine.codexpin(&["apply", "--yes"]);
+    assert_eq!(applied.code, Some(5));
+    assert!(applied.stdout.contains("put back"));
+    assert!(machine.version().contains(BROKEN));
+    assert!(machine.is_serving());
+}
