@@ -44,10 +44,12 @@ pub enum NpmError {
     #[error(transparent)]
     Process(#[from] ProcessError),
     /// It ran and failed.
-    #[error("npm {command}: {failure}")]
+    #[error("npm {command} in {project}: {failure}")]
     Failed {
-        /// Its arguments.
+        /// Its first argument.
         command: String,
+        /// Where it ran.
+        project: Utf8PathBuf,
         /// What it said.
         failure: NpmFailure,
     },
@@ -150,7 +152,8 @@ impl Npm {
             Ending::Exited(0) => Ok(finished),
             Ending::Cancelled => Err(NpmError::Stopped),
             ending => Err(NpmError::Failed {
-                command: program.arguments.join(" "),
+                command: program.arguments.first().cloned().unwrap_or_default(),
+                project: program.directory.clone(),
                 failure: NpmFailure::read(ending, &finished.stdout.text(), &finished.stderr.text()),
             }),
         }

@@ -5,9 +5,6 @@ use strsim::jaro_winkler;
 use super::pairing::Candidate;
 use super::version::{Channel, Version};
 
-/// How many near releases an error suggests.
-const SUGGESTIONS: usize = 4;
-
 /// There is no line between two ends.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LineError {
@@ -120,27 +117,21 @@ fn path(versions: &[Version], good: Version, bad: Version) -> Vec<Version> {
     line
 }
 
-/// The neighbours in the order of releases, and what looks alike.
+/// The neighbours in the order of releases, of the same channel, and the one
+/// that looks most alike: a slip of the finger.
 fn near(candidates: &[Candidate], version: Version) -> Vec<Version> {
     let mut versions: Vec<Version> = candidates.iter().map(|c| c.core).collect();
+    versions.retain(|known| known.channel() == version.channel());
     versions.sort();
     let after = versions.partition_point(|known| *known < version);
-    let mut near: Vec<Version> =
-        versions[after.saturating_sub(1)..].iter().take(2).copied().collect();
     let text = version.to_string();
-    versions.sort_by(|a, b| {
-        let alike = |v: &Version| jaro_winkler(&v.to_string(), &text);
-        alike(b).total_cmp(&alike(a)).then(a.cmp(b))
-    });
-    near.extend(versions);
-    let mut distinct: Vec<Version> = Vec::new();
-    for version in near {
-        if distinct.len() < SUGGESTIONS && !distinct.contains(&version) {
-            distinct.push(version);
-        }
-    }
-    distinct.sort();
-    distinct
+    let alike = |known: &&Version| jaro_winkler(&known.to_string(), &text);
+    let most_alike = versions.iter().max_by(|a, b| alike(a).total_cmp(&alike(b)));
+    let mut near: Vec<Version> = most_alike.into_iter().copied().collect();
+    near.extend(&versions[after.saturating_sub(2)..(after + 2).min(versions.len())]);
+    near.sort();
+    near.dedup();
+    near
 }
 
 #[cfg(test)]
@@ -203,7 +194,7 @@ mod tests {
         assert_eq!(unknown.to_string(), "2026.5.17 is not in the registry");
         assert_eq!(
             unknown.hint().unwrap(),
-            "near it are 2026.5.12, 2026.5.18, 2026.5.19, 2026.7.1; `codexpin releases` lists all"
+            "near it are 2026.5.12, 2026.5.18, 2026.5.19; `codexpin releases` lists all"
         );
         let order = line("2026.6.1", "2026.5.18", false).unwrap_err();
         assert_eq!(order.to_string(), "the good end 2026.6.1 is newer than the bad end 2026.5.18");
