@@ -46,7 +46,7 @@ pub enum NpmError {
     /// It ran and failed.
     #[error("npm {command}: {failure}")]
     Failed {
-        /// Its arguments.
+        /// Its arguments, without the flags.
         command: String,
         /// What it said.
         failure: NpmFailure,
@@ -150,11 +150,17 @@ impl Npm {
             Ending::Exited(0) => Ok(finished),
             Ending::Cancelled => Err(NpmError::Stopped),
             ending => Err(NpmError::Failed {
-                command: program.arguments.join(" "),
+                command: without_flags(&program.arguments),
                 failure: NpmFailure::read(ending, &finished.stdout.text(), &finished.stderr.text()),
             }),
         }
     }
+}
+
+/// The flags are always the same and would hide what was asked for.
+fn without_flags(arguments: &[String]) -> String {
+    let words = arguments.iter().map(String::as_str).filter(|word| !word.starts_with("--"));
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// The project's `.npmrc`, lent to a scratch project as a link while npm runs:
