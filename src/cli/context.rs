@@ -23,7 +23,7 @@ use crate::process::{Processes, Program};
 use crate::release::npmrc::{NpmConfig, NpmSurroundings};
 use crate::release::packument::Packument;
 use crate::release::pairing::{self, Candidate};
-use crate::release::registry::{Fetched, Freshness, Limits, Registry, RegistryError, Source};
+use crate::release::registry::{Fetched, Freshness, Limits, Registry, Source};
 use crate::release::{PackageName, Version};
 use crate::report::terminal;
 
@@ -81,14 +81,11 @@ impl Context {
         )?;
         let (core, plugin) = tokio::join!(
             registry.packument(&PackageName::CORE, freshness),
-            registry.packument(&PackageName::PLUGIN, freshness)
+            registry.packument_if_any(&PackageName::PLUGIN, freshness)
         );
-        let plugin = match plugin {
-            Ok(plugin) => Some(fetched(plugin)),
-            Err(RegistryError::NotFound { .. }) => None,
-            Err(error) => return Err(error.into()),
-        };
-        Ok(Releases { core: fetched(core?), plugin })
+        // What is wrong with both is told of the core.
+        let core = fetched(core?);
+        Ok(Releases { core, plugin: plugin?.map(fetched) })
     }
 
     /// npm, the Node runtimes and the prefixes.
