@@ -193,14 +193,10 @@ impl NpmOfThisMachine {
         {
             config = config.with_default_registry(url);
         }
-        let user_config = context
-            .environment
-            .get("npm_config_userconfig")
-            .map_or_else(|| context.directories.home.join(".npmrc"), Utf8PathBuf::from);
         let places = NpmPlaces {
             executable,
-            global_config: facts.global_config,
-            user_config,
+            global_config: config.global_file().map(ToOwned::to_owned).or(facts.global_config),
+            user_config: config.user_file().to_owned(),
             project_config: surroundings.project_npmrc(),
             cache: context.directories.npm_cache(),
         };
