@@ -94,7 +94,8 @@ impl Context {
         let machine =
             runtimes::of_this_machine(&self.environment, &self.processes, &self.stop).await?;
         let limit = match self.environment.get(crate::env::CACHE_LIMIT) {
-            Some(text) => super::cache::bytes(text).map_err(Failure::usage)?,
+            Some(text) => super::cache::bytes(text)
+                .map_err(|why| Failure::usage(format!("{}: {why}", crate::env::CACHE_LIMIT)))?,
             None => DEFAULT_LIMIT,
         };
         let runtimes = Runtimes::new(self.directories.nodes(), npm.clone(), machine);
@@ -289,7 +290,8 @@ impl NpmFacts {
             return Err(Failure::new(
                 ExitCode::Infrastructure,
                 format!("npm does not run: {}: {}", finished.ending, finished.stderr.text().trim()),
-            ));
+            )
+            .with_hint("see what `npm --version` says: npm needs Node.js on PATH"));
         }
         let text = finished.stdout.text();
         let pairs = text.lines().filter_map(|line| line.split_once('='));
