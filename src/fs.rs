@@ -29,6 +29,15 @@ pub fn write_atomic(path: &Utf8Path, content: &[u8]) -> io::Result<()> {
     sync_directory(directory)
 }
 
+/// Whether [`write_atomic`] could write here now; nothing stays behind but the
+/// directory.
+pub fn try_writing_beside(path: &Utf8Path) -> io::Result<()> {
+    let directory = parent(path);
+    fs::create_dir_all(directory)?;
+    let file = tempfile::Builder::new().prefix(".codexpin-").tempfile_in(directory);
+    file.map(drop).map_err(|e| named(directory, &e))
+}
+
 /// Makes the entries of a directory (a rename, a new file) last.
 pub fn sync_directory(directory: &Utf8Path) -> io::Result<()> {
     fs::File::open(directory)?.sync_all()

@@ -132,7 +132,15 @@ pub enum PinFileError {
         /// The lock file.
         path: Utf8PathBuf,
     },
-    /// It cannot be read or written.
+    /// It cannot be written.
+    #[error("cannot write {path}: {source}")]
+    NotWritable {
+        /// The file.
+        path: Utf8PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// It, or what belongs to it, cannot be read or written.
     #[error(transparent)]
     Io(#[from] io::Error),
 }
@@ -157,6 +165,9 @@ impl PinFileError {
                 "restore it from git, or test and pin the release again: `codexpin pin VERSION`"
                     .to_owned(),
             ),
+            Self::NotWritable { .. } => {
+                Some("name a file elsewhere: --pin-file FILE".to_owned())
+            }
             Self::Io(_) => None,
         }
     }
@@ -192,7 +203,10 @@ impl PinFile {
     }
 
     fn parse(path: &Utf8Path, text: &str) -> Result<Self, PinFileError> {
-        let syntax = |reason: String| PinFileError::Syntax { path: path.to_owned(), reason };
+        let syntax = |reason: String| PinFileError::Syntax {
+            path: path.to_owned(),
+            reason: reason.trim_end().to_owned(),
+        };
         let document: DocumentMut =
             text.parse().map_err(|e: toml_edit::TomlError| syntax(e.to_string()))?;
         match document.get("format").and_then(Item::as_integer) {
@@ -272,9 +286,20 @@ impl PinFile {
         Ok(())
     }
 
+    /// Whether it could be written now: what cannot is better known before the
+    /// checks than after them. Its directory is made where it is missing.
+    pub fn try_out(&self) -> Result<(), PinFileError> {
+        fs::try_writing_beside(&self.path).map_err(|source| self.not_writable(source))
+    }
+
     /// Writes it back, whole or not at all.
     pub fn save(&self) -> Result<(), PinFileError> {
-        Ok(fs::write_atomic(&self.path, self.document.to_string().as_bytes())?)
+        fs::write_atomic(&self.path, self.document.to_string().as_bytes())
+            .map_err(|source| self.not_writable(source))
+    }
+
+    fn not_writable(&self, source: io::Error) -> PinFileError {
+        PinFileError::NotWritable { path: self.path.clone(), source }
     }
 }
 

@@ -243,19 +243,22 @@ fn numbered(source: Source, text: &str) -> impl Iterator<Item = (Source, usize, 
 }
 
 fn unknown(observation: &Observation, broken: &[pass::Broken]) -> Failure {
-    let said = broken.iter().find(|rule| rule.said_by_reply());
-    let best = best_line(observation);
-    let (title, evidence) = match (said, best) {
+    let replied = !broken.iter().any(|rule| rule.source() == Source::Process);
+    let wrong = broken.iter().find(|rule| rule.source() == Source::Reply);
+    // Where there is a reply, its own lines say nothing about what is wrong with it.
+    let wrong = wrong.or_else(|| broken.first().filter(|_| replied));
+    let (title, evidence) = match (wrong, best_line(observation)) {
         (Some(rule), _) => {
-            let text = rule.to_string();
-            (text.clone(), Evidence { source: Source::Reply, line: None, text })
+            let evidence = Evidence { source: rule.source(), line: None, text: rule.to_string() };
+            ("the reply is not the one that was asked for", evidence)
         }
-        (None, Some(evidence)) => ("it does not reply".to_owned(), evidence),
+        (None, Some(evidence)) => ("it does not reply", evidence),
         (None, None) => {
             let text = broken.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-            ("it does not reply".to_owned(), Evidence { source: Source::Process, line: None, text })
+            ("it does not reply", Evidence { source: Source::Process, line: None, text })
         }
     };
+    let title = title.to_owned();
     Failure { signature: "unknown".to_owned(), title, evidence, remedy: None, of_route: false }
 }
 

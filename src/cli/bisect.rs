@@ -83,7 +83,7 @@ impl Bisect {
         let (good, bad): (End, End) = (good.parse()?, bad.parse()?);
         // A pin file that cannot be written to is better known now than at the end.
         let pin_file = absolute(context, &self.file.pin_file);
-        crate::pin::PinFile::open_or_new(&pin_file)?;
+        crate::pin::PinFile::open_or_new(&pin_file)?.try_out()?;
         let releases = context.releases(Freshness::Cached).await?;
         let good = good.resolve(&releases.core, context.installed())?;
         let bad = bad.resolve(&releases.core, context.installed())?;
@@ -159,9 +159,15 @@ async fn conclude(
             let tested = tested(&request.line[last_good], conclusion, last_good);
             let blamed = matches!(conclusion.outcome, Outcome::Found { .. });
             let first_bad = blamed.then(|| first_bad_of(conclusion, first_bad)).flatten();
-            Some(write_pin(context, &request.pin_file, lab, tested, first_bad).await?)
+            Some(write_pin(context, &request.pin_file, lab, tested, first_bad).await)
         }
         _ => None,
+    };
+    // What was found is told, and is in the journal, even where the pin is not written.
+    let (pinned, failure) = match pinned {
+        Some(Ok(pin)) => (Some(pin), None),
+        Some(Err(failure)) => (None, Some(failure)),
+        None => (None, None),
     };
     SessionReport {
         session: journal.id(),
@@ -171,6 +177,11 @@ async fn conclude(
         pinned: pinned.as_ref().map(|pin| (pin.core, request.pin_file.as_path())),
     }
     .print(json);
+    if let Some(failure) = failure {
+        let pin =
+            format!("`codexpin bisect --resume {}` writes the pin, without a check", journal.id());
+        return Err(failure.with_hint(pin));
+    }
     Ok(match conclusion.outcome {
         Outcome::Found { .. } => ExitCode::Success,
         Outcome::Range { .. } | Outcome::EndSkipped { .. } => ExitCode::Inconclusive,

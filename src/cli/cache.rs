@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::failure::Failure;
 use crate::exit_code::ExitCode;
-use crate::prefix::store::DEFAULT_LIMIT;
+use crate::prefix::store::DEFAULT_LIMIT_SHOWN;
 use crate::report::cache::{Kept, Pruned};
 use crate::report::terminal;
 
@@ -24,7 +24,7 @@ enum Action {
     /// Remove the prefixes not used for longest until the rest fits.
     Prune {
         /// How much may stay, such as 5GB or 0.
-        #[arg(long, value_name = "SIZE", value_parser = bytes, default_value_t = DEFAULT_LIMIT)]
+        #[arg(long, value_name = "SIZE", value_parser = bytes, default_value = DEFAULT_LIMIT_SHOWN)]
         limit: u64,
     },
     /// Print the cache directory.
@@ -78,12 +78,14 @@ pub(super) fn bytes(text: &str) -> Result<u64, String> {
 #[cfg(test)]
 mod tests {
     use super::bytes;
+    use crate::prefix::store::{DEFAULT_LIMIT, DEFAULT_LIMIT_SHOWN};
 
     #[test]
     fn sizes_are_read_as_people_write_them() {
         for (text, size) in [("0", 0), ("5GB", 5_000_000_000), ("1.5 mb", 1_500_000), ("12", 12)] {
             assert_eq!(bytes(text), Ok(size), "{text}");
         }
+        assert_eq!(bytes(DEFAULT_LIMIT_SHOWN), Ok(DEFAULT_LIMIT));
         for text in ["", "GB", "5 parsecs", "-1GB"] {
             assert!(bytes(text).unwrap_err().contains("is no size"), "{text}");
         }

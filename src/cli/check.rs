@@ -4,7 +4,7 @@ use camino::Utf8PathBuf;
 use jiff::Timestamp;
 
 use super::context::Context;
-use super::failure::Failure;
+use super::failure::{Failure, state_directory_hint};
 use super::{QuestionArguments, lab};
 use crate::event::{Event, Events};
 use crate::exit_code::ExitCode;
@@ -86,6 +86,12 @@ pub(super) async fn check(
 fn logs(context: &Context, core: crate::release::Version) -> Result<Utf8PathBuf, Failure> {
     let name = format!("{}_{core}", Timestamp::now().strftime("%Y%m%d-%H%M%S"));
     let logs = context.directories.checks().join(name);
-    crate::fs::create_private_dir(&logs)?;
+    crate::fs::create_private_dir(&logs).map_err(|error| {
+        Failure::new(
+            ExitCode::Infrastructure,
+            format!("the state directory cannot be used: {error}"),
+        )
+        .with_hint(state_directory_hint())
+    })?;
     Ok(logs)
 }

@@ -24,7 +24,7 @@ use crate::process::{Processes, Program};
 use crate::release::npmrc::{NpmConfig, NpmSurroundings};
 use crate::release::packument::Packument;
 use crate::release::pairing::{self, Candidate};
-use crate::release::registry::{Fetched, Freshness, Limits, Registry, RegistryError, Source};
+use crate::release::registry::{Fetched, Freshness, Limits, Registry, Source};
 use crate::release::{PackageName, Version};
 use crate::report::terminal;
 
@@ -91,14 +91,11 @@ impl Context {
         )?;
         let (core, plugin) = tokio::join!(
             registry.packument(&PackageName::CORE, freshness),
-            registry.packument(&PackageName::PLUGIN, freshness)
+            registry.packument_if_any(&PackageName::PLUGIN, freshness)
         );
-        let plugin = match plugin {
-            Ok(plugin) => Some(fetched(plugin)),
-            Err(RegistryError::NotFound { .. }) => None,
-            Err(error) => return Err(error.into()),
-        };
-        Ok(Releases { core: fetched(core?), plugin })
+        // What is wrong with both is told of the core.
+        let core = fetched(core?);
+        Ok(Releases { core, plugin: plugin?.map(fetched) })
     }
 
     /// npm, the Node runtimes and the prefixes.
@@ -107,7 +104,8 @@ impl Context {
         let machine =
             runtimes::of_this_machine(&self.environment, &self.processes, &self.stop).await?;
         let limit = match self.environment.get(crate::env::CACHE_LIMIT) {
-            Some(text) => super::cache::bytes(text).map_err(Failure::usage)?,
+            Some(text) => super::cache::bytes(text)
+                .map_err(|why| Failure::usage(format!("{}: {why}", crate::env::CACHE_LIMIT)))?,
             None => DEFAULT_LIMIT,
         };
         let runtimes = Runtimes::new(self.directories.nodes(), npm.clone(), machine);
@@ -210,14 +208,10 @@ impl NpmOfThisMachine {
         {
             config = config.with_default_registry(url);
         }
-        let user_config = context
-            .environment
-            .get("npm_config_userconfig")
-            .map_or_else(|| context.directories.home.join(".npmrc"), Utf8PathBuf::from);
         let places = NpmPlaces {
             executable,
-            global_config: facts.global_config,
-            user_config,
+            global_config: config.global_file().map(ToOwned::to_owned).or(facts.global_config),
+            user_config: config.user_file().to_owned(),
             project_config: surroundings.project_npmrc(),
             cache: context.directories.npm_cache(),
         };
@@ -310,7 +304,8 @@ impl NpmFacts {
             return Err(Failure::new(
                 ExitCode::Infrastructure,
                 format!("npm does not run: {}: {}", finished.ending, finished.stderr.text().trim()),
-            ));
+            )
+            .with_hint("see what `npm --version` says: npm needs Node.js on PATH"));
         }
         let text = finished.stdout.text();
         let pairs = text.lines().filter_map(|line| line.split_once('='));

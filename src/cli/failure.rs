@@ -121,7 +121,10 @@ impl From<NpmError> for Failure {
 impl From<NodeError> for Failure {
     fn from(error: NodeError) -> Self {
         match error {
-            NodeError::Npm(error) => error.into(),
+            NodeError::Npm(error @ (NpmError::Stopped | NpmError::Missing)) => error.into(),
+            NodeError::Npm(_) => Self::new(ExitCode::Infrastructure, &error).with_hint(
+                "`codexpin releases` shows the Node that each release asks for; put one that fits first on PATH",
+            ),
             NodeError::Lock(error) => error.into(),
             NodeError::Missing => Self::new(ExitCode::Infrastructure, &error)
                 .with_hint("install Node.js with npm: npm itself needs one to run"),
@@ -168,7 +171,11 @@ impl From<JournalError> for Failure {
             JournalError::NewerFormat { .. } => {
                 Self::new(ExitCode::Failure, &error).with_hint("install a newer codexpin")
             }
-            error => Self::new(ExitCode::Infrastructure, error),
+            JournalError::Io { .. } => {
+                Self::new(ExitCode::Infrastructure, &error).with_hint(state_directory_hint())
+            }
+            JournalError::Damaged { .. } => Self::new(ExitCode::Infrastructure, &error)
+                .with_hint("mend that line by hand, or begin anew: `codexpin bisect GOOD BAD`"),
         }
     }
 }
@@ -177,6 +184,11 @@ impl From<ApplyError> for Failure {
     fn from(error: ApplyError) -> Self {
         Self::new(error.exit_code(), &error).maybe_hint(error.hint())
     }
+}
+
+/// What to do where the state directory cannot be written to.
+pub(super) fn state_directory_hint() -> String {
+    format!("set {} to a directory that can be written to", crate::env::STATE_DIR)
 }
 
 impl From<SessionError> for Failure {

@@ -43,7 +43,7 @@ impl Pin {
     pub(super) async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
         let question = self.question.question()?;
         let pin_file = context.cwd.join(&self.file.pin_file);
-        PinFile::open_or_new(&pin_file)?;
+        PinFile::open_or_new(&pin_file)?.try_out()?;
         let end: End = self.version.parse()?;
         let releases = context.releases(Freshness::Cached).await?;
         let version = end.resolve(&releases.core, context.installed())?;

@@ -45,7 +45,7 @@ pub enum RequestKind {
     Unanswered,
     /// A `CONNECT` to a host that the loopback speaks for; requests in it have records of their own.
     Tunnel,
-    /// A `CONNECT` whose TLS handshake failed: the client does not trust the CA, or left.
+    /// A `CONNECT` whose TLS handshake failed: the client does not trust the CA.
     TlsFailed,
     /// A host that the loopback does not speak for.
     Blocked,

@@ -25,7 +25,7 @@ pub enum InstallError {
     #[error(transparent)]
     Npm(#[from] NpmError),
     /// npm was content, but the tree is not the candidate.
-    #[error("{package}@{version} was installed as {found}")]
+    #[error("npm installed {found}, not the {package}@{version} of the list of releases")]
     NotTheCandidate {
         /// The package.
         package: PackageName,
@@ -34,6 +34,9 @@ pub enum InstallError {
         /// What is there.
         found: String,
     },
+    /// The package has nothing to run.
+    #[error("the package has no command `openclaw`")]
+    NoCommand,
     /// A file could not be read or written.
     #[error(transparent)]
     Io(#[from] std::io::Error),
@@ -155,7 +158,7 @@ fn verify(
             locked.version.clone().unwrap_or_default()
         }
         Some(Locked { integrity: Some(found), .. }) if integrity.is_some_and(|i| i != found) => {
-            found.clone()
+            format!("a tarball with another hash ({found})")
         }
         Some(_) => return Ok(()),
     };
@@ -172,14 +175,16 @@ fn entry(core: &Utf8Path) -> Result<Utf8PathBuf, InstallError> {
     }
     #[derive(Deserialize)]
     struct Manifest {
-        bin: Bin,
+        #[serde(default)]
+        bin: Option<Bin>,
     }
     let path = core.join("node_modules/openclaw/package.json");
     let manifest: Manifest =
         serde_json::from_slice(&fs::read(&path)?).map_err(std::io::Error::other)?;
     let script = match manifest.bin {
-        Bin::One(script) => Some(script),
-        Bin::Named(mut scripts) => scripts.remove("openclaw"),
+        Some(Bin::One(script)) => Some(script),
+        Some(Bin::Named(mut scripts)) => scripts.remove("openclaw"),
+        None => None,
     };
-    script.ok_or_else(|| std::io::Error::other(format!("{path} has no command `openclaw`")).into())
+    script.ok_or(InstallError::NoCommand)
 }

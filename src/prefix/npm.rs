@@ -44,12 +44,10 @@ pub enum NpmError {
     #[error(transparent)]
     Process(#[from] ProcessError),
     /// It ran and failed.
-    #[error("npm {command} in {project}: {failure}")]
+    #[error("npm {command}: {failure}")]
     Failed {
-        /// Its first argument.
+        /// Its arguments, without the flags.
         command: String,
-        /// Where it ran.
-        project: Utf8PathBuf,
         /// What it said.
         failure: NpmFailure,
     },
@@ -152,12 +150,17 @@ impl Npm {
             Ending::Exited(0) => Ok(finished),
             Ending::Cancelled => Err(NpmError::Stopped),
             ending => Err(NpmError::Failed {
-                command: program.arguments.first().cloned().unwrap_or_default(),
-                project: program.directory.clone(),
+                command: without_flags(&program.arguments),
                 failure: NpmFailure::read(ending, &finished.stdout.text(), &finished.stderr.text()),
             }),
         }
     }
+}
+
+/// The flags are always the same and would hide what was asked for.
+fn without_flags(arguments: &[String]) -> String {
+    let words = arguments.iter().map(String::as_str).filter(|word| !word.starts_with("--"));
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// The project's `.npmrc`, lent to a scratch project as a link while npm runs:

@@ -136,6 +136,7 @@ pub struct Authorities {
 #[derive(Clone)]
 pub struct NpmConfig {
     layers: Layers,
+    files: layers::Files,
     around: NpmSurroundings,
     default_registry: Option<Url>,
     unreadable: std::sync::Arc<Vec<Unreadable>>,
@@ -152,9 +153,10 @@ impl NpmConfig {
     /// Reads the variables and the files.
     pub fn load(around: &NpmSurroundings) -> Self {
         let mut unreadable = Vec::new();
-        let layers = layers::load(around, &mut unreadable);
+        let (layers, files) = layers::load(around, &mut unreadable);
         Self {
             layers,
+            files,
             around: around.clone(),
             default_registry: None,
             unreadable: std::sync::Arc::new(unreadable),
@@ -166,6 +168,16 @@ impl NpmConfig {
     #[must_use]
     pub fn with_default_registry(self, registry: Url) -> Self {
         Self { default_registry: Some(registry), ..self }
+    }
+
+    /// The user's `npmrc`, there or not.
+    pub fn user_file(&self) -> &Utf8Path {
+        &self.files.user
+    }
+
+    /// The global `npmrc`, there or not; none where only npm itself knows it.
+    pub fn global_file(&self) -> Option<&Utf8Path> {
+        self.files.global.as_deref()
     }
 
     /// Files that npm passes over, worth a warning.

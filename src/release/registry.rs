@@ -6,6 +6,7 @@ mod error;
 mod request;
 mod tls;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable as _};
@@ -15,7 +16,7 @@ use url::Url;
 
 pub use error::RegistryError;
 
-use self::cache::Copy;
+use self::cache::{Copy, Validity};
 use self::request::{Answer, Request};
 use super::PackageName;
 use super::npmrc::NpmConfig;
@@ -180,6 +181,35 @@ impl Registry {
         };
         cache::write(&file, &copy)?;
         Ok(Fetched { packument: copy.packument, source })
+    }
+
+    /// The same for a package that a registry may well not have. That it has
+    /// not is kept like an answer, so that it is not asked for again each time.
+    pub async fn packument_if_any(
+        &self,
+        name: &PackageName,
+        freshness: Freshness,
+    ) -> Result<Option<Fetched>, RegistryError> {
+        match self.packument(name, freshness).await {
+            Ok(fetched) => Ok(Some(fetched).filter(|f| !f.packument.releases.is_empty())),
+            Err(RegistryError::NotFound { .. }) => {
+                self.keep_absence(name)?;
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn keep_absence(&self, name: &PackageName) -> Result<(), RegistryError> {
+        let Some(registry) = self.config.registry_for(name)? else { return Ok(()) };
+        let shown = without_credentials(&package_url(&registry, name));
+        let file = cache::file(&self.cache, &shown, name.as_str());
+        let nothing = Packument {
+            name: name.as_str().to_owned(),
+            dist_tags: BTreeMap::new(),
+            releases: BTreeMap::new(),
+        };
+        cache::write(&file, &Copy::new(&shown, (self.clock)(), Validity::usual(), nothing))
     }
 
     /// Asks until there is an answer, or no hope of one.

@@ -238,18 +238,20 @@ impl SessionReport<'_> {
         let [title, evidence] = failure_lines(failure);
         let _ = writeln!(text, "why   {title}");
         let _ = writeln!(text, "      {evidence}");
-        if failure.of_route {
+        // Nothing is known of what comes before the good end.
+        if failure.of_route && place > 0 {
+            let remedy = self.remedy(place).map(|remedy| format!("Or: {remedy}."));
             let _ = writeln!(
                 text,
                 "      The same configuration is answered before it, so the release changed what it\n      \
                  accepts. {}",
-                failure
-                    .remedy
-                    .as_deref()
-                    .map(|remedy| format!("Or: {remedy}."))
-                    .unwrap_or_default()
+                remedy.unwrap_or_default()
             );
         }
+    }
+
+    fn remedy(&self, place: usize) -> Option<&str> {
+        self.conclusion.check_of(place)?.verdict.failure()?.remedy.as_deref()
     }
 
     /// A bad candidate that fails in another way than the first bad one does.
@@ -299,6 +301,9 @@ impl SessionReport<'_> {
         let headline = format!("the good end {good} does not answer either");
         let _ = writeln!(text, "\n{}\n", headline.bold());
         self.why(text, 0);
+        if let Some(remedy) = self.remedy(0) {
+            let _ = writeln!(text, "      {remedy}");
+        }
         self.differs_from_a_users(text);
         let _ = writeln!(
             text,

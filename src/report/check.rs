@@ -6,7 +6,7 @@ use std::time::Duration;
 use owo_colors::OwoColorize as _;
 use serde::Serialize;
 
-use super::{duration, failure_lines, print_json, terminal};
+use super::{counted, duration, failure_lines, print_json, terminal};
 use crate::observation::Observation;
 use crate::prefix::Prefix;
 use crate::release::pairing::Candidate;
@@ -63,7 +63,11 @@ impl CheckReport {
                 add(format!("        {evidence}"));
             }
             Verdict::Skip { reason } => {
-                add(format!("{}: {core} cannot be judged: {reason}", "skip".yellow().bold()));
+                let but = match reason {
+                    SkipReason::CannotInstall { .. } => "",
+                    _ => "cannot be judged: ",
+                };
+                add(format!("{}: {core} {but}{reason}", "skip".yellow().bold()));
                 if let Some(failure) = reason.failure() {
                     add(format!("  why   {}", failure_lines(failure)[1]));
                 }
@@ -72,10 +76,9 @@ impl CheckReport {
         if let Some(observation) = &self.observation {
             add(format!("  how   {}", self.how(observation)));
             if observation.left_running > 0 {
-                add(format!(
-                    "        it left {} processes running; they were ended",
-                    observation.left_running
-                ));
+                let left = counted(observation.left_running, "process", "processes");
+                let ended = if observation.left_running == 1 { "it was" } else { "they were" };
+                add(format!("        it left {left} running; {ended} ended"));
             }
             if let Some(logs) = &observation.logs {
                 add(format!("  logs  {}", logs.parent().unwrap_or(logs)));
@@ -92,12 +95,13 @@ impl CheckReport {
         let harness = observation.reply.as_ref().and_then(|reply| reply.harness.as_deref());
         let harness = harness.map(|harness| format!(", harness {harness}")).unwrap_or_default();
         let turns = observation.requests.iter().filter(|r| r.is_answered_turn()).count();
+        let turns = counted(turns, "answered model request", "answered model requests");
         let plugin = match &self.candidate.plugin {
             Some(plugin) => format!("plugin {} not used by this route", plugin.version),
             None => "no plugin: the registry has none for it".to_owned(),
         };
         format!(
-            "Node {}, loopback upstream, {elapsed}, {turns} answered model requests{harness}; {plugin}",
+            "Node {}, loopback upstream, {elapsed}, {turns}{harness}; {plugin}",
             observation.node
         )
     }

@@ -188,7 +188,7 @@ fn meaning(error: StoreError) -> LabError {
         {
             LabError::Skip(SkipReason::CannotInstall { why: failure.to_string() })
         }
-        StoreError::Install(InstallError::NotTheCandidate { .. }) => {
+        StoreError::Install(InstallError::NotTheCandidate { .. } | InstallError::NoCommand) => {
             LabError::Skip(SkipReason::CannotInstall { why: error.to_string() })
         }
         _ => LabError::Infrastructure(Box::new(error)),

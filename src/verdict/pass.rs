@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::Source;
 use crate::observation::{Ending, Observation};
 
 /// A part of the rule that does not hold.
@@ -28,9 +29,13 @@ pub(super) enum Broken {
 }
 
 impl Broken {
-    /// Whether there was a reply, and it is the reply that is wrong.
-    pub(super) fn said_by_reply(&self) -> bool {
-        !matches!(self, Self::Exit(_) | Self::NoReply | Self::NotAsked)
+    /// Which evidence it is.
+    pub(super) fn source(&self) -> Source {
+        match self {
+            Self::Exit(_) | Self::NoReply => Source::Process,
+            Self::NotAsked => Source::Upstream,
+            _ => Source::Reply,
+        }
     }
 }
 

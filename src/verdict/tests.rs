@@ -84,7 +84,7 @@ fn a_reply_that_breaks_no_rule_is_good() {
 
 #[test]
 fn each_part_of_the_pass_rule_is_needed() {
-    for (observation, title) in [
+    for (observation, text) in [
         (with_reply(|r| r.texts = vec!["NO".to_owned()]), "asked for `OK`, it replied `NO`"),
         (with_reply(|r| r.texts.clear()), "the reply is empty"),
         (with_reply(|r| r.texts.push("OK".to_owned())), "2 payloads instead of one"),
@@ -103,14 +103,16 @@ fn each_part_of_the_pass_rule_is_needed() {
             "the gateway did not answer, the turn ran embedded",
         ),
     ] {
-        assert_eq!(bad(&observation).title, title);
+        let failure = bad(&observation);
+        assert_eq!(failure.evidence.text, text);
+        assert_eq!(failure.title, "the reply is not the one that was asked for");
     }
     let harness = Observation { route: "openai-codex/gpt-5.5@codex".parse().unwrap(), ..good() };
-    assert_eq!(bad(&harness).title, "harness pi ran the turn, not codex");
+    assert_eq!(bad(&harness).evidence.text, "harness pi ran the turn, not codex");
     let exit = Observation { ending: Ending::Exited(1), ..good() };
     assert_eq!(bad(&exit).signature, "unknown");
     let invented = Observation { requests: Vec::new(), ..good() };
-    assert_eq!(bad(&invented).signature, "unknown");
+    assert_eq!(bad(&invented).evidence.source, Source::Upstream);
 }
 
 #[test]

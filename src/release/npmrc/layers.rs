@@ -95,9 +95,16 @@ pub(super) fn path(text: &str, home: &Utf8Path, cwd: &Utf8Path) -> Utf8PathBuf {
     }
 }
 
+/// Which files the user's and the global settings come from, there or not.
+#[derive(Debug, Clone)]
+pub(super) struct Files {
+    pub user: Utf8PathBuf,
+    pub global: Option<Utf8PathBuf>,
+}
+
 /// Reads every layer in the order in which one can say where the next is:
 /// builtin and environment, project, user, global.
-pub(super) fn load(around: &NpmSurroundings, unreadable: &mut Vec<Unreadable>) -> Layers {
+pub(super) fn load(around: &NpmSurroundings, unreadable: &mut Vec<Unreadable>) -> (Layers, Files) {
     let home = around.home();
     let cwd = &around.cwd;
     let mut file = |path: &Utf8Path| read(path, &around.env, unreadable);
@@ -115,15 +122,14 @@ pub(super) fn load(around: &NpmSurroundings, unreadable: &mut Vec<Unreadable>) -
         file(&project_file)
     };
     known.0.insert(1, project);
-    let user = file(&user_file(&known));
-    known.0.insert(2, user);
-    let global_file = known.path("globalconfig", home, cwd).or_else(|| {
+    let user = user_file(&known);
+    known.0.insert(2, file(&user));
+    let global = known.path("globalconfig", home, cwd).or_else(|| {
         let prefix = known.path("prefix", home, cwd).or_else(|| around.global_prefix())?;
         Some(prefix.join("etc/npmrc"))
     });
-    let global = global_file.map(|path| file(&path)).unwrap_or_default();
-    known.0.insert(3, global);
-    known
+    known.0.insert(3, global.as_deref().map(file).unwrap_or_default());
+    (known, Files { user, global })
 }
 
 /// `npm_config_*` variables: case does not matter and `_` stands for `-`,

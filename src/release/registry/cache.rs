@@ -81,6 +81,11 @@ pub(super) struct Validity {
 const USUAL_AGE: Duration = Duration::from_mins(5);
 
 impl Validity {
+    /// That of an answer that says nothing about it.
+    pub(super) fn usual() -> Self {
+        Self { max_age: USUAL_AGE, etag: None, last_modified: None }
+    }
+
     pub(super) fn of(headers: &http::HeaderMap) -> Self {
         let text = |name: http::HeaderName| {
             headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)

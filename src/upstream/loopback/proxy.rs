@@ -2,6 +2,7 @@
 //! and TLS, and decides nothing.
 
 use std::convert::Infallible;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -168,9 +169,12 @@ impl Proxy {
             entry.settle(Some(StatusCode::OK.as_u16()), RequestKind::TlsFailed);
             entry.note(why);
         };
-        let Ok(upgraded) = upgrade.await else {
-            return failed("the client left before the handshake".to_owned());
+        // Whoever leaves has said nothing about trust.
+        let left = || {
+            entry.settle(Some(StatusCode::OK.as_u16()), RequestKind::Unanswered);
+            entry.note("the client left before the end of the TLS handshake");
         };
+        let Ok(upgraded) = upgrade.await else { return left() };
         let config = match self.authority.speak_for(&host) {
             Ok(config) => config,
             Err(error) => return failed(format!("no certificate for this host: {error}")),
@@ -178,6 +182,7 @@ impl Proxy {
         let handshake = TlsAcceptor::from(config).accept(TokioIo::new(upgraded));
         match tokio::time::timeout(HANDSHAKE_LIMIT, handshake).await {
             Ok(Ok(stream)) => self.serve(TokioIo::new(stream), Door::Tunnel(host)).await,
+            Ok(Err(error)) if has_left(&error) => left(),
             Ok(Err(error)) => failed(format!("TLS handshake failed: {error}")),
             Err(_) => failed("no TLS handshake".to_owned()),
         }
@@ -218,6 +223,11 @@ impl Proxy {
         }
         response
     }
+}
+
+fn has_left(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    [BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof].contains(&error.kind())
 }
 
 fn written(status: StatusCode, body: AnswerBody) -> Response<AnswerBody> {

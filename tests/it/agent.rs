@@ -1,0 +1,81 @@
+//! What the stand-in for `OpenClaw` is told to do in a turn.
+
+use serde_json::{Value, json};
+
+/// The package's entry point.
+pub(crate) const SOURCE: &str = include_str!("agent.mjs");
+
+pub(crate) fn answers() -> Value {
+    json!({ "do": "answer" })
+}
+
+/// Another text than the one that was asked for.
+pub(crate) fn says(text: &str) -> Value {
+    json!({ "do": "answer", "says": text })
+}
+
+/// Lines on stdout before the reply.
+pub(crate) fn answers_after(lines: &[&str]) -> Value {
+    json!({ "do": "answer", "before": lines })
+}
+
+/// These payloads, and these changes to what the reply says of itself.
+pub(crate) fn answers_with(parts: Value) -> Value {
+    let mut script = parts;
+    script["do"] = json!("answer");
+    script
+}
+
+pub(crate) fn answers_without_asking() -> Value {
+    json!({ "do": "answer without asking" })
+}
+
+/// These lines on stderr, and status 1.
+pub(crate) fn fails(line: &str) -> Value {
+    json!({ "do": "fail", "lines": [line] })
+}
+
+pub(crate) fn unknown_model() -> Value {
+    fails("Unknown model: openai-codex/gpt-5.5")
+}
+
+/// A turn that is answered, and this on stdout instead of a reply.
+pub(crate) fn prints(text: &str) -> Value {
+    json!({ "do": "print", "text": text })
+}
+
+pub(crate) fn asks_a_removed_address() -> Value {
+    json!({ "do": "ask a removed address" })
+}
+
+pub(crate) fn leaves_in_the_middle_of_a_request() -> Value {
+    json!({ "do": "leave in the middle of a request" })
+}
+
+pub(crate) fn asks_the_public_api() -> Value {
+    json!({ "do": "ask the public API" })
+}
+
+pub(crate) fn hangs() -> Value {
+    json!({ "do": "hang" })
+}
+
+pub(crate) fn hangs_and_ignores_sigterm() -> Value {
+    json!({ "do": "hang and ignore SIGTERM" })
+}
+
+pub(crate) fn leaves_a_process_behind() -> Value {
+    json!({ "do": "leave a process behind" })
+}
+
+pub(crate) fn leaves_a_process_without_environment_behind() -> Value {
+    json!({ "do": "leave a process behind", "environment": "emptied" })
+}
+
+pub(crate) fn leaves_a_process_behind_and_hangs() -> Value {
+    json!({ "do": "leave a process behind", "then": "hang" })
+}
+
+pub(crate) fn floods(megabytes: u32) -> Value {
+    json!({ "do": "flood", "megabytes": megabytes })
+}

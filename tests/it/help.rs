@@ -1,0 +1,87 @@
+//! Help texts and command lines that make no sense.
+
+use insta::assert_snapshot;
+
+use crate::machine::Machine;
+
+#[test]
+fn every_command_has_a_help_text() {
+    let machine = Machine::new();
+    for command in [
+        "",
+        "releases",
+        "check",
+        "bisect",
+        "pin",
+        "pins",
+        "cache",
+        "cache ls",
+        "cache prune",
+        "cache path",
+        "loopback",
+    ] {
+        let run = machine.run(&format!("{command} --help")).exits(0);
+        let name = format!("help {command}").trim().replace(' ', "_");
+        assert_snapshot!(name, run.stdout);
+        let short = machine.run(&format!("{command} -h")).exits(0);
+        assert!(short.stdout.contains("Usage: codexpin"), "{}", short.stdout);
+    }
+    assert!(machine.registry.seen().is_empty(), "help asks nobody");
+}
+
+#[test]
+fn a_bare_codexpin_shows_what_it_can_do() {
+    let machine = Machine::new();
+    let run = machine.run("").exits(2);
+    assert!(run.stderr.contains("Usage: codexpin <COMMAND>"), "{}", run.stderr);
+}
+
+#[test]
+fn a_slip_on_the_command_line_is_answered_with_what_was_meant() {
+    let machine = Machine::new();
+    let said: Vec<_> = [
+        "bisec 2026.5.18 2026.6.1",
+        "check --tiemout 5",
+        "check --timeout 0",
+        "check --upstream live",
+        "check --route gpt-5.5",
+        "check --route openai/gpt-5.5@codex",
+        "bisect 2026.5.18",
+        "bisect --resume --route openai/gpt-5.5",
+        "releases --channel stabel",
+        "cache prune --limit lots",
+        "check what-is-this!",
+    ]
+    .into_iter()
+    .map(|words| format!("$ codexpin {words}\n{}", machine.shown(&machine.run(words).exits(2))))
+    .collect();
+    assert_snapshot!(said.join("\n\n"));
+    assert!(machine.registry.seen().is_empty(), "a slip asks nobody");
+}
+
+#[test]
+fn a_reply_is_one_line_that_is_not_too_long() {
+    let machine = Machine::new();
+    for reply in ["", "  ", "two\nlines", &"x".repeat(201)] {
+        let run = machine.start_with(&["check", "--reply", reply], &[]).finish().exits(2);
+        assert!(run.stderr.contains("--reply takes one line"), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn colours_are_there_when_they_are_forced_and_never_otherwise() {
+    let machine = Machine::new();
+    let forced = [("CLICOLOR_FORCE", "1")];
+    let colourful = std::process::Command::new(env!("CARGO_BIN_EXE_codexpin"))
+        .args(["releases", "2026.1.1"])
+        .envs(forced)
+        .env("HOME", machine.home())
+        .env("CODEXPIN_CACHE_DIR", machine.cache())
+        .env("CODEXPIN_STATE_DIR", machine.state())
+        .current_dir(machine.work())
+        .output()
+        .unwrap();
+    assert!(colourful.stderr.contains(&0x1b));
+    // Every other run in these tests is held to having none.
+    machine.start_with(&["releases", "2026.1.1"], &[("NO_COLOR", "1")]).finish().exits(2);
+}

@@ -1,0 +1,19 @@
+//! The built `codexpin` with the real npm, against a registry in this process
+//! whose releases are stand-ins that do what a test tells them.
+
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod agent;
+mod machine;
+mod registry;
+
+mod bisect;
+mod cache;
+mod check;
+mod faults;
+mod help;
+mod interrupt;
+mod loopback;
+mod node;
+mod pins;
+mod releases;

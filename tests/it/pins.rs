@@ -1,0 +1,106 @@
+//! `codexpin pin`, `codexpin pins` and the file behind them.
+
+use insta::assert_snapshot;
+
+use crate::agent;
+use crate::machine::{Machine, entries};
+
+#[test]
+fn a_release_that_answers_is_pinned() {
+    let machine = Machine::new();
+    let run = machine.run("pin 2026.5.18").exits(0);
+    assert_snapshot!("pinned", machine.shown_stdout(&run));
+    machine.run("pin 2026.5.19").exits(0);
+    let run = machine.run("pins").exits(0);
+    assert_snapshot!("pins", machine.shown(&run));
+    let run = machine.run("releases 2026.5.12..2026.5.19").exits(0);
+    assert_snapshot!("marked", machine.shown_stdout(&run));
+    let (_, pins) = machine.run_json("pins");
+    assert_eq!(pins["current"], "2026.5.19");
+    assert_eq!(pins["pins"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_release_that_does_not_answer_is_not_pinned() {
+    let machine = Machine::new();
+    machine.registry.script("2026.6.1", [agent::unknown_model()]);
+    machine.run("pin 2026.6.1").exits(1);
+    machine.registry.script("2026.6.1", [agent::fails("listen EADDRINUSE: address in use")]);
+    machine.run("pin 2026.6.1").exits(125);
+    assert_eq!(entries(&machine.work()), [""; 0]);
+    let run = machine.run("pins").exits(1);
+    assert_snapshot!(machine.shown(&run));
+}
+
+#[test]
+fn a_pin_file_that_cannot_be_understood_is_left_as_it_is() {
+    let machine = Machine::new();
+    let mut said = Vec::new();
+    for text in [
+        "format = 1\n<<<<<<< HEAD\ncurrent = \"2026.5.18\"\n=======\n>>>>>>> other\n",
+        "format = 2\ncurrent = \"2026.5.18\"\n",
+        "current = \"2026.5.18\"\n",
+        "format = 1\n[[pin]]\ncore = \"yesterday's\"\n",
+        "",
+    ] {
+        fs_err::write(machine.pin_file(), text).unwrap();
+        for words in ["pins", "pin 2026.5.18", "bisect 2026.5.18 2026.6.1"] {
+            let run = machine.run(words).exits(1);
+            if words == "pins" {
+                said.push(machine.shown(&run));
+            }
+            assert!(run.stderr.contains("known-good.toml"), "{}", run.stderr);
+        }
+        assert_eq!(fs_err::read_to_string(machine.pin_file()).unwrap(), text);
+    }
+    assert_snapshot!(said.join("\n\n"));
+    assert_eq!(entries(&machine.work()), ["known-good.toml"]);
+    assert!(machine.registry.turns().is_empty(), "it is known before anything is asked");
+}
+
+#[test]
+fn a_team_s_comments_and_keys_stay_in_the_file() {
+    let machine = Machine::new();
+    let text = "# ours\nformat = 1\nowner = \"ops\" # ask them\n";
+    fs_err::write(machine.pin_file(), text).unwrap();
+    machine.run("pin 2026.5.18").exits(0);
+    let text = fs_err::read_to_string(machine.pin_file()).unwrap();
+    assert!(text.starts_with("# ours\nformat = 1\nowner = \"ops\" # ask them\n"), "{text}");
+}
+
+#[test]
+fn a_pin_file_that_cannot_be_written_is_told_before_the_first_check() {
+    let machine = Machine::new();
+    fs_err::write(machine.work().join("file"), "").unwrap();
+    let mut said = Vec::new();
+    for place in ["file/known-good.toml", "/proc/known-good.toml"] {
+        for words in ["bisect 2026.5.18 2026.6.1", "pin 2026.5.18"] {
+            let run = machine.run(&format!("{words} --pin-file {place}")).exits(1);
+            said.push(machine.shown(&run));
+        }
+    }
+    assert_snapshot!(said.join("\n\n"));
+    assert!(machine.registry.turns().is_empty());
+}
+
+#[test]
+fn a_result_is_told_even_where_the_pin_cannot_be_written_any_more() {
+    let machine = Machine::new();
+    machine.registry.script("2026.6.5", [agent::unknown_model(), agent::unknown_model()]);
+    let place = machine.work().join("team");
+    fs_err::create_dir_all(&place).unwrap();
+    let running = machine.start("bisect 2026.6.1 2026.6.5 --pin-file team/known-good.toml");
+    machine.registry.wait_for_turns(1);
+    fs_err::remove_dir_all(&place).unwrap();
+    fs_err::write(&place, "no directory any more").unwrap();
+    let run = running.finish().exits(1);
+    assert!(run.stdout.contains("2026.6.5 is the first bad release"), "{}", run.stdout);
+    assert!(!run.stdout.contains("pinned"), "{}", run.stdout);
+    assert!(run.stderr.contains("error: "), "{}", run.stderr);
+    // The result is saved: the pin can be had without another check.
+    fs_err::remove_file(&place).unwrap();
+    let id = machine.session();
+    machine.run(&format!("bisect --resume {}", id.file_name().unwrap())).exits(0);
+    assert!(place.join("known-good.toml").is_file());
+    assert_eq!(machine.registry.asked().len(), 2);
+}
