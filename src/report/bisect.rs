@@ -240,13 +240,13 @@ impl SessionReport<'_> {
         let _ = writeln!(text, "      {evidence}");
         // Nothing is known of what comes before the good end.
         if failure.of_route && place > 0 {
-            let remedy = self.remedy(place).map(|remedy| format!("Or: {remedy}."));
             let _ = writeln!(
                 text,
-                "      The same configuration is answered before it, so the release changed what it\n      \
-                 accepts. {}",
-                remedy.unwrap_or_default()
+                "      The same configuration is answered before it: the release changed what it accepts."
             );
+            if let Some(remedy) = self.remedy(place) {
+                let _ = writeln!(text, "      {remedy}");
+            }
         }
     }
 
