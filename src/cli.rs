@@ -9,8 +9,10 @@ mod context;
 mod failure;
 mod lab;
 mod loopback;
+mod npm;
 mod pin;
 mod releases;
+mod size;
 
 use camino::Utf8PathBuf;
 use clap::{Parser, Subcommand};

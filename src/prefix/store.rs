@@ -19,8 +19,6 @@ use crate::release::pairing::Candidate;
 
 /// How much the prefixes may take, unless told otherwise. Bytes.
 pub const DEFAULT_LIMIT: u64 = 15_000_000_000;
-/// The same as people write it.
-pub const DEFAULT_LIMIT_SHOWN: &str = "15GB";
 
 /// The scratch prefixes of this machine.
 #[derive(Debug, Clone)]
