@@ -29,7 +29,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 pub use backup::{BackupError, Saved, SavedKind};
-use config::Config;
+use config::{Config, refuses};
 use course::{Course, OnStep};
 pub use error::ApplyError;
 pub use installation::{Installation, InstallationError, ManagedPlugin, Surroundings};
@@ -76,7 +76,10 @@ impl Apply<'_> {
     ) -> Result<Plan, ApplyError> {
         let now = Config::read(&installation.config).map_err(BackupError::Io)?;
         let journals = Journal::all(&self.backups)?;
-        let saved_config = match &now {
+        let refused = |config: &&Config| {
+            config.last_touched().is_some_and(|by| refuses(target.core.version, by))
+        };
+        let saved_config = match now.as_ref().filter(refused) {
             Some(now) => SavedConfig::find(installation, target, now, &journals),
             None => Ok(None),
         };

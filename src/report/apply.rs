@@ -101,9 +101,11 @@ fn warning_line(warning: &Warning) -> String {
             "the pin has no lock file: the dependencies are today's, not those that were tested"
                 .to_owned()
         }
+        // The variable: docs/gateway/troubleshooting.md of 2026.5.28 and 2026.7.1,
+        // "newer config guard". The service of 2026.6.11 takes no notice of it.
         Warning::ConfigFromNewer { path, written_by, refused_by } => {
             format!(
-                "{}, and no copy from before the upgrade is beside it; {WITHOUT_A_COPY}",
+                "{}; OpenClaw left no copy from before the upgrade: put your own in its place, or one from an `openclaw backup create` archive, before you apply (OPENCLAW_ALLOW_OLDER_BINARY_DESTRUCTIVE_ACTIONS=1 is documented for single commands, not for a service)",
                 from_newer(path, *written_by, *refused_by)
             )
         }
@@ -124,12 +126,6 @@ fn warning_line(warning: &Warning) -> String {
         }
     }
 }
-
-/// `OPENCLAW_ALLOW_OLDER_BINARY_DESTRUCTIVE_ACTIONS` is `OpenClaw`'s documented
-/// way for one command (docs/gateway/troubleshooting.md, "Split brain installs
-/// and newer config guard"); the service of 2026.6.11 takes no notice of it.
-const WITHOUT_A_COPY: &str = "put back a copy of your own (or from an `openclaw backup create` archive) and apply again; \
-     OPENCLAW_ALLOW_OLDER_BINARY_DESTRUCTIVE_ACTIONS=1 is for single openclaw commands and does not help a service";
 
 fn from_newer(path: &Utf8Path, written_by: Version, refused_by: Version) -> String {
     format!(
@@ -221,7 +217,9 @@ pub fn outcome(outcome: &Outcome) {
 fn untried_config(note: &Note) -> Option<String> {
     let Note::ConfigFromNewer { path, written_by, refused_by } = note else { return None };
     let refused = from_newer(path, *written_by, *refused_by);
-    Some(format!("{refused}, and no service was there to try it; {WITHOUT_A_COPY}"))
+    Some(format!(
+        "{refused}, and no service was there to try it: put a copy from before the upgrade in its place before you start one, or go back with `codexpin undo`"
+    ))
 }
 
 fn add_notes(text: &mut String, notes: &[Note]) {
