@@ -1,11 +1,13 @@
 //! `openclaw.json`, as far as a rollback must look into it. JSON5; never edited.
 
+use std::collections::BTreeSet;
 use std::io;
 
 use camino::Utf8Path;
+use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::release::Version;
+use crate::release::{Channel, Version};
 
 /// The config, read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,9 +35,23 @@ impl Config {
         self.0["meta"]["lastTouchedVersion"].as_str()?.parse().ok()
     }
 
+    /// When that was.
+    pub(super) fn last_touched_at(&self) -> Option<Timestamp> {
+        self.0["meta"]["lastTouchedAt"].as_str()?.parse().ok()
+    }
+
     /// `gateway.port`.
     pub(super) fn port(&self) -> Option<u16> {
         self.0["gateway"]["port"].as_u64()?.try_into().ok()
+    }
+
+    /// The top-level settings, by name, that are not the same in both.
+    /// Values are nobody's business: they may be secrets.
+    pub(super) fn differing_settings(&self, other: &Self) -> Vec<String> {
+        let names = [self, other].into_iter().filter_map(|config| config.0.as_object());
+        let names: BTreeSet<_> = names.flat_map(serde_json::Map::keys).collect();
+        let differs = |name: &&String| *name != "meta" && self.0.get(name) != other.0.get(name);
+        names.into_iter().filter(differs).cloned().collect()
     }
 
     /// Whether both say the same but for `meta`, which `OpenClaw` stamps by itself.
@@ -51,6 +67,14 @@ impl Config {
     }
 }
 
+/// Whether `release` refuses to start its Gateway with a config that
+/// `written_by` wrote last. A correction is no newer than its release here; a
+/// beta is (`shouldWarnOnTouchedVersion` in 2026.5.18 to 2026.7.1).
+pub(super) fn refuses(release: Version, written_by: Version) -> bool {
+    let same = release.base() == written_by.base() && written_by.channel() != Channel::Beta;
+    written_by > release && !same
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,6 +85,31 @@ mod tests {
         let config = Config::parse(text);
         assert_eq!(config.last_touched(), "2026.7.1".parse().ok());
         assert_eq!(config.port(), Some(4));
+    }
+
+    #[test]
+    fn a_config_of_a_correction_is_not_refused_and_one_of_a_beta_is() {
+        for (release, written_by, expected) in [
+            ("2026.6.11", "2026.7.1", true),
+            ("2026.6.11", "2026.6.33", true),
+            ("2026.7.1", "2026.6.33", false),
+            ("2026.7.1", "2026.7.1", false),
+            ("2026.7.1", "2026.7.1-2", false),
+            ("2026.7.1-beta.1", "2026.7.1", false),
+            ("2026.7.1-beta.1", "2026.7.1-beta.2", true),
+        ] {
+            let refused = refuses(release.parse().unwrap(), written_by.parse().unwrap());
+            assert_eq!(refused, expected, "{release} with a config of {written_by}");
+        }
+    }
+
+    #[test]
+    fn what_differs_is_told_by_name() {
+        let one =
+            Config::parse(r#"{"a":1,"b":{"token":"x"},"c":1,"meta":{"lastTouchedAt":"now"}}"#);
+        let other = Config::parse(r#"{"a":1,"b":{"token":"y"},"d":null}"#);
+        assert_eq!(one.differing_settings(&other), ["b", "c", "d"]);
+        assert_eq!(one.differing_settings(&one), [""; 0]);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use tokio_util::sync::CancellationToken;
 
 use super::backup::{self, Saved, SavedKind};
+use super::config::{Config, refuses};
 use super::installation::Installation;
 use super::journal::{Journal, Phase};
 use super::package::Package;
@@ -200,6 +201,7 @@ impl<P: Proof> Course<'_, P> {
     fn finish(&mut self) -> Result<Outcome, ApplyError> {
         self.journal.enter(Phase::Done)?;
         reach("done");
+        self.notes.extend(self.config_that_nothing_tried());
         let record = &self.journal.record;
         let kept = |part: &Part| {
             let path = part.other.clone();
@@ -214,6 +216,15 @@ impl<P: Proof> Course<'_, P> {
             removed: self.remove_older_generations(),
             notes: std::mem::take(&mut self.notes),
         })
+    }
+
+    /// A service that came up has read the config; without one nothing has.
+    fn config_that_nothing_tried(&self) -> Option<Note> {
+        let record = &self.journal.record;
+        let (path, refused_by) = (record.installation.config.clone(), record.to.core);
+        let config = Config::read(&path).ok().flatten().filter(|_| !record.service_wanted)?;
+        let written_by = config.last_touched().filter(|by| refuses(refused_by, *by))?;
+        Some(Note::ConfigFromNewer { path, written_by, refused_by })
     }
 
     /// One generation is kept for `undo`. What cannot be removed stays: it is

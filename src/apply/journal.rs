@@ -196,6 +196,12 @@ impl Journal {
         self.directory.file_name().unwrap_or_default()
     }
 
+    /// Where the config that is to be put in place is kept: where it was found
+    /// it may be moved along while the apply goes on.
+    pub(super) fn earlier_config(backups: &Utf8Path, name: &str) -> Utf8PathBuf {
+        backups.join(name).join("openclaw.json.earlier")
+    }
+
     /// The saved config, where there was one.
     pub fn saved_config(&self) -> Option<Utf8PathBuf> {
         let config = self.record.saved.iter().find(|saved| saved.kind == SavedKind::Config)?;

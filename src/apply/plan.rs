@@ -3,7 +3,9 @@
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
+use super::config::refuses;
 use super::installation::{Installation, ManagedPlugin};
+use super::saved_config::SavedConfig;
 use super::service::ServiceState;
 use super::swap::PartKind;
 use super::target::{Target, Wanted};
@@ -60,7 +62,7 @@ pub enum Change {
         /// The config.
         path: Utf8PathBuf,
         /// The saved one.
-        saved: Utf8PathBuf,
+        saved: SavedConfig,
     },
     /// The Gateway is stopped for the swap and started after it.
     Restart {
@@ -93,14 +95,21 @@ pub enum Warning {
     /// The pin has no lock file: the dependencies are today's and not those
     /// that were tested.
     UntestedTree,
-    /// The config was last written by a newer release, and no backup has the
-    /// one from before. 2026.6.11 then refuses to start its service, with exit
-    /// status 78 (seen); the proof fails and everything is put back.
+    /// The config was last written by a newer release, and nowhere is one from
+    /// before. 2026.5.28 and 2026.6.11 then refuse to start their service, with
+    /// exit status 78 (seen); the proof fails and everything is put back.
     ConfigFromNewer {
         /// The config.
         path: Utf8PathBuf,
         /// Who wrote it.
         written_by: Version,
+        /// Who will not start with it.
+        refused_by: Version,
+    },
+    /// The saved config does not have what was set since the upgrade.
+    SettingsLeftOut {
+        /// The top-level settings, by name.
+        names: Vec<String>,
     },
     /// There is no service: whoever started the Gateway must restart it.
     NoService,
@@ -118,8 +127,9 @@ pub enum Warning {
 pub struct Facts {
     /// `meta.lastTouchedVersion` of the config.
     pub config_written_by: Option<Version>,
-    /// A config that a backup holds from when the pinned release was live.
-    pub saved_config: Option<Utf8PathBuf>,
+    /// A config from before the upgrade, looked for where the live one is
+    /// refused by the pinned release.
+    pub saved_config: Option<SavedConfig>,
     /// What systemd says, where there is a unit.
     pub service: Option<ServiceState>,
 }
@@ -245,19 +255,23 @@ fn check_node(wanted: &Wanted, node: &Node) -> Result<(), PlanError> {
 }
 
 /// A config written by a newer release can stop an older one: the one from
-/// before the upgrade comes back where a backup has it. The stamp is never edited.
+/// before the upgrade comes back where it was saved. The stamp is never edited.
 fn config_change(
     installation: &Installation,
     target: &Target,
     facts: &Facts,
     warnings: &mut Vec<Warning>,
 ) -> Option<Change> {
-    let written_by = facts.config_written_by.filter(|by| *by > target.core.version)?;
+    let refused_by = target.core.version;
+    let written_by = facts.config_written_by.filter(|by| refuses(refused_by, *by))?;
     let path = installation.config.clone();
     if let Some(saved) = facts.saved_config.clone() {
+        if !saved.differs.is_empty() {
+            warnings.push(Warning::SettingsLeftOut { names: saved.differs.clone() });
+        }
         return Some(Change::Config { path, saved });
     }
-    warnings.push(Warning::ConfigFromNewer { path, written_by });
+    warnings.push(Warning::ConfigFromNewer { path, written_by, refused_by });
     None
 }
 
@@ -280,6 +294,7 @@ fn restart(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::apply::SavedBy;
 
     fn installation(core: &str, plugin: Option<&str>) -> Installation {
         let package = |directory: &str, version: &str| {
@@ -361,8 +376,19 @@ mod tests {
             ..Facts::default()
         };
         assert_eq!(plan(&facts), "core restart | config-from-newer untested-tree");
-        facts.saved_config = Some("/b/openclaw.json".into());
+        let mut saved = SavedConfig {
+            path: "/s/openclaw.json.bak".into(),
+            by: SavedBy::OpenClaw,
+            written_by: "2026.5.28".parse().ok(),
+            differs: Vec::new(),
+        };
+        facts.saved_config = Some(saved.clone());
         assert_eq!(plan(&facts), "core config restart | untested-tree");
+        saved.differs = vec!["gateway".to_owned()];
+        facts.saved_config = Some(saved);
+        assert_eq!(plan(&facts), "core config restart | settings-left-out untested-tree");
+        facts.config_written_by = "2026.6.11-1".parse().ok();
+        assert_eq!(plan(&facts), "core restart | untested-tree", "a correction is not refused");
     }
 
     #[test]

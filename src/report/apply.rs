@@ -2,13 +2,16 @@
 
 use std::fmt::Write as _;
 
+use camino::Utf8Path;
 use indicatif::DecimalBytes;
 use owo_colors::OwoColorize as _;
 
 use super::terminal;
 use crate::apply::{
-    Change, Installation, Note, Operation, Outcome, PartKind, Plan, Step, Versions, Warning,
+    Change, Installation, Note, Operation, Outcome, PartKind, Plan, SavedBy, Step, Versions,
+    Warning,
 };
+use crate::release::Version;
 
 /// What would change, and what to know before saying yes.
 pub fn plan(plan: &Plan, installation: &Installation) {
@@ -64,7 +67,13 @@ fn change_line(change: &Change) -> String {
             format!("plugin        {from} -> {to}, with {}, in {project}", tree(*tested_tree))
         }
         Change::Config { path, saved } => {
-            format!("config        {path} as it was saved in {saved}")
+            let name = saved.path.file_name().unwrap_or(saved.path.as_str());
+            let from = match saved.by {
+                SavedBy::Codexpin => format!("as it was saved in {}", saved.path),
+                SavedBy::OpenClaw => format!("as OpenClaw saved it in {name}"),
+            };
+            let by = saved.written_by.map(|by| format!(", last written by {by}"));
+            format!("config        {path} {from}{}", by.unwrap_or_default())
         }
         Change::Restart { unit } => format!(
             "service       {} stops for the swap and starts after it",
@@ -92,9 +101,18 @@ fn warning_line(warning: &Warning) -> String {
             "the pin has no lock file: the dependencies are today's, not those that were tested"
                 .to_owned()
         }
-        Warning::ConfigFromNewer { path, written_by } => {
+        // The variable: docs/gateway/troubleshooting.md of 2026.5.28 and 2026.7.1,
+        // "newer config guard". The service of 2026.6.11 takes no notice of it.
+        Warning::ConfigFromNewer { path, written_by, refused_by } => {
             format!(
-                "{path} was last written by {written_by}; if the older release refuses it, restore the one from before the upgrade"
+                "{}; OpenClaw left no copy from before the upgrade: put your own in its place, or one from an `openclaw backup create` archive, before you apply (OPENCLAW_ALLOW_OLDER_BINARY_DESTRUCTIVE_ACTIONS=1 is documented for single commands, not for a service)",
+                from_newer(path, *written_by, *refused_by)
+            )
+        }
+        Warning::SettingsLeftOut { names } => {
+            format!(
+                "the saved config differs in {}; what was set since the upgrade stays in the backup",
+                names.join(", ")
             )
         }
         Warning::NoService => {
@@ -107,6 +125,12 @@ fn warning_line(warning: &Warning) -> String {
             )
         }
     }
+}
+
+fn from_newer(path: &Utf8Path, written_by: Version, refused_by: Version) -> String {
+    format!(
+        "{path} was last written by {written_by}: a Gateway of {refused_by} refuses to start with it"
+    )
 }
 
 fn part_name(part: PartKind) -> &'static str {
@@ -146,6 +170,7 @@ pub fn step(step: &Step) {
 /// How it ended.
 pub fn outcome(outcome: &Outcome) {
     let mut text = String::new();
+    let mut warnings = Vec::new();
     match outcome {
         Outcome::AlreadyAsPinned { installed } => {
             let _ = writeln!(text, "already as pinned: {}", versions(*installed));
@@ -167,6 +192,7 @@ pub fn outcome(outcome: &Outcome) {
             );
             let _ = writeln!(text, "  backup  {backup}");
             let _ = writeln!(text, "  next    codexpin undo    goes back to {}", from.core);
+            warnings.extend(notes.iter().filter_map(untried_config));
         }
         Outcome::RolledBack { from, to, why, backup, notes, .. } => {
             let _ = writeln!(
@@ -182,6 +208,18 @@ pub fn outcome(outcome: &Outcome) {
         }
     }
     terminal::print(text.trim_end());
+    for warning in warnings {
+        terminal::warning(&warning);
+    }
+}
+
+/// Louder than a note: all is well but for the Gateway that is yet to be started.
+fn untried_config(note: &Note) -> Option<String> {
+    let Note::ConfigFromNewer { path, written_by, refused_by } = note else { return None };
+    let refused = from_newer(path, *written_by, *refused_by);
+    Some(format!(
+        "{refused}, and no service was there to try it: put a copy from before the upgrade in its place before you start one, or go back with `codexpin undo`"
+    ))
 }
 
 fn add_notes(text: &mut String, notes: &[Note]) {
@@ -191,6 +229,7 @@ fn add_notes(text: &mut String, notes: &[Note]) {
             Note::DatabaseRestored { path, migrated, schema } => format!(
                 "{path} had been migrated to schema {migrated} and is back at {schema}; a login that was refreshed meanwhile may have to be done again"
             ),
+            Note::ConfigFromNewer { .. } => continue,
             Note::ConfigKept { path, saved } => {
                 format!("{path} was edited since and stays; the saved one is {saved}")
             }

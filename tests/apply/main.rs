@@ -87,6 +87,7 @@ fn one_generation_is_kept_and_said_to_take_its_place() {
 fn a_plan_touches_nothing() {
     let world = World::new();
     let pin = world.pin(OLD);
+    world.stamp("", NEW, 1);
     let before = world.fingerprint();
     let planned = world.codexpin(json!({"do": "plan", "pin": pin}));
     let changes = planned.answer["ok"]["changes"].as_array().unwrap().clone();
@@ -195,6 +196,80 @@ fn rolling_back_brings_the_config_from_before_the_upgrade() {
     let applied = world.codexpin(json!({"do": "apply", "pin": world.pin(OLD)}));
     assert_eq!(applied.outcome(), "done", "{applied:?}");
     assert_eq!(fs_err::read_to_string(world.config()).unwrap(), stamped(OLD));
+}
+
+#[test]
+fn on_first_use_the_config_comes_back_that_openclaw_saved_before_the_upgrade() {
+    let world = World::new();
+    let now = world.stamp("", NEW, 3);
+    world.stamp(".bak", NEW, 2);
+    let earlier = world.stamp(".bak.1", OLD, 1);
+    let pin = world.pin(OLD);
+    let before = world.fingerprint();
+    let planned = world.codexpin(json!({"do": "plan", "pin": pin}));
+    let plan = &planned.answer["ok"];
+    assert_eq!(plan["changes"][2]["change"], "config", "{planned:?}");
+    let saved = &plan["changes"][2]["saved"];
+    assert_eq!((&saved["by"], &saved["written_by"]), (&json!("openclaw"), &json!(OLD)));
+    assert_eq!(plan["warnings"][0], json!({"warning": "settings-left-out", "names": ["gateway"]}));
+
+    let applied = world.codexpin(json!({"do": "apply", "pin": pin}));
+    assert_eq!(applied.outcome(), "done", "{applied:?}");
+    world.assert_is(OLD, "applied");
+    assert_eq!(fs_err::read_to_string(world.config()).unwrap(), earlier);
+    let backup = applied.answer["ok"]["backup"].as_str().unwrap();
+    assert_eq!(fs_err::read_to_string(format!("{backup}/openclaw.json")).unwrap(), now);
+
+    // The older release writes its stamp and moves its copies along.
+    world.stamp("", OLD, 1);
+    world.stamp(".bak.1", NEW, 2);
+    let undone = world.codexpin(json!({"do": "undo"}));
+    assert_eq!(undone.outcome(), "done", "{undone:?}");
+    world.stamp(".bak.1", OLD, 1);
+    let mut after = world.fingerprint();
+    after.retain(|path, _| !path.contains("/.codexpin-"));
+    assert_eq!(after, before, "as it was, bit for bit");
+}
+
+#[test]
+fn a_killed_apply_puts_the_planned_config_in_place_though_openclaw_moved_its_copies() {
+    let world = World::new();
+    world.stamp("", NEW, 3);
+    let earlier = world.stamp(".bak", OLD, 1);
+    let request = json!({"do": "apply", "pin": world.pin(OLD)});
+    let killed = world.start(request, Some("starting")).wait();
+    assert_eq!(killed.signal, Some(9), "{killed:?}");
+    world.stamp(".bak", NEW, 2);
+    let next = world.codexpin(json!({"do": "go-on"}));
+    assert_eq!(next.answer["ok"][0]["outcome"], "done", "{next:?}");
+    world.assert_is(OLD, "gone on with");
+    assert_eq!(fs_err::read_to_string(world.config()).unwrap(), earlier);
+}
+
+#[test]
+fn without_a_config_from_before_the_upgrade_the_refused_release_is_put_back() {
+    let world = World::new();
+    world.stamp("", NEW, 2);
+    world.stamp(".bak", NEW, 1);
+    let before = world.fingerprint();
+    let refused = world.codexpin(json!({"do": "apply", "pin": world.pin(OLD)}));
+    assert_eq!(refused.outcome(), "rolled-back", "{refused:?}");
+    let why = refused.answer["ok"]["why"].as_str().unwrap();
+    assert!(why.contains("openclaw-gateway.service is not up"), "{why}");
+    world.assert_is(NEW, "put back");
+    assert_eq!(world.fingerprint(), before);
+}
+
+#[test]
+fn a_refused_config_that_no_service_tried_is_told_of_in_the_outcome() {
+    let world = World::new();
+    world.stamp("", NEW, 1);
+    world.stop_service();
+    let applied = world.codexpin(json!({"do": "apply", "pin": world.pin(OLD)}));
+    assert_eq!(applied.outcome(), "done", "{applied:?}");
+    let note = &applied.answer["ok"]["notes"][0];
+    assert_eq!(note["note"], "config-from-newer", "{applied:?}");
+    assert_eq!((&note["written_by"], &note["refused_by"]), (&json!(NEW), &json!(OLD)));
 }
 
 #[test]

@@ -9,7 +9,8 @@ use axum::response::{IntoResponse as _, Response};
 use codexpin::apply::file_integrity;
 use serde_json::{Value, json};
 
-/// Answers `--version`, and runs a Gateway that says which release it is.
+/// Answers `--version`, and runs a Gateway that says which release it is. With
+/// a config of a newer release it refuses to start, as the real one does.
 const CORE: &str = r#"
 const here = JSON.parse(fs.readFileSync(new URL(import.meta.url.includes("/dist/") ? "../package.json" : "./package.json", import.meta.url)));
 if (process.argv.includes("--version")) { console.log(`OpenClaw ${here.version} (0000000)`); process.exit(0); }
@@ -18,6 +19,14 @@ if (here.version === "2026.7.2") {
   fs.writeFileSync(config, JSON.stringify({ meta: { lastTouchedVersion: here.version } }));
   console.error("cannot start");
   process.exit(1);
+}
+const numbers = (version) => version.split(".").map(Number);
+const [, stamp] = fs.readFileSync(config, "utf8").match(/lastTouchedVersion['"]?: *['"]([^'"]+)/) ?? [];
+const [there, mine] = [numbers(stamp ?? here.version), numbers(here.version)];
+const at = there.findIndex((number, index) => number !== mine[index]);
+if (at >= 0 && there[at] > mine[at]) {
+  console.error(`Refusing to start the gateway service: the config was last written by OpenClaw ${stamp}.`);
+  process.exit(78);
 }
 const port = Number(process.argv[process.argv.indexOf("--port") + 1]);
 http.createServer((request, response) => {

@@ -124,7 +124,8 @@ impl World {
         let modules = project.join("node_modules/@openclaw/codex/node_modules");
         fs_err::create_dir_all(&modules).unwrap();
         std::os::unix::fs::symlink(self.package(), modules.join("openclaw")).unwrap();
-        let config = format!("{{ // mine\n  meta: {{lastTouchedVersion: '{NEW}'}} }}\n");
+        // An upgrade by itself writes no stamp; the next edit does.
+        let config = format!("{{ // mine\n  meta: {{lastTouchedVersion: '{OLD}'}} }}\n");
         fs_err::write(self.config(), config).unwrap();
         let login = self.state().join("agents/main/agent/auth-profiles.json");
         fs_err::write(&login, "{}").unwrap();
@@ -147,6 +148,19 @@ impl World {
         self.run(&self.root, "systemctl --user daemon-reload");
         self.run(&self.root, "systemctl --user start openclaw-gateway.service");
         wait_for("the Gateway", || self.serving().as_deref() == Some(NEW));
+    }
+
+    pub(crate) fn stop_service(&self) {
+        self.run(&self.root, "systemctl --user stop openclaw-gateway.service");
+    }
+
+    /// Writes the config, or one of `OpenClaw`'s copies of it, as `version` does.
+    pub(crate) fn stamp(&self, tail: &str, version: &str, setting: u32) -> String {
+        let text = format!(
+            r#"{{"gateway":{{"setting":{setting}}},"meta":{{"lastTouchedVersion":"{version}"}}}}"#
+        );
+        fs_err::write(format!("{}{tail}", self.config()), &text).unwrap();
+        text
     }
 
     /// The release that the Gateway says it is.

@@ -1,0 +1,133 @@
+//! Why an apply or an undo could not be done, and what to do about it.
+
+use camino::Utf8PathBuf;
+
+use super::backup::BackupError;
+use super::installation::InstallationError;
+use super::journal::JournalError;
+use super::plan::PlanError;
+use super::service::ServiceError;
+use super::stage::StageError;
+use super::swap::{Part, SwapError};
+use crate::exit_code::ExitCode;
+use crate::fs::LockError;
+use crate::prefix::npm::{Meaning, NpmError};
+use crate::release::Version;
+
+/// It could not be done. But for `Stuck`, the live installation is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// Another codexpin is at this installation.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The installation cannot be handled.
+    #[error(transparent)]
+    Installation(#[from] InstallationError),
+    /// The pin does not fit the installation.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The packages could not be made ready.
+    #[error(transparent)]
+    Stage(#[from] StageError),
+    /// The service could not be asked, stopped or started.
+    #[error(transparent)]
+    Service(#[from] ServiceError),
+    /// Files could not be saved or put back.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
+    /// The journal could not be written.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// A tree could not be exchanged.
+    #[error(transparent)]
+    Swap(#[from] SwapError),
+    /// An earlier apply was killed and must be finished first.
+    #[error("an earlier apply was not finished: {backup}")]
+    Unfinished {
+        /// Its backup.
+        backup: Utf8PathBuf,
+    },
+    /// The installation is not the one that the plan was made for.
+    #[error("openclaw changed from {planned} to {found} since the plan was made")]
+    Changed {
+        /// What the plan says.
+        planned: Version,
+        /// What is there.
+        found: Version,
+    },
+    /// `OpenClaw` has moved its copies of the config along.
+    #[error("{path} is no longer the config that the plan names")]
+    SavedConfigMoved {
+        /// The copy.
+        path: Utf8PathBuf,
+    },
+    /// There is nothing to go back to.
+    #[error("{}", match .backup {
+        Some(name) => format!("there is no backup {name} that can be undone"),
+        None => "there is nothing to undo".to_owned(),
+    })]
+    NothingToUndo {
+        /// The backup that was asked for.
+        backup: Option<String>,
+    },
+    /// Putting back failed: this says where everything is.
+    #[error("{why}; and putting it back failed: {error}")]
+    Stuck {
+        /// Why it was put back.
+        why: String,
+        /// What failed then.
+        error: String,
+        /// Copies of config, unit and state.
+        backup: Utf8PathBuf,
+        /// Where the package trees are.
+        parts: Vec<Part>,
+    },
+    /// Interrupted before the swap.
+    #[error("interrupted; nothing was changed")]
+    Stopped,
+}
+
+impl ApplyError {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Installation(error) => error.hint(),
+            Self::Plan(error) => error.hint(),
+            Self::Stage(error) => error.hint(),
+            Self::Service(error) => error.hint(),
+            Self::Unfinished { .. } | Self::Changed { .. } | Self::SavedConfigMoved { .. } => {
+                Some("run the command again".to_owned())
+            }
+            Self::NothingToUndo { .. } => Some(
+                "one generation is kept; `codexpin apply VERSION` installs another release"
+                    .to_owned(),
+            ),
+            Self::Stuck { backup, parts, .. } => {
+                let places = parts.iter().map(|Part { live, other, .. }| {
+                    format!("; the package as it was is {live} or {other}")
+                });
+                let again = "run it again to try once more; copies of config and state are in";
+                Some(format!("{again} {backup}{}", places.collect::<String>()))
+            }
+            Self::Lock(_) | Self::Backup(_) | Self::Journal(_) | Self::Swap(_) | Self::Stopped => {
+                None
+            }
+        }
+    }
+
+    /// The exit status that says this.
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Stopped | Self::Stage(StageError::Npm(NpmError::Stopped)) => {
+                ExitCode::Interrupted
+            }
+            Self::Stage(StageError::Npm(NpmError::Failed { failure, .. }))
+                if failure.meaning() == Meaning::Infrastructure =>
+            {
+                ExitCode::Infrastructure
+            }
+            Self::Service(_) => ExitCode::Infrastructure,
+            _ => ExitCode::RollbackFailed,
+        }
+    }
+}
