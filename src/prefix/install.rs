@@ -2,9 +2,9 @@
 //! what the registry promised.
 //!
 //! A cold install lets npm resolve and unpack everything. With a finished
-//! prefix to grow from, npm resolves in the empty directory just the same, so
-//! that the tree does not depend on what was installed before; then the
-//! unchanged files are linked and npm only replaces what differs.
+//! prefix of an older release to grow from, its unchanged files are linked, its
+//! lock file is where npm starts, and npm replaces what differs: what a user has
+//! who upgrades in place. The lock file that results travels with the pin.
 
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
@@ -66,7 +66,12 @@ pub(super) struct Installed {
 impl Install<'_> {
     pub(super) async fn run(&self) -> Result<Installed, InstallError> {
         let grown = match self.donor {
-            Some(donor) => self.grow(donor).await?,
+            Some(donor) => match self.grow(donor).await {
+                // What the donor left may be why: only a cold install says
+                // something about the candidate.
+                Err(InstallError::Npm(NpmError::Failed { .. })) => false,
+                grown => grown?,
+            },
             None => false,
         };
         if !grown {
@@ -99,19 +104,17 @@ impl Install<'_> {
     /// and a cold install has to follow.
     async fn grow(&self, donor: &Utf8Path) -> Result<bool, InstallError> {
         let core = project(core_project(self.directory), &PackageName::CORE, self.candidate.core)?;
-        let job = self.job(&core);
-        self.npm.install(&job, &[], &["--package-lock-only"]).await?;
-        let resolved = fs::read(core.join("package-lock.json"))?;
-        let from = core_project(donor).join("node_modules");
+        let donor = core_project(donor);
+        let from = donor.join("node_modules");
         let before = tree::fingerprint(&[&from])?;
         if tree::link(&from, &core.join("node_modules")).is_err() {
             // Another file system, or too many links: nothing is lost but time.
             return Ok(false);
         }
-        self.npm.install(&job, &[], &[]).await?;
-        let as_resolved = fs::read(core.join("package-lock.json"))? == resolved;
+        fs::copy(donor.join("package-lock.json"), core.join("package-lock.json"))?;
+        self.npm.install(&self.job(&core), &[], &[]).await?;
         // npm replaces files; one written in place would have changed the donor.
-        Ok(as_resolved && tree::fingerprint(&[&from])? == before)
+        Ok(tree::fingerprint(&[&from])? == before)
     }
 
     fn job<'a>(&'a self, project: &'a Utf8Path) -> Job<'a> {

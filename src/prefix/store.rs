@@ -170,7 +170,8 @@ impl Store {
         self.keep_within_limit(name).await
     }
 
-    /// The finished prefix nearest in the order of releases, made with the same Node.
+    /// The finished prefix of the nearest older release, made with the same Node.
+    /// A newer one would give a tree that no upgrade gives.
     async fn donor(
         &self,
         candidate: &Candidate,
@@ -183,11 +184,9 @@ impl Store {
             .filter(|(manifest, _)| manifest.node == *node)
             .collect();
         near.sort_by_key(|(manifest, _)| manifest.candidate.core);
-        let after = near.partition_point(|(manifest, _)| manifest.candidate.core < candidate.core);
-        for at in [after.checked_sub(1), Some(after)].into_iter().flatten() {
-            if let Some((_, name)) = near.get(at)
-                && let Some(prefix) = self.finished(name).await?
-            {
+        let older = near.partition_point(|(manifest, _)| manifest.candidate.core < candidate.core);
+        for (_, name) in near[..older].iter().rev() {
+            if let Some(prefix) = self.finished(name).await? {
                 return Ok(Some(prefix));
             }
         }

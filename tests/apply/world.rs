@@ -11,7 +11,7 @@ use codexpin::apply::file_integrity;
 use serde_json::{Value, json};
 
 use super::registry::Registry;
-use super::user_manager::{UserManager, unique, wait_for};
+use super::user_manager::{UserManager, gateway_port, unique, wait_for};
 
 pub(crate) const OLD: &str = "2026.6.1";
 pub(crate) const NEW: &str = "2026.7.1";
@@ -49,7 +49,7 @@ impl World {
     pub(crate) fn new() -> Self {
         let guard = tempfile::tempdir().unwrap();
         let root = Utf8PathBuf::from_path_buf(guard.path().canonicalize().unwrap()).unwrap();
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = gateway_port();
         let registry = Registry::start();
         let mut world = Self { root, port, registry, manager: None, _guard: guard };
         for directory in ["home/.openclaw/agents/main/agent", "home/.openclaw/state", "pins", "run"]

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::support::{Ran, User};
-use crate::user_manager::{UserManager, wait_for};
+use crate::user_manager::{UserManager, gateway_port, wait_for};
 
 const BROKEN: &str = "2026.6.1";
 const GOOD: &str = "2026.5.28";
@@ -23,7 +23,7 @@ struct Machine {
 
 impl Machine {
     fn new(user: User) -> Self {
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = gateway_port();
         // The Node that codexpin provided for the pinned release.
         let report = user.run(&["check", GOOD, "--json"]).json();
         let version = report["node"].as_str().unwrap();

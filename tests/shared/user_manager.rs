@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -109,6 +109,16 @@ pub(crate) fn wait_for(what: &str, there: impl Fn() -> bool) {
         assert!(begun.elapsed() < Duration::from_mins(1), "waited a minute for {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// A port for a Gateway, below those that the system hands out by itself: one of
+/// those could go to somebody else between the choice and the start.
+pub(crate) fn gateway_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let block = u16::try_from(std::process::id() % 200).unwrap_or_default();
+    let port = 20_000 + block * 60 + NEXT.fetch_add(1, Ordering::Relaxed);
+    assert!(std::net::TcpListener::bind(("127.0.0.1", port)).is_ok(), "port {port} is taken");
+    port
 }
 
 /// A number that no other caller in this process gets.
