@@ -27,7 +27,7 @@
 //! - [`event`] is what happens, as data; [`report`] is the only code that
 //!   prints; [`cli`] turns arguments into calls and results into exit codes.
 //! - [`process`] is the only code that starts programs. [`fs`], [`paths`],
-//!   [`env`] and [`secret`] are what everything stands on.
+//!   [`mod@env`] and [`secret`] are what everything stands on.
 //!
 //! Start with [`bisect`] and [`verdict`] for the ideas, then [`session`] for
 //! how they meet.
