@@ -21,10 +21,12 @@ const EMAIL: &str = "nobody@example.invalid";
 /// A key in the shape of the public API's, which only the loopback accepts.
 const API_KEY: &str = "sk-made-up-by-codexpin";
 
+/// The ending of a home's lock file.
+const LOCK: &str = ".lock";
+
 /// A scratch home; dropped, it is gone.
 #[derive(Debug)]
 pub(super) struct ScratchHome {
-    directory: tempfile::TempDir,
     path: Utf8PathBuf,
     _in_use: Lock,
 }
@@ -34,12 +36,15 @@ impl ScratchHome {
     /// that `OpenClaw` does not know is served at `base_url`.
     pub(super) fn make(parent: &Utf8Path, route: &Route, base_url: &str) -> std::io::Result<Self> {
         fs::create_dir_all(parent)?;
-        // tempfile makes directories that only their owner can read.
-        let directory = tempfile::Builder::new().prefix("home-").tempdir_in(parent)?;
-        let path = Utf8PathBuf::from_path_buf(directory.path().to_owned())
+        // The lock comes first: a home without one may be swept.
+        let file = tempfile::Builder::new().prefix("home-").suffix(LOCK).tempfile_in(parent)?;
+        let lock = file.into_temp_path().keep().map_err(|error| error.error)?;
+        let lock = Utf8PathBuf::from_path_buf(lock)
             .map_err(|path| std::io::Error::other(format!("{} is not UTF-8", path.display())))?;
-        let in_use = Lock::try_take(&lock_file(&path)).map_err(std::io::Error::other)?;
-        let home = Self { directory, path, _in_use: in_use };
+        let in_use = Lock::try_take(&lock).map_err(std::io::Error::other)?;
+        let path = Utf8PathBuf::from(lock.as_str().trim_end_matches(LOCK));
+        create_private_dir(&path)?;
+        let home = Self { path, _in_use: in_use };
         home.fill(route, base_url)?;
         Ok(home)
     }
@@ -76,15 +81,15 @@ impl ScratchHome {
 
 impl Drop for ScratchHome {
     fn drop(&mut self) {
-        // `tempfile` removes the directory right after this.
+        // What cannot be removed now is swept by the next start.
+        let _ = remove(&self.path);
         let _ = remove(&lock_file(&self.path));
-        let _ = self.directory.path();
     }
 }
 
 /// Beside the home, so that it outlives what a candidate does inside.
 fn lock_file(home: &Utf8Path) -> Utf8PathBuf {
-    Utf8PathBuf::from(format!("{home}.lock"))
+    Utf8PathBuf::from(format!("{home}{LOCK}"))
 }
 
 /// Removes the scratch homes that a killed codexpin left in `parent`.

@@ -89,7 +89,7 @@ impl Bisect {
         let bad = bad.resolve(&releases.core, context.installed())?;
         let betas = self.channel == Candidates::Beta;
         let line = line::between(&releases.candidates(), good, bad, betas)?;
-        let lab = lab::build(context, &line, None, question.clone()).await?;
+        let (lab, why_node) = lab::build(context, &line, None, question.clone()).await?;
         let request = Request {
             route: question.route,
             reply: question.reply,
@@ -100,7 +100,7 @@ impl Bisect {
         };
         let older = journal::unfinished(&context.directories.sessions());
         let journal = Journal::begin(&context.directories.sessions(), request, Timestamp::now())?;
-        open(context, &journal, &lab, false).await?;
+        open(&journal, &lab, why_node, false);
         if let Some(older) = older.last() {
             terminal::note(&format!(
                 "an earlier session is unfinished: codexpin bisect --resume {older}"
@@ -120,30 +120,23 @@ async fn resume(context: &Context, id: &str) -> Result<(Journal, RealLab), Failu
         time_limit: request.time_limit(),
     };
     let nodes = Some(request.nodes.clone());
-    let lab = lab::build(context, &request.line, nodes, question).await?;
-    open(context, &journal, &lab, true).await?;
+    let (lab, why_node) = lab::build(context, &request.line, nodes, question).await?;
+    open(&journal, &lab, why_node, true);
     Ok((journal, lab))
 }
 
 /// The first lines: what is about to happen, on what.
-async fn open(
-    context: &Context,
-    journal: &Journal,
-    lab: &RealLab,
-    resumed: bool,
-) -> Result<(), Failure> {
+fn open(journal: &Journal, lab: &RealLab, why_node: Option<String>, resumed: bool) {
     let request = journal.request();
-    let (runtimes, _) = context.workshop().await?;
     Opening {
         session: journal.id(),
         line: &request.line,
         route: &request.route,
         nodes: &lab.nodes,
-        why_node: lab::why_not_the_machines(runtimes.machine(), &request.line),
+        why_node,
         checked: resumed.then_some(journal.checked().len()),
     }
     .print();
-    Ok(())
 }
 
 async fn conclude(

@@ -54,7 +54,7 @@ pub(super) async fn check(
 ) -> Result<CheckReport, Failure> {
     let core = candidate.core;
     let line = [candidate.clone()];
-    let lab = lab::build(context, &line, None, question.clone()).await?;
+    let (lab, _) = lab::build(context, &line, None, question.clone()).await?;
     let progress = Progress::start();
     let events = Events::to({
         let progress = progress.clone();

@@ -12,19 +12,21 @@ use crate::release::pairing::Candidate;
 use crate::session::lab::{Nodes, RealLab};
 
 /// Builds the lab. `nodes` are those of a session that goes on; otherwise one
-/// is chosen for the whole line where one fits.
+/// is chosen for the whole line where one fits. With it comes why that is not the
+/// machine's own, if it is not.
 pub(super) async fn build(
     context: &Context,
     line: &[Candidate],
     nodes: Option<Vec<Option<Node>>>,
     question: Question,
-) -> Result<RealLab, Failure> {
+) -> Result<(RealLab, Option<String>), Failure> {
     let (runtimes, store) = context.workshop().await?;
     let nodes = match nodes {
         Some(nodes) => provide_again(&runtimes, line, nodes, context).await?,
         None => choose(&runtimes, line, context).await?,
     };
-    Ok(RealLab {
+    let why_node = why_not_the_machines(runtimes.machine(), line);
+    let lab = RealLab {
         store,
         nodes: Arc::new(nodes),
         question,
@@ -33,7 +35,8 @@ pub(super) async fn build(
             scratch: context.scratch(),
             processes: context.processes.clone(),
         },
-    })
+    };
+    Ok((lab, why_node))
 }
 
 async fn choose(
@@ -83,7 +86,7 @@ async fn provide_again(
 }
 
 /// Why the line does not run on the machine's own Node, in a few words.
-pub(super) fn why_not_the_machines(machine: &Node, line: &[Candidate]) -> Option<String> {
+fn why_not_the_machines(machine: &Node, line: &[Candidate]) -> Option<String> {
     let refusing = line.iter().find(|c| !satisfies(&machine.version, c.node.as_deref()))?;
     let range = refusing.node.as_deref()?;
     Some(format!("{} asks for {range}; this machine has {}", refusing.core, machine.version))
