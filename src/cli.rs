@@ -11,6 +11,7 @@ mod lab;
 mod loopback;
 mod npm;
 mod pin;
+mod question;
 mod releases;
 mod size;
 
@@ -64,52 +65,6 @@ struct PinFileArgument {
     /// The pin file.
     #[arg(long, value_name = "FILE", default_value = crate::pin::FILE_NAME)]
     pin_file: Utf8PathBuf,
-}
-
-/// What is asked of a candidate, for every command that asks.
-#[derive(Debug, Clone, clap::Args)]
-struct QuestionArguments {
-    /// The route that turns are sent through: provider/model or provider/model@harness.
-    #[arg(long, default_value = crate::route::Route::DEFAULT)]
-    route: crate::route::Route,
-    /// Who answers the model requests.
-    #[arg(long, value_enum, default_value_t = UpstreamName::Loopback)]
-    upstream: UpstreamName,
-    /// How long a turn may take, in seconds.
-    #[arg(long, value_name = "S", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=3600))]
-    timeout: u64,
-    /// The text that the agent is asked to reply with.
-    #[arg(long, value_name = "TEXT", default_value = "OK")]
-    reply: String,
-}
-
-/// Who answers the model requests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum UpstreamName {
-    /// The embedded service: no account, no tokens.
-    Loopback,
-}
-
-impl QuestionArguments {
-    fn question(&self) -> Result<crate::check::Question, Failure> {
-        if self.route.harness.as_deref() == Some("codex") {
-            return Err(Failure::usage(format!(
-                "the route {} asks for the codex harness, which this codexpin cannot run yet",
-                self.route
-            ))
-            .with_hint("leave out `@codex`: the embedded harness is what is tested"));
-        }
-        let reply = self.reply.trim();
-        if reply.is_empty() || reply.contains('\n') || reply.len() > 200 {
-            return Err(Failure::usage("--reply takes one line of 1 to 200 characters".to_owned()));
-        }
-        let UpstreamName::Loopback = self.upstream;
-        Ok(crate::check::Question {
-            route: self.route.clone(),
-            reply: reply.to_owned(),
-            time_limit: std::time::Duration::from_secs(self.timeout),
-        })
-    }
 }
 
 /// Runs the command and tells what went wrong, if anything did.

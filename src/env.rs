@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 /// Where scratch prefixes, Node runtimes and registry answers are kept.
 pub const CACHE_DIR: &str = "CODEXPIN_CACHE_DIR";
-/// Where sessions, their journals and backups are kept.
+/// Where sessions, their journals and backups are kept. For a check command: the
+/// scratch state directory of the candidate.
 pub const STATE_DIR: &str = "CODEXPIN_STATE_DIR";
 /// How much the scratch prefixes may take, such as `20GB`.
 pub const CACHE_LIMIT: &str = "CODEXPIN_CACHE_LIMIT";
@@ -14,12 +15,25 @@ pub const RUN: &str = "CODEXPIN_RUN";
 /// Test builds only: the named point at which codexpin ends itself with SIGKILL.
 pub const CHECKPOINT: &str = "CODEXPIN_KILL_AT";
 
+/// For a check command: the core release under test.
+pub const CORE_VERSION: &str = "CODEXPIN_CORE_VERSION";
+/// For a check command: the plugin release with it; empty where there is none.
+pub const PLUGIN_VERSION: &str = "CODEXPIN_PLUGIN_VERSION";
+/// For a check command: the prefix that the candidate is installed in.
+pub const PREFIX: &str = "CODEXPIN_PREFIX";
+/// For a check command: the candidate's `openclaw`, to be run.
+pub const OPENCLAW: &str = "CODEXPIN_OPENCLAW";
+/// For a check command: the port of the scratch Gateway.
+pub const PORT: &str = "CODEXPIN_PORT";
+
 /// `OpenClaw`: the directory that stands for the user's home.
 pub const OPENCLAW_HOME: &str = "OPENCLAW_HOME";
 /// `OpenClaw`: the state directory, `~/.openclaw` where unset.
 pub const OPENCLAW_STATE_DIR: &str = "OPENCLAW_STATE_DIR";
 /// `OpenClaw`: the config file, `openclaw.json` in the state directory where unset.
 pub const OPENCLAW_CONFIG_PATH: &str = "OPENCLAW_CONFIG_PATH";
+/// `OpenClaw`: the token that a Gateway and its client share.
+pub const OPENCLAW_GATEWAY_TOKEN: &str = "OPENCLAW_GATEWAY_TOKEN";
 /// `OpenClaw`: no update check, no update.
 pub const OPENCLAW_NO_AUTO_UPDATE: &str = "OPENCLAW_NO_AUTO_UPDATE";
 /// `OpenClaw`: no channels (Telegram, Slack, ...) are connected.

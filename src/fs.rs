@@ -62,6 +62,12 @@ pub fn write_private(path: &Utf8Path, content: &[u8]) -> io::Result<()> {
     file.write_all(content).map_err(|e| named(path, &e))
 }
 
+/// Lets its owner run a file.
+pub fn make_executable(path: &Utf8Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::set_permissions(path, std::fs::Permissions::from_mode(0o700))
+}
+
 /// Removes a file or a whole directory; that it is gone already is no error.
 pub fn remove(path: &Utf8Path) -> io::Result<()> {
     let removed = match fs::symlink_metadata(path) {

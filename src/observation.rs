@@ -1,7 +1,7 @@
-//! What one check of a candidate saw. Plain data: whoever judges it, writes it
-//! down or reports it needs nothing else.
+//! What is seen when a candidate is asked through one route: everything that a
+//! verdict may be made of, and nothing that is secret.
 
-mod request;
+pub mod request;
 
 use camino::Utf8PathBuf;
 use jiff::Timestamp;
@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 pub use request::{Credential, RequestKind, RequestRecord, Scheme};
 
+use crate::question::{Ask, Through, Upgrade};
 use crate::release::Version;
 use crate::route::Route;
 
@@ -24,16 +25,35 @@ pub struct Observation {
     pub node: String,
     /// The route that the turn was sent through.
     pub route: Route,
+    /// Where the candidate's own `openclaw doctor --fix` moved the route, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved_to: Option<Route>,
+    /// What the turn consisted of.
+    pub ask: Ask,
+    /// Who was to run the turn.
+    pub through: Through,
+    /// What was done to the state before the turn.
+    pub upgrade: Upgrade,
     /// Who answered the model requests: `live` or `loopback`.
     pub upstream: String,
+    /// Whether the candidate could reach anything else.
+    pub enclosure: Enclosure,
+    /// What had to be changed in a config that was carried over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub config_changes: Vec<String>,
     /// The text that the agent was asked to reply with.
     pub asked: String,
-    /// When the agent was started.
+    /// When the check was begun.
     pub started: Timestamp,
-    /// From start to end. Milliseconds.
+    /// From start to end of the check. Milliseconds.
     pub elapsed_ms: u64,
+    /// Where the time went.
+    pub times: Times,
     /// How the agent's process ended.
     pub ending: Ending,
+    /// What ended the check before the agent was asked, if anything did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped_at: Option<Stage>,
     /// The reply that it printed; none where it printed no JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply: Option<Reply>,
@@ -41,6 +61,9 @@ pub struct Observation {
     pub stdout: String,
     /// Its stderr, without colours; bounded.
     pub stderr: String,
+    /// What the Gateway wrote, without colours; bounded. Empty where none ran.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub gateway: String,
     /// Every request that reached the upstream, in order.
     pub requests: Vec<RequestRecord>,
     /// Processes that it left running; they were ended.
@@ -48,6 +71,64 @@ pub struct Observation {
     /// Where the whole output is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logs: Option<Utf8PathBuf>,
+}
+
+impl Observation {
+    /// The route that has to have answered.
+    pub fn expected_route(&self) -> &Route {
+        self.moved_to.as_ref().unwrap_or(&self.route)
+    }
+
+    /// How many tools have to have run.
+    pub fn expected_tool_calls(&self) -> usize {
+        match &self.ask {
+            Ask::Probe(probe) => probe.tool_calls().into(),
+            Ask::Command(_) => 0,
+        }
+    }
+}
+
+/// What kept a candidate from reaching anything but the upstream.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum Enclosure {
+    /// A network namespace of its own.
+    Namespace,
+    /// Only the proxy settings in its environment, which it may ignore.
+    ProxySettings {
+        /// Why there is no namespace.
+        why: String,
+    },
+}
+
+/// What a check consists of before the agent is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stage {
+    /// `openclaw doctor --fix`.
+    Doctor,
+    /// The Gateway's start.
+    Gateway,
+}
+
+/// Where the time of a check went. Milliseconds; none where it did not get there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Times {
+    /// `openclaw doctor --fix`, from start to end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doctor: Option<u64>,
+    /// The Gateway, from its start until it was ready.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<u64>,
+    /// The agent's process, from its start to its first model request: Node, OpenClaw and its plugins starting.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to_first_request: Option<u64>,
+    /// From the first model request to the end of the last answer: the turn itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turn: Option<u64>,
+    /// The agent's process, from start to end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<u64>,
 }
 
 /// How the agent's process ended.
@@ -80,6 +161,9 @@ pub struct Reply {
     pub fallback_used: bool,
     /// Attempts that did not succeed before the one that did.
     pub failed_attempts: usize,
+    /// Whether it came out of a Gateway: only a Gateway's answer has a run id and a status.
+    #[serde(default)]
+    pub through_gateway: bool,
     /// `embedded` or `gateway`, where the reply says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transport: Option<String>,

@@ -8,6 +8,7 @@
 pub mod install;
 pub mod node;
 pub mod npm;
+mod plugin;
 pub mod runtimes;
 pub mod store;
 mod tree;
@@ -42,6 +43,9 @@ pub struct Manifest {
     pub node: Node,
     /// The core's entry point, relative to the directory.
     pub entry: Utf8PathBuf,
+    /// The plugin's npm project, relative to the directory, where there is a plugin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plugin_project: Option<Utf8PathBuf>,
     /// When npm had finished.
     pub installed: Timestamp,
     /// How long npm took. Milliseconds.
@@ -73,7 +77,13 @@ impl Prefix {
 
     /// The plugin's npm project, where the candidate has a plugin.
     pub fn plugin(&self) -> Option<Utf8PathBuf> {
-        self.manifest.candidate.plugin.as_ref().map(|_| plugin_project(&self.directory))
+        self.manifest.plugin_project.as_ref().map(|project| self.directory.join(project))
+    }
+
+    /// The state directory in which `OpenClaw` has the plugin on record. To be
+    /// copied, never to be used in place.
+    pub fn plugin_state(&self) -> Option<Utf8PathBuf> {
+        self.manifest.plugin_project.as_ref().map(|_| plugin::state(&self.directory))
     }
 
     /// Where the core package itself is.
@@ -82,14 +92,15 @@ impl Prefix {
     }
 }
 
-/// The core has an npm project of its own, as a global install has, and so has
-/// the plugin, as `OpenClaw`'s managed prefix has: neither can change what npm
-/// resolves for the other.
+/// The core has an npm project of its own, as a global install has; the plugin is
+/// in the one that `OpenClaw` makes for it: neither can change what npm resolves
+/// for the other.
 fn core_project(directory: &Utf8Path) -> Utf8PathBuf {
     directory.join("core")
 }
 
-fn plugin_project(directory: &Utf8Path) -> Utf8PathBuf {
+/// The home in which `OpenClaw` installed the plugin.
+fn plugin_home(directory: &Utf8Path) -> Utf8PathBuf {
     directory.join("plugin")
 }
 

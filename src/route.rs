@@ -18,7 +18,21 @@ pub struct Route {
 
 impl Route {
     /// `ChatGPT` login and Codex model: what most of these installations use.
-    pub const DEFAULT: &'static str = "openai-codex/gpt-5.5";
+    pub fn of_most() -> Self {
+        Self { provider: "openai-codex".to_owned(), model: "gpt-5.5".to_owned(), harness: None }
+    }
+
+    /// Whether the Codex app-server of the plugin has to run the turn.
+    pub fn wants_codex(&self) -> bool {
+        self.harness.as_deref() == Some("codex")
+    }
+
+    /// Whether the plugin can have a part in the turn: a release may choose its
+    /// harness for OpenAI's models where the route names none.
+    pub fn may_use_plugin(&self) -> bool {
+        let of_openai = ["openai", "openai-codex"].contains(&self.provider.as_str());
+        self.wants_codex() || (self.harness.is_none() && of_openai)
+    }
 
     /// The name under which `OpenClaw`'s config knows it: without the harness.
     pub fn model_id(&self) -> String {

@@ -16,7 +16,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::bisect::{Mark, Outcome, Search, Step};
 use crate::event::{Event, Events};
-use crate::observation::Observation;
 use crate::release::pairing::Candidate;
 use crate::verdict::{self, SkipReason, Verdict};
 use journal::{Checked, Journal, JournalError};
@@ -89,7 +88,7 @@ pub async fn run<L: Lab>(
                     place,
                     core: line[place].core,
                     verdict,
-                    observation: None,
+                    observations: Vec::new(),
                     again: false,
                 };
                 note(journal, &checked, 0, events)?
@@ -121,16 +120,16 @@ async fn ask<L: Lab>(
     stop: &CancellationToken,
 ) -> Result<Mark, SessionError> {
     let core = line[place].core;
+    let require = journal.request().question.require;
     let mut asked_before = journal.checked().iter().any(|c| c.place == place && c.again);
     loop {
         events.tell(Event::CheckStarted { core });
         let number = journal.checked().len();
-        let observation = lab.check(ready, &journal.log_for(number, core), stop).await?;
-        let verdict = verdict::judge(&observation);
+        let observations = lab.check(ready, &journal.logs_for(number, core), stop).await?;
+        let verdict = verdict::judge_all(&observations, require);
         let again = !asked_before && is_surprise(&verdict, place, line.len(), journal);
-        let elapsed = observation.elapsed_ms;
-        let observation: Option<Observation> = Some(observation);
-        let checked = Checked { place, core, verdict, observation, again };
+        let elapsed = observations.iter().map(|observation| observation.elapsed_ms).sum();
+        let checked = Checked { place, core, verdict, observations, again };
         let mark = note(journal, &checked, elapsed, events)?;
         if !again {
             return Ok(mark);

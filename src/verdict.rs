@@ -9,12 +9,13 @@
 pub mod catalogue;
 mod pass;
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use serde::{Deserialize, Serialize};
 
 use crate::bisect::Mark;
 use crate::observation::{Ending, Observation, RequestKind};
+use crate::question::{Ask, Require};
 use catalogue::{Kind, Signature, signature, signatures};
 
 /// What a check says about a candidate.
@@ -71,6 +72,8 @@ pub enum Source {
     Stdout,
     /// The agent's stderr.
     Stderr,
+    /// What the Gateway wrote.
+    Gateway,
     /// What the upstream saw.
     Upstream,
     /// The reply and what it says of itself.
@@ -84,6 +87,7 @@ impl fmt::Display for Source {
         f.write_str(match self {
             Self::Stdout => "stdout",
             Self::Stderr => "stderr",
+            Self::Gateway => "gateway",
             Self::Upstream => "upstream",
             Self::Reply => "reply",
             Self::Process => "process",
@@ -105,6 +109,13 @@ pub enum SkipReason {
         /// What it said.
         failure: Failure,
     },
+    /// A piece of it is missing that the route cannot do without.
+    Missing {
+        /// The piece.
+        piece: String,
+    },
+    /// The user's own check command says so.
+    CommandSaysSo,
     /// The machine, the network or the account.
     NotTheRelease {
         /// What is in the way.
@@ -117,6 +128,8 @@ impl fmt::Display for SkipReason {
         match self {
             Self::CannotInstall { why } => write!(f, "cannot be installed here: {why}"),
             Self::Incomplete { failure } => write!(f, "incomplete candidate: {}", failure.title),
+            Self::Missing { piece } => write!(f, "incomplete candidate: {piece}"),
+            Self::CommandSaysSo => f.write_str("the check command says skip (125)"),
             Self::NotTheRelease { failure } => f.write_str(&failure.title),
         }
     }
@@ -126,7 +139,7 @@ impl SkipReason {
     /// The failure behind it, where the candidate was asked at all.
     pub fn failure(&self) -> Option<&Failure> {
         match self {
-            Self::CannotInstall { .. } => None,
+            Self::CannotInstall { .. } | Self::Missing { .. } | Self::CommandSaysSo => None,
             Self::Incomplete { failure } | Self::NotTheRelease { failure } => Some(failure),
         }
     }
@@ -152,8 +165,24 @@ impl Verdict {
     }
 }
 
+/// Judges a candidate by what was seen through each of its routes.
+pub fn judge_all(observations: &[Observation], require: Require) -> Verdict {
+    let verdicts: Vec<_> = observations.iter().map(judge).collect();
+    let of = |mark| verdicts.iter().find(|verdict| verdict.mark() == mark).cloned();
+    // A route that failed, or one that could not be judged, decides where all are
+    // needed; where one is enough, one that answers does.
+    let decisive = match require {
+        Require::All => [Mark::Bad, Mark::Skip, Mark::Good],
+        Require::Any => [Mark::Good, Mark::Skip, Mark::Bad],
+    };
+    decisive.into_iter().find_map(of).unwrap_or(Verdict::Good)
+}
+
 /// Judges an observation.
 pub fn judge(observation: &Observation) -> Verdict {
+    if let (Ask::Command(_), None) = (&observation.ask, observation.stopped_at) {
+        return by_exit_code(observation);
+    }
     let broken = pass::broken_rules(observation);
     if broken.is_empty() {
         return Verdict::Good;
@@ -164,18 +193,47 @@ pub fn judge(observation: &Observation) -> Verdict {
         return verdict_of(signature, evidence);
     }
     let failure = if observation.ending == Ending::TimedOut {
-        let text = format!("stopped after {} s without a reply", observation.elapsed_ms / 1000);
-        Failure {
-            signature: "turn-timed-out".to_owned(),
-            title: "the turn timed out".to_owned(),
-            evidence: Evidence { source: Source::Process, line: None, text },
-            remedy: None,
-            of_route: false,
-        }
+        timed_out(observation)
     } else {
         unknown(observation, &broken)
     };
     Verdict::Bad { failure }
+}
+
+/// The exit codes of a check command are those of `git bisect run`.
+fn by_exit_code(observation: &Observation) -> Verdict {
+    match observation.ending {
+        Ending::Exited(0) => Verdict::Good,
+        Ending::Exited(125) => Verdict::Skip { reason: SkipReason::CommandSaysSo },
+        Ending::TimedOut => Verdict::Bad { failure: timed_out(observation) },
+        Ending::Exited(_) | Ending::Signalled(_) => {
+            let text = pass::Broken::Exit(observation.ending).to_string();
+            let failure = Failure {
+                signature: "check-command".to_owned(),
+                title: "the check command says bad".to_owned(),
+                evidence: Evidence { source: Source::Process, line: None, text },
+                remedy: None,
+                of_route: false,
+            };
+            Verdict::Bad { failure }
+        }
+    }
+}
+
+fn timed_out(observation: &Observation) -> Failure {
+    let mut text = format!("stopped after {} s without a reply", observation.elapsed_ms / 1000);
+    let called_for = observation.expected_tool_calls();
+    if called_for > 0 {
+        let ran = pass::tools_ran(observation);
+        let _ = write!(text, ", {ran} of {called_for} tool calls done");
+    }
+    Failure {
+        signature: "turn-timed-out".to_owned(),
+        title: "the turn timed out".to_owned(),
+        evidence: Evidence { source: Source::Process, line: None, text },
+        remedy: None,
+        of_route: false,
+    }
 }
 
 fn verdict_of(signature: &Signature, evidence: Evidence) -> Verdict {
@@ -221,13 +279,10 @@ fn seen_by_upstream(observation: &Observation) -> Option<(&'static Signature, Ev
     })
 }
 
-/// The first line, stderr before stdout, that the catalogue knows names the
+/// The first line, the Gateway's before stderr before stdout, that the catalogue knows names the
 /// failure; the shortest line that shows the same failure is quoted.
 fn in_output(observation: &Observation) -> Option<(&'static Signature, Evidence)> {
-    let lines: Vec<_> = numbered(Source::Stderr, &observation.stderr)
-        .chain(numbered(Source::Stdout, &observation.stdout))
-        .filter(|(_, _, line)| !line.is_empty())
-        .collect();
+    let lines = lines(observation);
     let signature = lines
         .iter()
         .find_map(|(_, _, line)| signatures().iter().find(|signature| signature.matches(line)))?;
@@ -236,6 +291,15 @@ fn in_output(observation: &Observation) -> Option<(&'static Signature, Evidence)
         .filter(|(_, _, line)| signature.matches(line))
         .min_by_key(|(_, _, line)| line.len())?;
     Some((signature, Evidence { source, line: Some(number), text: shortened(line) }))
+}
+
+/// Raw before friendly: the Gateway runs the turn, the agent reports it.
+fn lines(observation: &Observation) -> Vec<(Source, usize, &str)> {
+    numbered(Source::Gateway, &observation.gateway)
+        .chain(numbered(Source::Stderr, &observation.stderr))
+        .chain(numbered(Source::Stdout, &observation.stdout))
+        .filter(|(_, _, line)| !line.is_empty())
+        .collect()
 }
 
 fn numbered(source: Source, text: &str) -> impl Iterator<Item = (Source, usize, &str)> {
@@ -258,16 +322,16 @@ fn unknown(observation: &Observation, broken: &[pass::Broken]) -> Failure {
             ("it does not reply", Evidence { source: Source::Process, line: None, text })
         }
     };
-    let title = title.to_owned();
+    let title = match broken.first() {
+        Some(stage @ pass::Broken::NotReached(_)) => stage.to_string(),
+        _ => title.to_owned(),
+    };
     Failure { signature: "unknown".to_owned(), title, evidence, remedy: None, of_route: false }
 }
 
 /// The last line that speaks of an error, or else the last line.
 fn best_line(observation: &Observation) -> Option<Evidence> {
-    let lines: Vec<_> = numbered(Source::Stderr, &observation.stderr)
-        .chain(numbered(Source::Stdout, &observation.stdout))
-        .filter(|(_, _, line)| !line.is_empty())
-        .collect();
+    let lines = lines(observation);
     let error = |line: &str| line.to_ascii_lowercase().contains("error");
     let best = lines.iter().rev().find(|(_, _, line)| error(line)).or(lines.last())?;
     let (source, number, line) = *best;

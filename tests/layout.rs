@@ -8,19 +8,43 @@ use std::path::{Path, PathBuf};
 
 /// For each module, the modules that it may import besides what everything
 /// stands on.
-const MAY_IMPORT: [(&str, &[&str]); 14] = [
+const MAY_IMPORT: [(&str, &[&str]); 15] = [
     ("release", &[]),
     ("route", &[]),
-    ("observation", &["release", "route"]),
-    ("verdict", &["observation", "bisect"]),
+    ("question", &["route"]),
+    ("observation", &["question", "release", "route"]),
+    ("verdict", &["bisect", "observation", "question"]),
     ("bisect", &[]),
     ("event", &["release", "verdict"]),
     ("upstream", &["observation"]),
     ("prefix", &["release", "process"]),
-    ("check", &["observation", "prefix", "process", "release", "route", "upstream"]),
+    (
+        "check",
+        &[
+            "config",
+            "observation",
+            "prefix",
+            "process",
+            "question",
+            "release",
+            "route",
+            "upstream",
+        ],
+    ),
     (
         "session",
-        &["bisect", "check", "event", "observation", "prefix", "release", "route", "verdict"],
+        &[
+            "bisect",
+            "check",
+            "config",
+            "event",
+            "observation",
+            "prefix",
+            "question",
+            "release",
+            "route",
+            "verdict",
+        ],
     ),
     ("pin", &["release"]),
     ("apply", &["pin", "prefix", "process", "release"]),
@@ -34,6 +58,7 @@ const MAY_IMPORT: [(&str, &[&str]); 14] = [
             "observation",
             "pin",
             "prefix",
+            "question",
             "release",
             "route",
             "session",
@@ -43,7 +68,7 @@ const MAY_IMPORT: [(&str, &[&str]); 14] = [
 ];
 
 /// What everything may stand on.
-const GROUND: [&str; 6] = ["env", "fs", "secret", "exit_code", "checkpoint", "paths"];
+const GROUND: [&str; 7] = ["env", "fs", "sqlite", "secret", "exit_code", "checkpoint", "paths"];
 
 #[test]
 fn every_module_imports_only_what_the_layout_allows() {

@@ -4,12 +4,12 @@
 use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use rusqlite::{Connection, OpenFlags};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::installation::Installation;
 use crate::fs;
+use crate::sqlite::{self, SqliteError};
 
 /// What a saved file is, which decides whether it is ever put back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,13 +52,8 @@ pub enum BackupError {
     #[error(transparent)]
     Io(#[from] io::Error),
     /// A database.
-    #[error("{path}: {source}")]
-    Database {
-        /// The database.
-        path: Utf8PathBuf,
-        /// What `SQLite` said.
-        source: rusqlite::Error,
-    },
+    #[error(transparent)]
+    Database(#[from] SqliteError),
 }
 
 /// Saves everything that there is into `backup`, which must be private.
@@ -74,8 +69,8 @@ pub(super) fn save(
         let target = backup.join(&copy);
         fs::create_private_dir(target.parent().unwrap_or(backup))?;
         let schema = if kind == SavedKind::Database {
-            save_database(&path, &target)?;
-            Some(schema_of(&target)?)
+            sqlite::copy(&path, &target)?;
+            Some(sqlite::user_version(&target)?)
         } else {
             fs::write_private(&target, &fs_err::read(&path)?)?;
             None
@@ -149,13 +144,13 @@ impl Saved {
         if !self.path.is_file() {
             return Ok(None);
         }
-        let now = schema_of(&self.path)?;
+        let now = sqlite::user_version(&self.path)?;
         if Some(now) == self.schema {
             return Ok(None);
         }
         let after = backup.join("after").join(&self.copy);
         fs::create_private_dir(after.parent().unwrap_or(backup))?;
-        save_database(&self.path, &after)?;
+        sqlite::copy(&self.path, &after)?;
         let fresh = Utf8PathBuf::from(format!("{}.codexpin", self.path));
         fs::write_private(&fresh, &fs_err::read(backup.join(&self.copy))?)?;
         // The log of the migrated database must not be replayed into the old one.
@@ -189,34 +184,10 @@ pub(super) fn hash_of(path: &Utf8Path) -> io::Result<Option<String>> {
     }
 }
 
-/// By `SQLite`'s backup API, which also reads what is still in the write-ahead
-/// log; the copy is one file (<https://sqlite.org/backup.html>).
-fn save_database(from: &Utf8Path, to: &Utf8Path) -> Result<(), BackupError> {
-    let failed = |source| BackupError::Database { path: from.to_owned(), source };
-    fs::write_private(to, b"")?;
-    let source = open(from).map_err(failed)?;
-    let mut copy = Connection::open(to).map_err(failed)?;
-    let backup = rusqlite::backup::Backup::new(&source, &mut copy).map_err(failed)?;
-    backup.run_to_completion(512, std::time::Duration::from_millis(5), None).map_err(failed)
-}
-
-fn schema_of(path: &Utf8Path) -> Result<i64, BackupError> {
-    let failed = |source| BackupError::Database { path: path.to_owned(), source };
-    let connection = open(path).map_err(failed)?;
-    connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed)
-}
-
-/// Read-only. Without a write-ahead log nothing else has it open: `immutable`
-/// then keeps `SQLite` from making one (<https://sqlite.org/wal.html>).
-fn open(path: &Utf8Path) -> rusqlite::Result<Connection> {
-    let log = Utf8PathBuf::from(format!("{path}-wal")).exists();
-    let escaped = path.as_str().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
-    let uri = format!("file:{escaped}?{}", if log { "mode=ro" } else { "immutable=1" });
-    Connection::open_with_flags(uri, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI)
-}
-
 #[cfg(test)]
 mod tests {
+    use rusqlite::Connection;
+
     use super::*;
 
     fn database(path: &Utf8Path, schema: i64) -> Connection {
@@ -238,14 +209,14 @@ mod tests {
         let open_elsewhere = database(&live, 1);
         let copy = root.join("backup/openclaw.sqlite");
         fs::create_private_dir(copy.parent().unwrap()).unwrap();
-        save_database(&live, &copy).unwrap();
+        sqlite::copy(&live, &copy).unwrap();
         drop(open_elsewhere);
         let saved = Saved {
             kind: SavedKind::Database,
             path: live.clone(),
             copy: "openclaw.sqlite".into(),
             sha256: String::new(),
-            schema: Some(schema_of(&copy).unwrap()),
+            schema: Some(sqlite::user_version(&copy).unwrap()),
         };
         let backup = root.join("backup");
         drop(database(&live, 1));
@@ -256,7 +227,7 @@ mod tests {
             let connection = Connection::open(path).unwrap();
             connection.query_row("select count(*) from t", [], |row| row.get(0)).unwrap()
         };
-        assert_eq!((schema_of(&live).unwrap(), rows(&live)), (1, 1));
+        assert_eq!((sqlite::user_version(&live).unwrap(), rows(&live)), (1, 1));
         assert_eq!(rows(&backup.join("after/openclaw.sqlite")), 3);
     }
 
@@ -265,7 +236,7 @@ mod tests {
         let guard = tempfile::tempdir().unwrap();
         let root = Utf8PathBuf::from_path_buf(guard.path().to_owned()).unwrap();
         drop(database(&root.join("a.sqlite"), 7));
-        assert_eq!(schema_of(&root.join("a.sqlite")).unwrap(), 7);
+        assert_eq!(sqlite::user_version(&root.join("a.sqlite")).unwrap(), 7);
         assert_eq!(entries(&root), [root.join("a.sqlite")]);
     }
 }

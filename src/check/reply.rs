@@ -33,7 +33,9 @@ pub(super) fn read(stdout: &str) -> Option<Reply> {
         let document = documents.next()?.ok()?;
         let result = document.get("result").unwrap_or(&document);
         result.get("payloads")?.as_array()?;
-        Wire::deserialize(result).ok().map(Wire::into_reply)
+        let reply = Wire::deserialize(result).ok()?.into_reply();
+        // Only a Gateway's answer is wrapped, with a run id and a status beside it.
+        Some(Reply { through_gateway: document.get("result").is_some(), ..reply })
     })
 }
 
@@ -99,6 +101,7 @@ impl Wire {
             fallback_used: trace.fallback_used,
             transport,
             fallback_from,
+            through_gateway: false,
         }
     }
 }

@@ -8,10 +8,11 @@ use super::PinFileArgument;
 use super::context::Context;
 use super::failure::Failure;
 use crate::apply::{self, ApplyError, Installation, Limits, Outcome, Proof, Step, Target};
-use crate::check::{self, Question, Subject};
+use crate::check::{self, Course, Subject};
 use crate::exit_code::ExitCode;
 use crate::pin::PinFile;
 use crate::prefix::npm::Npm;
+use crate::question::{Ask, Probe, Question, Require, Through, Upgrade};
 use crate::release::Version;
 use crate::report::apply as report;
 use crate::report::terminal;
@@ -65,9 +66,9 @@ impl Apply {
                 None => failure,
             }
         })?;
-        let route: Route =
-            pin.route.parse().map_err(|error| Failure::new(ExitCode::Failure, error))?;
-        let live = Live::of(context, route).await?;
+        let routes = pin.route.split(", ").map(str::parse).collect::<Result<Vec<Route>, _>>();
+        let routes = routes.map_err(|error| Failure::new(ExitCode::Failure, error))?;
+        let live = Live::of(context, routes).await?;
         let apply = live.apply();
         if !self.dry_run {
             live.go_on(&apply).await?;
@@ -92,9 +93,7 @@ impl Apply {
 
 impl Undo {
     pub(super) async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
-        let route =
-            Route::DEFAULT.parse().map_err(|error| Failure::new(ExitCode::Failure, error))?;
-        let live = Live::of(context, route).await?;
+        let live = Live::of(context, Vec::new()).await?;
         let apply = live.apply();
         live.go_on(&apply).await?;
         let installation = live.installation().await?;
@@ -142,8 +141,10 @@ struct Live<'a> {
 }
 
 impl<'a> Live<'a> {
-    async fn of(context: &'a Context, route: Route) -> Result<Self, Failure> {
-        let time_limit = std::time::Duration::from_secs(PROOF_SECONDS);
+    async fn of(context: &'a Context, routes: Vec<Route>) -> Result<Self, Failure> {
+        // The Codex harness needs OpenClaw's records of the plugin, which are in
+        // the live state; that is not copied.
+        let routes = routes.into_iter().filter(|route| !route.wants_codex()).collect();
         Ok(Self {
             context,
             npm: context.npm().await?,
@@ -152,7 +153,17 @@ impl<'a> Live<'a> {
                 home: context.directories.home.clone(),
                 processes: context.processes.clone(),
             },
-            question: Question { route, reply: "OK".to_owned(), time_limit },
+            question: Question {
+                routes,
+                require: Require::All,
+                ask: Ask::Probe(Probe::Text),
+                reply: "OK".to_owned(),
+                through: Through::Local,
+                upgrade: Upgrade::AsIs,
+                config: None,
+                carry_state: false,
+                timeout_s: PROOF_SECONDS,
+            },
         })
     }
 
@@ -188,24 +199,22 @@ impl Proof for Live<'_> {
         let subject = Subject {
             core: installation.core.version,
             plugin: installation.plugin.as_ref().map(|plugin| plugin.package.version),
+            plugin_state: None,
+            prefix: installation.core.directory.clone(),
             entry: installation.entry().map_err(|error| error.to_string())?,
             node: installation.node.clone(),
-        };
-        let surroundings = check::Surroundings {
-            environment: context.environment.clone(),
-            scratch: context.scratch(),
-            processes: context.processes.clone(),
         };
         let name = format!("{}_{}", Timestamp::now().strftime("%Y%m%d-%H%M%S"), subject.core);
         let logs = context.directories.checks().join(name);
         crate::fs::create_private_dir(&logs).map_err(|error| error.to_string())?;
         // A stop is heeded by `apply` itself; here it would look like a failed proof.
         let stop = CancellationToken::new();
-        let log = logs.join("agent.log");
-        let observation = check::check(&subject, &self.question, &surroundings, &log, &stop)
+        let course = Course { logs: &logs, config: None, meets: None, leaves: None };
+        let surroundings = context.check_surroundings();
+        let observations = check::check(&subject, &self.question, &surroundings, course, &stop)
             .await
             .map_err(|error| error.to_string())?;
-        match verdict::judge(&observation) {
+        match verdict::judge_all(&observations, self.question.require) {
             Verdict::Good => Ok(()),
             Verdict::Bad { failure } => Err(format!(
                 "it does not answer: {} ({})",

@@ -6,10 +6,12 @@ use jiff::Timestamp;
 use super::context::Context;
 use super::failure::Failure;
 use super::pin::{Tested, write_pin};
-use super::{PinFileArgument, QuestionArguments, lab};
+use super::question::{self, QuestionArguments};
+use super::{PinFileArgument, lab};
 use crate::bisect::Outcome;
 use crate::event::Events;
 use crate::exit_code::ExitCode;
+use crate::observation::Observation;
 use crate::pin::FirstBad;
 use crate::release::end::End;
 use crate::release::line;
@@ -19,8 +21,10 @@ use crate::report::bisect::{Opening, SessionReport};
 use crate::report::progress::Progress;
 use crate::report::terminal;
 use crate::session::journal::{self, Journal, Request};
-use crate::session::lab::RealLab;
+use crate::session::lab::{Carried, RealLab};
+use crate::route::Route;
 use crate::session::{self, Conclusion, SessionError};
+use crate::verdict::{self, Verdict};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Bisect {
@@ -37,8 +41,12 @@ pub(super) struct Bisect {
     question: QuestionArguments,
     #[command(flatten)]
     file: PinFileArgument,
+    /// Let every candidate meet the state that the good end left, its session in it,
+    /// instead of a fresh one.
+    #[arg(long)]
+    carry_state: bool,
     /// Go on with a session that was interrupted: the newest, or the one named.
-    #[arg(long, value_name = "SESSION", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["good", "bad", "channel", "route", "timeout", "reply"])]
+    #[arg(long, value_name = "SESSION", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["good", "bad", "channel", "carry_state", "routes", "require", "probe", "exec", "through", "config", "upgrade", "timeout", "reply"])]
     resume: Option<String>,
     /// Print one JSON object.
     #[arg(long)]
@@ -77,7 +85,8 @@ impl Bisect {
     }
 
     async fn begin(self, context: &Context) -> Result<(Journal, RealLab), Failure> {
-        let question = self.question.question()?;
+        let mut asked = self.question.asked(context)?;
+        asked.question.carry_state = self.carry_state;
         // `required_unless_present` sees to both.
         let (good, bad) = (self.good.unwrap_or_default(), self.bad.unwrap_or_default());
         let (good, bad): (End, End) = (good.parse()?, bad.parse()?);
@@ -89,17 +98,16 @@ impl Bisect {
         let bad = bad.resolve(&releases.core, context.installed())?;
         let betas = self.channel == Candidates::Beta;
         let line = line::between(&releases.candidates(), good, bad, betas)?;
-        let (lab, why_node) = lab::build(context, &line, None, question.clone()).await?;
+        let (mut lab, why_node) = lab::build(context, &line, None, asked, None).await?;
         let request = Request {
-            route: question.route,
-            reply: question.reply,
-            timeout_s: question.time_limit.as_secs(),
+            question: lab.question.clone(),
             nodes: line.iter().map(|c| lab.nodes.of(c.core).ok().cloned()).collect(),
             line,
             pin_file,
         };
         let older = journal::unfinished(&context.directories.sessions());
         let journal = Journal::begin(&context.directories.sessions(), request, Timestamp::now())?;
+        lab.carried = carried(&journal);
         open(&journal, &lab, why_node, false);
         if let Some(older) = older.last() {
             terminal::note(&format!(
@@ -114,15 +122,20 @@ async fn resume(context: &Context, id: &str) -> Result<(Journal, RealLab), Failu
     let id = Some(id).filter(|id| !id.is_empty());
     let journal = Journal::resume(&context.directories.sessions(), id)?;
     let request = journal.request();
-    let question = crate::check::Question {
-        route: request.route.clone(),
-        reply: request.reply.clone(),
-        time_limit: request.time_limit(),
-    };
+    let asked = question::again(context, &request.question)?;
     let nodes = Some(request.nodes.clone());
-    let (lab, why_node) = lab::build(context, &request.line, nodes, question).await?;
+    let (lab, why_node) =
+        lab::build(context, &request.line, nodes, asked, carried(&journal)).await?;
     open(&journal, &lab, why_node, true);
     Ok((journal, lab))
+}
+
+/// Where the good end's state is kept, if it is carried along.
+fn carried(journal: &Journal) -> Option<Carried> {
+    let request = journal.request();
+    let from = request.line.first()?.core;
+    let directory = journal.directory().join("state-of-the-good-end");
+    request.question.carry_state.then_some(Carried { from, directory })
 }
 
 /// The first lines: what is about to happen, on what.
@@ -131,7 +144,7 @@ fn open(journal: &Journal, lab: &RealLab, why_node: Option<String>, resumed: boo
     Opening {
         session: journal.id(),
         line: &request.line,
-        route: &request.route,
+        question: &request.question,
         nodes: &lab.nodes,
         why_node,
         checked: resumed.then_some(journal.checked().len()),
@@ -185,10 +198,19 @@ async fn conclude(
 fn tested(candidate: &Candidate, conclusion: &Conclusion, place: usize) -> Tested {
     let checks = conclusion.checked.iter().filter(|checked| checked.place == place);
     let checks: Vec<_> = checks.collect();
-    let passed = checks.iter().filter(|c| c.verdict == crate::verdict::Verdict::Good).count();
-    let at = checks.iter().filter_map(|c| c.observation.as_ref()).map(|o| o.started).max();
+    let passed = checks.iter().filter(|c| c.verdict == Verdict::Good).count();
+    let seen = || checks.iter().flat_map(|checked| &checked.observations);
+    let answering = |o: &&Observation| verdict::judge(o) == Verdict::Good;
+    let mut routes: Vec<Route> = Vec::new();
+    for observation in seen().filter(answering) {
+        if !routes.contains(&observation.route) {
+            routes.push(observation.route.clone());
+        }
+    }
+    let at = seen().map(|observation| observation.started).max();
     Tested {
         candidate: candidate.clone(),
+        routes,
         at: at.unwrap_or_else(Timestamp::now),
         passed: u32::try_from(passed).unwrap_or(u32::MAX),
         checks: u32::try_from(checks.len()).unwrap_or(u32::MAX),

@@ -5,14 +5,15 @@ use jiff::Timestamp;
 
 use super::context::Context;
 use super::failure::{Failure, state_directory_hint};
-use super::{QuestionArguments, lab};
+use super::lab;
+use super::question::{Asked, QuestionArguments};
 use crate::event::{Event, Events};
 use crate::exit_code::ExitCode;
 use crate::release::end::End;
 use crate::release::line;
 use crate::release::pairing::Candidate;
 use crate::release::registry::Freshness;
-use crate::report::check::CheckReport;
+use crate::report::check::{CheckReport, RouteReport};
 use crate::report::progress::Progress;
 use crate::session::lab::{Lab as _, LabError};
 use crate::verdict::{self, Verdict};
@@ -24,6 +25,9 @@ pub(super) struct Check {
     version: String,
     #[command(flatten)]
     question: QuestionArguments,
+    /// Print every host and path that the release tried to reach.
+    #[arg(long)]
+    egress: bool,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -31,13 +35,13 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
-        let question = self.question.question()?;
+        let asked = self.question.asked(context)?;
         let end: End = self.version.parse()?;
         let releases = context.releases(Freshness::Cached).await?;
         let version = end.resolve(&releases.core, context.installed())?;
         let candidate = line::find(&releases.candidates(), version)?.clone();
-        let report = check(context, candidate, question).await?;
-        report.print(self.json);
+        let report = check(context, candidate, asked).await?;
+        report.print(self.json, self.egress);
         Ok(match report.verdict {
             Verdict::Good => ExitCode::Success,
             Verdict::Bad { .. } => ExitCode::Failure,
@@ -50,11 +54,11 @@ impl Check {
 pub(super) async fn check(
     context: &Context,
     candidate: Candidate,
-    question: crate::check::Question,
+    asked: Asked,
 ) -> Result<CheckReport, Failure> {
     let core = candidate.core;
     let line = [candidate.clone()];
-    let (lab, _) = lab::build(context, &line, None, question.clone()).await?;
+    let (lab, _) = lab::build(context, &line, None, asked, None).await?;
     let progress = Progress::start();
     let events = Events::to({
         let progress = progress.clone();
@@ -62,22 +66,24 @@ pub(super) async fn check(
     });
     let logs = logs(context, core)?;
     let installed = lab.install(&candidate, events.clone(), context.stop.clone()).await;
-    let (verdict, observation, prefix) = match installed {
+    let (verdict, routes, prefix) = match installed {
         Ok(prefix) => {
             events.tell(Event::CheckStarted { core });
-            let observation = lab.check(&prefix, &logs.join("agent.log"), &context.stop).await?;
-            (verdict::judge(&observation), Some(observation), Some(prefix))
+            let observations = lab.check(&prefix, &logs, &context.stop).await?;
+            let verdict = verdict::judge_all(&observations, lab.question.require);
+            let routes = observations.into_iter().map(RouteReport::of).collect();
+            (verdict, routes, Some(prefix))
         }
-        Err(LabError::Skip(reason)) => (Verdict::Skip { reason }, None, None),
+        Err(LabError::Skip(reason)) => (Verdict::Skip { reason }, Vec::new(), None),
         Err(error) => return Err(error.into()),
     };
     progress.end();
     Ok(CheckReport {
         candidate,
-        route: question.route,
+        question: lab.question.clone(),
         node: lab.nodes.of(core).ok().map(|node| node.version.clone()),
         verdict,
-        observation,
+        routes,
         prefix,
     })
 }

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::failure::Failure;
 use super::npm::NpmOfThisMachine;
+use crate::check::Surroundings;
 use crate::env::Environment;
 use crate::exit_code::ExitCode;
 use crate::paths::Directories;
@@ -17,6 +18,7 @@ use crate::prefix::npm::Npm;
 use crate::prefix::runtimes::{self, Runtimes};
 use crate::prefix::store::{DEFAULT_LIMIT, Store};
 use crate::process::Processes;
+use crate::process::enclosure::THIS_EXECUTABLE;
 use crate::release::packument::Packument;
 use crate::release::pairing::{self, Candidate};
 use crate::release::registry::{Fetched, Freshness, Limits, Registry, Source};
@@ -73,6 +75,16 @@ impl Context {
     /// Where scratch homes are made.
     pub(super) fn scratch(&self) -> Utf8PathBuf {
         scratch(&self.directories)
+    }
+
+    /// Where checks take place.
+    pub(super) fn check_surroundings(&self) -> Surroundings {
+        Surroundings {
+            environment: self.environment.clone(),
+            scratch: self.scratch(),
+            processes: self.processes.clone(),
+            executable: THIS_EXECUTABLE.into(),
+        }
     }
 
     /// Both packages' releases, asked for side by side.

@@ -3,6 +3,7 @@
 
 use crate::apply::ApplyError;
 use crate::check::CheckError;
+use crate::config::ConfigError;
 use crate::exit_code::ExitCode;
 use crate::fs::LockError;
 use crate::paths::DirectoriesError;
@@ -76,6 +77,12 @@ failures! {
 impl From<EndError> for Failure {
     fn from(error: EndError) -> Self {
         Self::usage(&error).with_hint("`codexpin releases` lists what the registry has")
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::usage(&error).maybe_hint(error.hint())
     }
 }
 

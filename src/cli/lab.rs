@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use super::context::Context;
 use super::failure::Failure;
-use crate::check::{Question, Surroundings};
+use super::question::Asked;
+use crate::check::Surroundings;
 use crate::prefix::node::{Node, satisfies};
 use crate::prefix::runtimes::{NodeError, Runtimes};
 use crate::release::pairing::Candidate;
-use crate::session::lab::{Nodes, RealLab};
+use crate::session::lab::{Carried, Nodes, RealLab};
 
 /// Builds the lab. `nodes` are those of a session that goes on; otherwise one
 /// is chosen for the whole line where one fits. With it comes why that is not the
@@ -18,7 +19,8 @@ pub(super) async fn build(
     context: &Context,
     line: &[Candidate],
     nodes: Option<Vec<Option<Node>>>,
-    question: Question,
+    asked: Asked,
+    carried: Option<Carried>,
 ) -> Result<(RealLab, Option<String>), Failure> {
     let (runtimes, store) = context.workshop().await?;
     let nodes = match nodes {
@@ -29,12 +31,11 @@ pub(super) async fn build(
     let lab = RealLab {
         store,
         nodes: Arc::new(nodes),
-        question,
-        surroundings: Surroundings {
-            environment: context.environment.clone(),
-            scratch: context.scratch(),
-            processes: context.processes.clone(),
-        },
+        question: asked.question,
+        config: asked.config,
+        carried,
+        command_ran: Arc::default(),
+        surroundings: context.check_surroundings(),
     };
     Ok((lab, why_node))
 }

@@ -5,7 +5,8 @@ use jiff::Timestamp;
 
 use super::context::Context;
 use super::failure::Failure;
-use super::{PinFileArgument, QuestionArguments, check};
+use super::question::QuestionArguments;
+use super::{PinFileArgument, check};
 use crate::apply::file_integrity;
 use crate::exit_code::ExitCode;
 use crate::fs::write_atomic;
@@ -16,6 +17,7 @@ use crate::release::line;
 use crate::release::pairing::Candidate;
 use crate::release::registry::Freshness;
 use crate::report::pins::{Pinned, PinsReport};
+use crate::route::Route;
 use crate::session::lab::RealLab;
 use crate::verdict::Verdict;
 
@@ -41,21 +43,21 @@ pub(super) struct Pins {
 
 impl Pin {
     pub(super) async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
-        let question = self.question.question()?;
+        let asked = self.question.asked(context)?;
         let pin_file = context.cwd.join(&self.file.pin_file);
         PinFile::open_or_new(&pin_file)?.try_out()?;
         let end: End = self.version.parse()?;
         let releases = context.releases(Freshness::Cached).await?;
         let version = end.resolve(&releases.core, context.installed())?;
         let candidate = line::find(&releases.candidates(), version)?.clone();
-        let report = check::check(context, candidate.clone(), question.clone()).await?;
+        let report = check::check(context, candidate.clone(), asked).await?;
         report.print(false);
-        let at = report.observation.as_ref().map(|observation| observation.started);
+        let routes = report.answering();
+        let at = report.routes.first().map(|route| route.observation.started);
         match (&report.verdict, &report.prefix, at) {
             (Verdict::Good, Some(prefix), Some(at)) => {
-                let tested = Tested { candidate, at, passed: 1, checks: 1 };
-                let route = question.route.to_string();
-                let pin = write(&pin_file, prefix, &tested, &route, None)?;
+                let tested = Tested { candidate, routes, at, passed: 1, checks: 1 };
+                let pin = write(&pin_file, prefix, &tested, None)?;
                 Pinned { pin: &pin, file: &pin_file }.print();
                 Ok(ExitCode::Success)
             }
@@ -78,6 +80,8 @@ impl Pins {
 #[derive(Debug)]
 pub(super) struct Tested {
     pub candidate: Candidate,
+    /// The routes through which it answered.
+    pub routes: Vec<Route>,
     pub at: Timestamp,
     pub passed: u32,
     pub checks: u32,
@@ -96,14 +100,13 @@ pub(super) async fn write_pin(
         .of(tested.candidate.core)
         .map_err(|why| Failure::new(ExitCode::Infrastructure, why))?;
     let prefix = lab.store.provide(&tested.candidate, node, &context.stop).await?;
-    write(file, &prefix, &tested, &lab.question.route.to_string(), first_bad)
+    write(file, &prefix, &tested, first_bad)
 }
 
 fn write(
     path: &Utf8Path,
     prefix: &Prefix,
     tested: &Tested,
-    route: &str,
     first_bad: Option<FirstBad>,
 ) -> Result<pin::Pin, Failure> {
     let candidate = &tested.candidate;
@@ -117,7 +120,7 @@ fn write(
         plugin_integrity: plugin.and_then(|plugin| plugin.integrity.clone()),
         codex_cli: plugin.and_then(|plugin| plugin.codex_cli.clone()),
         node: prefix.manifest.node.version.clone(),
-        route: route.to_owned(),
+        route: tested.routes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
         upstream: "loopback".to_owned(),
         tested: tested.at,
         passed: tested.passed,

@@ -14,7 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::node::Node;
 use super::npm::{Job, Npm, NpmError};
-use super::{core_project, plugin_project, tree};
+use super::plugin::PluginInstall;
+use super::{core_project, tree};
 use crate::release::pairing::Candidate;
 use crate::release::{PackageName, Version};
 
@@ -33,6 +34,14 @@ pub enum InstallError {
         version: Version,
         /// What is there.
         found: String,
+    },
+    /// OpenClaw's own installer did not take the plugin.
+    #[error("openclaw plugins install {package}@{version}: {why}", package = PackageName::PLUGIN)]
+    Plugin {
+        /// The plugin's release.
+        version: Version,
+        /// What it said, in one line.
+        why: String,
     },
     /// The package has nothing to run.
     #[error("the package has no command `openclaw`")]
@@ -61,6 +70,7 @@ pub(super) struct Installed {
     pub entry: Utf8PathBuf,
     /// Whether files are shared with the donor.
     pub grown: bool,
+    pub plugin_project: Option<Utf8PathBuf>,
 }
 
 impl Install<'_> {
@@ -80,16 +90,24 @@ impl Install<'_> {
         let core = core_project(self.directory);
         let integrity = self.candidate.core_integrity.as_deref();
         verify(&core, &PackageName::CORE, self.candidate.core, integrity)?;
+        let entry = Utf8Path::new("core/node_modules/openclaw").join(entry(&core)?);
+        let mut plugin_project = None;
         if let Some(plugin) = &self.candidate.plugin {
-            let project =
-                project(plugin_project(self.directory), &PackageName::PLUGIN, plugin.version)?;
-            // The core is the plugin's peer; OpenClaw links it in, npm would
-            // install a second one.
-            self.npm.install(&self.job(&project), &[], &["--legacy-peer-deps"]).await?;
-            verify(&project, &PackageName::PLUGIN, plugin.version, plugin.integrity.as_deref())?;
+            let install = PluginInstall {
+                version: plugin.version,
+                node: self.node,
+                npm: self.npm,
+                directory: self.directory,
+                entry: &self.directory.join(&entry),
+                stop: self.stop,
+            };
+            let project = install.run().await?;
+            let integrity = plugin.integrity.as_deref();
+            let directory = self.directory.join(&project);
+            verify(&directory, &PackageName::PLUGIN, plugin.version, integrity)?;
+            plugin_project = Some(project);
         }
-        let entry = entry(&core)?;
-        Ok(Installed { entry: Utf8Path::new("core/node_modules/openclaw").join(entry), grown })
+        Ok(Installed { entry, grown, plugin_project })
     }
 
     async fn cold(&self) -> Result<(), InstallError> {

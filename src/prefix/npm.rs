@@ -135,6 +135,31 @@ impl Npm {
         self.run(job, arguments.map(str::to_owned).collect()).await
     }
 
+    /// Runs a program that starts npm by itself, with the same settings.
+    pub(super) async fn run_beside(
+        &self,
+        node: &Node,
+        home: &Utf8Path,
+        executable: Utf8PathBuf,
+        arguments: &[&str],
+        stop: &CancellationToken,
+    ) -> Result<Finished, NpmError> {
+        let program = Program {
+            executable,
+            arguments: arguments.iter().map(|&word| word.to_owned()).collect(),
+            directory: home.to_owned(),
+            environment: self
+                .environment(node, home)
+                .with("npm_config_audit", "false")
+                .with("npm_config_fund", "false")
+                .with("npm_config_prefer_offline", "true")
+                .with("npm_config_omit_lockfile_registry_resolved", "true"),
+            time_limit: TIME_LIMIT,
+            log: None,
+        };
+        Ok(self.processes.run(&program, stop).await?)
+    }
+
     /// Runs one npm command to its end; a failing one is an error that says why.
     pub async fn run(&self, job: &Job<'_>, arguments: Vec<String>) -> Result<Finished, NpmError> {
         let program = Program {

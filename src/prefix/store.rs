@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::install::{Install, InstallError};
 use super::node::Node;
 use super::npm::Npm;
-use super::{FORMAT, MARKER, Manifest, Prefix, core_project, name, plugin_project, tree};
+use super::{FORMAT, MARKER, Manifest, Prefix, core_project, name, plugin_home, tree};
 use crate::fs::{Lock, LockError, write_atomic};
 use crate::release::Version;
 use crate::release::pairing::Candidate;
@@ -157,6 +157,7 @@ impl Store {
             candidate: candidate.clone(),
             node: node.clone(),
             entry: installed.entry,
+            plugin_project: installed.plugin_project,
             installed: Timestamp::now(),
             install_ms,
             grown_from: donor
@@ -196,7 +197,9 @@ impl Store {
     fn manifest(&self, name: &str) -> Option<Manifest> {
         let text = fs::read(self.directory.join(name).join(MARKER)).ok()?;
         let manifest: Manifest = serde_json::from_slice(&text).ok()?;
-        Some(manifest).filter(|manifest| manifest.format == FORMAT)
+        // Where there is a plugin, it has to be on record with OpenClaw.
+        let whole = manifest.candidate.plugin.is_some() == manifest.plugin_project.is_some();
+        Some(manifest).filter(|manifest| manifest.format == FORMAT && whole)
     }
 
     fn names(&self) -> Result<Vec<String>, StoreError> {
@@ -288,7 +291,7 @@ impl Store {
 }
 
 fn fingerprint(directory: &Utf8Path) -> std::io::Result<String> {
-    let plugin = plugin_project(directory);
+    let plugin = plugin_home(directory);
     let core = core_project(directory);
     let trees: Vec<&Utf8Path> =
         [core.as_path(), plugin.as_path()].into_iter().filter(|tree| tree.exists()).collect();

@@ -8,9 +8,9 @@ use serde::Serialize;
 
 use super::{counted, duration, failure_lines, print_json, terminal};
 use crate::bisect::Outcome;
+use crate::question::{Ask, Probe, Question, Through, Upgrade};
 use crate::release::Version;
 use crate::release::pairing::Candidate;
-use crate::route::Route;
 use crate::session::Conclusion;
 use crate::session::journal::{Checked, Request};
 use crate::session::lab::Nodes;
@@ -23,8 +23,8 @@ pub struct Opening<'a> {
     pub session: &'a str,
     /// The candidates.
     pub line: &'a [Candidate],
-    /// The route that they are asked through.
-    pub route: &'a Route,
+    /// What they are asked.
+    pub question: &'a Question,
     /// The Nodes that they run on.
     pub nodes: &'a Nodes,
     /// Why that is not the machine's own.
@@ -48,7 +48,10 @@ impl Opening<'_> {
             let candidates = counted(self.line.len(), "candidate", "candidates");
             row("line", format!("{} (good?) .. {} (bad?), {candidates}", good.core, bad.core));
         }
-        row("route", self.route.to_string());
+        row("route", self.question.routes_in_words());
+        if let Some(how) = how(self.question) {
+            row("check", how);
+        }
         row(
             "upstream",
             "loopback: no account, no tokens spent, no network but the registry".to_owned(),
@@ -64,6 +67,32 @@ impl Opening<'_> {
         row("session", format!("{}{}", self.session, known.unwrap_or_default()));
         text
     }
+}
+
+/// What the check does beyond a text reply from the agent's own process.
+fn how(question: &Question) -> Option<String> {
+    let mut parts = Vec::new();
+    match &question.ask {
+        Ask::Probe(Probe::Text) => {}
+        Ask::Probe(probe) => {
+            let calls = counted(probe.tool_calls().into(), "tool call", "tool calls");
+            parts.push(format!("{calls}, then the reply"));
+        }
+        Ask::Command(command) => parts.push(format!("`{command}`")),
+    }
+    if question.through == Through::Gateway {
+        parts.push("through the release's own Gateway".to_owned());
+    }
+    if let Some(config) = &question.config {
+        parts.push(format!("with the settings of {config}"));
+    }
+    if question.carry_state {
+        parts.push("in the state that the good end left".to_owned());
+    }
+    if question.upgrade == Upgrade::Doctor {
+        parts.push("after the release's `openclaw doctor --fix`".to_owned());
+    }
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 /// Which candidates have a plugin: a core alone does not behave as a user's does.
@@ -99,7 +128,7 @@ struct Json<'a> {
     session: &'a str,
     #[serde(flatten)]
     outcome: OutcomeJson,
-    route: &'a Route,
+    question: &'a Question,
     upstream: &'static str,
     checks: usize,
     installs: usize,
@@ -151,7 +180,7 @@ impl SessionReport<'_> {
         Json {
             session: self.session,
             outcome,
-            route: &self.request.route,
+            question: &self.request.question,
             upstream: "loopback",
             checks: self.asked(),
             installs: conclusion.installs,
@@ -178,7 +207,7 @@ impl SessionReport<'_> {
 
     /// How many times a candidate was asked.
     fn asked(&self) -> usize {
-        self.conclusion.checked.iter().filter(|checked| checked.observation.is_some()).count()
+        self.conclusion.checked.iter().filter(|checked| !checked.observations.is_empty()).count()
     }
 
     fn text(&self) -> String {
@@ -326,7 +355,7 @@ impl SessionReport<'_> {
         if let Some(failure) = reason.failure() {
             let _ = writeln!(text, "      {}", failure_lines(failure)[1]);
         }
-        if matches!(reason, SkipReason::Incomplete { .. }) {
+        if matches!(reason, SkipReason::Incomplete { .. } | SkipReason::Missing { .. }) {
             self.differs_from_a_users(text);
         }
         let neighbour = if end == 0 { 1 } else { end - 1 };

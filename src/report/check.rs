@@ -6,104 +6,106 @@ use std::time::Duration;
 use owo_colors::OwoColorize as _;
 use serde::Serialize;
 
-use super::{counted, duration, failure_lines, print_json, terminal};
-use crate::observation::Observation;
+use super::{counted, duration, egress, failure_lines, print_json, terminal};
+use crate::observation::{Enclosure, Observation, Times};
 use crate::prefix::Prefix;
+use crate::question::{Ask, Question, Through};
 use crate::release::pairing::Candidate;
 use crate::route::Route;
-use crate::verdict::{SkipReason, Verdict};
+use crate::verdict::{self, SkipReason, Verdict};
 
 /// One check of one candidate.
 #[derive(Debug, Serialize)]
 pub struct CheckReport {
     /// What was checked.
     pub candidate: Candidate,
-    /// The route that it was asked through.
-    pub route: Route,
+    /// What it was asked.
+    pub question: Question,
     /// The Node that it ran on.
     pub node: Option<String>,
     /// What the check says.
     #[serde(flatten)]
     pub verdict: Verdict,
-    /// What was seen; none where it could not be installed.
-    pub observation: Option<Observation>,
+    /// What was seen through each route; nothing where it could not be installed.
+    pub routes: Vec<RouteReport>,
     /// Where it is installed.
     #[serde(skip)]
     pub prefix: Option<Prefix>,
 }
 
+/// What one route showed.
+#[derive(Debug, Serialize)]
+pub struct RouteReport {
+    /// The route.
+    pub route: Route,
+    /// What it says of the candidate.
+    #[serde(flatten)]
+    pub verdict: Verdict,
+    /// What was seen.
+    pub observation: Observation,
+}
+
+impl RouteReport {
+    /// Judges what was seen.
+    pub fn of(observation: Observation) -> Self {
+        let (route, verdict) = (observation.route.clone(), verdict::judge(&observation));
+        Self { route, verdict, observation }
+    }
+}
+
 impl CheckReport {
-    /// Prints it, for a person or as JSON.
-    pub fn print(&self, json: bool) {
+    /// The routes through which it answered.
+    pub fn answering(&self) -> Vec<Route> {
+        let good = self.routes.iter().filter(|route| route.verdict == Verdict::Good);
+        good.map(|route| route.route.clone()).collect()
+    }
+
+    /// Prints it, for a person or as JSON; with `egress`, what the candidate
+    /// tried to reach as well.
+    pub fn print(&self, json: bool, egress: bool) {
         if json {
-            print_json(self);
-        } else {
-            terminal::print(self.text().trim_end());
+            return print_json(self);
         }
+        let mut text = self.text();
+        if egress {
+            text.push_str(&egress::table(self.routes.iter().map(|route| &route.observation)));
+        }
+        terminal::print(text.trim_end());
     }
 
     fn text(&self) -> String {
         let core = self.candidate.core;
         let mut text = String::new();
-        let mut add = |line: String| {
-            let _ = writeln!(text, "{line}");
-        };
-        match &self.verdict {
+        let through = self.question.routes_in_words();
+        let _ = match &self.verdict {
             Verdict::Good => {
-                add(format!("{}: {core} answers through {}", "good".green().bold(), self.route));
+                writeln!(text, "{}: {core} answers through {through}", "good".green().bold())
             }
-            Verdict::Bad { failure } => {
-                let [title, evidence] = failure_lines(failure);
-                add(format!(
-                    "{}: {core} does not answer through {}",
-                    "bad".red().bold(),
-                    self.route
-                ));
-                add(format!("  why   {title}"));
-                add(format!("        {evidence}"));
+            Verdict::Bad { .. } => {
+                writeln!(text, "{}: {core} does not answer through {through}", "bad".red().bold())
             }
             Verdict::Skip { reason } => {
                 let but = match reason {
                     SkipReason::CannotInstall { .. } => "",
                     _ => "cannot be judged: ",
                 };
-                add(format!("{}: {core} {but}{reason}", "skip".yellow().bold()));
-                if let Some(failure) = reason.failure() {
-                    add(format!("  why   {}", failure_lines(failure)[1]));
+                writeln!(text, "{}: {core} {but}{reason}", "skip".yellow().bold())
+            }
+        };
+        match self.routes.as_slice() {
+            [] => {}
+            [only] => only.details(&mut text, self),
+            several => {
+                for route in several {
+                    let _ = writeln!(text, "\n{} through {}", word(&route.verdict), route.route);
+                    route.details(&mut text, self);
                 }
             }
         }
-        if let Some(observation) = &self.observation {
-            add(format!("  how   {}", self.how(observation)));
-            if observation.left_running > 0 {
-                let left = counted(observation.left_running, "process", "processes");
-                let ended = if observation.left_running == 1 { "it was" } else { "they were" };
-                add(format!("        it left {left} running; {ended} ended"));
-            }
-            if let Some(logs) = &observation.logs {
-                add(format!("  logs  {}", logs.parent().unwrap_or(logs)));
-            }
-        }
         for next in self.next() {
-            add(format!("  next  {next}"));
+            let _ = writeln!(text, "  next  {next}");
         }
         text
-    }
-
-    fn how(&self, observation: &Observation) -> String {
-        let elapsed = duration(Duration::from_millis(observation.elapsed_ms));
-        let harness = observation.reply.as_ref().and_then(|reply| reply.harness.as_deref());
-        let harness = harness.map(|harness| format!(", harness {harness}")).unwrap_or_default();
-        let turns = observation.requests.iter().filter(|r| r.is_answered_turn()).count();
-        let turns = counted(turns, "answered model request", "answered model requests");
-        let plugin = match &self.candidate.plugin {
-            Some(plugin) => format!("plugin {} not used by this route", plugin.version),
-            None => "no plugin: the registry has none for it".to_owned(),
-        };
-        format!(
-            "Node {}, loopback upstream, {elapsed}, {turns}{harness}; {plugin}",
-            observation.node
-        )
     }
 
     fn next(&self) -> Vec<String> {
@@ -115,7 +117,9 @@ impl CheckReport {
                 next.push(format!("codexpin bisect GOOD {core} finds the release where it broke"));
                 next
             }
-            Verdict::Skip { reason: SkipReason::CannotInstall { .. } } => {
+            Verdict::Skip {
+                reason: SkipReason::CannotInstall { .. } | SkipReason::Missing { .. },
+            } => {
                 vec!["codexpin releases shows the releases near it".to_owned()]
             }
             Verdict::Skip { reason } => {
@@ -123,4 +127,113 @@ impl CheckReport {
             }
         }
     }
+}
+
+fn word(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Good => "good".green().bold().to_string(),
+        Verdict::Bad { .. } => "bad".red().bold().to_string(),
+        Verdict::Skip { .. } => "skip".yellow().bold().to_string(),
+    }
+}
+
+impl RouteReport {
+    fn details(&self, text: &mut String, report: &CheckReport) {
+        let mut row = |name: &str, what: String| {
+            let _ = writeln!(text, "  {name:<5} {what}");
+        };
+        match &self.verdict {
+            Verdict::Good => {}
+            Verdict::Bad { failure } => {
+                let [title, evidence] = failure_lines(failure);
+                row("why", title);
+                row("", evidence);
+            }
+            Verdict::Skip { reason } => {
+                if let Some(failure) = reason.failure() {
+                    let [_, evidence] = failure_lines(failure);
+                    row("why", evidence);
+                }
+            }
+        }
+        let observation = &self.observation;
+        row("how", how(observation, report));
+        row("time", times(observation));
+        if let Some(route) = &observation.moved_to {
+            row("", format!("`openclaw doctor --fix` moved the route to {route}"));
+        }
+        for (at, change) in observation.config_changes.iter().enumerate() {
+            row(if at == 0 { "conf" } else { "" }, change.clone());
+        }
+        if let Enclosure::ProxySettings { why } = &observation.enclosure {
+            row("note", format!("not enclosed: only proxy settings kept it from the network ({why})"));
+        }
+        if observation.left_running > 0 {
+            let left = counted(observation.left_running, "process", "processes");
+            let ended = if observation.left_running == 1 { "it was" } else { "they were" };
+            row("", format!("it left {left} running; {ended} ended"));
+        }
+        if let Some(logs) = &observation.logs {
+            row("logs", logs.to_string());
+        }
+    }
+}
+
+fn how(observation: &Observation, report: &CheckReport) -> String {
+    let mut parts = vec![format!("Node {}", observation.node), "loopback upstream".to_owned()];
+    if observation.through == Through::Gateway {
+        parts.push("its own Gateway".to_owned());
+    }
+    match &observation.ask {
+        Ask::Probe(probe) => {
+            let turns = observation.requests.iter().filter(|r| r.is_answered_turn()).count();
+            parts.push(counted(turns, "answered model request", "answered model requests"));
+            if probe.tool_calls() > 0 {
+                parts.push(tools(observation));
+            }
+        }
+        Ask::Command(command) => parts.push(format!("`{command}`")),
+    }
+    let harness = observation.reply.as_ref().and_then(|reply| reply.harness.as_deref());
+    parts.extend(harness.map(|harness| format!("harness {harness}")));
+    let plugin = match &report.candidate.plugin {
+        Some(plugin) if observation.route.may_use_plugin() => {
+            format!("plugin {}", plugin.version)
+        }
+        Some(plugin) => format!("plugin {} not used by this route", plugin.version),
+        None => "no plugin: the registry has none for it".to_owned(),
+    };
+    format!("{}; {plugin}", parts.join(", "))
+}
+
+/// Which tools ran, by the upstream's record.
+fn tools(observation: &Observation) -> String {
+    let mut names: Vec<(&str, usize)> = Vec::new();
+    for returned in observation.requests.iter().filter_map(|request| request.returned.as_ref()) {
+        match names.iter_mut().find(|(name, _)| *name == returned.tool) {
+            Some((_, times)) => *times += usize::from(returned.genuine),
+            None => names.push((&returned.tool, usize::from(returned.genuine))),
+        }
+    }
+    let names: Vec<_> = names.into_iter().map(|(name, times)| format!("{name} x{times}")).collect();
+    if names.is_empty() { "no tool ran".to_owned() } else { format!("tools {}", names.join(" ")) }
+}
+
+/// Where the time went.
+fn times(observation: &Observation) -> String {
+    let shown = |ms: u64| duration(Duration::from_millis(ms));
+    let Times { doctor, gateway, to_first_request, turn, agent } = observation.times;
+    let mut parts = Vec::new();
+    parts.extend(doctor.map(|ms| format!("doctor {}", shown(ms))));
+    parts.extend(gateway.map(|ms| format!("Gateway ready {}", shown(ms))));
+    match (to_first_request, turn, agent) {
+        (Some(start), Some(turn), _) => {
+            parts.push(format!("start to first model request {}", shown(start)));
+            parts.push(format!("turn and exit {}", shown(turn)));
+        }
+        (_, _, Some(agent)) => parts.push(format!("agent {}", shown(agent))),
+        _ => {}
+    }
+    let all = shown(observation.elapsed_ms);
+    if parts.is_empty() { all } else { format!("{all}: {}", parts.join(", ")) }
 }

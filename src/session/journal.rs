@@ -5,7 +5,6 @@
 
 use std::fs::File;
 use std::io::{self, Write as _};
-use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
@@ -16,37 +15,26 @@ use crate::bisect::Outcome;
 use crate::fs::{Lock, LockError, sync_directory};
 use crate::observation::Observation;
 use crate::prefix::node::Node;
+use crate::question::Question;
 use crate::release::Version;
 use crate::release::pairing::Candidate;
-use crate::route::Route;
 use crate::verdict::Verdict;
 
-/// The format of the journal.
-const FORMAT: u32 = 1;
+/// The format of the journal: 2 has questions of several routes.
+const FORMAT: u32 = 2;
 const FILE: &str = "journal.jsonl";
 
 /// What a session was asked to do: enough to go on with it after any end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Request {
-    /// The route that is asked for.
-    pub route: Route,
-    /// The text to reply with.
-    pub reply: String,
-    /// How long a turn may take. Seconds.
-    pub timeout_s: u64,
+    /// What is asked of every candidate.
+    pub question: Question,
     /// The candidates, the good end first.
     pub line: Vec<Candidate>,
     /// The Node of each candidate, in the same order; none where there is none.
     pub nodes: Vec<Option<Node>>,
     /// Where the pin goes.
     pub pin_file: Utf8PathBuf,
-}
-
-impl Request {
-    /// How long a turn may take.
-    pub fn time_limit(&self) -> Duration {
-        Duration::from_secs(self.timeout_s)
-    }
 }
 
 /// One check, or one candidate that could not be checked.
@@ -58,9 +46,9 @@ pub struct Checked {
     pub core: Version,
     /// What the check says.
     pub verdict: Verdict,
-    /// What was seen; none where it could not be installed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub observation: Option<Observation>,
+    /// What was seen through each route; nothing where it could not be installed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub observations: Vec<Observation>,
     /// It surprised, and the next check of the same candidate counts in its place.
     #[serde(default)]
     pub again: bool,
@@ -113,9 +101,9 @@ pub enum JournalError {
         /// Why.
         reason: String,
     },
-    /// A later codexpin wrote it.
+    /// Another codexpin wrote it.
     #[error("{path} has format {found}; this codexpin knows format {FORMAT}")]
-    NewerFormat {
+    OtherFormat {
         /// The journal.
         path: Utf8PathBuf,
         /// Its format.
@@ -248,9 +236,8 @@ impl Journal {
     }
 
     /// Where the output of a check goes, without an ending.
-    pub fn log_for(&self, number: usize, core: Version) -> Utf8PathBuf {
-        // `with_extension` would take the version's last part for one.
-        self.directory.join("logs").join(format!("{:02}-{core}.log", number + 1))
+    pub fn logs_for(&self, number: usize, core: Version) -> Utf8PathBuf {
+        self.directory.join("logs").join(format!("{:02}-{core}", number + 1))
     }
 
     /// Takes a check down; on disk when this returns.
@@ -289,8 +276,8 @@ fn check_format(line: &[u8], path: &Utf8Path) -> Result<(), JournalError> {
         format: u32,
     }
     match serde_json::from_slice::<Format>(line) {
-        Ok(Format { format }) if format > FORMAT => {
-            Err(JournalError::NewerFormat { path: path.to_owned(), found: format })
+        Ok(Format { format }) if format != FORMAT => {
+            Err(JournalError::OtherFormat { path: path.to_owned(), found: format })
         }
         _ => Ok(()),
     }

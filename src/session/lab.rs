@@ -4,21 +4,25 @@
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use tokio_util::sync::CancellationToken;
 
-use crate::check::{self, CheckError, Question, Subject, Surroundings};
+use crate::check::{self, CheckError, Course, Subject, Surroundings};
+use crate::config::Loaded;
 use crate::event::{Event, Events};
-use crate::observation::Observation;
+use crate::observation::{Ending, Observation};
 use crate::prefix::Prefix;
 use crate::prefix::install::InstallError;
 use crate::prefix::node::Node;
 use crate::prefix::npm::{Meaning, NpmError};
 use crate::prefix::store::{Store, StoreError};
-use crate::release::Version;
+use crate::question::{Ask, Question};
 use crate::release::pairing::Candidate;
+use crate::release::{PackageName, Version};
+use crate::route::Route;
 use crate::verdict::SkipReason;
 
 /// Installs and asks candidates.
@@ -40,13 +44,14 @@ pub trait Lab {
     /// Whether the candidate was installed before.
     fn reused(ready: &Self::Ready) -> bool;
 
-    /// Asks an installed candidate for a reply.
+    /// Asks an installed candidate for a reply: one observation a route. Whole
+    /// outputs go to files in `logs`.
     fn check(
         &self,
         ready: &Self::Ready,
-        log: &Utf8Path,
+        logs: &Utf8Path,
         stop: &CancellationToken,
-    ) -> impl Future<Output = Result<Observation, LabError>>;
+    ) -> impl Future<Output = Result<Vec<Observation>, LabError>>;
 }
 
 /// No observation.
@@ -75,6 +80,21 @@ pub struct RealLab {
     pub question: Question,
     /// Where it is asked.
     pub surroundings: Surroundings,
+    /// The config that is carried over, where one is.
+    pub config: Option<Arc<Loaded>>,
+    /// Whose state every candidate meets, where one is carried along.
+    pub carried: Option<Carried>,
+    /// Whether the user's own check command has been run at all.
+    pub command_ran: Arc<AtomicBool>,
+}
+
+/// The state of the good end, for the other candidates to meet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Carried {
+    /// The good end, which meets a fresh state and leaves its own.
+    pub from: Version,
+    /// Where its state is kept.
+    pub directory: Utf8PathBuf,
 }
 
 /// The Node for each candidate of a line: one for all of them where one fits,
@@ -128,6 +148,7 @@ impl Lab for RealLab {
         let (lab, candidate) = (self.clone(), candidate.clone());
         async move {
             let core = candidate.core;
+            lab.has_its_pieces(&candidate)?;
             let node = lab
                 .nodes
                 .of(core)
@@ -156,15 +177,65 @@ impl Lab for RealLab {
     async fn check(
         &self,
         ready: &Prefix,
-        log: &Utf8Path,
+        logs: &Utf8Path,
         stop: &CancellationToken,
-    ) -> Result<Observation, LabError> {
+    ) -> Result<Vec<Observation>, LabError> {
+        let mut course = Course { logs, config: self.config.as_deref(), meets: None, leaves: None };
+        if let Some(carried) = &self.carried {
+            let directory = Some(carried.directory.as_path());
+            if ready.manifest.candidate.core == carried.from {
+                course.leaves = directory;
+            } else {
+                course.meets = directory;
+            }
+        }
         let checked =
-            check::check(&subject(ready), &self.question, &self.surroundings, log, stop).await;
-        checked.map_err(|error| match error {
+            check::check(&subject(ready), &self.question, &self.surroundings, course, stop).await;
+        let observations = checked.map_err(|error| match error {
             CheckError::Stopped => LabError::Stopped,
             error => LabError::Infrastructure(Box::new(error)),
-        })
+        })?;
+        self.heed_command(&observations)?;
+        Ok(observations)
+    }
+}
+
+impl RealLab {
+    /// Whether the candidate can be asked at all; better known before its install.
+    fn has_its_pieces(&self, candidate: &Candidate) -> Result<(), LabError> {
+        let asks_codex_only = self.question.routes.iter().all(Route::wants_codex);
+        if asks_codex_only && candidate.plugin.is_none() {
+            let piece = format!("the registry has no {} for it", PackageName::PLUGIN);
+            return Err(LabError::Skip(SkipReason::Missing { piece }));
+        }
+        Ok(())
+    }
+
+    /// The exit codes of a check command that speak of the command, as `git bisect
+    /// run` has them: 128 and over asks for an end, and one that cannot be run at
+    /// its first time will not do better the next.
+    fn heed_command(&self, observations: &[Observation]) -> Result<(), LabError> {
+        let Ask::Command(command) = &self.question.ask else { return Ok(()) };
+        for observation in observations.iter().filter(|o| o.stopped_at.is_none()) {
+            let why = match observation.ending {
+                Ending::Signalled(signal) => format!("was ended by signal {signal}"),
+                Ending::Exited(status) if status >= 128 => {
+                    format!("ended with exit status {status}, which asks codexpin to stop")
+                }
+                Ending::Exited(status @ (126 | 127))
+                    if !self.command_ran.load(Ordering::Relaxed) =>
+                {
+                    format!("cannot be run (exit status {status})")
+                }
+                _ => {
+                    self.command_ran.store(true, Ordering::Relaxed);
+                    continue;
+                }
+            };
+            let command = command.clone();
+            return Err(LabError::Infrastructure(Box::new(CheckError::Command { command, why })));
+        }
+        Ok(())
     }
 }
 
@@ -173,6 +244,8 @@ fn subject(prefix: &Prefix) -> Subject {
     Subject {
         core: candidate.core,
         plugin: candidate.plugin.as_ref().map(|plugin| plugin.version),
+        plugin_state: prefix.plugin_state(),
+        prefix: prefix.directory.clone(),
         entry: prefix.entry(),
         node: prefix.manifest.node.clone(),
     }
@@ -187,6 +260,9 @@ fn meaning(error: StoreError) -> LabError {
             if failure.meaning() == Meaning::Untestable =>
         {
             LabError::Skip(SkipReason::CannotInstall { why: failure.to_string() })
+        }
+        StoreError::Install(InstallError::Plugin { .. }) => {
+            LabError::Skip(SkipReason::Missing { piece: error.to_string() })
         }
         StoreError::Install(InstallError::NotTheCandidate { .. } | InstallError::NoCommand) => {
             LabError::Skip(SkipReason::CannotInstall { why: error.to_string() })

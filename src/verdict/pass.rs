@@ -3,11 +3,14 @@
 use std::fmt;
 
 use super::Source;
-use crate::observation::{Ending, Observation};
+use crate::observation::{Ending, Observation, RequestRecord, Stage};
+use crate::question::Through;
 
 /// A part of the rule that does not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Broken {
+    /// It did not get as far as being asked.
+    NotReached(Stage),
     /// The process did not end with status 0.
     Exit(Ending),
     /// There is no reply in its output.
@@ -26,14 +29,16 @@ pub(super) enum Broken {
     Transport { from: String },
     /// No model request reached the upstream.
     NotAsked,
+    /// Fewer tools ran than were called for, or another result than theirs came back.
+    Tools { ran: usize, called_for: usize },
 }
 
 impl Broken {
     /// Which evidence it is.
     pub(super) fn source(&self) -> Source {
         match self {
-            Self::Exit(_) | Self::NoReply => Source::Process,
-            Self::NotAsked => Source::Upstream,
+            Self::NotReached(_) | Self::Exit(_) | Self::NoReply => Source::Process,
+            Self::NotAsked | Self::Tools { .. } => Source::Upstream,
             _ => Source::Reply,
         }
     }
@@ -42,6 +47,8 @@ impl Broken {
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::NotReached(Stage::Doctor) => f.write_str("`openclaw doctor --fix` failed"),
+            Self::NotReached(Stage::Gateway) => f.write_str("its Gateway did not get ready"),
             Self::Exit(Ending::Exited(status)) => write!(f, "exit status {status}"),
             Self::Exit(Ending::Signalled(signal)) => write!(f, "killed by signal {signal}"),
             Self::Exit(Ending::TimedOut) => f.write_str("stopped at the time limit"),
@@ -58,6 +65,9 @@ impl fmt::Display for Broken {
                 write!(f, "the {from} did not answer, the turn ran embedded")
             }
             Self::NotAsked => f.write_str("no model request reached the upstream"),
+            Self::Tools { ran, called_for } => {
+                write!(f, "{ran} of {called_for} tool calls ran, as the upstream saw it")
+            }
         }
     }
 }
@@ -65,11 +75,16 @@ impl fmt::Display for Broken {
 /// Every part of the rule that the observation breaks; none means good.
 pub(super) fn broken_rules(observation: &Observation) -> Vec<Broken> {
     let mut broken = Vec::new();
+    broken.extend(observation.stopped_at.map(Broken::NotReached));
     if observation.ending != Ending::Exited(0) {
         broken.push(Broken::Exit(observation.ending));
     }
-    if !observation.requests.iter().any(crate::observation::RequestRecord::is_answered_turn) {
+    if !observation.requests.iter().any(RequestRecord::is_answered_turn) {
         broken.push(Broken::NotAsked);
+    }
+    let (ran, called_for) = (tools_ran(observation), observation.expected_tool_calls());
+    if ran < called_for {
+        broken.push(Broken::Tools { ran, called_for });
     }
     let Some(reply) = &observation.reply else {
         broken.push(Broken::NoReply);
@@ -83,7 +98,7 @@ pub(super) fn broken_rules(observation: &Observation) -> Vec<Broken> {
         }),
         texts => broken.push(Broken::Payloads(texts.len())),
     }
-    let route = &observation.route;
+    let route = observation.expected_route();
     let answered = (reply.provider.as_deref(), reply.model.as_deref());
     if answered != (Some(&route.provider), Some(&route.model)) {
         let word = |part: Option<&str>| part.unwrap_or("nobody knows what").to_owned();
@@ -101,8 +116,18 @@ pub(super) fn broken_rules(observation: &Observation) -> Vec<Broken> {
     if reply.fallback_used || reply.failed_attempts > 0 {
         broken.push(Broken::Fallback);
     }
+    let embedded = reply.transport.as_deref() == Some("embedded") || !reply.through_gateway;
     if let Some(from) = &reply.fallback_from {
         broken.push(Broken::Transport { from: from.clone() });
+    } else if observation.through == Through::Gateway && embedded {
+        broken.push(Broken::Transport { from: "gateway".to_owned() });
     }
     broken
+}
+
+/// How many of the calls came back with what only a real execution could know.
+pub(super) fn tools_ran(observation: &Observation) -> usize {
+    let returned = observation.requests.iter().filter_map(|request| request.returned.as_ref());
+    let genuine = returned.filter(|returned| returned.genuine).map(|returned| returned.step);
+    genuine.collect::<std::collections::BTreeSet<_>>().len()
 }

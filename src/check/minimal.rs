@@ -1,0 +1,122 @@
+//! The smallest config with which a release can run a turn on a route.
+
+use camino::Utf8Path;
+use serde_json::{Value, json};
+
+use super::login::{API_KEY, Login, profile_name};
+use crate::route::Route;
+
+/// What the config of a scratch home has to name.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Places<'a> {
+    pub(super) workspace: &'a Utf8Path,
+    /// Where OpenClaw's own log goes; left to itself it is under `/tmp`.
+    pub(super) log: &'a Utf8Path,
+    /// The Gateway's.
+    pub(super) port: u16,
+    /// The Gateway's.
+    pub(super) token: &'a str,
+    /// The loopback's, for a provider that OpenClaw does not know.
+    pub(super) base_url: &'a str,
+}
+
+/// The config for turns on this route.
+pub(super) fn config(route: &Route, places: &Places<'_>) -> Value {
+    let mut config = json!({
+        "update": { "checkOnStart": false },
+        "agents": { "defaults": { "skipBootstrap": true } },
+    });
+    set_places(&mut config, places);
+    set_route(&mut config, route);
+    match Login::of(route) {
+        Login::ChatGpt => {
+            config["auth"] = json!({ "profiles": { profile_name(&route.provider): {
+                "provider": route.provider, "mode": "oauth",
+            } } });
+        }
+        Login::ApiKey => {}
+        Login::Custom => {
+            let model = json!({ "id": route.model, "name": route.model });
+            config["models"] = json!({ "providers": { &route.provider: {
+                "baseUrl": places.base_url, "apiKey": API_KEY, "api": "openai-responses",
+                "models": [model],
+            } } });
+        }
+    }
+    config
+}
+
+/// Points a config at a scratch home.
+pub(super) fn set_places(config: &mut Value, places: &Places<'_>) {
+    config["gateway"] = gateway(places);
+    config["logging"]["file"] = json!(places.log);
+    config["agents"]["defaults"]["workspace"] = json!(places.workspace);
+}
+
+/// Only on this machine, with a token of its own: in a container some releases
+/// refuse to bind otherwise.
+fn gateway(places: &Places<'_>) -> Value {
+    json!({
+        "mode": "local",
+        "bind": "loopback",
+        "port": places.port,
+        "auth": { "mode": "token", "token": places.token },
+    })
+}
+
+/// Makes a config ask through this route and no other.
+pub(super) fn set_route(config: &mut Value, route: &Route) {
+    let id = route.model_id();
+    let defaults = &mut config["agents"]["defaults"];
+    defaults["model"] = json!({ "primary": id, "fallbacks": [] });
+    if let Some(harness) = &route.harness {
+        // Releases up to 2026.5.7 refuse this key; they have one harness only.
+        defaults["models"][&id]["agentRuntime"] = json!({ "id": harness });
+    }
+}
+
+/// Lets the plugin's harness run, and no other plugin.
+pub(super) fn enable_plugin(config: &mut Value) {
+    config["plugins"]["allow"] = json!(["codex"]);
+    config["plugins"]["entries"]["codex"]["enabled"] = json!(true);
+}
+
+/// Puts `over` on top of `under`, object by object.
+pub(super) fn merge(under: &mut Value, over: Value) {
+    match (under, over) {
+        (Value::Object(under), Value::Object(over)) => {
+            for (key, value) in over {
+                merge(under.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (under, over) => *under = over,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLACES: Places<'static> = Places {
+        workspace: Utf8Path::new("/home/workspace"),
+        log: Utf8Path::new("/home/openclaw.log"),
+        port: 18_790,
+        token: "made-up",
+        base_url: "http://127.0.0.1:1/v1",
+    };
+
+    #[test]
+    fn each_kind_of_route_gets_its_own_config() {
+        let shown = |route: &str| format!("{:#}", config(&route.parse().unwrap(), &PLACES));
+        insta::assert_snapshot!("chatgpt", shown("openai-codex/gpt-5.5"));
+        insta::assert_snapshot!("api_key", shown("openai/gpt-5.5@openclaw"));
+        insta::assert_snapshot!("custom", shown("loop/test-model"));
+    }
+
+    #[test]
+    fn what_is_merged_in_wins_and_the_rest_stays() {
+        let mut under = json!({ "a": { "b": 1, "c": 2 }, "d": [1] });
+        merge(&mut under, json!({ "a": { "b": 3 }, "d": [2], "e": {} }));
+        assert_eq!(under, json!({ "a": { "b": 3, "c": 2 }, "d": [2], "e": {} }));
+    }
+}

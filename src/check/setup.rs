@@ -1,0 +1,120 @@
+//! What a candidate finds in its scratch home: state, config and login.
+
+use std::io;
+
+use camino::Utf8Path;
+use fs_err as fs;
+use serde_json::Value;
+
+use super::home::ScratchHome;
+use super::login::Login;
+use super::minimal::{self, Places};
+use super::{Course, Subject, state};
+use crate::config::{self, Scratch};
+use crate::fs::write_private;
+use crate::route::Route;
+use crate::secret::Secret;
+
+/// What a scratch home is set up for.
+pub(super) struct Setup<'a> {
+    pub(super) subject: &'a Subject,
+    pub(super) route: &'a Route,
+    /// The route's place among those of the question, from 0.
+    pub(super) place: usize,
+    pub(super) course: Course<'a>,
+    pub(super) home: &'a ScratchHome,
+    pub(super) port: u16,
+    pub(super) token: &'a Secret,
+    pub(super) base_url: &'a str,
+}
+
+/// What the turn has to know of it.
+pub(super) struct SetUp {
+    /// The agent that the turn goes to.
+    pub(super) agent: String,
+    /// What is not as in the config that was carried over, a line each.
+    pub(super) changes: Vec<String>,
+}
+
+impl Setup<'_> {
+    /// Fills the home.
+    pub(super) fn write(&self) -> io::Result<SetUp> {
+        if let Some(left) = self.course.meets {
+            return self.upgrade(&left.join(directory_of(self.place)));
+        }
+        let mut config = serde_json::json!({});
+        let with_plugin = self.subject.plugin_state.as_deref().filter(|_| self.route.may_use_plugin());
+        if let Some(installed) = with_plugin {
+            state::copy(installed, &self.home.state())?;
+            config = read(&self.home.config())?;
+        }
+        let mut set_up = SetUp { agent: "main".to_owned(), changes: Vec::new() };
+        let log = self.home.path().join("openclaw.log");
+        let workspace = self.home.workspace();
+        if let Some(loaded) = self.course.config {
+            let scratch = Scratch {
+                home: self.home.path(),
+                workspace: &workspace,
+                port: self.port,
+                token: self.token,
+                base_url: self.base_url,
+            };
+            let sanitised = config::sanitise(loaded, &scratch);
+            minimal::merge(&mut config, sanitised.config);
+            minimal::set_route(&mut config, self.route);
+            set_up.agent = sanitised.agent;
+            set_up.changes = sanitised.changes.iter().map(ToString::to_string).collect();
+        } else {
+            minimal::merge(&mut config, minimal::config(self.route, &self.places(&workspace, &log)));
+        }
+        if with_plugin.is_some() {
+            minimal::enable_plugin(&mut config);
+        }
+        self.write_config(&config)?;
+        Login::of(self.route).write(self.route, &self.home.state())?;
+        Ok(set_up)
+    }
+
+    /// The state that another release left, with its own config and login; only
+    /// what names the home that it was left in is changed.
+    fn upgrade(&self, left: &Utf8Path) -> io::Result<SetUp> {
+        state::copy(left, &self.home.state())?;
+        let mut config = read(&self.home.config())?;
+        let log = self.home.path().join("openclaw.log");
+        minimal::set_places(&mut config, &self.places(&self.home.workspace(), &log));
+        self.write_config(&config)?;
+        Ok(SetUp { agent: "main".to_owned(), changes: Vec::new() })
+    }
+
+    fn places<'b>(&'b self, workspace: &'b Utf8Path, log: &'b Utf8Path) -> Places<'b> {
+        let token = self.token.reveal();
+        Places { workspace, log, port: self.port, token, base_url: self.base_url }
+    }
+
+    fn write_config(&self, config: &Value) -> io::Result<()> {
+        write_private(&self.home.config(), format!("{config:#}\n").as_bytes())
+    }
+}
+
+/// Where a route's state is kept in what a release leaves.
+pub(super) fn directory_of(place: usize) -> String {
+    format!("route-{}", place + 1)
+}
+
+/// The route that a config asks through by default; the harness is the one that
+/// was asked for.
+pub(super) fn route_in(config: &Utf8Path, asked: &Route) -> Option<Route> {
+    let config = read(config).ok()?;
+    let model = &config["agents"]["defaults"]["model"];
+    let id = model.get("primary").unwrap_or(model).as_str()?;
+    let (provider, model) = id.split_once('/')?;
+    Some(Route {
+        provider: provider.to_owned(),
+        model: model.to_owned(),
+        harness: asked.harness.clone(),
+    })
+}
+
+fn read(config: &Utf8Path) -> io::Result<Value> {
+    serde_json::from_slice(&fs::read(config)?).map_err(io::Error::other)
+}

@@ -1,0 +1,270 @@
+//! One turn of one candidate through one route, from the upstream's start to
+//! the observation.
+
+use std::time::{Duration, Instant};
+
+use camino::Utf8PathBuf;
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use super::candidate::{self, Candidate};
+use super::gateway::{self, Start};
+use super::home::ScratchHome;
+use super::setup::{self, Setup};
+use super::{CheckError, Course, Subject, Surroundings, probe, reply, state};
+use crate::observation::{Enclosure as Enclosed, Ending, Observation, Stage, Times};
+use crate::process::enclosure::Enclosure;
+use crate::process::{self, Finished, Running};
+use crate::question::{Ask, Question, Through, Upgrade};
+use crate::route::Route;
+use crate::secret::Secret;
+use crate::upstream::loopback::{Loopback, LoopbackOptions, Script};
+
+/// How long codexpin waits for the agent beyond the limit that the agent itself keeps.
+const MARGIN: Duration = Duration::from_secs(30);
+/// How long `openclaw doctor --fix` may take: 21 s where it was tried.
+const DOCTOR_LIMIT: Duration = Duration::from_mins(3);
+/// How much of each output an observation carries. Bytes.
+const EXCERPT: usize = 48 * 1024;
+
+/// One turn to be run.
+pub(super) struct Turn<'a> {
+    pub(super) subject: &'a Subject,
+    pub(super) question: &'a Question,
+    pub(super) route: &'a Route,
+    /// The route's place among those of the question, from 0.
+    pub(super) place: usize,
+    pub(super) surroundings: &'a Surroundings,
+    pub(super) course: Course<'a>,
+    pub(super) stop: &'a CancellationToken,
+}
+
+/// What ran last, and how far it was.
+struct Run {
+    finished: Finished,
+    stopped_at: Option<Stage>,
+    moved_to: Option<Route>,
+    gateway: String,
+    left_running: usize,
+    times: Times,
+    /// From the loopback's start to the agent's.
+    agent_began: Duration,
+}
+
+impl Turn<'_> {
+    pub(super) async fn run(&self) -> Result<Observation, CheckError> {
+        let (started, begun) = (Timestamp::now(), Instant::now());
+        let home = ScratchHome::make(&self.surroundings.scratch)?;
+        let script = match &self.question.ask {
+            Ask::Probe(probe) => probe::hide(*probe, &home.workspace())?,
+            Ask::Command(_) => Script::default(),
+        };
+        let processes = &self.surroundings.processes;
+        let opened = Enclosure::open(processes, &self.surroundings.executable).await;
+        let (mut enclosure, enclosed) = match opened {
+            Ok(enclosure) => (Some(enclosure), Enclosed::Namespace),
+            Err(why) => (None, Enclosed::ProxySettings { why: why.to_string() }),
+        };
+        let listener = enclosure.as_mut().and_then(Enclosure::listener);
+        let loopback =
+            Loopback::start(LoopbackOptions { script, listener, ..LoopbackOptions::default() }).await?;
+        let upstream_began = Instant::now();
+        let ca = home.path().join("loopback-ca.pem");
+        loopback.write_ca(&ca)?;
+        let port = free_port()?;
+        let token = Secret::new(probe::nonce());
+        let set_up = Setup {
+            subject: self.subject,
+            route: self.route,
+            place: self.place,
+            course: self.course,
+            home: &home,
+            port,
+            token: &token,
+            base_url: &loopback.base_url(),
+        }
+        .write()?;
+        let environment = candidate::environment(
+            self.subject,
+            self.route,
+            self.surroundings,
+            &home,
+            &loopback,
+            &ca,
+            &token,
+        );
+        let candidate = Candidate {
+            subject: self.subject,
+            home: &home,
+            agent: &set_up.agent,
+            logs: &self.logs(),
+            environment,
+            enclosure: enclosure.as_ref().map(Enclosure::entrance),
+        };
+        crate::fs::create_private_dir(candidate.logs)?;
+        let run = self.ask(&candidate, port, upstream_began).await;
+        let requests = loopback.shutdown().await;
+        if let Some(enclosure) = enclosure {
+            enclosure.close().await?;
+        }
+        let mut run = run?;
+        if let Some(leaves) = self.course.leaves {
+            let kept = leaves.join(setup::directory_of(self.place));
+            crate::fs::remove(&kept)?;
+            crate::fs::create_private_dir(&kept)?;
+            state::copy(&home.state(), &kept)?;
+        }
+        let ending = ending(run.finished.ending)?;
+        let first = requests.iter().find(|request| {
+            request.elapsed >= run.agent_began
+                && request.model.as_ref() == Some(&self.route.model)
+                && !request.is_warm_up()
+        });
+        if let (Some(first), Some(agent)) = (first, run.times.agent) {
+            let to_first = millis(first.elapsed.saturating_sub(run.agent_began));
+            run.times.to_first_request = Some(to_first);
+            run.times.turn = Some(agent.saturating_sub(to_first));
+        }
+        let stdout = reply::plain(&run.finished.stdout.text());
+        Ok(Observation {
+            core: self.subject.core,
+            plugin: self.subject.plugin,
+            node: self.subject.node.version.clone(),
+            route: self.route.clone(),
+            moved_to: run.moved_to,
+            ask: self.question.ask.clone(),
+            through: self.question.through,
+            upgrade: self.question.upgrade,
+            upstream: "loopback".to_owned(),
+            enclosure: enclosed,
+            config_changes: set_up.changes,
+            asked: self.question.reply.clone(),
+            started,
+            elapsed_ms: millis(begun.elapsed()),
+            times: run.times,
+            ending,
+            stopped_at: run.stopped_at,
+            reply: reply::read(&stdout),
+            stdout: reply::excerpt(&stdout, EXCERPT),
+            stderr: reply::excerpt(&reply::plain(&run.finished.stderr.text()), EXCERPT),
+            gateway: reply::excerpt(&reply::plain(&run.gateway), EXCERPT),
+            requests,
+            left_running: run.left_running,
+            logs: Some(candidate.logs.to_owned()),
+        })
+    }
+
+    /// Doctor, Gateway and agent, as far as the question wants them and the
+    /// candidate gets.
+    async fn ask(
+        &self,
+        candidate: &Candidate<'_>,
+        port: u16,
+        upstream_began: Instant,
+    ) -> Result<Run, CheckError> {
+        let mut times = Times::default();
+        let mut left_running = 0;
+        let mut moved_to = None;
+        let early = |finished: Finished, stage, times, left_running| Run {
+            left_running: left_running + finished.left_running,
+            finished,
+            stopped_at: Some(stage),
+            moved_to: None,
+            gateway: String::new(),
+            times,
+            agent_began: upstream_began.elapsed(),
+        };
+        if self.question.upgrade == Upgrade::Doctor {
+            let finished = self.doctor(candidate).await?;
+            times.doctor = Some(millis(finished.elapsed));
+            if !finished.ending.success() {
+                return Ok(early(finished, Stage::Doctor, times, left_running));
+            }
+            left_running += finished.left_running;
+            let route = setup::route_in(&candidate.home.config(), self.route);
+            moved_to = route.filter(|route| route != self.route);
+        }
+        let mut running = None;
+        if self.question.through == Through::Gateway {
+            let start = gateway::start(candidate, port, &self.surroundings.processes);
+            let start = tokio::select! {
+                start = start => start?,
+                () = self.stop.cancelled() => return Err(CheckError::Stopped),
+            };
+            match start {
+                Start::Ready(gateway, after) => {
+                    times.gateway = Some(millis(after));
+                    running = Some(gateway);
+                }
+                Start::Failed(finished) => {
+                    let mut run = early(finished, Stage::Gateway, times, left_running);
+                    run.gateway = both(&run.finished);
+                    run.moved_to = moved_to;
+                    return Ok(run);
+                }
+            }
+        }
+        let agent_began = upstream_began.elapsed();
+        let limit = self.question.time_limit() + MARGIN;
+        let program = match &self.question.ask {
+            Ask::Probe(_) => {
+                candidate.agent(self.question, self.question.through == Through::Local, limit)
+            }
+            Ask::Command(command) => candidate.command(command, port, self.question.time_limit())?,
+        };
+        let finished = self.surroundings.processes.run(&program, self.stop).await?;
+        if matches!(self.question.ask, Ask::Probe(_)) {
+            times.agent = Some(millis(finished.elapsed));
+        }
+        left_running += finished.left_running;
+        let mut gateway = String::new();
+        if let Some(running) = running {
+            let stopped = Running::stop(running).await?;
+            gateway = both(&stopped);
+            left_running += stopped.left_running;
+        }
+        Ok(Run { finished, stopped_at: None, moved_to, gateway, left_running, times, agent_began })
+    }
+
+    async fn doctor(&self, candidate: &Candidate<'_>) -> Result<Finished, CheckError> {
+        let words = ["doctor", "--fix", "--non-interactive"];
+        let program = candidate.openclaw(&words, "doctor", DOCTOR_LIMIT);
+        let finished = self.surroundings.processes.run(&program, self.stop).await?;
+        match finished.ending {
+            process::Ending::Cancelled => Err(CheckError::Stopped),
+            _ => Ok(finished),
+        }
+    }
+
+    /// A directory for each route where there are several.
+    fn logs(&self) -> Utf8PathBuf {
+        if self.question.routes.len() == 1 {
+            self.course.logs.to_owned()
+        } else {
+            self.course.logs.join(setup::directory_of(self.place))
+        }
+    }
+}
+
+fn ending(ending: process::Ending) -> Result<Ending, CheckError> {
+    match ending {
+        process::Ending::Exited(status) => Ok(Ending::Exited(status)),
+        process::Ending::Signalled(signal) => Ok(Ending::Signalled(signal)),
+        process::Ending::TimedOut => Ok(Ending::TimedOut),
+        process::Ending::Cancelled => Err(CheckError::Stopped),
+    }
+}
+
+/// A Gateway's whole output; its errors come last.
+fn both(finished: &Finished) -> String {
+    format!("{}\n{}", finished.stdout.text().trim_end(), finished.stderr.text())
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A port that nobody listens on now.
+fn free_port() -> std::io::Result<u16> {
+    Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+}
