@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 
 /// For each module, the modules that it may import besides what everything
 /// stands on.
-const MAY_IMPORT: [(&str, &[&str]); 14] = [
+const MAY_IMPORT: [(&str, &[&str]); 15] = [
     ("release", &[]),
     ("route", &[]),
+    ("config", &["route"]),
     ("observation", &["release", "route"]),
     ("verdict", &["observation", "bisect"]),
     ("bisect", &[]),
