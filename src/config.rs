@@ -8,7 +8,7 @@
 //!
 //! Sanitising works on the tree as it is written, before `${ENV}` is filled in:
 //! what an environment variable holds is most likely a secret. [`load`] fills in
-//! only the few places that decide which model answers ([`model`] lists
+//! only the few places that decide which model answers (`model.rs` lists
 //! them); any other setting that names a variable gets a made-up value. So a
 //! variable that is not set stops nothing, unless the turn depends on it, and a
 //! secret from the environment never enters the tree.

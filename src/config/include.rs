@@ -107,7 +107,7 @@ impl Chain<'_> {
         if path.contains('\0') || too_long(path) || too_long(include.as_str()) {
             return Err(ConfigError::IncludeNotPaths { file, limit: PATH_LENGTH });
         }
-        self.confine(&include, |root| root.to_owned())?;
+        self.confine(&include, Utf8Path::to_owned)?;
         if self.files.contains(&include) {
             let chain = self.files.iter().cloned().chain([include]).collect();
             return Err(ConfigError::IncludeCycle { chain });

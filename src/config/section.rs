@@ -166,7 +166,7 @@ pub(super) fn leave_out(edit: &mut Edit) {
 }
 
 /// Sets what a check needs, whether the config has it or not. All of it is
-/// known to the releases whose schemas were read, and to 2026.5.7.
+/// known to the schemas of 2026.5.12, 2026.5.18, 2026.6.11, 2026.7.1 and 2026.9.5.
 pub(super) fn put_in(edit: &mut Edit, scratch: &Scratch<'_>) {
     for (section, value, why) in off_where_present() {
         let key = Key::of(section);

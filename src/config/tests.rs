@@ -34,7 +34,7 @@ fn texts(tree: &Value) -> Vec<(String, String)> {
     fn visit(value: &Value, key: &Key, texts: &mut Vec<(String, String)>) {
         match value {
             Value::Object(object) => {
-                object.iter().for_each(|(name, value)| visit(value, &key.name(name), texts))
+                object.iter().for_each(|(name, value)| visit(value, &key.name(name), texts));
             }
             Value::Array(items) => items
                 .iter()

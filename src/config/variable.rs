@@ -24,10 +24,10 @@ pub(super) fn refers(text: &str) -> bool {
 /// # Errors
 ///
 /// The name of the first variable that is not set.
-pub(super) fn expand<'t>(
-    text: &'t str,
+pub(super) fn expand(
+    text: &str,
     value: impl Fn(&str) -> Option<String>,
-) -> Result<Cow<'t, str>, String> {
+) -> Result<Cow<'_, str>, String> {
     let mut unset = None;
     let expanded = REFERENCE.replace_all(text, |found: &Captures<'_>| {
         if !found[1].is_empty() {
