@@ -16,6 +16,8 @@
 //! - [`check`] asks an installed candidate for a reply in a fresh scratch home.
 //!   [`upstream`] answers its model requests. What was seen is an
 //!   [`observation`].
+//! - [`config`] reads a user's own `openclaw.json` and makes it fit for a scratch
+//!   home, so that a check can ask what that config asks.
 //! - [`verdict`] judges an observation: good, bad with a failure, or skip with
 //!   a reason. Pure.
 //! - [`bisect`] says which candidate is next, and when the search is over. Pure.
@@ -37,6 +39,7 @@ pub mod bisect;
 pub mod check;
 pub mod checkpoint;
 pub mod cli;
+pub mod config;
 pub mod env;
 pub mod event;
 pub mod exit_code;

@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 
 /// For each module, the modules that it may import besides what everything
 /// stands on.
-const MAY_IMPORT: [(&str, &[&str]); 15] = [
+const MAY_IMPORT: [(&str, &[&str]); 16] = [
     ("release", &[]),
     ("route", &[]),
+    ("config", &["route"]),
     ("question", &["route"]),
     ("observation", &["question", "release", "route"]),
     ("verdict", &["bisect", "observation", "question"]),

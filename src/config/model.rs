@@ -1,0 +1,132 @@
+//! Which model, on which harness, a config asks: the few settings that a turn
+//! depends on.
+
+use camino::Utf8Path;
+use serde_json::{Value, json};
+
+use super::{ConfigError, Key, Loaded, agent, variable};
+use crate::env::Environment;
+use crate::route::Route;
+
+/// The settings whose variables are filled in. Everything else that names a
+/// variable gets a made-up value.
+const EXPANDED: [&str; 14] = [
+    "agents.defaults.model",
+    "agents.defaults.model.primary",
+    "agents.defaults.models.*.agentRuntime.id",
+    "agents.list.*.model",
+    "agents.list.*.model.primary",
+    "agents.list.*.models.*.agentRuntime.id",
+    "agents.entries.*.model",
+    "agents.entries.*.model.primary",
+    "agents.entries.*.models.*.agentRuntime.id",
+    "models.providers.*.api",
+    "models.providers.*.models.*.id",
+    "models.providers.*.models.*.api",
+    "models.providers.openai.baseUrl",
+    "models.providers.openai-codex.baseUrl",
+];
+
+/// Fills in the variables that the turn depends on.
+///
+/// # Errors
+///
+/// The primary model, or an address or API of OpenAI's providers, names a
+/// variable that is not set. Elsewhere such a text stays as it is.
+pub(super) fn expand(
+    tree: &mut Value,
+    file: &Utf8Path,
+    environment: &Environment,
+) -> Result<(), ConfigError> {
+    let primary = primary(tree).map(|(key, _)| key);
+    let own = tree.get("env").cloned().unwrap_or_default();
+    let value = |name: &str| {
+        let inner = || own["vars"][name].as_str().or_else(|| own[name].as_str());
+        let inner = || inner().filter(|value| !variable::refers(value));
+        environment.get(name).or_else(inner).map(str::to_owned)
+    };
+    for pattern in EXPANDED {
+        for key in Key::matching(pattern, tree) {
+            let Some(Value::String(text)) = key.get_mut(tree) else { continue };
+            match variable::expand(text, value) {
+                Ok(expanded) => *text = expanded.into_owned(),
+                Err(name) => {
+                    let service = ["openai", "openai-codex"].iter().any(|provider| {
+                        let provider = Key::of("models.providers").name(provider);
+                        key == provider.name("baseUrl") || key == provider.name("api")
+                    });
+                    if service || primary.as_ref() == Some(&key) {
+                        return Err(ConfigError::Unset { file: file.to_owned(), key, name });
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The route that a turn with this config asks, with the harness where the
+/// config sets one for that model; none where it names no model.
+///
+/// # Errors
+///
+/// The model is not written `provider/model`, and is no alias of one.
+pub fn route_of(config: &Loaded) -> Result<Option<Route>, ConfigError> {
+    let Some((key, text)) = primary(&config.tree) else { return Ok(None) };
+    let id = of_alias(&config.tree, &text).unwrap_or(text);
+    // What stands behind an at sign is a login profile, not a harness.
+    let id = match id.rsplit_once('@') {
+        Some((id, profile)) if !profile.contains('/') => id,
+        _ => &id,
+    };
+    let not_a_model = |_| ConfigError::NotAModel { file: config.file.clone(), key };
+    let route: Route = id.trim().parse().map_err(not_a_model)?;
+    Ok(Some(Route { harness: harness(&config.tree, &route), ..route }))
+}
+
+/// The setting with the primary model of the turn's agent.
+fn primary(tree: &Value) -> Option<(Key, String)> {
+    let agent = agent::of_the_turn(tree).key.map(|key| key.name("model"));
+    agent.into_iter().chain([Key::of("agents.defaults.model")]).find_map(|model| {
+        [model.name("primary"), model].into_iter().find_map(|key| {
+            let text = key.get(tree)?.as_str()?.trim().to_owned();
+            (!text.is_empty()).then_some((key, text))
+        })
+    })
+}
+
+/// Where models are set up for the turn's agent, most particular first.
+fn models(tree: &Value) -> Vec<Key> {
+    let agent = agent::of_the_turn(tree).key.map(|key| key.name("models"));
+    agent.into_iter().chain([Key::of("agents.defaults.models")]).collect()
+}
+
+fn of_alias(tree: &Value, text: &str) -> Option<String> {
+    let named = |models: Key| {
+        let models = models.get(tree)?.as_object()?;
+        let is = |model: &Value| {
+            model["alias"].as_str().is_some_and(|alias| alias.eq_ignore_ascii_case(text))
+        };
+        models.iter().find(|(_, model)| is(model)).map(|(id, _)| id.clone())
+    };
+    models(tree).into_iter().find_map(named)
+}
+
+/// By docs/gateway/config-agents.md: the model's own entry, then the provider's
+/// model, then `provider/*`, then the provider.
+fn harness(tree: &Value, route: &Route) -> Option<String> {
+    let id = route.model_id();
+    let any = format!("{}/*", route.provider);
+    let provider = Key::of("models.providers").name(&route.provider);
+    let listed = provider.name("models");
+    let count = listed.get(tree).and_then(Value::as_array).map_or(0, Vec::len);
+    let is_it = |key: &Key| key.get(tree).is_some_and(|model| model["id"] == json!(route.model));
+    let listed = (0..count).map(|index| listed.index(index)).filter(is_it);
+    let entries =
+        |name: &str| models(tree).into_iter().map(|key| key.name(name)).collect::<Vec<_>>();
+    let places = entries(&id).into_iter().chain(listed).chain(entries(&any)).chain([provider]);
+    let set = |key: Key| key.name("agentRuntime").name("id").get(tree)?.as_str().map(str::to_owned);
+    let found = { places }.find_map(set)?;
+    let word = !found.is_empty() && found.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    (word && !["auto", "default"].contains(&found.as_str())).then_some(found)
+}
