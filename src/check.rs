@@ -170,5 +170,6 @@ fn agent(
         environment,
         time_limit: question.time_limit + MARGIN,
         log: Some(log.to_owned()),
+        enclosure: None,
     }
 }

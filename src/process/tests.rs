@@ -8,6 +8,7 @@ fn shell(script: &str) -> Program {
         environment: Environment::of_this_process().inherited(),
         time_limit: Duration::from_secs(30),
         log: None,
+        enclosure: None,
     }
 }
 
