@@ -170,8 +170,7 @@ async fn status_signal_output_and_stdin_are_as_outside() {
 async fn a_time_limit_and_what_is_left_running_count_inside_as_well() {
     let enclosure = open().await;
     let script = "setsid sleep 302 >/dev/null 2>&1 & echo $!; exec sleep 303";
-    let program =
-        Program { time_limit: Duration::from_secs(1), ..inside(&enclosure, script) };
+    let program = Program { time_limit: Duration::from_secs(1), ..inside(&enclosure, script) };
     let finished = run(&program).await;
     assert_eq!(finished.ending, Ending::TimedOut);
     assert_eq!(finished.left_running, 1);

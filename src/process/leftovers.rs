@@ -54,7 +54,7 @@ impl ActiveRuns {
 
     /// What in the table is left of a run: never a leader, never what belongs
     /// to a run that goes on.
-    fn left_by(&self, run: &str, table: &Table) -> BTreeSet<u32> {
+    fn left_by(&self, run: &str, group: u32, table: &Table) -> BTreeSet<u32> {
         let me = std::process::id();
         let alone = self.only_this_leaves(run);
         let of_another = |process: &Process| match process.run.as_deref() {
@@ -68,8 +68,9 @@ impl ActiveRuns {
         };
         let mut left: BTreeSet<u32> = table
             .iter()
-            .filter(|(pid, process)| !self.0.contains_key(*pid) && seed(process))
+            .filter(|(_, process)| process.group == group || seed(process))
             .map(|(pid, _)| *pid)
+            .filter(|pid| !self.0.contains_key(pid))
             .collect();
         add_descendants(&mut left, table);
         left.retain(|pid| {
@@ -90,9 +91,10 @@ fn owner_name() -> String {
     format!("{pid}-{}", start_time(pid).unwrap_or_default())
 }
 
-/// Ends what a run left behind, and says how many processes that were.
-pub(super) fn end_leftovers(run: &str, active: &ActiveRuns) -> usize {
-    end_every(|table| active.left_by(run, table))
+/// Ends what a run left behind, in its group and elsewhere, and says how many
+/// processes that were.
+pub(super) fn end_leftovers(run: &str, group: u32, active: &ActiveRuns) -> usize {
+    end_every(|table| active.left_by(run, group, table))
 }
 
 /// Ends every process that this codexpin started, whatever became of it.
@@ -171,6 +173,7 @@ type Table = BTreeMap<u32, Process>;
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Process {
     parent: u32,
+    group: u32,
     /// A zombie: nothing is left of it but its number and its status.
     ended: bool,
     run: Option<String>,
@@ -185,6 +188,7 @@ fn process_table() -> Table {
 fn look_at(pid: u32) -> Option<Process> {
     let stat = Stat::of(pid)?;
     let parent = stat.number(4)?.try_into().ok()?;
+    let group = stat.number(5)?.try_into().ok()?;
     let key = format!("{}=", env::RUN);
     // A process of another user does not show its environment; it is not ours then.
     let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
@@ -192,7 +196,7 @@ fn look_at(pid: u32) -> Option<Process> {
         .split(|byte| *byte == 0)
         .find_map(|entry| entry.strip_prefix(key.as_bytes()))
         .map(|run| String::from_utf8_lossy(run).into_owned());
-    Some(Process { parent, ended: stat.field(3) == Some("Z"), run })
+    Some(Process { parent, group, ended: stat.field(3) == Some("Z"), run })
 }
 
 /// When a process began, in clock ticks since boot.
@@ -236,6 +240,7 @@ mod tests {
         let me = std::process::id();
         let process = |parent, run: Option<&str>| Process {
             parent,
+            group: 0,
             ended: false,
             run: run.map(str::to_owned),
         };
@@ -244,7 +249,7 @@ mod tests {
             (CLIENT, process(me, Some("client"))),
             (LEFT, process(parent, run)),
         ]);
-        let left = active.left_by(of, &table);
+        let left = active.left_by(of, CLIENT, &table);
         assert!(!left.contains(&GATEWAY) && !left.contains(&CLIENT), "{left:?}");
         left.contains(&LEFT)
     }

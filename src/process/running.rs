@@ -99,12 +99,11 @@ impl Running {
         if self.ending.is_none() {
             unix::signal_group(self.registered.group, unix::TERMINATE);
             if tokio::time::timeout(GRACE, self.ended()).await.is_err() {
-                unix::signal_group(self.registered.group, unix::KILL);
                 // Nothing withstands SIGKILL; the wait only reaps.
+                let _ = self.child.start_kill();
                 self.ended().await;
             }
         }
-        let left_running = self.registered.end_leftovers();
         let output = |source| ProcessError::Output { program: self.program.clone(), source };
         let (stdout, stderr) = tokio::join!(self.stdout.finish(), self.stderr.finish());
         Ok(Finished {
@@ -112,13 +111,13 @@ impl Running {
             stdout: stdout.map_err(output)?,
             stderr: stderr.map_err(output)?,
             elapsed: self.begun.elapsed(),
-            left_running,
+            left_running: self.registered.left_running.unwrap_or_default(),
         })
     }
 
     fn note(&mut self, status: &std::io::Result<std::process::ExitStatus>) -> Ending {
         // At once: when the child is reaped, the group's number may be given to others.
-        self.registered.end_group();
+        self.registered.end();
         *self.ending.insert(ending(status))
     }
 }
@@ -142,32 +141,28 @@ pub(super) struct Registered {
     processes: Processes,
     group: u32,
     run: String,
-    group_ended: bool,
-    leftovers_ended: bool,
+    left_running: Option<usize>,
 }
 
 impl Registered {
     pub(super) fn new(processes: Processes, group: u32, run: String) -> Self {
-        Self { processes, group, run, group_ended: false, leftovers_ended: false }
+        Self { processes, group, run, left_running: None }
     }
 
-    fn end_group(&mut self) {
-        if !std::mem::replace(&mut self.group_ended, true) {
-            unix::signal_group(self.group, unix::KILL);
-        }
-    }
-
-    fn end_leftovers(&mut self) -> usize {
-        self.leftovers_ended = true;
-        leftovers::end_leftovers(&self.run, &self.processes.runs())
+    /// Ends and counts what is left when the child is not there any more.
+    fn end(&mut self) {
+        let left = leftovers::end_leftovers(&self.run, self.group, &self.processes.runs());
+        self.left_running = Some(left);
+        // All that there is to do where processes cannot be looked at.
+        unix::signal_group(self.group, unix::KILL);
     }
 }
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        self.end_group();
-        if !self.leftovers_ended {
-            self.end_leftovers();
+        if self.left_running.is_none() {
+            unix::signal_group(self.group, unix::KILL);
+            self.end();
         }
         self.processes.runs().remove(self.group);
     }
