@@ -4,16 +4,22 @@
 //! and environment, a time limit, and an output that is captured with a bound.
 //! It is stopped in stages (SIGTERM, grace, SIGKILL to the group), and when it
 //! has ended, whatever it left running is found and ended as well.
+//!
+//! A server is started the same way and runs beside other programs
+//! ([`Processes::start`]); a program that must reach nothing but its own
+//! loopback interface runs in an [`enclosure`].
 
 mod capture;
+pub mod enclosure;
+mod leftovers;
+mod running;
 mod unix;
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -21,6 +27,10 @@ use tokio::process::{Child, Command};
 use tokio_util::sync::CancellationToken;
 
 pub use capture::Captured;
+use enclosure::Entrance;
+use leftovers::{ActiveRuns, Leaves};
+use running::Registered;
+pub use running::Running;
 
 use crate::env::{self, Environment};
 
@@ -38,10 +48,12 @@ pub struct Program {
     pub directory: Utf8PathBuf,
     /// Its whole environment.
     pub environment: Environment,
-    /// How long it may take.
+    /// How long [`Processes::run`] lets it take.
     pub time_limit: Duration,
     /// Where its whole output goes: `NAME.stdout` and `NAME.stderr`.
     pub log: Option<Utf8PathBuf>,
+    /// The enclosure that it runs in, where in one.
+    pub enclosure: Option<Entrance>,
 }
 
 impl Program {
@@ -71,7 +83,7 @@ pub enum Ending {
     Signalled(i32),
     /// Stopped at its time limit.
     TimedOut,
-    /// Stopped because codexpin was asked to stop.
+    /// Stopped because codexpin was asked to stop, or needed it no longer.
     Cancelled,
 }
 
@@ -138,7 +150,7 @@ pub enum ProcessError {
 /// Starts programs and knows those that run. Clones share what they know.
 #[derive(Debug, Clone, Default)]
 pub struct Processes {
-    running: Arc<Mutex<BTreeSet<u32>>>,
+    runs: Arc<Mutex<ActiveRuns>>,
     started: Arc<AtomicU32>,
 }
 
@@ -147,11 +159,11 @@ impl Processes {
     /// ends what an earlier codexpin, killed, had left behind.
     pub fn new() -> Self {
         unix::adopt_abandoned();
-        unix::end_orphans_of_dead_owners();
+        leftovers::end_orphans_of_dead_owners();
         Self::default()
     }
 
-    /// Runs a program to its end.
+    /// Runs a program to its end, or to its time limit.
     ///
     /// A program that fails, or is stopped, is `Ok`: see [`Finished::ending`].
     pub async fn run(
@@ -159,63 +171,74 @@ impl Processes {
         program: &Program,
         stop: &CancellationToken,
     ) -> Result<Finished, ProcessError> {
-        let begun = Instant::now();
-        let run = unix::run_name(self.started.fetch_add(1, Ordering::Relaxed));
-        let mut child = self.start(program, &run)?;
-        let group = child.id().unwrap_or_default();
-        let _registered = Registered { processes: self, group };
+        let mut running = self.start(program)?;
+        let stopped = tokio::select! {
+            ending = running.ended() => ending,
+            () = tokio::time::sleep(program.time_limit) => Ending::TimedOut,
+            () = stop.cancelled() => Ending::Cancelled,
+        };
+        running.finish(stopped).await
+    }
 
-        let log = |kind: &str| program.log.as_ref().map(|log| log.with_extension(kind));
-        let stdout = capture::start(child.stdout.take(), log("stdout"));
-        let stderr = capture::start(child.stderr.take(), log("stderr"));
-
-        let ending = wait(&mut child, group, program.time_limit, stop).await;
-        unix::signal_group(group, unix::KILL);
-        let left_running = unix::end_leftovers(&run, &self.running());
-        let output = |source| ProcessError::Output { program: program.executable.clone(), source };
-        let (stdout, stderr) = tokio::join!(stdout.finish(), stderr.finish());
-        Ok(Finished {
-            ending,
-            stdout: stdout.map_err(output)?,
-            stderr: stderr.map_err(output)?,
-            elapsed: begun.elapsed(),
-            left_running,
-        })
+    /// Starts a program that runs beside others, such as a server, until
+    /// [`Running::stop`] or until what is returned is dropped. Its time limit
+    /// is not looked at: how long it is needed is for its user to say.
+    ///
+    /// Must be called in a tokio runtime, and not on one of its threads for
+    /// blocking work: Linux ends a child with the thread that started it
+    /// (`PR_SET_PDEATHSIG`, see prctl(2)), and those threads come and go.
+    pub fn start(&self, program: &Program) -> Result<Running, ProcessError> {
+        let executable = find(&program.executable, &program.environment)
+            .ok_or_else(|| ProcessError::NotFound { program: program.executable.clone() })?;
+        let Some(entrance) = &program.enclosure else {
+            let launch =
+                Launch { executable, arguments: program.arguments.clone(), stdin: Stdio::null() };
+            return self.launch(program, launch, Leaves::Anything);
+        };
+        let (launch, way_in) =
+            entrance.way_in(&executable, program).map_err(|e| refused(program, e))?;
+        let running = self.launch(program, launch, Leaves::Anything)?;
+        way_in.passed().map_err(|e| refused(program, e))?;
+        Ok(running)
     }
 
     /// Ends everything at once: the second Ctrl-C.
     pub fn kill_all(&self) {
-        for group in self.running().iter() {
-            unix::signal_group(*group, unix::KILL);
+        for group in self.runs().leaders() {
+            unix::signal_group(group, unix::KILL);
         }
-        unix::end_all_of_this_owner();
+        leftovers::end_all_of_this_owner();
     }
 
     /// Starts and registers in one step: a child not yet registered would be
     /// taken for one that another run abandoned.
-    fn start(&self, program: &Program, run: &str) -> Result<Child, ProcessError> {
-        let mut running = self.running();
-        let child = start(program, run)?;
-        running.insert(child.id().unwrap_or_default());
-        Ok(child)
+    fn launch(
+        &self,
+        program: &Program,
+        launch: Launch,
+        leaves: Leaves,
+    ) -> Result<Running, ProcessError> {
+        let begun = Instant::now();
+        let run = leftovers::run_name(self.started.fetch_add(1, Ordering::Relaxed));
+        let mut runs = self.runs();
+        let child = spawn(program, launch, &run).map_err(|e| refused(program, e))?;
+        let group = child.id().unwrap_or_default();
+        runs.add(group, run.clone(), leaves);
+        drop(runs);
+        Ok(Running::new(program, child, Registered::new(self.clone(), group, run), begun))
     }
 
-    fn running(&self) -> std::sync::MutexGuard<'_, BTreeSet<u32>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    fn runs(&self) -> MutexGuard<'_, ActiveRuns> {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Takes a group off the list when its run is over, or dropped in the middle.
-struct Registered<'a> {
-    processes: &'a Processes,
-    group: u32,
-}
-
-impl Drop for Registered<'_> {
-    fn drop(&mut self) {
-        unix::signal_group(self.group, unix::KILL);
-        self.processes.running().remove(&self.group);
-    }
+/// What is really started for a program: itself, or codexpin on its way into
+/// an enclosure.
+struct Launch {
+    executable: Utf8PathBuf,
+    arguments: Vec<String>,
+    stdin: Stdio,
 }
 
 /// A program's file: as given where it has a slash, otherwise by PATH.
@@ -223,60 +246,30 @@ pub fn find(name: &Utf8Path, environment: &Environment) -> Option<Utf8PathBuf> {
     unix::find_on_path(name, environment.get("PATH"))
 }
 
-fn start(program: &Program, run: &str) -> Result<Child, ProcessError> {
-    let failed = |source: io::Error| match source.kind() {
-        io::ErrorKind::NotFound if program.directory.is_dir() => {
-            ProcessError::NotFound { program: program.executable.clone() }
-        }
-        _ => ProcessError::Start { program: program.executable.clone(), source },
-    };
-    let executable = find(&program.executable, &program.environment)
-        .ok_or_else(|| ProcessError::NotFound { program: program.executable.clone() })?;
-    let mut command = Command::new(executable);
+fn spawn(program: &Program, launch: Launch, run: &str) -> io::Result<Child> {
+    let mut command = Command::new(launch.executable);
     command
-        .args(&program.arguments)
+        .args(launch.arguments)
         .current_dir(&program.directory)
         .env_clear()
         .envs(program.environment.all())
         .env(env::RUN, run)
-        .stdin(Stdio::null())
+        .stdin(launch.stdin)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0)
         .kill_on_drop(true);
     unix::end_with_parent(&mut command);
-    command.spawn().map_err(failed)
+    command.spawn()
 }
 
-async fn wait(
-    child: &mut Child,
-    group: u32,
-    time_limit: Duration,
-    stop: &CancellationToken,
-) -> Ending {
-    let stopped = tokio::select! {
-        status = child.wait() => return ended(&status),
-        () = tokio::time::sleep(time_limit) => Ending::TimedOut,
-        () = stop.cancelled() => Ending::Cancelled,
-    };
-    unix::signal_group(group, unix::TERMINATE);
-    if tokio::time::timeout(GRACE, child.wait()).await.is_err() {
-        unix::signal_group(group, unix::KILL);
-        // Nothing withstands SIGKILL; the wait only reaps.
-        let _ = child.wait().await;
-    }
-    stopped
-}
-
-fn ended(status: &io::Result<std::process::ExitStatus>) -> Ending {
-    use std::os::unix::process::ExitStatusExt as _;
-    match status {
-        Ok(status) => match (status.code(), status.signal()) {
-            (Some(code), _) => Ending::Exited(code),
-            (None, signal) => Ending::Signalled(signal.unwrap_or_default()),
-        },
-        // The status is lost only where somebody else reaped the child.
-        Err(_) => Ending::Signalled(0),
+fn refused(program: &Program, source: io::Error) -> ProcessError {
+    let executable = program.executable.clone();
+    match source.kind() {
+        io::ErrorKind::NotFound if program.directory.is_dir() => {
+            ProcessError::NotFound { program: executable }
+        }
+        _ => ProcessError::Start { program: executable, source },
     }
 }
 

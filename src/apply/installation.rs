@@ -258,6 +258,7 @@ async fn run_node(
         environment: surroundings.environment.inherited(),
         time_limit: std::time::Duration::from_secs(30),
         log: None,
+        enclosure: None,
     };
     let finished = surroundings.processes.run(&program, &CancellationToken::new()).await?;
     let text = finished.stdout.text();
@@ -361,6 +362,7 @@ pub(super) fn question(
         environment: in_scratch_home(shell.inherited(), scratch).with_path_first(&node.bin),
         time_limit: std::time::Duration::from_mins(2),
         log: None,
+        enclosure: None,
     }
 }
 

@@ -292,6 +292,7 @@ async fn systemctl(around: &Surroundings, arguments: &[&str]) -> Result<String, 
         environment: environment.with("XDG_RUNTIME_DIR", runtime),
         time_limit: COMMAND_LIMIT,
         log: None,
+        enclosure: None,
     };
     // Never cut short by Ctrl-C: half a stop or start helps nobody.
     let finished = around.processes.run(&program, &CancellationToken::new()).await?;

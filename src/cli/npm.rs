@@ -133,6 +133,7 @@ impl NpmFacts {
                 .with("npm_config_logs_max", "0"),
             time_limit: Duration::from_mins(1),
             log: None,
+            enclosure: None,
         };
         let finished =
             context.processes.run(&program, &context.stop).await.map_err(NpmError::from)?;

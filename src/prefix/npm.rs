@@ -169,6 +169,7 @@ impl Npm {
             environment: self.environment(job.node, job.home),
             time_limit: TIME_LIMIT,
             log: job.log.map(ToOwned::to_owned),
+            enclosure: None,
         };
         let finished = self.processes.run(&program, job.stop).await?;
         match finished.ending {

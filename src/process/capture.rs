@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use camino::Utf8PathBuf;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// What is kept in memory of the beginning, and as much of the end. Bytes.
@@ -65,17 +66,17 @@ impl From<&str> for Captured {
 }
 
 /// A capture under way.
+#[derive(Debug)]
 pub(super) struct Capture {
     reader: JoinHandle<io::Result<()>>,
-    so_far: std::sync::Arc<std::sync::Mutex<Captured>>,
+    so_far: watch::Receiver<Captured>,
 }
 
 pub(super) fn start(
     stream: Option<impl AsyncRead + Unpin + Send + 'static>,
     log: Option<Utf8PathBuf>,
 ) -> Capture {
-    let so_far = std::sync::Arc::new(std::sync::Mutex::new(Captured::default()));
-    let shared = std::sync::Arc::clone(&so_far);
+    let (captured, so_far) = watch::channel(Captured::default());
     let reader = tokio::spawn(async move {
         let Some(mut stream) = stream else { return Ok(()) };
         let mut log = log.map(fs_err::File::create).transpose()?;
@@ -86,7 +87,7 @@ pub(super) fn start(
             if n == 0 {
                 return Ok(());
             }
-            lock(&shared).push(&buffer[..n]);
+            captured.send_modify(|captured| captured.push(&buffer[..n]));
             if let Some(log) = log.as_mut().filter(|_| written < LOG_LIMIT) {
                 log.write_all(&buffer[..n])?;
                 written += n as u64;
@@ -100,6 +101,16 @@ pub(super) fn start(
 }
 
 impl Capture {
+    /// The output as far as it has come.
+    pub(super) fn so_far(&self) -> Captured {
+        self.so_far.borrow().clone()
+    }
+
+    /// The output as it grows.
+    pub(super) fn changes(&self) -> watch::Receiver<Captured> {
+        self.so_far.clone()
+    }
+
     /// The output. A reader that cannot end, because a process that nobody
     /// could find holds the other end open, is given up after a while.
     pub(super) async fn finish(self) -> io::Result<Captured> {
@@ -109,14 +120,10 @@ impl Capture {
             Ok(Err(panicked)) => return Err(io::Error::other(panicked)),
             Err(_) => abort.abort(),
         }
-        let mut captured = std::mem::take(&mut *lock(&self.so_far));
+        let mut captured = self.so_far.borrow().clone();
         captured.trim();
         Ok(captured)
     }
-}
-
-fn lock(captured: &std::sync::Mutex<Captured>) -> std::sync::MutexGuard<'_, Captured> {
-    captured.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -8,13 +8,22 @@ fn shell(script: &str) -> Program {
         environment: Environment::of_this_process().inherited(),
         time_limit: Duration::from_secs(30),
         log: None,
+        enclosure: None,
     }
 }
 
 /// One for all tests, as there is one in codexpin: two would end each other's children.
 static PROCESSES: std::sync::LazyLock<Processes> = std::sync::LazyLock::new(Processes::new);
 
+/// What an adopted process without a name belongs to is known only of the one run that goes on.
+static BESIDE_OTHERS: tokio::sync::RwLock<()> = tokio::sync::RwLock::const_new(());
+
 async fn run(program: Program) -> Finished {
+    let _shared = BESIDE_OTHERS.read().await;
+    run_now(program).await
+}
+
+async fn run_now(program: Program) -> Finished {
     PROCESSES.run(&program, &CancellationToken::new()).await.unwrap()
 }
 
@@ -54,8 +63,9 @@ async fn a_grandchild_that_left_the_group_is_found_and_ended() {
 
 #[tokio::test]
 async fn a_grandchild_with_an_emptied_environment_is_found_as_well() {
+    let _alone = BESIDE_OTHERS.write().await;
     let script = "setsid env -i /bin/sleep 301 >/dev/null 2>&1 & sleep 0.2; echo $!";
-    let finished = run(shell(script)).await;
+    let finished = run_now(shell(script)).await;
     assert!(finished.left_running >= 1);
     assert!(!is_running(&finished.stdout.text()));
 }
@@ -64,6 +74,7 @@ async fn a_grandchild_with_an_emptied_environment_is_found_as_well() {
 async fn cancelling_stops_the_child() {
     let stop = CancellationToken::new();
     stop.cancel();
+    let _shared = BESIDE_OTHERS.read().await;
     let finished = PROCESSES.run(&shell("sleep 300"), &stop).await.unwrap();
     assert_eq!(finished.ending, Ending::Cancelled);
 }
@@ -97,6 +108,83 @@ async fn a_program_that_is_not_there_is_named() {
     let program = Program { executable: "no-such-program".into(), ..shell("") };
     let error = PROCESSES.run(&program, &CancellationToken::new()).await.unwrap_err();
     assert_eq!(error.to_string(), "no-such-program was not found");
+}
+
+#[tokio::test]
+async fn a_server_runs_beside_others_until_it_is_stopped() {
+    let _shared = BESIDE_OTHERS.read().await;
+    let limit = Duration::from_millis(1);
+    let script = "trap 'echo going; exit 0' TERM; echo ready >&2; while :; do sleep 0.01; done";
+    let mut server = PROCESSES.start(&Program { time_limit: limit, ..shell(script) }).unwrap();
+    assert!(server.output_until(|_, stderr| stderr == "ready\n").await);
+    assert_eq!(run_now(shell("exit 3")).await.ending, Ending::Exited(3));
+    assert_eq!(server.exited(), None);
+    assert_eq!(server.output_so_far().1.text(), "ready\n");
+    let finished = server.stop().await.unwrap();
+    assert_eq!(finished.ending, Ending::Cancelled);
+    assert_eq!(finished.stdout.text(), "going\n");
+}
+
+#[tokio::test]
+async fn what_a_server_left_outlives_a_client_and_ends_with_the_server() {
+    let _shared = BESIDE_OTHERS.read().await;
+    let script = "sh -c 'setsid sleep 305 >/dev/null 2>&1 & echo $!'; exec sleep 306";
+    let mut server = PROCESSES.start(&shell(script)).unwrap();
+    assert!(server.output_until(|stdout, _| stdout.ends_with('\n')).await);
+    let adopted = server.output_so_far().0.text();
+    assert_eq!(run_now(shell("true")).await.left_running, 0);
+    assert!(is_running(&adopted));
+    assert_eq!(server.stop().await.unwrap().left_running, 1);
+    assert!(!is_running(&adopted));
+}
+
+#[tokio::test]
+async fn what_a_server_left_without_a_name_is_not_a_clients_either() {
+    let _alone = BESIDE_OTHERS.write().await;
+    let script =
+        "sh -c 'setsid env -i /bin/sh -c \"echo \\$\\$; exec sleep 307\" &'; exec sleep 308";
+    let mut server = PROCESSES.start(&shell(script)).unwrap();
+    assert!(server.output_until(|stdout, _| stdout.ends_with('\n')).await);
+    let adopted = server.output_so_far().0.text();
+    assert_eq!(run_now(shell("true")).await.left_running, 0);
+    assert!(is_running(&adopted));
+    assert_eq!(server.stop().await.unwrap().left_running, 1);
+    assert!(!is_running(&adopted));
+}
+
+#[tokio::test]
+async fn a_server_that_is_dropped_ends_with_what_it_started() {
+    let _shared = BESIDE_OTHERS.read().await;
+    let script = "setsid sleep 309 >/dev/null 2>&1 & echo $!; exec sleep 310";
+    let mut server = PROCESSES.start(&shell(script)).unwrap();
+    assert!(server.output_until(|stdout, _| stdout.ends_with('\n')).await);
+    let (leader, left) = (server.id().to_string(), server.output_so_far().0.text());
+    assert!(is_running(&leader) && is_running(&left));
+    drop(server);
+    assert!(!is_running(&leader) && !is_running(&left));
+}
+
+#[tokio::test]
+async fn a_server_that_ends_by_itself_is_noticed() {
+    let _shared = BESIDE_OTHERS.read().await;
+    let mut server = PROCESSES.start(&shell("echo no port; exit 7")).unwrap();
+    assert!(!server.output_until(|stdout, _| stdout.contains("ready")).await);
+    assert_eq!(
+        (server.exited(), server.ended().await),
+        (Some(Ending::Exited(7)), Ending::Exited(7))
+    );
+    let finished = server.stop().await.unwrap();
+    assert_eq!(
+        (finished.ending, finished.stdout.text().as_str()),
+        (Ending::Exited(7), "no port\n")
+    );
+}
+
+#[tokio::test]
+async fn a_zombie_that_was_adopted_is_not_counted_as_left_running() {
+    let _alone = BESIDE_OTHERS.write().await;
+    let script = "sh -c 'sh -c \"exit 0\" & exec sleep 0.05' & sleep 0.2";
+    assert_eq!(run_now(shell(script)).await.left_running, 0);
 }
 
 #[test]

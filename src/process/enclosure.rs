@@ -1,0 +1,43 @@
+//! A place for programs from which nothing but its own loopback interface can
+//! be reached: a network namespace of its own, which on Linux an ordinary user
+//! can make together with a user namespace (see `user_namespaces(7)` and
+//! `network_namespaces(7)`).
+//!
+//! ```text
+//! codexpin ──starts──▶ holder: makes the namespaces, brings `lo` up, listens
+//!    │ ◀── listening socket ──┘    and stays until codexpin lets go of it
+//!    └──starts──▶ codexpin on its way in ──joins the holder, exec──▶ program
+//! ```
+//!
+//! A socket belongs to the namespace in which it was made. So codexpin, which
+//! stays outside, accepts on the holder's socket what programs inside connect
+//! to, and nothing has to relay. All ports inside but the listener's are free.
+//!
+//! Programs inside have the user and group that they have outside. They cannot
+//! look into processes outside (`ptrace(2)`), nor reach abstract Unix sockets
+//! there. The file system is the same inside: Unix sockets with a path, such as
+//! a session bus or a container engine's, can still be reached by a program
+//! that knows where they are. Files whose owner is somebody else seem to belong
+//! to the overflow user (65534) there.
+
+#[cfg(target_os = "linux")]
+mod control;
+#[cfg(not(target_os = "linux"))]
+mod elsewhere;
+#[cfg(target_os = "linux")]
+mod holder;
+#[cfg(target_os = "linux")]
+mod shim;
+mod unavailable;
+
+#[cfg(not(target_os = "linux"))]
+pub use elsewhere::{Enclosure, Entrance, serve};
+#[cfg(target_os = "linux")]
+pub use holder::{Enclosure, Entrance};
+#[cfg(target_os = "linux")]
+pub use shim::serve;
+pub use unavailable::Unavailable;
+
+/// Where the running codexpin finds itself, even if its file was replaced
+/// since: the executable for [`Enclosure::open`].
+pub const THIS_EXECUTABLE: &str = "/proc/self/exe";

@@ -1,0 +1,137 @@
+//! What codexpin and its own executable inside an enclosure tell each other:
+//! one message a way, an open file or why there is none.
+
+use std::fmt;
+use std::io::{self, IoSlice, IoSliceMut, Read as _, Write as _};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
+};
+use serde::{Deserialize, Serialize};
+
+/// What could not be done inside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Step {
+    MakeNamespaces,
+    KeepUser,
+    LoopbackUp,
+    Listen,
+    Enter,
+    Execute,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::MakeNamespaces => "cannot make a user and a network namespace",
+            Self::KeepUser => "cannot keep the user in a new user namespace",
+            Self::LoopbackUp => "cannot bring the loopback interface of a new network namespace up",
+            Self::Listen => "cannot listen in a new network namespace",
+            Self::Enter => "cannot enter the enclosure",
+            Self::Execute => "cannot execute the program",
+        })
+    }
+}
+
+/// Why something could not be done inside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Refused {
+    pub(super) step: Step,
+    errno: i32,
+}
+
+impl Refused {
+    /// Names the step that an error of the system comes from.
+    pub(super) fn at<E: Into<io::Error>>(step: Step) -> impl Fn(E) -> Self {
+        move |error| Self { step, errno: error.into().raw_os_error().unwrap_or_default() }
+    }
+
+    pub(super) fn source(self) -> io::Error {
+        io::Error::from_raw_os_error(self.errno)
+    }
+}
+
+/// What came from the other side.
+#[derive(Debug)]
+pub(super) enum Message {
+    Open(OwnedFd),
+    Refused(Refused),
+    /// The other side is gone: it ended, or became the program.
+    Closed,
+}
+
+/// Sends an open file.
+pub(super) fn send(to: &UnixStream, file: BorrowedFd<'_>) -> io::Result<()> {
+    let files = [file];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut attached = SendAncillaryBuffer::new(&mut space);
+    attached.push(SendAncillaryMessage::ScmRights(&files));
+    // An open file travels with at least one byte, see unix(7).
+    sendmsg(to, &[IoSlice::new(b"+")], &mut attached, SendFlags::NOSIGNAL)?;
+    Ok(())
+}
+
+/// Says why there is nothing to send. The other side may be gone, which is as well.
+pub(super) fn refuse(mut to: &UnixStream, refused: Refused) {
+    if let Ok(text) = serde_json::to_vec(&refused) {
+        let _ = to.write_all(&text);
+    }
+}
+
+/// Takes the message, as soon as there is one; what is received is not
+/// inherited by programs.
+pub(super) fn receive(from: impl AsFd) -> io::Result<Message> {
+    let mut bytes = [0; 256];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut attached = RecvAncillaryBuffer::new(&mut space);
+    let received =
+        recvmsg(from, &mut [IoSliceMut::new(&mut bytes)], &mut attached, RecvFlags::CMSG_CLOEXEC)?;
+    let file = attached.drain().find_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(mut files) => files.next(),
+        _ => None,
+    });
+    match (file, &bytes[..received.bytes]) {
+        (Some(file), _) => Ok(Message::Open(file)),
+        (None, []) => Ok(Message::Closed),
+        (None, text) => Ok(Message::Refused(serde_json::from_slice(text)?)),
+    }
+}
+
+/// Waits until the other side lets go.
+pub(super) fn wait_until_closed(mut from: &UnixStream) {
+    let mut byte = [0];
+    while matches!(from.read(&mut byte), Ok(n) if n > 0) {}
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test")]
+    use super::*;
+
+    #[test]
+    fn an_open_file_arrives_as_the_same_file() {
+        let (here, there) = UnixStream::pair().unwrap();
+        let (mut reader, writer) = io::pipe().unwrap();
+        send(&here, writer.as_fd()).unwrap();
+        let Message::Open(file) = receive(&there).unwrap() else { panic!("no file") };
+        drop(writer);
+        fs_err::File::from_parts(file.into(), "pipe").write_all(b"through").unwrap();
+        let mut text = String::new();
+        reader.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "through");
+    }
+
+    #[test]
+    fn a_refusal_and_an_end_are_told_apart() {
+        let (here, there) = UnixStream::pair().unwrap();
+        let refused = Refused::at(Step::Enter)(io::Error::from_raw_os_error(1));
+        refuse(&here, refused);
+        drop(here);
+        assert!(matches!(receive(&there).unwrap(), Message::Refused(r) if r == refused));
+        assert!(matches!(receive(&there).unwrap(), Message::Closed));
+    }
+}

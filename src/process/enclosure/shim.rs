@@ -1,0 +1,139 @@
+//! codexpin's own executable, started again by codexpin: it makes an enclosure
+//! and holds it, or enters one and becomes the program that runs there.
+//!
+//! Its end of the control socket is its stdin, so that nothing has to be done
+//! between fork and exec for it.
+
+use std::ffi::OsString;
+use std::io;
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
+
+use nix::sched::{CloneFlags, setns, unshare};
+use nix::unistd::dup2_stdin;
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketType, recv, send, socket};
+use rustix::process::{getegid, geteuid};
+
+use super::control::{self, Message, Refused, Step};
+use crate::exit_code::ExitCode;
+
+/// The first argument that makes codexpin a shim; followed by what it is to do.
+pub(super) const MODE: &str = "__enclosure";
+/// Make an enclosure and hold it.
+pub(super) const HOLD: &str = "hold";
+/// Enter: followed by codexpin's number, the program and its arguments.
+pub(super) const ENTER: &str = "enter";
+
+/// Does what codexpin started its own executable for, where `arguments` (the
+/// program's name first) say so. To be called before any thread is there.
+/// Entering an enclosure does not come back unless it fails.
+pub fn serve(mut arguments: impl Iterator<Item = OsString>) -> Option<ExitCode> {
+    arguments.next();
+    if arguments.next()? != MODE {
+        return None;
+    }
+    let Ok(control) = control_socket() else { return Some(ExitCode::Usage) };
+    let refused = match arguments.next() {
+        Some(word) if word == HOLD => hold(&control),
+        Some(word) if word == ENTER => enter(&control, arguments),
+        _ => return Some(ExitCode::Usage),
+    };
+    Some(match refused {
+        Ok(()) => ExitCode::Success,
+        Err(refused) => {
+            control::refuse(&control, refused);
+            ExitCode::Infrastructure
+        }
+    })
+}
+
+fn control_socket() -> io::Result<UnixStream> {
+    Ok(io::stdin().as_fd().try_clone_to_owned()?.into())
+}
+
+fn hold(control: &UnixStream) -> Result<(), Refused> {
+    let listener = make()?;
+    control::send(control, listener.as_fd()).map_err(Refused::at(Step::Listen))?;
+    drop(listener);
+    control::wait_until_closed(control);
+    Ok(())
+}
+
+fn make() -> Result<TcpListener, Refused> {
+    let (user, group) = (geteuid().as_raw(), getegid().as_raw());
+    unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET)
+        .map_err(Refused::at(Step::MakeNamespaces))?;
+    // In this order: an ordinary user may map a group only where setgroups(2) is denied.
+    let maps = [
+        ("setgroups", "deny".to_owned()),
+        ("uid_map", format!("{user} {user} 1")),
+        ("gid_map", format!("{group} {group} 1")),
+    ];
+    for (file, text) in maps {
+        std::fs::write(format!("/proc/self/{file}"), text).map_err(Refused::at(Step::KeepUser))?;
+    }
+    loopback_up().map_err(Refused::at(Step::LoopbackUp))?;
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(Refused::at(Step::Listen))
+}
+
+/// Brings `lo` up, by rtnetlink(7): a `RTM_NEWLINK` for interface 1, which `lo`
+/// is in every network namespace, with `IFF_UP`.
+fn loopback_up() -> io::Result<()> {
+    const NEW_LINK: u16 = 16;
+    const REQUEST_AND_ACKNOWLEDGE: u16 = 1 | 4;
+    const UP: u32 = 1;
+    let mut request = Vec::with_capacity(32);
+    request.extend(32_u32.to_ne_bytes());
+    request.extend(NEW_LINK.to_ne_bytes());
+    request.extend(REQUEST_AND_ACKNOWLEDGE.to_ne_bytes());
+    // Sequence and port, then family and type of the interface: none of them is needed.
+    request.extend([0; 4 + 4 + 4]);
+    request.extend(1_i32.to_ne_bytes());
+    request.extend(UP.to_ne_bytes());
+    request.extend(UP.to_ne_bytes());
+
+    // NETLINK_ROUTE is 0, the protocol where none is named.
+    let kernel = socket(AddressFamily::NETLINK, SocketType::RAW, None)?;
+    send(&kernel, &request, SendFlags::empty())?;
+    let mut answer = [0; 64];
+    let (length, _) = recv(&kernel, &mut answer[..], RecvFlags::empty())?;
+    // An acknowledgement is a header of 16 bytes and an error number, negative or 0.
+    match answer[..length].get(16..20).and_then(|bytes| bytes.try_into().ok()) {
+        Some(error) => match i32::from_ne_bytes(error) {
+            0 => Ok(()),
+            error => Err(io::Error::from_raw_os_error(-error)),
+        },
+        None => Err(io::ErrorKind::UnexpectedEof.into()),
+    }
+}
+
+fn enter(
+    control: &UnixStream,
+    mut arguments: impl Iterator<Item = OsString>,
+) -> Result<(), Refused> {
+    let parent = arguments.next().and_then(|pid| pid.to_str()?.parse::<u32>().ok());
+    let (Some(parent), Some(program)) = (parent, arguments.next()) else {
+        return Err(Refused::at(Step::Enter)(io::Error::from(nix::Error::EINVAL)));
+    };
+    let enter = Refused::at(Step::Enter);
+    let holder: OwnedFd = match control::receive(control).map_err(&enter)? {
+        Message::Open(holder) => holder,
+        Message::Refused(refused) => return Err(refused),
+        // codexpin is gone, and waits for nobody.
+        Message::Closed => return Ok(()),
+    };
+    // The process itself stands for its namespaces, from Linux 5.8, see setns(2).
+    let both = CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET;
+    setns(holder, both).map_err(Refused::at(Step::Enter))?;
+    // A change of credentials, such as this was, can take back what was asked before.
+    nix::sys::prctl::set_pdeathsig(super::super::unix::KILL).map_err(Refused::at(Step::Enter))?;
+    if std::os::unix::process::parent_id() != parent {
+        return Ok(());
+    }
+    let nothing = std::fs::File::open("/dev/null").map_err(&enter)?;
+    dup2_stdin(nothing).map_err(Refused::at(Step::Enter))?;
+    Err(Refused::at(Step::Execute)(Command::new(program).args(arguments).exec()))
+}

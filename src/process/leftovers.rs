@@ -1,0 +1,282 @@
+//! What a run leaves behind, and whose it is.
+//!
+//! A process that left its group (`setsid`, a double fork) is found on Linux by
+//! the run's name in its environment, by its ancestry, or because this process
+//! adopted it (`PR_SET_CHILD_SUBREAPER`, see prctl(2)). Runs go on beside each
+//! other, so an adopted process may belong to one that is not over: its name
+//! says so. One without a name (its environment was emptied, and its parent is
+//! gone) is ended with the last run that may have left it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use nix::sys::signal::kill;
+use nix::sys::wait::{WaitPidFlag, waitpid};
+use nix::unistd::Pid;
+
+use super::unix::KILL;
+use crate::env;
+
+/// The runs that are not over, by the process that leads each.
+#[derive(Debug, Default)]
+pub(super) struct ActiveRuns(BTreeMap<u32, (String, Leaves)>);
+
+/// What a run may leave behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Leaves {
+    /// It is not known what it does.
+    Anything,
+    /// It is codexpin itself, which starts nothing there.
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "only enclosures have it"))]
+    Nothing,
+}
+
+impl ActiveRuns {
+    pub(super) fn add(&mut self, leader: u32, run: String, leaves: Leaves) {
+        self.0.insert(leader, (run, leaves));
+    }
+
+    pub(super) fn remove(&mut self, leader: u32) {
+        self.0.remove(&leader);
+    }
+
+    pub(super) fn leaders(&self) -> impl Iterator<Item = u32> {
+        self.0.keys().copied()
+    }
+
+    fn has(&self, run: &str) -> bool {
+        self.0.values().any(|(name, _)| name == run)
+    }
+
+    /// Whether an adopted process without a name can only be this run's.
+    fn only_this_leaves(&self, run: &str) -> bool {
+        !self.0.values().any(|(name, leaves)| name != run && *leaves == Leaves::Anything)
+    }
+
+    /// What in the table is left of a run: never a leader, never what belongs
+    /// to a run that goes on.
+    fn left_by(&self, run: &str, group: u32, table: &Table) -> BTreeSet<u32> {
+        let me = std::process::id();
+        let alone = self.only_this_leaves(run);
+        let of_another = |process: &Process| match process.run.as_deref() {
+            Some(name) => name != run && self.has(name),
+            None => false,
+        };
+        let seed = |process: &Process| match process.run.as_deref() {
+            Some(name) => name == run || (process.parent == me && !self.has(name)),
+            // One that has ended only waits to be reaped, whosever it was.
+            None => process.parent == me && (alone || process.ended),
+        };
+        let mut left: BTreeSet<u32> = table
+            .iter()
+            .filter(|(_, process)| process.group == group || seed(process))
+            .map(|(pid, _)| *pid)
+            .filter(|pid| !self.0.contains_key(pid))
+            .collect();
+        add_descendants(&mut left, table);
+        left.retain(|pid| {
+            *pid != me && !self.0.contains_key(pid) && !table.get(pid).is_some_and(of_another)
+        });
+        left
+    }
+}
+
+/// This process's name for its runs: number, start time, counter. The start
+/// time tells it from a later process with the same number.
+pub(super) fn run_name(counter: u32) -> String {
+    format!("{}-{counter}", owner_name())
+}
+
+fn owner_name() -> String {
+    let pid = std::process::id();
+    format!("{pid}-{}", start_time(pid).unwrap_or_default())
+}
+
+/// Ends what a run left behind, in its group and elsewhere, and says how many
+/// processes that were.
+pub(super) fn end_leftovers(run: &str, group: u32, active: &ActiveRuns) -> usize {
+    end_every(|table| active.left_by(run, group, table))
+}
+
+/// Ends every process that this codexpin started, whatever became of it.
+pub(super) fn end_all_of_this_owner() {
+    let owner = format!("{}-", owner_name());
+    end_every(|table| named(table, |run| run.starts_with(&owner)));
+}
+
+/// Ends what a codexpin that is no longer there had started.
+pub(super) fn end_orphans_of_dead_owners() {
+    end_every(|table| {
+        named(table, |run| {
+            let mut parts = run.split('-');
+            let pid = parts.next().and_then(|pid| pid.parse::<u32>().ok());
+            let started = parts.next().and_then(|time| time.parse::<u64>().ok());
+            match (pid, started) {
+                (Some(pid), Some(started)) => start_time(pid) != Some(started),
+                _ => false,
+            }
+        })
+    });
+}
+
+/// Those whose run's name is such a one, and what they started.
+fn named(table: &Table, is_meant: impl Fn(&str) -> bool) -> BTreeSet<u32> {
+    let mut found: BTreeSet<u32> = table
+        .iter()
+        .filter(|(_, process)| process.run.as_deref().is_some_and(&is_meant))
+        .map(|(pid, _)| *pid)
+        .collect();
+    add_descendants(&mut found, table);
+    found.remove(&std::process::id());
+    found
+}
+
+/// Kills what `choose` finds, again until it finds nothing new: a process can
+/// fork between the look and the signal. Reaps those that were adopted. Says
+/// how many it ended; those that had ended by themselves are not counted.
+fn end_every(choose: impl Fn(&Table) -> BTreeSet<u32>) -> usize {
+    let mut ended = BTreeSet::new();
+    for _ in 0..50 {
+        let table = process_table();
+        let found = choose(&table);
+        if found.is_empty() {
+            break;
+        }
+        for number in &found {
+            let Ok(raw) = i32::try_from(*number) else { continue };
+            let pid = Pid::from_raw(raw);
+            let _ = kill(pid, KILL);
+            // Only an adopted child can be reaped here; for others this is ECHILD.
+            let _ = waitpid(pid, Some(WaitPidFlag::WNOHANG));
+        }
+        ended.extend(found.into_iter().filter(|pid| table.get(pid).is_some_and(|p| !p.ended)));
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    ended.len()
+}
+
+fn add_descendants(found: &mut BTreeSet<u32>, table: &Table) {
+    loop {
+        let before = found.len();
+        for (pid, process) in table {
+            if found.contains(&process.parent) {
+                found.insert(*pid);
+            }
+        }
+        if found.len() == before {
+            return;
+        }
+    }
+}
+
+type Table = BTreeMap<u32, Process>;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Process {
+    parent: u32,
+    group: u32,
+    /// A zombie: nothing is left of it but its number and its status.
+    ended: bool,
+    run: Option<String>,
+}
+
+fn process_table() -> Table {
+    let Ok(entries) = std::fs::read_dir("/proc") else { return Table::new() };
+    let pids = entries.flatten().filter_map(|e| e.file_name().to_str()?.parse::<u32>().ok());
+    pids.filter_map(|pid| Some((pid, look_at(pid)?))).collect()
+}
+
+fn look_at(pid: u32) -> Option<Process> {
+    let stat = Stat::of(pid)?;
+    let parent = stat.number(4)?.try_into().ok()?;
+    let group = stat.number(5)?.try_into().ok()?;
+    let key = format!("{}=", env::RUN);
+    // A process of another user does not show its environment; it is not ours then.
+    let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    let run = environment
+        .split(|byte| *byte == 0)
+        .find_map(|entry| entry.strip_prefix(key.as_bytes()))
+        .map(|run| String::from_utf8_lossy(run).into_owned());
+    Some(Process { parent, group, ended: stat.field(3) == Some("Z"), run })
+}
+
+/// When a process began, in clock ticks since boot.
+fn start_time(pid: u32) -> Option<u64> {
+    Stat::of(pid)?.number(22)
+}
+
+/// `/proc/PID/stat`, whose fields are counted from 1 as proc(5) does.
+struct Stat(String);
+
+impl Stat {
+    fn of(pid: u32) -> Option<Self> {
+        std::fs::read_to_string(format!("/proc/{pid}/stat")).ok().map(Self)
+    }
+
+    /// A field from the third on. The name, field 2, stands in parentheses and
+    /// may hold anything.
+    fn field(&self, field: usize) -> Option<&str> {
+        let (_, after_name) = self.0.rsplit_once(") ")?;
+        after_name.split(' ').nth(field - 3)
+    }
+
+    fn number(&self, field: usize) -> Option<u64> {
+        self.field(field)?.parse().ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GATEWAY: u32 = 100_001;
+    const CLIENT: u32 = 100_002;
+    const LEFT: u32 = 100_003;
+
+    /// A Gateway and a client under way, and a table with one process more.
+    fn left_with(parent: u32, run: Option<&str>, of: &str, also: Leaves) -> bool {
+        let mut active = ActiveRuns::default();
+        active.add(GATEWAY, "gateway".to_owned(), also);
+        active.add(CLIENT, "client".to_owned(), Leaves::Anything);
+        let me = std::process::id();
+        let process = |parent, run: Option<&str>| Process {
+            parent,
+            group: 0,
+            ended: false,
+            run: run.map(str::to_owned),
+        };
+        let table = Table::from([
+            (GATEWAY, process(me, Some("gateway"))),
+            (CLIENT, process(me, Some("client"))),
+            (LEFT, process(parent, run)),
+        ]);
+        let left = active.left_by(of, CLIENT, &table);
+        assert!(!left.contains(&GATEWAY) && !left.contains(&CLIENT), "{left:?}");
+        left.contains(&LEFT)
+    }
+
+    #[test]
+    fn an_adopted_process_belongs_to_the_run_that_it_names() {
+        let me = std::process::id();
+        for (run, of, left) in [
+            ("client", "client", true),
+            ("gateway", "client", false),
+            ("gateway", "gateway", true),
+            ("one that is over", "client", true),
+        ] {
+            assert_eq!(left_with(me, Some(run), of, Leaves::Anything), left, "{run} of {of}");
+        }
+    }
+
+    #[test]
+    fn a_child_of_a_server_is_not_left_by_a_client() {
+        assert!(!left_with(GATEWAY, Some("gateway"), "client", Leaves::Anything));
+        assert!(!left_with(GATEWAY, None, "client", Leaves::Anything));
+    }
+
+    #[test]
+    fn an_adopted_process_without_a_name_is_left_to_the_last_run_that_may_have_left_it() {
+        let me = std::process::id();
+        assert!(!left_with(me, None, "client", Leaves::Anything));
+        assert!(left_with(me, None, "client", Leaves::Nothing));
+    }
+}

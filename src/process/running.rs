@@ -1,0 +1,169 @@
+//! A program that runs: what it has written so far, and how it ends.
+
+use std::time::Instant;
+
+use camino::Utf8PathBuf;
+use tokio::process::Child;
+
+use super::capture::{self, Capture, Captured};
+use super::{Ending, Finished, GRACE, ProcessError, Processes, Program, leftovers, unix};
+
+/// A program that runs. Dropped, it is killed, with everything that it started.
+#[derive(Debug)]
+pub struct Running {
+    // First, so that the group is ended while its number is still held by the child.
+    registered: Registered,
+    child: Child,
+    program: Utf8PathBuf,
+    stdout: Capture,
+    stderr: Capture,
+    begun: Instant,
+    ending: Option<Ending>,
+}
+
+impl Running {
+    pub(super) fn new(
+        program: &Program,
+        mut child: Child,
+        registered: Registered,
+        begun: Instant,
+    ) -> Self {
+        let log = |kind: &str| program.log.as_ref().map(|log| log.with_extension(kind));
+        Self {
+            registered,
+            stdout: capture::start(child.stdout.take(), log("stdout")),
+            stderr: capture::start(child.stderr.take(), log("stderr")),
+            child,
+            program: program.executable.clone(),
+            begun,
+            ending: None,
+        }
+    }
+
+    /// The number of its process, which is that of its group as well.
+    pub fn id(&self) -> u32 {
+        self.registered.group
+    }
+
+    /// What it has written so far to stdout and to stderr.
+    pub fn output_so_far(&self) -> (Captured, Captured) {
+        (self.stdout.so_far(), self.stderr.so_far())
+    }
+
+    /// Waits until what it has written to stdout and stderr is as `ready` wants
+    /// it. False where it ended before that.
+    pub async fn output_until(&mut self, ready: impl Fn(&str, &str) -> bool) -> bool {
+        let (mut stdout, mut stderr) = (self.stdout.changes(), self.stderr.changes());
+        loop {
+            let so_far = (stdout.borrow_and_update().text(), stderr.borrow_and_update().text());
+            if ready(&so_far.0, &so_far.1) {
+                return true;
+            }
+            tokio::select! {
+                Ok(()) = stdout.changed() => {}
+                Ok(()) = stderr.changed() => {}
+                _ = self.ended() => return false,
+            }
+        }
+    }
+
+    /// How it ended, where it has ended by itself.
+    pub fn exited(&mut self) -> Option<Ending> {
+        if self.ending.is_none()
+            && let Some(status) = self.child.try_wait().transpose()
+        {
+            self.note(&status);
+        }
+        self.ending
+    }
+
+    /// Waits until it ends by itself. May be given up and called again.
+    pub async fn ended(&mut self) -> Ending {
+        if let Some(ending) = self.ending {
+            return ending;
+        }
+        let status = self.child.wait().await;
+        self.note(&status)
+    }
+
+    /// Stops it: SIGTERM to its group, grace, SIGKILL, and an end to whatever
+    /// it left running. One that has ended by itself keeps its own ending;
+    /// otherwise that is [`Ending::Cancelled`].
+    pub async fn stop(mut self) -> Result<Finished, ProcessError> {
+        let ending = self.exited().unwrap_or(Ending::Cancelled);
+        self.finish(ending).await
+    }
+
+    /// Stops what still runs of it, and collects what there is of it.
+    pub(super) async fn finish(mut self, ending: Ending) -> Result<Finished, ProcessError> {
+        if self.ending.is_none() {
+            unix::signal_group(self.registered.group, unix::TERMINATE);
+            if tokio::time::timeout(GRACE, self.ended()).await.is_err() {
+                // Nothing withstands SIGKILL; the wait only reaps.
+                let _ = self.child.start_kill();
+                self.ended().await;
+            }
+        }
+        let output = |source| ProcessError::Output { program: self.program.clone(), source };
+        let (stdout, stderr) = tokio::join!(self.stdout.finish(), self.stderr.finish());
+        Ok(Finished {
+            ending,
+            stdout: stdout.map_err(output)?,
+            stderr: stderr.map_err(output)?,
+            elapsed: self.begun.elapsed(),
+            left_running: self.registered.left_running.unwrap_or_default(),
+        })
+    }
+
+    fn note(&mut self, status: &std::io::Result<std::process::ExitStatus>) -> Ending {
+        // At once: when the child is reaped, the group's number may be given to others.
+        self.registered.end();
+        *self.ending.insert(ending(status))
+    }
+}
+
+fn ending(status: &std::io::Result<std::process::ExitStatus>) -> Ending {
+    use std::os::unix::process::ExitStatusExt as _;
+    match status {
+        Ok(status) => match (status.code(), status.signal()) {
+            (Some(code), _) => Ending::Exited(code),
+            (None, signal) => Ending::Signalled(signal.unwrap_or_default()),
+        },
+        // The status is lost only where somebody else reaped the child.
+        Err(_) => Ending::Signalled(0),
+    }
+}
+
+/// A run on the list of those that are under way. Takes it off the list when
+/// it is over; dropped in the middle, ends it.
+#[derive(Debug)]
+pub(super) struct Registered {
+    processes: Processes,
+    group: u32,
+    run: String,
+    left_running: Option<usize>,
+}
+
+impl Registered {
+    pub(super) fn new(processes: Processes, group: u32, run: String) -> Self {
+        Self { processes, group, run, left_running: None }
+    }
+
+    /// Ends and counts what is left when the child is not there any more.
+    fn end(&mut self) {
+        let left = leftovers::end_leftovers(&self.run, self.group, &self.processes.runs());
+        self.left_running = Some(left);
+        // All that there is to do where processes cannot be looked at.
+        unix::signal_group(self.group, unix::KILL);
+    }
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        if self.left_running.is_none() {
+            unix::signal_group(self.group, unix::KILL);
+            self.end();
+        }
+        self.processes.runs().remove(self.group);
+    }
+}

@@ -1,0 +1,259 @@
+//! Enclosures as the kernel of this machine makes them, with the built
+//! `codexpin` as holder and as the way in.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test")]
+
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+use std::time::Duration;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use codexpin::env::Environment;
+use codexpin::process::enclosure::{Enclosure, Unavailable};
+use codexpin::process::{Ending, Finished, ProcessError, Processes, Program};
+use tokio::io::AsyncWriteExt as _;
+use tokio_util::sync::CancellationToken;
+
+/// One for all tests, as there is one in codexpin: two would end each other's children.
+static PROCESSES: std::sync::LazyLock<Processes> = std::sync::LazyLock::new(Processes::new);
+
+/// Where a copy of this test, run as another user, finds a copy of codexpin.
+const SHIM: &str = "CODEXPIN_TEST_SHIM";
+
+fn shim() -> Utf8PathBuf {
+    std::env::var(SHIM).unwrap_or_else(|_| env!("CARGO_BIN_EXE_codexpin").to_owned()).into()
+}
+
+fn this_test() -> Utf8PathBuf {
+    Utf8PathBuf::from_path_buf(std::env::current_exe().unwrap()).unwrap()
+}
+
+async fn open() -> Enclosure {
+    Enclosure::open(&PROCESSES, &shim()).await.unwrap()
+}
+
+fn outside(executable: &str, arguments: &[&str]) -> Program {
+    Program {
+        executable: executable.into(),
+        arguments: arguments.iter().map(|&word| word.to_owned()).collect(),
+        directory: "/".into(),
+        environment: Environment::of_this_process().inherited(),
+        time_limit: Duration::from_secs(30),
+        log: None,
+        enclosure: None,
+    }
+}
+
+fn inside(enclosure: &Enclosure, script: &str) -> Program {
+    Program { enclosure: Some(enclosure.entrance()), ..outside("bash", &["-c", script]) }
+}
+
+/// One of the tests below that are run by others only.
+fn role(enclosure: &Enclosure, name: &str) -> Program {
+    let words = ["--ignored", "--exact", "--nocapture", name];
+    Program { enclosure: Some(enclosure.entrance()), ..outside(this_test().as_str(), &words) }
+}
+
+async fn run(program: &Program) -> Finished {
+    PROCESSES.run(program, &CancellationToken::new()).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_program_inside_reaches_what_codexpin_serves_there() {
+    let mut enclosure = open().await;
+    let listener = enclosure.listener().unwrap();
+    assert!(enclosure.listener().is_none());
+    let port = listener.local_addr().unwrap().port();
+    let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+    let served = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.write_all(b"from outside").await.unwrap();
+    });
+    let script = format!("exec 3<>/dev/tcp/127.0.0.1/{port} && cat <&3");
+    let finished = run(&inside(&enclosure, &script)).await;
+    assert_eq!(finished.stdout.text(), "from outside", "{}", finished.stderr.text());
+    served.await.unwrap();
+}
+
+#[tokio::test]
+async fn what_listens_outside_is_not_there_inside() {
+    let enclosure = open().await;
+    let there = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = there.local_addr().unwrap().port();
+    let script = format!("exec 3<>/dev/tcp/127.0.0.1/{port}");
+    assert_eq!(run(&outside("bash", &["-c", &script])).await.ending, Ending::Exited(0));
+    let finished = run(&inside(&enclosure, &script)).await;
+    assert!(finished.stderr.text().contains("Connection refused"), "{finished:?}");
+}
+
+#[tokio::test]
+async fn nothing_but_the_loopback_is_there_inside() {
+    let enclosure = open().await;
+    let name = format!("codexpin-test-{}", std::process::id());
+    let _there = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
+    UnixStream::connect_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
+    let mut program = role(&enclosure, "looks_around");
+    program.environment = program.environment.with("ABSTRACT", &name);
+    let text = run(&program).await.stdout.text();
+    assert!(text.contains("192.0.2.1: NetworkUnreachable"), "{text}");
+    assert!(text.contains("2001:db8::1: NetworkUnreachable"), "{text}");
+    assert!(text.contains("abstract: ConnectionRefused"), "{text}");
+}
+
+#[test]
+#[ignore = "run inside by another test"]
+fn looks_around() {
+    for (name, address) in [("192.0.2.1", "192.0.2.1:80"), ("2001:db8::1", "[2001:db8::1]:80")] {
+        println!("{name}: {:?}", TcpStream::connect(address).unwrap_err().kind());
+    }
+    let name = SocketAddr::from_abstract_name(std::env::var("ABSTRACT").unwrap()).unwrap();
+    println!("abstract: {:?}", UnixStream::connect_addr(&name).unwrap_err().kind());
+}
+
+#[tokio::test]
+async fn a_server_and_its_client_reach_each_other_inside_and_only_there() {
+    let enclosure = open().await;
+    let another = open().await;
+    let mut server = PROCESSES.start(&role(&enclosure, "serves")).unwrap();
+    assert!(server.output_until(|stdout, _| stdout.contains("listening")).await);
+    let script = "exec 3<>/dev/tcp/127.0.0.1/18789 && cat <&3";
+    let finished = run(&inside(&another, script)).await;
+    assert!(finished.stderr.text().contains("Connection refused"), "{finished:?}");
+    let finished = run(&inside(&enclosure, script)).await;
+    assert_eq!(finished.stdout.text(), "from the server", "{}", finished.stderr.text());
+    assert_eq!(server.stop().await.unwrap().ending, Ending::Cancelled);
+}
+
+#[test]
+#[ignore = "run inside by another test"]
+fn serves() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 18789)).unwrap();
+    println!("listening");
+    for stream in listener.incoming() {
+        stream.unwrap().write_all(b"from the server").unwrap();
+    }
+}
+
+#[tokio::test]
+async fn the_user_inside_is_the_user_outside() {
+    let enclosure = open().await;
+    let script = "id -u; id -g; stat -c %u:%g /proc/self/stat";
+    let there = run(&outside("bash", &["-c", script])).await.stdout.text();
+    assert_eq!(run(&inside(&enclosure, script)).await.stdout.text(), there);
+}
+
+#[tokio::test]
+async fn status_signal_output_and_stdin_are_as_outside() {
+    let enclosure = open().await;
+    let finished = run(&inside(&enclosure, "echo out; echo err >&2; exit 42")).await;
+    assert_eq!(finished.ending, Ending::Exited(42));
+    let output = (finished.stdout.text(), finished.stderr.text());
+    assert_eq!(output, ("out\n".to_owned(), "err\n".to_owned()));
+    assert_eq!(run(&inside(&enclosure, "kill -9 $$")).await.ending, Ending::Signalled(9));
+
+    let open_files = "readlink /proc/self/fd/0; echo /proc/$$/fd/*";
+    let there = run(&outside("bash", &["-c", open_files])).await.stdout.text();
+    let here = run(&inside(&enclosure, open_files)).await.stdout.text();
+    let counted = |text: &str| text.split_whitespace().count();
+    assert!(here.starts_with("/dev/null\n"), "{here}");
+    assert_eq!(counted(&here), counted(&there), "{here}\n{there}");
+    let names = "env | grep -vE '^(_|SHLVL|PWD|OLDPWD)=' | cut -d= -f1 | sort";
+    let there = run(&outside("bash", &["-c", names])).await.stdout.text();
+    assert_eq!(run(&inside(&enclosure, names)).await.stdout.text(), there);
+}
+
+#[tokio::test]
+async fn a_time_limit_and_what_is_left_running_count_inside_as_well() {
+    let enclosure = open().await;
+    let script = "setsid sleep 302 >/dev/null 2>&1 & echo $!; exec sleep 303";
+    let program = Program { time_limit: Duration::from_secs(1), ..inside(&enclosure, script) };
+    let finished = run(&program).await;
+    assert_eq!(finished.ending, Ending::TimedOut);
+    assert_eq!(finished.left_running, 1);
+    assert!(!is_running(finished.stdout.text().trim()));
+}
+
+#[tokio::test]
+async fn a_program_that_cannot_be_started_inside_is_an_error_and_no_exit_status() {
+    let enclosure = open().await;
+    let directory = tempfile::tempdir().unwrap();
+    let script = Utf8Path::from_path(directory.path()).unwrap().join("script");
+    fs_err::write(&script, "#!/no/such/interpreter\n").unwrap();
+    fs_err::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let program = Program { executable: script.clone(), ..inside(&enclosure, "") };
+    let error = PROCESSES.start(&program).unwrap_err();
+    assert_eq!(error.to_string(), format!("{script} was not found"));
+}
+
+#[tokio::test]
+async fn nobody_enters_an_enclosure_that_is_closed() {
+    let enclosure = open().await;
+    let program = inside(&enclosure, "true");
+    run(&program).await;
+    let closed = enclosure.close().await.unwrap();
+    assert_eq!(closed.left_running, 0);
+    let error = PROCESSES.start(&program).unwrap_err();
+    assert!(matches!(error, ProcessError::Start { .. }), "{error}");
+    assert!(error.to_string().starts_with("cannot start bash: cannot enter the enclosure: "));
+}
+
+#[tokio::test]
+async fn a_kernel_that_refuses_is_told_with_the_setting_that_makes_it_refuse() {
+    // A user namespace has limits of its own, which its root may write.
+    let script = "echo 0 > /proc/sys/user/max_net_namespaces && exec \"$@\"";
+    let test = this_test();
+    let words = ["-Ur", "sh", "-c", script, "sh", test.as_str()];
+    let role = ["--ignored", "--exact", "--nocapture", "says_why_not"];
+    let mut program = outside("unshare", &[&words[..], &role[..]].concat());
+    program.environment = program.environment.with(SHIM, shim());
+    let finished = run(&program).await;
+    let text = finished.stdout.text();
+    let expected = "cannot make a user and a network namespace: No space left on device \
+                    (os error 28) (user.max_net_namespaces=0)";
+    assert!(text.contains(expected), "{text}{}", finished.stderr.text());
+    assert!(text.contains("hint: an administrator can change it"), "{text}");
+}
+
+#[tokio::test]
+#[ignore = "run by another test"]
+async fn says_why_not() {
+    let error = Enclosure::open(&PROCESSES, &shim()).await.unwrap_err();
+    assert!(matches!(error, Unavailable::Refused { .. }));
+    println!("{error}\nhint: {}", error.hint().unwrap());
+}
+
+/// Everything above, where this user is root.
+#[tokio::test]
+async fn an_ordinary_user_has_all_of_it_as_well() {
+    const THIS: &str = "an_ordinary_user_has_all_of_it_as_well";
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let for_all = std::fs::Permissions::from_mode(0o755);
+    fs_err::set_permissions(directory.path(), for_all).unwrap();
+    let copy = |from: &Utf8Path, name: &str| {
+        let to = Utf8PathBuf::from_path_buf(directory.path().join(name)).unwrap();
+        fs_err::copy(from, &to).unwrap();
+        to
+    };
+    let (shim, test) = (copy(&shim(), "codexpin"), copy(&this_test(), "enclosure"));
+    let user = ["--reuid=65534", "--regid=65534", "--clear-groups"];
+    let words = [&user[..], &[test.as_str(), "--skip", THIS]].concat();
+    let mut program = outside("setpriv", &words);
+    program.environment = program.environment.with(SHIM, shim);
+    let finished = run(&program).await;
+    let text = finished.stdout.text();
+    assert!(finished.ending.success() && text.contains("result: ok. 10 passed"), "{text}");
+}
+
+fn is_running(pid: &str) -> bool {
+    let mut line = Vec::new();
+    let file = fs_err::File::open(format!("/proc/{pid}/cmdline"));
+    // A zombie has no command line: it has ended, only its number remains.
+    file.is_ok_and(|mut file| file.read_to_end(&mut line).is_ok_and(|n| n > 0))
+}

@@ -1,0 +1,68 @@
+//! A codexpin that is killed leaves neither the holder of an enclosure nor
+//! what runs inside. In a test of its own: others end what they adopt.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test")]
+
+use std::io::{BufRead as _, BufReader};
+use std::os::fd::OwnedFd;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use codexpin::env::Environment;
+use codexpin::process::enclosure::Enclosure;
+use codexpin::process::{Processes, Program};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+#[test]
+fn a_codexpin_that_was_killed_leaves_no_enclosure_and_nobody_inside() {
+    let mut killed = Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "--nocapture", "stays_until_it_is_killed"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(killed.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let line = lines.skip_while(|line| !line.contains("running: ")).next().unwrap();
+    let (_, numbers) = line.split_once("running: ").unwrap();
+    let left: Vec<OwnedFd> = numbers.split(' ').map(process).collect();
+    assert_eq!(left.len(), 2);
+    for process in &left {
+        assert!(!ends_within(process, Timespec::default()), "it runs");
+    }
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    for process in &left {
+        assert!(ends_within(process, Timespec { tv_sec: 10, tv_nsec: 0 }), "{numbers}");
+    }
+}
+
+fn process(number: &str) -> OwnedFd {
+    let number = Pid::from_raw(number.parse().unwrap()).unwrap();
+    pidfd_open(number, PidfdFlags::empty()).unwrap()
+}
+
+/// A process's file becomes readable when it ends, see `pidfd_open(2)`.
+fn ends_within(process: &OwnedFd, time: Timespec) -> bool {
+    poll(&mut [PollFd::new(process, PollFlags::IN)], Some(&time)).unwrap() == 1
+}
+
+#[tokio::test]
+#[ignore = "run by the test above, and killed"]
+async fn stays_until_it_is_killed() {
+    let processes = Processes::new();
+    let shim = env!("CARGO_BIN_EXE_codexpin").into();
+    let enclosure = Enclosure::open(&processes, shim).await.unwrap();
+    let program = Program {
+        executable: "sleep".into(),
+        arguments: vec!["304".to_owned()],
+        directory: "/".into(),
+        environment: Environment::of_this_process().inherited(),
+        time_limit: Duration::from_secs(30),
+        log: None,
+        enclosure: Some(enclosure.entrance()),
+    };
+    let running = processes.start(&program).unwrap();
+    println!("running: {} {}", enclosure.id(), running.id());
+    std::future::pending::<()>().await;
+}
