@@ -32,13 +32,10 @@ pub const OPENCLAW_HOME: &str = "OPENCLAW_HOME";
 pub const OPENCLAW_STATE_DIR: &str = "OPENCLAW_STATE_DIR";
 /// `OpenClaw`: the config file, `openclaw.json` in the state directory where unset.
 pub const OPENCLAW_CONFIG_PATH: &str = "OPENCLAW_CONFIG_PATH";
-<<<<<<< HEAD
 /// `OpenClaw`: the token that a Gateway and its client share.
 pub const OPENCLAW_GATEWAY_TOKEN: &str = "OPENCLAW_GATEWAY_TOKEN";
-=======
 /// `OpenClaw`: directories besides the config's own that `$include` may read from.
 pub const OPENCLAW_INCLUDE_ROOTS: &str = "OPENCLAW_INCLUDE_ROOTS";
->>>>>>> conf
 /// `OpenClaw`: no update check, no update.
 pub const OPENCLAW_NO_AUTO_UPDATE: &str = "OPENCLAW_NO_AUTO_UPDATE";
 /// `OpenClaw`: no channels (Telegram, Slack, ...) are connected.
