@@ -7,7 +7,7 @@ use camino::Utf8PathBuf;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use request::{Credential, RequestKind, RequestRecord, Scheme};
+pub use request::{Credential, RequestKind, RequestRecord, Scheme, ToolCall, ToolReturn};
 
 use crate::question::{Ask, Through, Upgrade};
 use crate::release::Version;

@@ -1,21 +1,32 @@
 //! `codexpin loopback`.
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+
 use super::context::Context;
 use super::failure::Failure;
 use crate::exit_code::ExitCode;
 use crate::report::loopback::Served;
-use crate::upstream::loopback::{Loopback, LoopbackOptions};
+use crate::upstream::loopback::{Fault, Loopback, LoopbackOptions};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Serve {
     /// The port on 127.0.0.1; 0 lets the system choose.
     #[arg(long, default_value_t = 0)]
     port: u16,
+    /// What is to be wrong with every turn.
+    #[arg(long, value_name = "NAME", value_parser = faults())]
+    fault: Option<Fault>,
+}
+
+fn faults() -> impl TypedValueParser<Value = Fault> {
+    let value = |fault: Fault| PossibleValue::new(fault.name()).help(fault.description());
+    PossibleValuesParser::new(Fault::ALL.map(value)).try_map(|name| name.parse::<Fault>())
 }
 
 impl Serve {
     pub(super) async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
-        let options = LoopbackOptions { port: self.port, ..LoopbackOptions::default() };
+        let options =
+            LoopbackOptions { port: self.port, fault: self.fault, ..LoopbackOptions::default() };
         let loopback = Loopback::start(options).await?;
         let directory = tempfile::Builder::new().prefix("codexpin-loopback-").tempdir()?;
         let ca = camino::Utf8PathBuf::from_path_buf(directory.path().join("ca.pem")).map_err(
@@ -25,7 +36,11 @@ impl Serve {
         )?;
         loopback.write_ca(&ca)?;
         let environment = loopback.environment(&ca);
-        let mut served = Served::begin(&loopback.base_url(), &environment);
+        let mut served = Served::begin(
+            &loopback.base_url(),
+            &environment,
+            self.fault.map(|fault| (fault.name(), fault.description())),
+        );
         let mut every = tokio::time::interval(std::time::Duration::from_millis(200));
         loop {
             tokio::select! {

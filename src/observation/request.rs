@@ -19,7 +19,8 @@ pub struct RequestRecord {
     pub host: String,
     /// The port that the client meant.
     pub port: u16,
-    /// The method, such as `POST` or `CONNECT`.
+    /// The method, such as `POST` or `CONNECT`; `WS` for a request that came as a
+    /// message on a WebSocket.
     pub method: String,
     /// Path and query, with values that look secret as `***`. Empty for a `CONNECT`.
     pub path: String,
@@ -27,14 +28,40 @@ pub struct RequestRecord {
     pub status: Option<u16>,
     /// What became of it.
     pub kind: RequestKind,
-    /// Whether the client asked for a WebSocket.
+    /// Whether the client asked for a WebSocket, or came through one.
     pub websocket: bool,
     /// The model that a Responses request named.
     pub model: Option<String>,
     /// What kind of credential came with it.
     pub credential: Credential,
+    /// The tool that the answer asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub called: Option<ToolCall>,
+    /// What came back from the tool that the answer before this one asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub returned: Option<ToolReturn>,
     /// What else is worth knowing, in words.
     pub note: Option<String>,
+}
+
+/// A tool call that an answer asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolCall {
+    /// The tool, by the name that the client offers it under.
+    pub tool: String,
+    /// Which of the script's reads this is, from 0.
+    pub step: usize,
+}
+
+/// A tool's result as it came back. What the result was is not kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolReturn {
+    /// The tool, by the name that the client offers it under.
+    pub tool: String,
+    /// Which of the script's reads this is, from 0.
+    pub step: usize,
+    /// Whether the result holds what only a real execution could know.
+    pub genuine: bool,
 }
 
 /// What became of a request.
@@ -49,8 +76,14 @@ pub enum RequestKind {
     TlsFailed,
     /// A host that the loopback does not speak for.
     Blocked,
-    /// A turn was answered.
+    /// A WebSocket was opened; requests on it have records of their own.
+    Upgraded,
+    /// A request that wants no answer yet, only the connection ready for the next.
+    WarmUp,
+    /// A turn was answered: with text, or with the call of a tool.
     Answered,
+    /// A turn was answered with the fault that the loopback was started with.
+    Faulted,
     /// Refused as the real service would refuse it: wrong path, wrong credential.
     Refused,
     /// The service has this, the loopback has not; clients accept the answer and go another way.

@@ -97,6 +97,8 @@ fn observation(core: Version, stderr: &str) -> Observation {
         websocket: false,
         model: None,
         credential: Credential::ChatGptToken,
+        called: None,
+        returned: None,
         note: None,
     };
     let reply = Reply {

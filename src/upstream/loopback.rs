@@ -7,7 +7,8 @@
 //!                 └── record ◀────────────────┘
 //! ```
 //!
-//! `answer` is pure. One loopback serves one check: its records are that
+//! `answer` is pure, and what it stands on: `model` runs the script, `fault`
+//! spoils an answer. A WebSocket's messages go the same way as POSTs. One loopback serves one check: its records are that
 //! check's requests, and its authority is forgotten with it.
 
 mod answer;
@@ -15,11 +16,17 @@ mod authority;
 mod body;
 mod chatgpt;
 mod credential;
+mod fault;
+mod model;
 mod openai;
 mod prompt;
 mod proxy;
 mod record;
+mod reset;
 mod responses;
+mod script;
+mod tool;
+mod websocket;
 
 use std::fmt;
 use std::io;
@@ -37,20 +44,36 @@ use authority::Authority;
 use proxy::Proxy;
 use record::Ledger;
 
+pub use fault::{Fault, UnknownFault};
+pub use script::{Read, Script};
+
 use crate::observation::RequestRecord;
 
 /// How a loopback is to run.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct LoopbackOptions {
     /// The port on 127.0.0.1; 0 lets the system choose.
     pub port: u16,
+    /// A listener made elsewhere, perhaps in another network namespace; `port`
+    /// is then of no account. It is made non-blocking here.
+    pub listener: Option<std::net::TcpListener>,
     /// The pause between two events of a streamed reply.
     pub pace: Duration,
+    /// What the model does before it replies.
+    pub script: Script,
+    /// What is to be wrong.
+    pub fault: Option<Fault>,
 }
 
 impl Default for LoopbackOptions {
     fn default() -> Self {
-        Self { port: 0, pace: Duration::from_millis(2) }
+        Self {
+            port: 0,
+            listener: None,
+            pace: Duration::from_millis(2),
+            script: Script::default(),
+            fault: None,
+        }
     }
 }
 
@@ -88,15 +111,23 @@ pub struct Loopback {
 impl Loopback {
     /// Starts a loopback in the current tokio runtime.
     pub async fn start(options: LoopbackOptions) -> Result<Self, LoopbackError> {
-        let listen = |source| LoopbackError::Listen { port: options.port, source };
+        let port = options.port;
+        let listen = |source| LoopbackError::Listen { port, source };
         let authority = Authority::new(Timestamp::now())
             .map_err(|error| LoopbackError::Authority(error.to_string()))?;
-        let listener =
-            TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await.map_err(listen)?;
+        let listener = match options.listener {
+            Some(listener) => {
+                listener.set_nonblocking(true).map_err(listen)?;
+                TcpListener::from_std(listener).map_err(listen)?
+            }
+            None => TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(listen)?,
+        };
         let address = listener.local_addr().map_err(listen)?;
         let proxy = Arc::new(Proxy {
-            port: address.port(),
+            address,
             pace: options.pace,
+            script: Arc::new(options.script),
+            fault: options.fault,
             authority,
             ledger: Ledger::new(),
             stop: CancellationToken::new(),
@@ -109,6 +140,11 @@ impl Loopback {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The port that it listens on.
+    pub fn port(&self) -> u16 {
+        self.address.port()
     }
 
     /// The base URL for a custom provider of the `openai-responses` kind, over plain HTTP.
@@ -132,7 +168,11 @@ impl Loopback {
     /// and every name under which Node, OpenSSL, rustls and Codex CLI look for a CA.
     pub fn environment(&self, ca_file: &Utf8Path) -> Vec<(&'static str, String)> {
         let proxy = || format!("http://{}", self.address);
-        let direct = || "127.0.0.1,localhost,::1".to_owned();
+        let own = self.address.ip();
+        let direct = || match own {
+            ip if ip.is_loopback() => "127.0.0.1,localhost,::1".to_owned(),
+            ip => format!("127.0.0.1,localhost,::1,{ip}"),
+        };
         let ca = || ca_file.to_string();
         vec![
             ("HTTPS_PROXY", proxy()),

@@ -17,6 +17,8 @@ fn request(host: &str, path: &str, kind: RequestKind, status: Option<u16>) -> Re
         websocket: false,
         model: Some("gpt-5.5".to_owned()),
         credential: Credential::ChatGptToken,
+        called: None,
+        returned: None,
         note: None,
     }
 }

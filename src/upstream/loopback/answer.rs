@@ -1,13 +1,18 @@
 //! Which answer a request gets: facts in, answer out, and nothing else. Both
 //! are plain data, so every rule can be read, and tested, in a table.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use http::Method;
 use serde_json::{Value, json};
 
+use super::fault::Fault;
 use super::prompt::TurnRequest;
-use super::{chatgpt, openai};
-use crate::observation::Credential;
-use crate::observation::RequestKind;
+use super::responses::Output;
+use super::script::Script;
+use super::{chatgpt, model, openai};
+use crate::observation::{Credential, RequestKind, ToolCall, ToolReturn};
 
 /// Whom a client wants to speak to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,9 +48,26 @@ pub(super) struct Facts {
     pub(super) method: Method,
     /// Without the query.
     pub(super) path: String,
+    /// With GET: asked for. With POST: the request came as a message on one.
     pub(super) websocket: bool,
     pub(super) credential: Credential,
     pub(super) body: RequestBody,
+    /// What the model does before it replies.
+    pub(super) script: Arc<Script>,
+    /// What is wrong on purpose.
+    pub(super) fault: Option<Fault>,
+    /// Seconds since 1970.
+    pub(super) now: i64,
+}
+
+impl Facts {
+    /// The model that a turn's request names.
+    pub(super) fn model(&self) -> Option<&str> {
+        match &self.body {
+            RequestBody::Turn(turn) => turn.model.as_deref(),
+            _ => None,
+        }
+    }
 }
 
 /// What came as a request's body.
@@ -66,7 +88,11 @@ pub(super) struct Answer {
     pub(super) kind: RequestKind,
     pub(super) headers: &'static [(&'static str, &'static str)],
     pub(super) content: Content,
-    pub(super) note: Option<&'static str>,
+    /// The tool that the content asks for.
+    pub(super) called: Option<ToolCall>,
+    /// What the request brought back from a tool.
+    pub(super) returned: Option<ToolReturn>,
+    pub(super) note: Option<Cow<'static, str>>,
 }
 
 /// The body of an answer.
@@ -75,21 +101,52 @@ pub(super) enum Content {
     Empty,
     Json(Value),
     Html(&'static str),
-    /// A whole turn, as a stream of events or as one object.
+    /// A turn, of which the flow says how it is sent.
     Turn {
         model: String,
-        text: String,
-        stream: bool,
+        output: Output,
+        flow: Flow,
     },
+    /// No answer: the connection is reset.
+    Reset,
+}
+
+/// How a turn is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Flow {
+    /// As one object.
+    Object,
+    /// As a stream of events.
+    Stream,
+    /// As a stream that ends before its last event.
+    Stops,
+    /// The head of an answer, and nothing after it.
+    NeverStarts,
+    /// As a stream that gives signs of life and never completes.
+    Drips,
+    /// One event, and then the WebSocket closes.
+    Closes,
 }
 
 impl Answer {
     pub(super) fn json(status: u16, kind: RequestKind, content: Value) -> Self {
-        Self { status, kind, headers: &[], content: Content::Json(content), note: None }
+        Self { content: Content::Json(content), ..Self::empty(status, kind) }
     }
 
-    pub(super) fn noted(self, note: &'static str) -> Self {
-        Self { note: Some(note), ..self }
+    pub(super) fn empty(status: u16, kind: RequestKind) -> Self {
+        Self {
+            status,
+            kind,
+            headers: &[],
+            content: Content::Empty,
+            called: None,
+            returned: None,
+            note: None,
+        }
+    }
+
+    pub(super) fn noted(self, note: impl Into<Cow<'static, str>>) -> Self {
+        Self { note: Some(note.into()), ..self }
     }
 
     /// What the service has and the loopback has not. Clients go on without it.
@@ -108,10 +165,8 @@ pub(super) fn answer(facts: &Facts) -> Answer {
             json!({"error": "the loopback upstream does not speak for this host"}),
         ),
         // CONNECT to one's own plain port makes no sense, and no loop either.
-        Service::Own if facts.method == Method::CONNECT => {
-            Answer { status: 403, kind: RequestKind::Blocked, ..tunnel() }
-        }
-        _ if facts.method == Method::CONNECT => tunnel(),
+        Service::Own if facts.method == Method::CONNECT => Answer::empty(403, RequestKind::Blocked),
+        _ if facts.method == Method::CONNECT => Answer::empty(200, RequestKind::Tunnel),
         Service::ChatGpt => chatgpt::answer(facts),
         Service::Api => openai::api(facts),
         Service::Auth => openai::auth(facts),
@@ -119,18 +174,25 @@ pub(super) fn answer(facts: &Facts) -> Answer {
     }
 }
 
-fn tunnel() -> Answer {
-    Answer {
-        status: 200,
-        kind: RequestKind::Tunnel,
-        headers: &[],
-        content: Content::Empty,
-        note: None,
+/// A request on the path where turns are asked for, with a credential that
+/// may: a turn, or a WebSocket to ask for turns on.
+pub(super) fn responses(facts: &Facts) -> Answer {
+    if facts.websocket && facts.method == Method::GET {
+        let opened = Answer::empty(101, RequestKind::Upgraded);
+        return match facts.fault {
+            Some(fault) if fault.refuses_upgrade() => fault.answer(facts, opened),
+            _ => opened,
+        };
+    }
+    let answer = turn(facts);
+    match facts.fault {
+        Some(fault) if answer.kind == RequestKind::Answered => fault.answer(facts, answer),
+        _ => answer,
     }
 }
 
-/// A request on the path where turns are asked for, with a credential that may.
-pub(super) fn turn(facts: &Facts) -> Answer {
+/// A turn without a fault.
+fn turn(facts: &Facts) -> Answer {
     let invalid = |status, message: &str, note| {
         let error = openai::error(message, "invalid_request_error", None);
         Answer::json(status, RequestKind::Malformed, error).noted(note)
@@ -147,22 +209,10 @@ pub(super) fn turn(facts: &Facts) -> Answer {
         RequestBody::Turn(TurnRequest { model: None, .. }) => {
             invalid(400, "Missing required parameter: 'model'.", "no model")
         }
-        RequestBody::Turn(TurnRequest { model: Some(model), stream, reply }) => Answer {
-            status: 200,
-            kind: RequestKind::Answered,
-            headers: &[],
-            content: Content::Turn { model: model.clone(), text: reply.clone(), stream: *stream },
-            note: None,
-        },
+        RequestBody::Turn(request @ TurnRequest { model: Some(name), .. }) => {
+            model::run(request, name, &facts.script)
+        }
     }
-}
-
-/// A WebSocket on the path where turns are asked for: 426. Codex CLI and the
-/// embedded runtime of 2026.9.x try one and fall back to POST when it fails.
-pub(super) fn no_websocket() -> Answer {
-    let error =
-        openai::error("Upgrade to WebSocket is not available.", "invalid_request_error", None);
-    Answer::json(426, RequestKind::Declined, error).noted("clients fall back to POST")
 }
 
 #[cfg(test)]

@@ -11,15 +11,15 @@ fn healthy() -> Facts {
         websocket: false,
         credential: Credential::ChatGptToken,
         body: turn_body(true),
+        script: Arc::default(),
+        fault: None,
+        now: 1_795_000_000,
     }
 }
 
 fn turn_body(stream: bool) -> RequestBody {
-    RequestBody::Turn(TurnRequest {
-        model: Some("gpt-5.5".to_owned()),
-        stream,
-        reply: "OK".to_owned(),
-    })
+    let body = json!({"model": "gpt-5.5", "stream": stream, "input": "Reply exactly: OK"});
+    RequestBody::Turn(TurnRequest::parse(body.to_string().as_bytes()).unwrap())
 }
 
 fn at(service: Service, path: &str, credential: Credential) -> Facts {
@@ -30,7 +30,7 @@ fn text(answer: &Answer) -> String {
     match &answer.content {
         Content::Json(value) => value.to_string(),
         Content::Html(page) => (*page).to_owned(),
-        Content::Empty | Content::Turn { .. } => String::new(),
+        Content::Empty | Content::Reset | Content::Turn { .. } => String::new(),
     }
 }
 
@@ -75,10 +75,10 @@ fn each_service_serves_the_credential_that_it_knows_on_the_path_that_it_has() {
 
 #[test]
 fn a_turn_carries_the_model_and_the_text_that_were_asked_for() {
-    for stream in [true, false] {
+    for (stream, flow) in [(true, Flow::Stream), (false, Flow::Object)] {
         let answer = answer(&Facts { body: turn_body(stream), ..healthy() });
-        let (model, text) = ("gpt-5.5".to_owned(), "OK".to_owned());
-        assert_eq!(answer.content, Content::Turn { model, text, stream });
+        let (model, output) = ("gpt-5.5".to_owned(), Output::Text("OK".to_owned()));
+        assert_eq!(answer.content, Content::Turn { model, output, flow });
     }
 }
 
@@ -106,14 +106,14 @@ fn refusals_say_what_the_real_services_say() {
 }
 
 #[test]
-fn a_websocket_is_declined_where_turns_are_asked_for() {
+fn a_websocket_is_opened_where_turns_are_asked_for_to_whom_may_ask() {
     for (service, path, credential, status) in [
-        (Service::ChatGpt, CODEX, Credential::ChatGptToken, 426),
+        (Service::ChatGpt, CODEX, Credential::ChatGptToken, 101),
         (Service::ChatGpt, CODEX, Credential::None, 401),
         (Service::ChatGpt, "/backend-api/responses", Credential::ChatGptToken, 403),
-        (Service::Api, "/v1/responses", Credential::ApiKey, 426),
+        (Service::Api, "/v1/responses", Credential::ApiKey, 101),
         (Service::Api, "/v1/responses", Credential::ChatGptToken, 401),
-        (Service::Own, "/v1/responses", Credential::Other, 426),
+        (Service::Own, "/v1/responses", Credential::Other, 101),
     ] {
         let facts = Facts {
             method: Method::GET,
@@ -127,7 +127,7 @@ fn a_websocket_is_declined_where_turns_are_asked_for() {
 
 #[test]
 fn what_is_no_turn_request_is_malformed_and_never_answered() {
-    let nameless = TurnRequest { model: None, stream: true, reply: "OK".to_owned() };
+    let nameless = TurnRequest::parse(b"{}").unwrap();
     for (method, body, status) in [
         (Method::GET, RequestBody::Ignored, 405),
         (Method::POST, RequestBody::Ignored, 400),

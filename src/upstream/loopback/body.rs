@@ -15,8 +15,10 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::Sleep;
 
 use super::answer::RequestBody;
+use super::fault::Fault;
 use super::prompt::TurnRequest;
 use super::record::Entry;
+use super::responses::{keep_alive, server_sent};
 
 /// Most bytes of a request body, as sent and once decoded: far more than a
 /// probe's turn needs, and little enough to hold in memory.
@@ -68,21 +70,57 @@ pub(super) struct AnswerBody {
     total: usize,
     pace: Duration,
     pause: Option<Pin<Box<Sleep>>>,
-    /// Where to say that the client left; none for a body that is sent in one.
+    /// A stream is sent chunked, like the real one.
+    chunked: bool,
+    tail: Tail,
+    /// Where to say that the client left; none where nobody needs to know.
     entry: Option<Entry>,
+}
+
+/// What comes after the pieces of a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tail {
+    /// The end.
+    End,
+    /// Nothing, not even the end.
+    Silence,
+    /// A sign of life every [`Fault::DRIP`], and no end.
+    Drips,
 }
 
 impl AnswerBody {
     /// A body sent in one.
     pub(super) fn whole(content: Bytes) -> Self {
         let pieces: VecDeque<_> = Some(content).into_iter().filter(|c| !c.is_empty()).collect();
-        Self { total: pieces.len(), pieces, pace: Duration::ZERO, pause: None, entry: None }
+        Self {
+            total: pieces.len(),
+            pieces,
+            pace: Duration::ZERO,
+            pause: None,
+            chunked: false,
+            tail: Tail::End,
+            entry: None,
+        }
     }
 
-    /// A stream of events.
-    pub(super) fn stream(events: Vec<Bytes>, pace: Duration, entry: Entry) -> Self {
-        let total = events.len();
-        Self { pieces: events.into(), total, pace, pause: None, entry: Some(entry) }
+    /// A stream of events; with an entry, to tell it when the client leaves early.
+    pub(super) fn stream(
+        events: impl IntoIterator<Item = Bytes>,
+        pace: Duration,
+        tail: Tail,
+        entry: Option<Entry>,
+    ) -> Self {
+        let pieces: VecDeque<_> = events.into_iter().collect();
+        Self { total: pieces.len(), pieces, pace, pause: None, chunked: true, tail, entry }
+    }
+
+    /// The pause before the next piece.
+    fn wait(&self) -> Duration {
+        match self.tail {
+            _ if !self.pieces.is_empty() => self.pace,
+            Tail::Drips => Fault::DRIP,
+            Tail::End | Tail::Silence => Duration::ZERO,
+        }
     }
 }
 
@@ -98,22 +136,32 @@ impl Body for AnswerBody {
             std::task::ready!(pause.as_mut().poll(context));
             self.pause = None;
         }
-        let piece = self.pieces.pop_front();
-        if !self.pace.is_zero() && !self.pieces.is_empty() {
-            self.pause = Some(Box::pin(tokio::time::sleep(self.pace)));
+        let piece = match (self.pieces.pop_front(), self.tail) {
+            (Some(piece), _) => piece,
+            (None, Tail::End) => return Poll::Ready(None),
+            // Whoever waits for more is woken by the client's leaving.
+            (None, Tail::Silence) => return Poll::Pending,
+            (None, Tail::Drips) => {
+                self.total += 1;
+                server_sent(&keep_alive(self.total - 1))
+            }
+        };
+        let wait = self.wait();
+        if !wait.is_zero() {
+            self.pause = Some(Box::pin(tokio::time::sleep(wait)));
         }
-        Poll::Ready(piece.map(|piece| Ok(Frame::data(piece))))
+        Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.pieces.is_empty()
+        self.pieces.is_empty() && self.tail == Tail::End
     }
 
     fn size_hint(&self) -> SizeHint {
-        match self.entry {
-            // A stream is sent chunked, like the real one.
-            Some(_) => SizeHint::default(),
-            None => SizeHint::with_exact(self.pieces.iter().map(|piece| piece.len() as u64).sum()),
+        if self.chunked {
+            SizeHint::default()
+        } else {
+            SizeHint::with_exact(self.pieces.iter().map(|piece| piece.len() as u64).sum())
         }
     }
 }

@@ -1,9 +1,8 @@
 //! `chatgpt.com`: the Codex backend of ChatGPT logins, and how it refuses.
 
-use http::Method;
 use serde_json::json;
 
-use super::answer::{Answer, Content, Facts, no_websocket, turn};
+use super::answer::{Answer, Content, Facts, responses};
 use crate::observation::Credential;
 use crate::observation::RequestKind;
 
@@ -21,8 +20,7 @@ const CHALLENGE: &str = r#"<!DOCTYPE html><html lang="en-US"><head><title>Just a
 pub(super) fn answer(facts: &Facts) -> Answer {
     match facts.path.as_str() {
         RESPONSES if facts.credential != Credential::ChatGptToken => unauthorized(),
-        RESPONSES if facts.websocket && facts.method == Method::GET => no_websocket(),
-        RESPONSES => turn(facts),
+        RESPONSES => responses(facts),
         path if path.ends_with("/responses") => challenge(),
         _ => Answer::not_found(),
     }
@@ -33,10 +31,9 @@ fn unauthorized() -> Answer {
     Answer::json(401, RequestKind::Refused, error).noted("no ChatGPT token")
 }
 
-fn challenge() -> Answer {
+/// The page that stands before a path which the backend does not have.
+pub(super) fn challenge() -> Answer {
     Answer {
-        status: 403,
-        kind: RequestKind::Refused,
         headers: &[
             ("server", "cloudflare"),
             ("cf-mitigated", "challenge"),
@@ -44,6 +41,7 @@ fn challenge() -> Answer {
             ("cache-control", "private, no-store"),
         ],
         content: Content::Html(CHALLENGE),
-        note: Some("Cloudflare page: the backend has no such path"),
+        ..Answer::empty(403, RequestKind::Refused)
     }
+    .noted("Cloudflare page: the backend has no such path")
 }

@@ -1,10 +1,10 @@
 //! `api.openai.com`, `auth.openai.com`, and the loopback's own port, which
 //! speaks like the first.
 
-use http::Method;
 use serde_json::{Value, json};
 
-use super::answer::{Answer, Facts, no_websocket, turn};
+use super::answer::{Answer, Facts, responses};
+use super::fault::{Fault, missing_scope, refresh_token_reused};
 use crate::observation::Credential;
 use crate::observation::RequestKind;
 
@@ -23,14 +23,8 @@ pub(super) fn api(facts: &Facts) -> Answer {
     }
     match facts.credential {
         Credential::ApiKey => responses(facts),
-        Credential::ChatGptToken => refused(
-            "You have insufficient permissions for this operation. Missing scopes: \
-             api.responses.write. Check that you have the correct role in your organization \
-             (Reader, Writer, Owner) and project (Member, Owner), and if you're using a \
-             restricted API key, that it has the necessary scopes.",
-            Some("missing_scope"),
-            "ChatGPT token sent to the public API",
-        ),
+        Credential::ChatGptToken => Answer::json(401, RequestKind::Refused, missing_scope())
+            .noted("ChatGPT token sent to the public API"),
         Credential::None => refused(
             "You didn't provide an API key. You need to provide your API key in an \
              Authorization header using Bearer auth (i.e. Authorization: Bearer YOUR_KEY).",
@@ -54,19 +48,18 @@ pub(super) fn own(facts: &Facts) -> Answer {
 
 /// Decides for `auth.openai.com`: a login made for a check is never renewed.
 pub(super) fn auth(facts: &Facts) -> Answer {
-    if facts.path == "/oauth/token" {
+    if facts.path != "/oauth/token" {
+        Answer::not_found()
+    } else if facts.fault == Some(Fault::RefreshTokenReused) {
+        Answer::json(401, RequestKind::Faulted, refresh_token_reused())
+            .noted(format!("fault: {}", Fault::RefreshTokenReused))
+    } else {
         refused(
             "Could not validate your token. Please try signing in again.",
             Some("token_expired"),
             "a login made for a check must not be renewed",
         )
-    } else {
-        Answer::not_found()
     }
-}
-
-fn responses(facts: &Facts) -> Answer {
-    if facts.websocket && facts.method == Method::GET { no_websocket() } else { turn(facts) }
 }
 
 fn refused(message: &str, code: Option<&str>, note: &'static str) -> Answer {

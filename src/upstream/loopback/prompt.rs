@@ -1,7 +1,9 @@
 //! The Responses request, as far as an answer depends on it: model, stream or
-//! not, and what the last user message asks for.
+//! not, what the last user message asks for, and how far the turn has come.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
+
+use super::tool::{Offer, Returned};
 
 /// The words before the text that a probe wants back.
 const REQUEST: &str = "Reply exactly:";
@@ -15,35 +17,81 @@ pub(super) const NO_INSTRUCTION: &str = "no instruction found";
 pub(super) struct TurnRequest {
     pub(super) model: Option<String>,
     pub(super) stream: bool,
-    /// The text that the reply is to be.
-    pub(super) reply: String,
+    /// Whether it wants an answer; Codex first sends a request without, so that
+    /// a WebSocket is warm when the turn begins.
+    pub(super) generate: bool,
+    /// The text that the reply is to be; none where no user message came along.
+    pub(super) asked: Option<String>,
+    pub(super) offer: Offer,
+    pub(super) progress: Progress,
+}
+
+/// How far a turn has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// No tool has been called since the user spoke.
+    Begun,
+    Returned(Returned),
+    /// A tool's output came back, and not under an id of the loopback's.
+    Astray,
 }
 
 impl TurnRequest {
     /// Reads a request body; none where it is no JSON object.
     pub(super) fn parse(body: &[u8]) -> Option<Self> {
         let Value::Object(request) = serde_json::from_slice(body).ok()? else { return None };
-        let asked = request.get("input").and_then(last_user_text);
-        Some(Self {
-            model: request.get("model").and_then(Value::as_str).map(str::to_owned),
-            stream: request.get("stream").and_then(Value::as_bool).unwrap_or(false),
-            reply: asked.as_deref().and_then(wanted).unwrap_or(NO_INSTRUCTION).to_owned(),
-        })
+        Some(Self::of(&request))
+    }
+
+    /// Reads a request.
+    pub(super) fn of(request: &Map<String, Value>) -> Self {
+        let text = |name| request.get(name).and_then(Value::as_str).map(str::to_owned);
+        let flag = |name| request.get(name).and_then(Value::as_bool);
+        let (asked, since) = match request.get("input") {
+            Some(Value::String(text)) => (Some(text.clone()), &[][..]),
+            Some(Value::Array(items)) => last_user_message(items),
+            _ => (None, &[][..]),
+        };
+        Self {
+            model: text("model"),
+            stream: flag("stream").unwrap_or(false),
+            generate: flag("generate").unwrap_or(true),
+            asked: asked.map(|text| wanted(&text).unwrap_or(NO_INSTRUCTION).to_owned()),
+            offer: Offer::of(request.get("tools")),
+            progress: progress(since),
+        }
     }
 }
 
-/// The text of the last user message. `input` is a text, or a list of items of
-/// which messages have a role and content; content is a text or a list of parts.
-fn last_user_text(input: &Value) -> Option<String> {
-    match input {
-        Value::String(text) => Some(text.clone()),
-        Value::Array(items) => items
-            .iter()
-            .rev()
-            .find(|item| item.get("role").and_then(Value::as_str) == Some("user"))
-            .and_then(|message| message.get("content"))
-            .map(text_of),
-        _ => None,
+/// The text of the last message in which the user speaks, and what follows it.
+/// Messages have a role and content; content is a text or a list of parts.
+fn last_user_message(items: &[Value]) -> (Option<String>, &[Value]) {
+    let said = |(place, item): (usize, &Value)| {
+        let user = item.get("role").and_then(Value::as_str) == Some("user");
+        let text = item.get("content").filter(|_| user).map(text_of)?;
+        (!is_context(&text)).then_some((place, text))
+    };
+    match items.iter().enumerate().rev().find_map(said) {
+        Some((place, text)) => (Some(text), &items[place + 1..]),
+        None => (None, items),
+    }
+}
+
+/// Whether a client, and not its user, wrote this user message: `OpenClaw`'s
+/// `<<<BEGIN_OPENCLAW_INTERNAL_CONTEXT>>>` (2026.9.x, after the user's own) and
+/// Codex's `<environment_context>` begin with a tag and ask for nothing.
+fn is_context(text: &str) -> bool {
+    text.trim_start().starts_with('<') && wanted(text).is_none()
+}
+
+fn progress(since: &[Value]) -> Progress {
+    let is_output = |item: &&Value| {
+        let kind = item.get("type").and_then(Value::as_str);
+        kind.is_some_and(|kind| kind.ends_with("_output"))
+    };
+    match since.iter().rev().find(is_output) {
+        Some(item) => Returned::of(item).map_or(Progress::Astray, Progress::Returned),
+        None => Progress::Begun,
     }
 }
 
@@ -72,12 +120,11 @@ fn wanted(text: &str) -> Option<&str> {
 mod tests {
     use serde_json::json;
 
+    use super::super::tool::Tool;
     use super::*;
 
-    fn reply(input: &Value) -> String {
-        TurnRequest::parse(json!({"model": "m", "input": input}).to_string().as_bytes())
-            .unwrap()
-            .reply
+    fn parsed(input: &Value) -> TurnRequest {
+        TurnRequest::parse(json!({"model": "m", "input": input}).to_string().as_bytes()).unwrap()
     }
 
     fn user(content: impl Into<Value>) -> Value {
@@ -114,14 +161,42 @@ mod tests {
                 ]}]),
                 "OK",
             ),
-            (json!([{"role": "developer", "content": "Reply exactly: wrong"}]), NO_INSTRUCTION),
             (json!([user("Reply exactly: old"), user("What now?")]), NO_INSTRUCTION),
+            (json!([user("Reply exactly: OK"), user("<<<BEGIN_CONTEXT>>>\nnone")]), "OK"),
+            (json!([user("<context/> Reply exactly: OK")]), "OK"),
             (json!([user("Reply exactly:  ")]), NO_INSTRUCTION),
             (json!([user(7)]), NO_INSTRUCTION),
-            (json!(7), NO_INSTRUCTION),
-            (json!([]), NO_INSTRUCTION),
         ] {
-            assert_eq!(reply(&input), expected, "{input}");
+            assert_eq!(parsed(&input).asked.as_deref(), Some(expected), "{input}");
+        }
+    }
+
+    #[test]
+    fn without_a_user_message_nothing_is_asked() {
+        for input in [json!(7), json!([]), json!([{"role": "developer", "content": "x"}])] {
+            assert_eq!(parsed(&input).asked, None, "{input}");
+        }
+    }
+
+    #[test]
+    fn a_turn_has_come_as_far_as_the_last_output_after_the_user_s_message() {
+        let output =
+            |id: &str| json!({"type": "function_call_output", "call_id": id, "output": "x"});
+        let ask = || user("Reply exactly: OK");
+        let returned =
+            |step| Progress::Returned(Returned { tool: Tool::Exec, step, output: "x".to_owned() });
+        let (first, second) = (output("call_1_0_exec"), output("call_2_1_exec"));
+        for (input, expected) in [
+            (json!([ask()]), Progress::Begun),
+            (json!([ask(), first]), returned(0)),
+            (json!([ask(), first, {"type": "function_call"}, second]), returned(1)),
+            (json!([ask(), first, user("<context/>")]), returned(0)),
+            (json!([ask(), first, {"role": "assistant", "content": "OK"}, ask()]), Progress::Begun),
+            (json!([second]), returned(1)),
+            (json!([ask(), output("other")]), Progress::Astray),
+            (json!("Reply exactly: OK"), Progress::Begun),
+        ] {
+            assert_eq!(parsed(&input).progress, expected, "{input}");
         }
     }
 

@@ -1,8 +1,8 @@
 //! The edge: connections in, [`answer`] asked, its answer written. Knows HTTP
 //! and TLS, and decides nothing.
 
-use std::convert::Infallible;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,11 +22,15 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::answer::{Answer, Content, Facts, RequestBody, Service, answer};
+use super::answer::{Answer, Content, Facts, Flow, RequestBody, Service, answer};
 use super::authority::Authority;
-use super::body::{self, AnswerBody};
+use super::body::{self, AnswerBody, Tail};
+use super::fault::Fault;
 use super::record::{Entry, Head, Ledger};
-use super::responses::Turn;
+use super::reset::{Reset, ResetOnPurpose};
+use super::responses::{Turn, server_sent};
+use super::script::Script;
+use super::websocket::{Opening, accept_key};
 use crate::observation::Credential;
 use crate::observation::{RequestKind, Scheme};
 
@@ -37,8 +41,10 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// What every connection shares.
 pub(super) struct Proxy {
-    pub(super) port: u16,
+    pub(super) address: SocketAddr,
     pub(super) pace: Duration,
+    pub(super) script: Arc<Script>,
+    pub(super) fault: Option<Fault>,
     pub(super) authority: Authority,
     pub(super) ledger: Ledger,
     pub(super) stop: CancellationToken,
@@ -47,11 +53,10 @@ pub(super) struct Proxy {
 
 /// Where a request came in.
 #[derive(Debug, Clone)]
-enum Door {
-    /// On the port itself.
-    Port,
-    /// Through a tunnel to this host.
-    Tunnel(Arc<str>),
+struct Door {
+    /// The host of the tunnel that it came through; none on the port itself.
+    tunnel: Option<Arc<str>>,
+    reset: Reset,
 }
 
 impl Proxy {
@@ -83,13 +88,14 @@ impl Proxy {
     async fn greet(self: Arc<Self>, stream: TcpStream) {
         // Small answers must not wait for the acknowledgement of the last one.
         let _ = stream.set_nodelay(true);
-        self.serve(TokioIo::new(stream), Door::Port).await;
+        let reset = Reset::of(&stream, self.fault == Some(Fault::ConnectionReset));
+        self.serve(TokioIo::new(stream), Door { tunnel: None, reset }).await;
     }
 
     async fn serve(self: Arc<Self>, io: impl Read + Write + Unpin + Send + 'static, door: Door) {
         let service = service_fn(move |request| {
             let (proxy, door) = (Arc::clone(&self), door.clone());
-            async move { Ok::<_, Infallible>(proxy.respond(request, &door).await) }
+            async move { proxy.respond(request, &door).await }
         });
         // An error here is a client that left or spoke no HTTP; hyper has told
         // it so (400, 431), and requests that got as far as a head have a record.
@@ -106,10 +112,11 @@ impl Proxy {
         self: Arc<Self>,
         mut request: Request<Incoming>,
         door: &Door,
-    ) -> Response<AnswerBody> {
-        let target = Target::of(&request, door, self.port);
+    ) -> Result<Response<AnswerBody>, ResetOnPurpose> {
+        let target = Target::of(&request, door.tunnel.as_deref(), self.address);
         let credential = Credential::of(request.headers());
-        let websocket = wants_websocket(&request);
+        let accept = accept_key(&request);
+        let websocket = accept.is_some();
         let entry = self.ledger.open(Head {
             scheme: target.scheme,
             host: &target.host,
@@ -129,42 +136,62 @@ impl Proxy {
         let Ok(content) = content else {
             // Nobody is there to read an answer.
             entry.note("the client left before the end of its request");
-            return written(StatusCode::BAD_REQUEST, AnswerBody::whole(Bytes::new()));
+            return Ok(written(StatusCode::BAD_REQUEST, AnswerBody::whole(Bytes::new())));
         };
         if let RequestBody::Turn(turn) = &content {
             entry.model(turn.model.as_deref());
         }
-        let answer = answer(&Facts {
+        let path_and_query = parts.uri.path_and_query().map_or("", |path| path.as_str());
+        let facts = Facts {
             service: target.service,
             method: parts.method,
             path: parts.uri.path().to_owned(),
             websocket,
             credential,
             body: content,
-        });
-        entry.settle(Some(answer.status), answer.kind);
-        if let Some(note) = answer.note {
-            entry.note(note);
+            script: Arc::clone(&self.script),
+            fault: self.fault,
+            now: Timestamp::now().as_second(),
+        };
+        let answer = answer(&facts);
+        entry.answered(&answer);
+        match answer.kind {
+            RequestKind::Tunnel => {
+                let door = Door { tunnel: Some(target.host.into()), reset: door.reset.clone() };
+                self.spawn(Arc::clone(&self).tunnel(upgrade, door, entry.clone()));
+            }
+            RequestKind::Upgraded => {
+                let path_and_query = path_and_query.to_owned();
+                let opening = Opening { target, path: facts.path, path_and_query, credential };
+                self.spawn(Arc::clone(&self).converse(upgrade, opening));
+            }
+            _ if answer.content == Content::Reset => return Err(door.reset.now()),
+            _ => {}
         }
-        if answer.kind == RequestKind::Tunnel {
-            let task = Arc::clone(&self).tunnel(upgrade, target.host.into(), entry.clone());
-            self.spawn(task);
+        let mut response = self.write(answer, &entry, facts.now);
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            let headers = response.headers_mut();
+            headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+            headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+            if let Some(accept) = accept.and_then(|key| HeaderValue::try_from(key).ok()) {
+                headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+            }
         }
-        self.write(answer, &entry)
+        Ok(response)
     }
 
     /// The task of a tunnel. Boxed, since the requests in it come back to `respond`.
     fn tunnel(
         self: Arc<Self>,
         upgrade: OnUpgrade,
-        host: Arc<str>,
+        door: Door,
         entry: Entry,
     ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        Box::pin(self.speak_as(host, upgrade, entry))
+        Box::pin(self.speak_as(door, upgrade, entry))
     }
 
     /// Speaks TLS, and then HTTP, as the host of a `CONNECT`.
-    async fn speak_as(self: Arc<Self>, host: Arc<str>, upgrade: OnUpgrade, entry: Entry) {
+    async fn speak_as(self: Arc<Self>, door: Door, upgrade: OnUpgrade, entry: Entry) {
         let failed = |why: String| {
             entry.settle(Some(StatusCode::OK.as_u16()), RequestKind::TlsFailed);
             entry.note(why);
@@ -175,42 +202,38 @@ impl Proxy {
             entry.note("the client left before the end of the TLS handshake");
         };
         let Ok(upgraded) = upgrade.await else { return left() };
-        let config = match self.authority.speak_for(&host) {
+        let host = door.tunnel.as_deref().unwrap_or_default();
+        let config = match self.authority.speak_for(host) {
             Ok(config) => config,
             Err(error) => return failed(format!("no certificate for this host: {error}")),
         };
         let handshake = TlsAcceptor::from(config).accept(TokioIo::new(upgraded));
         match tokio::time::timeout(HANDSHAKE_LIMIT, handshake).await {
-            Ok(Ok(stream)) => self.serve(TokioIo::new(stream), Door::Tunnel(host)).await,
+            Ok(Ok(stream)) => self.serve(TokioIo::new(stream), door).await,
             Ok(Err(error)) if has_left(&error) => left(),
             Ok(Err(error)) => failed(format!("TLS handshake failed: {error}")),
             Err(_) => failed("no TLS handshake".to_owned()),
         }
     }
 
-    fn write(&self, answer: Answer, entry: &Entry) -> Response<AnswerBody> {
+    fn write(&self, answer: Answer, entry: &Entry, now: i64) -> Response<AnswerBody> {
         let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::BAD_GATEWAY);
         let json = |value: serde_json::Value| {
             (Some("application/json"), AnswerBody::whole(value.to_string().into()))
         };
         let (kind, body) = match answer.content {
-            Content::Empty => (None, AnswerBody::whole(Bytes::new())),
+            Content::Empty | Content::Reset => (None, AnswerBody::whole(Bytes::new())),
             Content::Json(value) => json(value),
             Content::Html(page) => {
                 (Some("text/html; charset=UTF-8"), AnswerBody::whole(page.into()))
             }
-            Content::Turn { model, text, stream } => {
-                let turn = Turn {
-                    model: &model,
-                    text: &text,
-                    number: entry.sequence() + 1,
-                    created_at: Timestamp::now().as_second(),
-                };
-                if stream {
-                    let body = AnswerBody::stream(turn.events(), self.pace, entry.clone());
-                    (Some("text/event-stream; charset=utf-8"), body)
-                } else {
+            Content::Turn { model, output, flow } => {
+                let number = entry.sequence() + 1;
+                let turn = Turn { model: &model, output: &output, number, created_at: now };
+                if flow == Flow::Object {
                     json(turn.object())
+                } else {
+                    (Some("text/event-stream; charset=utf-8"), self.stream(&turn, flow, entry))
                 }
             }
         };
@@ -222,6 +245,20 @@ impl Proxy {
             response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
         }
         response
+    }
+
+    fn stream(&self, turn: &Turn<'_>, flow: Flow, entry: &Entry) -> AnswerBody {
+        let events: Vec<_> = turn.events().iter().map(server_sent).collect();
+        let (kept, tail) = match flow {
+            Flow::Object | Flow::Stream => {
+                return AnswerBody::stream(events, self.pace, Tail::End, Some(entry.clone()));
+            }
+            Flow::Stops => (events.len() - 1, Tail::End),
+            Flow::NeverStarts => (0, Tail::Silence),
+            Flow::Drips => (2, Tail::Drips),
+            Flow::Closes => (1, Tail::End),
+        };
+        AnswerBody::stream(events.into_iter().take(kept), self.pace, tail, None)
     }
 }
 
@@ -236,37 +273,32 @@ fn written(status: StatusCode, body: AnswerBody) -> Response<AnswerBody> {
     response
 }
 
-fn wants_websocket(request: &Request<Incoming>) -> bool {
-    request
-        .headers()
-        .get(header::UPGRADE)
-        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
-}
-
 /// Whom a request means.
-struct Target {
-    scheme: Scheme,
-    host: String,
-    port: u16,
-    service: Service,
+#[derive(Debug)]
+pub(super) struct Target {
+    pub(super) scheme: Scheme,
+    pub(super) host: String,
+    pub(super) port: u16,
+    pub(super) service: Service,
 }
 
 impl Target {
-    fn of(request: &Request<Incoming>, door: &Door, own_port: u16) -> Self {
-        if let Door::Tunnel(host) = door {
+    fn of(request: &Request<Incoming>, tunnel: Option<&str>, own: SocketAddr) -> Self {
+        if let Some(host) = tunnel {
             let service = Service::of(host, 443);
-            return Self { scheme: Scheme::Https, host: (**host).to_owned(), port: 443, service };
+            return Self { scheme: Scheme::Https, host: host.to_owned(), port: 443, service };
         }
         let uri = request.uri();
         // The name of an absolute form or of a CONNECT; any `user:password@` is left out.
         let Some(host) = uri.host() else {
-            let host = "127.0.0.1".to_owned();
-            return Self { scheme: Scheme::Http, host, port: own_port, service: Service::Own };
+            let (host, port) = (own.ip().to_string(), own.port());
+            return Self { scheme: Scheme::Http, host, port, service: Service::Own };
         };
         let host = host.trim_matches(['[', ']']).to_ascii_lowercase();
         let default = if request.method() == Method::CONNECT { 443 } else { 80 };
         let port = uri.port_u16().unwrap_or(default);
-        let here = ["127.0.0.1", "localhost", "::1"].contains(&host.as_str()) && port == own_port;
+        let names = ["127.0.0.1", "localhost", "::1", &own.ip().to_string()];
+        let here = names.contains(&host.as_str()) && port == own.port();
         let service = if here { Service::Own } else { Service::of(&host, port) };
         Self { scheme: Scheme::Http, host, port, service }
     }

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use super::answer::Answer;
 use super::credential::looks_secret;
 use crate::observation::{Credential, RequestKind, RequestRecord, Scheme};
 
@@ -43,6 +44,8 @@ impl Ledger {
             websocket: head.websocket,
             model: None,
             credential: head.credential,
+            called: None,
+            returned: None,
             note: None,
         });
         Entry { ledger: self.clone(), sequence }
@@ -86,6 +89,19 @@ impl Entry {
 
     pub(super) fn settle(&self, status: Option<u16>, kind: RequestKind) {
         self.change(|record| (record.status, record.kind) = (status, kind));
+    }
+
+    /// What an answer tells of its request.
+    pub(super) fn answered(&self, answer: &Answer) {
+        // A reset connection has had no status.
+        self.settle((answer.status > 0).then_some(answer.status), answer.kind);
+        self.change(|record| {
+            record.called.clone_from(&answer.called);
+            record.returned.clone_from(&answer.returned);
+        });
+        if let Some(note) = &answer.note {
+            self.note(shortened(note));
+        }
     }
 
     pub(super) fn note(&self, note: impl Into<String>) {

@@ -5,23 +5,62 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 
+use super::tool::{Call, Tool};
+
 /// How many pieces a reply is streamed in, if it has as many characters.
 const PIECES: usize = 3;
 
-/// A turn with its reply.
+/// A turn with what it puts out.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Turn<'a> {
     pub(super) model: &'a str,
-    pub(super) text: &'a str,
+    pub(super) output: &'a Output,
     /// What the ids are made of: unique in one loopback.
     pub(super) number: usize,
     /// Seconds since 1970.
     pub(super) created_at: i64,
 }
 
+/// What a model puts out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Output {
+    /// Nothing: the connection was only to be made ready.
+    Nothing,
+    Text(String),
+    Call(Call),
+}
+
+/// An event as a stream of server-sent events has it.
+pub(super) fn server_sent(event: &Value) -> Bytes {
+    let name = event["type"].as_str().unwrap_or_default();
+    Bytes::from(format!("event: {name}\ndata: {event}\n\n"))
+}
+
+/// What the service sends so that a connection which waits does not look dead.
+pub(super) fn keep_alive(sequence: usize) -> Value {
+    json!({"type": "keepalive", "sequence_number": sequence})
+}
+
 impl Turn<'_> {
-    /// The turn as the events of a stream, each ready to be sent.
-    pub(super) fn events(&self) -> Vec<Bytes> {
+    /// The turn as the events of a stream.
+    pub(super) fn events(&self) -> Vec<Value> {
+        let mut events = vec![
+            json!({"type": "response.created", "response": self.response("in_progress")}),
+            json!({"type": "response.in_progress", "response": self.response("in_progress")}),
+        ];
+        events.extend(match self.output {
+            Output::Nothing => Vec::new(),
+            Output::Text(text) => self.text_events(text),
+            Output::Call(call) => self.call_events(call),
+        });
+        events.push(json!({"type": "response.completed", "response": self.response("completed")}));
+        for (sequence, event) in events.iter_mut().enumerate() {
+            event["sequence_number"] = json!(sequence);
+        }
+        events
+    }
+
+    fn text_events(&self, text: &str) -> Vec<Value> {
         let id = self.message_id();
         let at = |mut event: Value| {
             event["item_id"] = json!(id);
@@ -29,33 +68,49 @@ impl Turn<'_> {
             event["content_index"] = json!(0);
             event
         };
-        let empty_part =
-            json!({"type": "output_text", "text": "", "annotations": [], "logprobs": []});
         let empty_item = json!({"id": id, "type": "message", "status": "in_progress", "role": "assistant", "content": []});
         let mut events = vec![
-            json!({"type": "response.created", "response": self.response("in_progress")}),
-            json!({"type": "response.in_progress", "response": self.response("in_progress")}),
             json!({"type": "response.output_item.added", "output_index": 0, "item": empty_item}),
-            at(json!({"type": "response.content_part.added", "part": empty_part})),
+            at(json!({"type": "response.content_part.added", "part": part("")})),
         ];
-        events.extend(pieces(self.text).into_iter().map(|piece| {
+        events.extend(pieces(text).into_iter().map(|piece| {
             at(json!({"type": "response.output_text.delta", "delta": piece, "logprobs": []}))
         }));
         events.extend([
-            at(json!({"type": "response.output_text.done", "text": self.text, "logprobs": []})),
-            at(json!({"type": "response.content_part.done", "part": self.part()})),
-            json!({"type": "response.output_item.done", "output_index": 0, "item": self.item()}),
-            json!({"type": "response.completed", "response": self.response("completed")}),
+            at(json!({"type": "response.output_text.done", "text": text, "logprobs": []})),
+            at(json!({"type": "response.content_part.done", "part": part(text)})),
+            json!({"type": "response.output_item.done", "output_index": 0, "item": self.message(text)}),
         ]);
         events
-            .into_iter()
-            .enumerate()
-            .map(|(sequence, mut event)| {
-                event["sequence_number"] = json!(sequence);
-                let name = event["type"].as_str().unwrap_or_default();
-                Bytes::from(format!("event: {name}\ndata: {event}\n\n"))
-            })
-            .collect()
+    }
+
+    fn call_events(&self, call: &Call) -> Vec<Value> {
+        let (item, argument) = (call.item(self.number), call.argument());
+        let mut begun = item.clone();
+        begun["status"] = json!("in_progress");
+        let streamed = match call.tool {
+            Tool::LocalShell => None,
+            Tool::Code => Some(("response.custom_tool_call_input", "input")),
+            _ => Some(("response.function_call_arguments", "arguments")),
+        };
+        if let Some((_, field)) = streamed {
+            begun[field] = json!("");
+        }
+        let at = |mut event: Value| {
+            event["item_id"] = item["id"].clone();
+            event["output_index"] = json!(0);
+            event
+        };
+        let mut events =
+            vec![json!({"type": "response.output_item.added", "output_index": 0, "item": begun})];
+        if let Some((name, field)) = streamed {
+            events.push(at(json!({"type": format!("{name}.delta"), "delta": argument})));
+            let mut done = at(json!({"type": format!("{name}.done")}));
+            done[field] = json!(argument);
+            events.push(done);
+        }
+        events.push(json!({"type": "response.output_item.done", "output_index": 0, "item": item}));
+        events
     }
 
     /// The turn as one object, for a request without a stream.
@@ -65,7 +120,7 @@ impl Turn<'_> {
 
     fn response(&self, status: &str) -> Value {
         let completed = status == "completed";
-        let output = if completed { json!([self.item()]) } else { json!([]) };
+        let output = if completed { self.items() } else { Vec::new() };
         let usage = if completed { self.usage() } else { Value::Null };
         json!({
             "id": format!("resp_{:048x}", self.number),
@@ -94,24 +149,32 @@ impl Turn<'_> {
         })
     }
 
-    fn item(&self) -> Value {
+    fn items(&self) -> Vec<Value> {
+        match self.output {
+            Output::Nothing => Vec::new(),
+            Output::Text(text) => vec![self.message(text)],
+            Output::Call(call) => vec![call.item(self.number)],
+        }
+    }
+
+    fn message(&self, text: &str) -> Value {
         json!({
             "id": self.message_id(),
             "type": "message",
             "status": "completed",
             "role": "assistant",
-            "content": [self.part()],
+            "content": [part(text)],
         })
-    }
-
-    fn part(&self) -> Value {
-        json!({"type": "output_text", "text": self.text, "annotations": [], "logprobs": []})
     }
 
     /// Nobody counts tokens here. The numbers are small and not zero, as a real
     /// turn's never are.
     fn usage(&self) -> Value {
-        let output = self.text.split_whitespace().count().max(1);
+        let output = match self.output {
+            Output::Nothing => 0,
+            Output::Text(text) => text.split_whitespace().count().max(1),
+            Output::Call(call) => call.argument().split_whitespace().count().max(1),
+        };
         json!({
             "input_tokens": 10,
             "input_tokens_details": {"cached_tokens": 0},
@@ -126,6 +189,10 @@ impl Turn<'_> {
     }
 }
 
+fn part(text: &str) -> Value {
+    json!({"type": "output_text", "text": text, "annotations": [], "logprobs": []})
+}
+
 /// A text in about [`PIECES`] parts, none of them empty.
 fn pieces(text: &str) -> Vec<String> {
     let characters: Vec<char> = text.chars().collect();
@@ -137,33 +204,63 @@ fn pieces(text: &str) -> Vec<String> {
 mod tests {
     use super::*;
 
-    const TURN: Turn<'static> =
-        Turn { model: "gpt-5.5", text: "two wörds", number: 7, created_at: 1_795_000_000 };
+    fn turn(output: &Output) -> Turn<'_> {
+        Turn { model: "gpt-5.5", output, number: 7, created_at: 1_795_000_000 }
+    }
 
-    fn parsed(turn: Turn<'_>) -> Vec<Value> {
-        turn.events()
+    fn text(text: &str) -> Output {
+        Output::Text(text.to_owned())
+    }
+
+    fn names(events: &[Value]) -> Vec<&str> {
+        events
             .iter()
-            .map(|event| {
-                let text = std::str::from_utf8(event).unwrap();
-                let (name, data) = text.split_once('\n').unwrap();
-                let data: Value =
-                    serde_json::from_str(data.strip_prefix("data: ").unwrap()).unwrap();
-                assert_eq!(name.strip_prefix("event: ").unwrap(), data["type"]);
-                assert!(text.ends_with("\n\n") && !text.trim_end().contains("\n\n"));
-                data
-            })
+            .map(|event| event["type"].as_str().unwrap().strip_prefix("response.").unwrap())
             .collect()
     }
 
     #[test]
+    fn a_server_sent_event_is_a_name_a_line_of_data_and_an_empty_line() {
+        let event = json!({"type": "response.created", "x": "a\nb"});
+        let expected = format!("event: response.created\ndata: {event}\n\n");
+        assert_eq!(server_sent(&event), expected);
+        assert_eq!(expected.lines().count(), 3);
+    }
+
+    #[test]
+    fn a_call_is_streamed_with_its_argument_and_repeated_when_it_is_whole() {
+        for (tool, between) in [
+            (Tool::Exec, &["function_call_arguments.delta", "function_call_arguments.done"][..]),
+            (Tool::Code, &["custom_tool_call_input.delta", "custom_tool_call_input.done"]),
+            (Tool::LocalShell, &[]),
+        ] {
+            let call = Call { tool, step: 2, file: "/w/f".to_owned() };
+            let output = Output::Call(call.clone());
+            let events = turn(&output).events();
+            let mut expected = vec!["created", "in_progress", "output_item.added"];
+            expected.extend(between);
+            expected.extend(["output_item.done", "completed"]);
+            assert_eq!(names(&events), expected);
+            let [.., done, completed] = events.as_slice() else { panic!() };
+            assert_eq!(done["item"], call.item(7));
+            assert_eq!(completed["response"]["output"], json!([call.item(7)]));
+            assert_eq!(events[2]["item"]["call_id"], done["item"]["call_id"]);
+        }
+    }
+
+    #[test]
+    fn a_warm_up_is_completed_without_output() {
+        let events = turn(&Output::Nothing).events();
+        assert_eq!(names(&events), ["created", "in_progress", "completed"]);
+        assert_eq!(events[2]["response"]["output"], json!([]));
+    }
+
+    #[test]
     fn a_stream_has_every_event_in_the_order_that_clients_expect() {
-        let events = parsed(TURN);
-        let names: Vec<_> = events
-            .iter()
-            .map(|event| event["type"].as_str().unwrap().strip_prefix("response.").unwrap())
-            .collect();
+        let output = text("two wörds");
+        let events = turn(&output).events();
         assert_eq!(
-            names,
+            names(&events),
             [
                 "created",
                 "in_progress",
@@ -186,7 +283,8 @@ mod tests {
     #[test]
     fn the_pieces_add_up_to_the_text_that_every_later_event_repeats() {
         for text in ["OK", "x", "", "two wörds", "a longer reply, 漢字 and all"] {
-            let events = parsed(Turn { text, ..TURN });
+            let output = Output::Text(text.to_owned());
+            let events = turn(&output).events();
             let of = |name: &'static str| events.iter().filter(move |event| event["type"] == name);
             let deltas: String = of("response.output_text.delta")
                 .map(|event| event["delta"].as_str().unwrap())
@@ -200,7 +298,8 @@ mod tests {
 
     #[test]
     fn ids_and_model_are_the_same_throughout() {
-        let events = parsed(TURN);
+        let output = text("two wörds");
+        let events = turn(&output).events();
         let item = &events[2]["item"]["id"];
         for event in &events {
             if let Some(response) = event.get("response") {
@@ -211,12 +310,13 @@ mod tests {
                 assert_eq!(id, item);
             }
         }
-        assert_eq!(&TURN.object()["output"][0]["id"], item);
+        assert_eq!(&turn(&output).object()["output"][0]["id"], item);
     }
 
     #[test]
     fn only_a_finished_response_has_output_and_usage() {
-        let events = parsed(TURN);
+        let output = text("two wörds");
+        let events = turn(&output).events();
         assert!(events[0]["response"]["usage"].is_null());
         let usage = &events.last().unwrap()["response"]["usage"];
         assert_eq!(

@@ -206,7 +206,8 @@ async fn no_token_is_in_any_record() {
 #[tokio::test]
 async fn a_client_that_leaves_in_mid_stream_is_recorded() {
     let pace = Duration::from_hours(1);
-    let loopback = Loopback::start(LoopbackOptions { port: 0, pace }).await.unwrap();
+    let loopback =
+        Loopback::start(LoopbackOptions { pace, ..LoopbackOptions::default() }).await.unwrap();
     let mut answer = ask(&trusting(&loopback), CODEX, &chatgpt_token("x"), turn(true)).await;
     let first = answer.chunk().await.unwrap().unwrap();
     assert!(first.starts_with(b"event: response.created"));
@@ -263,22 +264,6 @@ async fn garbage_is_refused_and_the_next_client_is_served() {
 }
 
 #[tokio::test]
-async fn a_websocket_is_recorded_as_one() {
-    let loopback = loopback().await;
-    let answer = trusting(&loopback)
-        .get(CODEX)
-        .bearer_auth(chatgpt_token("x"))
-        .header("Connection", "Upgrade")
-        .header("Upgrade", "websocket")
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(answer.status(), 426);
-    let record = loopback.records().pop().unwrap();
-    assert!(record.websocket && record.kind == RequestKind::Declined, "{record:?}");
-}
-
-#[tokio::test]
 async fn a_body_beyond_the_limit_is_refused() {
     let loopback = loopback().await;
     let head = format!(
@@ -299,7 +284,8 @@ async fn a_body_beyond_the_limit_is_refused() {
 #[tokio::test]
 async fn a_shutdown_ends_open_streams_and_frees_the_port() {
     let pace = Duration::from_hours(1);
-    let loopback = Loopback::start(LoopbackOptions { port: 0, pace }).await.unwrap();
+    let loopback =
+        Loopback::start(LoopbackOptions { pace, ..LoopbackOptions::default() }).await.unwrap();
     let mut answer = ask(&trusting(&loopback), CODEX, &chatgpt_token("x"), turn(true)).await;
     answer.chunk().await.unwrap().unwrap();
     let address = loopback.address();
@@ -331,3 +317,17 @@ async fn the_environment_points_at_the_proxy_and_at_the_authority() {
     assert_eq!(value("NODE_EXTRA_CA_CERTS"), Some(file.as_str()));
     assert_eq!(value("NODE_USE_ENV_PROXY"), Some("1"));
 }
+
+#[tokio::test]
+async fn a_listener_made_elsewhere_is_served() {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    let options = LoopbackOptions { listener: Some(listener), ..LoopbackOptions::default() };
+    let loopback = Loopback::start(options).await.unwrap();
+    assert_eq!((loopback.address(), loopback.port()), (address, address.port()));
+    let answer = ask(&trusting(&loopback), CODEX, &chatgpt_token("x"), turn(false)).await;
+    assert_eq!(answer.status(), 200);
+}
+
+mod faults;
+mod websocket;

@@ -1,0 +1,274 @@
+//! Faults on purpose: what the services answer when something is wrong, for
+//! turns whose path and credential are right. Bodies and headers are those that
+//! `codex-rs` (`openai/codex`: `codex-api/src/api_bridge.rs`, `rate_limits.rs`,
+//! `endpoint/responses_websocket.rs`) reads, and that users' logs show.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde_json::{Value, json};
+
+use super::answer::{Answer, Content, Facts, Flow, Service};
+use super::chatgpt;
+use super::openai::error;
+use crate::observation::RequestKind;
+
+/// A fault that the loopback can have. It meets requests for turns only, where
+/// path and credential are right; on a WebSocket, too, unless it says otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// A Cloudflare page with status 403 stands before the right path.
+    CloudflarePage,
+    /// The access token has expired: 401 `token_expired`.
+    TokenExpired,
+    /// The access token has expired, and the refresh token was used before.
+    RefreshTokenReused,
+    /// The credential lacks a scope: 401 `missing_scope`.
+    MissingScope,
+    /// The subscription's usage is used up: 429 `usage_limit_reached`.
+    UsageLimit,
+    /// Too many requests: 429 `rate_limit_exceeded`.
+    RateLimit,
+    /// 400 without a body.
+    BadRequestNoBody,
+    /// 500 `server_error`.
+    ServerError,
+    /// The stream ends before `response.completed`.
+    StreamStops,
+    /// Status and headers come, and then nothing.
+    StreamNeverStarts,
+    /// After its first two events the stream sends a `keepalive` every
+    /// [`Fault::DRIP`], and never completes.
+    StreamDrips,
+    /// The service does not know the model, or not for this account.
+    UnknownModel,
+    /// TCP reset before the answer.
+    ConnectionReset,
+    /// The WebSocket closes after the first event; a POST is answered in full.
+    WebsocketClosedEarly,
+}
+
+/// No fault has this name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no fault is named {0:?}")]
+pub struct UnknownFault(pub String);
+
+impl Fault {
+    /// Every fault.
+    pub const ALL: [Self; 14] = [
+        Self::CloudflarePage,
+        Self::TokenExpired,
+        Self::RefreshTokenReused,
+        Self::MissingScope,
+        Self::UsageLimit,
+        Self::RateLimit,
+        Self::BadRequestNoBody,
+        Self::ServerError,
+        Self::StreamStops,
+        Self::StreamNeverStarts,
+        Self::StreamDrips,
+        Self::UnknownModel,
+        Self::ConnectionReset,
+        Self::WebsocketClosedEarly,
+    ];
+
+    /// The pause of [`Fault::StreamDrips`] between two signs of life: short
+    /// enough that no proxy on the way gives up.
+    pub const DRIP: std::time::Duration = std::time::Duration::from_secs(10);
+
+    /// The name that it is asked for by.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::CloudflarePage => "cloudflare-page",
+            Self::TokenExpired => "token-expired",
+            Self::RefreshTokenReused => "refresh-token-reused",
+            Self::MissingScope => "missing-scope",
+            Self::UsageLimit => "usage-limit",
+            Self::RateLimit => "rate-limit",
+            Self::BadRequestNoBody => "bad-request-no-body",
+            Self::ServerError => "server-error",
+            Self::StreamStops => "stream-stops",
+            Self::StreamNeverStarts => "stream-never-starts",
+            Self::StreamDrips => "stream-drips",
+            Self::UnknownModel => "unknown-model",
+            Self::ConnectionReset => "connection-reset",
+            Self::WebsocketClosedEarly => "websocket-closed-early",
+        }
+    }
+
+    /// What it does, in a line.
+    pub fn description(self) -> &'static str {
+        match self {
+            Self::CloudflarePage => "a Cloudflare page (403) on the right path",
+            Self::TokenExpired => "the access token has expired (401), and so has the login",
+            Self::RefreshTokenReused => {
+                "the access token has expired (401), and the refresh token was used before"
+            }
+            Self::MissingScope => "the credential lacks the scope api.responses.write (401)",
+            Self::UsageLimit => "the subscription's usage is used up (429)",
+            Self::RateLimit => "too many requests (429, try again in 2s)",
+            Self::BadRequestNoBody => "400 without a body",
+            Self::ServerError => "500 server_error",
+            Self::StreamStops => "the stream ends before response.completed",
+            Self::StreamNeverStarts => "status and headers, and then nothing",
+            Self::StreamDrips => "a keepalive event every 10 s, and never an end",
+            Self::UnknownModel => "the service does not know the model",
+            Self::ConnectionReset => "TCP reset before the answer",
+            Self::WebsocketClosedEarly => {
+                "the WebSocket closes after the first event; POST is answered in full"
+            }
+        }
+    }
+
+    /// Whether a WebSocket is refused when it is to be opened. Other faults
+    /// show in the answers on it.
+    pub(super) fn refuses_upgrade(self) -> bool {
+        matches!(
+            self,
+            Self::CloudflarePage
+                | Self::TokenExpired
+                | Self::RefreshTokenReused
+                | Self::MissingScope
+                | Self::ServerError
+                | Self::ConnectionReset
+        )
+    }
+
+    /// The answer to a turn that `sound` would have been the answer to.
+    pub(super) fn answer(self, facts: &Facts, sound: Answer) -> Answer {
+        let json = |status, value| Answer::json(status, RequestKind::Faulted, value);
+        let flowing = |flow| match sound.content.clone() {
+            Content::Turn { model, output, .. } => {
+                let content = Content::Turn { model, output, flow };
+                Answer { kind: RequestKind::Faulted, content, ..sound.clone() }
+            }
+            _ => Answer { kind: RequestKind::Faulted, ..sound.clone() },
+        };
+        let answer = match self {
+            Self::CloudflarePage => Answer { kind: RequestKind::Faulted, ..chatgpt::challenge() },
+            Self::TokenExpired | Self::RefreshTokenReused => json(401, expired()),
+            Self::MissingScope => json(401, missing_scope()),
+            Self::UsageLimit => Answer {
+                headers: &[
+                    ("x-codex-primary-used-percent", "100.0"),
+                    ("x-codex-primary-window-minutes", "300"),
+                    ("x-codex-primary-reset-after-seconds", "3600"),
+                    ("x-codex-secondary-used-percent", "40.0"),
+                    ("x-codex-secondary-window-minutes", "10080"),
+                    ("x-codex-secondary-reset-after-seconds", "86400"),
+                ],
+                ..json(429, usage_limit(facts.now))
+            },
+            Self::RateLimit => Answer {
+                headers: &[("retry-after", "2"), ("retry-after-ms", "2000")],
+                ..json(429, rate_limit(facts))
+            },
+            Self::BadRequestNoBody => Answer { content: Content::Empty, ..json(400, Value::Null) },
+            Self::ServerError => json(500, server_error()),
+            Self::UnknownModel => unknown_model(facts),
+            Self::StreamStops => flowing(Flow::Stops),
+            Self::StreamNeverStarts => flowing(Flow::NeverStarts),
+            Self::StreamDrips => flowing(Flow::Drips),
+            Self::ConnectionReset => Answer { content: Content::Reset, ..json(0, Value::Null) },
+            Self::WebsocketClosedEarly if facts.websocket => flowing(Flow::Closes),
+            Self::WebsocketClosedEarly => return sound,
+        };
+        answer.noted(format!("fault: {self}"))
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Fault {
+    type Err = UnknownFault;
+
+    fn from_str(name: &str) -> Result<Self, UnknownFault> {
+        Self::ALL
+            .into_iter()
+            .find(|fault| fault.name() == name)
+            .ok_or_else(|| UnknownFault(name.to_owned()))
+    }
+}
+
+fn expired() -> Value {
+    json!({
+        "error": {
+            "message": "Provided authentication token is expired. Please try signing in again.",
+            "type": null,
+            "code": "token_expired",
+            "param": null,
+        },
+        "status": 401,
+    })
+}
+
+/// What `auth.openai.com` says to a refresh token that was used before.
+pub(super) fn refresh_token_reused() -> Value {
+    error(
+        "Your refresh token has already been used to generate a new access token. Please try \
+         signing in again.",
+        "invalid_request_error",
+        Some("refresh_token_reused"),
+    )
+}
+
+/// What `api.openai.com` says to a `ChatGPT` login.
+pub(super) fn missing_scope() -> Value {
+    error(
+        "You have insufficient permissions for this operation. Missing scopes: \
+         api.responses.write. Check that you have the correct role in your organization \
+         (Reader, Writer, Owner) and project (Member, Owner), and if you're using a \
+         restricted API key, that it has the necessary scopes.",
+        "invalid_request_error",
+        Some("missing_scope"),
+    )
+}
+
+fn usage_limit(now: i64) -> Value {
+    json!({"error": {
+        "type": "usage_limit_reached",
+        "message": "The usage limit has been reached",
+        "plan_type": "pro",
+        "resets_at": now + 3600,
+        "resets_in_seconds": 3600,
+    }})
+}
+
+fn rate_limit(facts: &Facts) -> Value {
+    let model = facts.model().unwrap_or("this model");
+    let message = format!(
+        "Rate limit reached for {model} on tokens per min (TPM): Limit 30000, Used 29500, \
+         Requested 1500. Please try again in 2s. Visit \
+         https://platform.openai.com/account/rate-limits to learn more."
+    );
+    error(&message, "tokens", Some("rate_limit_exceeded"))
+}
+
+fn server_error() -> Value {
+    error(
+        "The server had an error while processing your request. Sorry about that!",
+        "server_error",
+        None,
+    )
+}
+
+fn unknown_model(facts: &Facts) -> Answer {
+    let model = facts.model().unwrap_or_default();
+    if facts.service == Service::ChatGpt {
+        let detail = format!(
+            "The '{model}' model is not supported when using Codex with a ChatGPT account."
+        );
+        return Answer::json(400, RequestKind::Faulted, json!({"detail": detail}));
+    }
+    let message = format!("The model `{model}` does not exist or you do not have access to it.");
+    let value = error(&message, "invalid_request_error", Some("model_not_found"));
+    Answer::json(404, RequestKind::Faulted, value)
+}
+
+#[cfg(test)]
+#[path = "fault_tests.rs"]
+mod tests;

@@ -1,0 +1,276 @@
+//! The edge of a WebSocket: requests come as messages, and every event of an
+//! answer goes as one. What `codex-rs` expects of it is in `openai/codex`,
+//! `codex-api/src/endpoint/responses_websocket.rs`.
+
+use std::sync::Arc;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use http::{Method, Request, header};
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use serde_json::{Map, Value, json};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+use super::answer::{Answer, Content, Facts, Flow, RequestBody, answer};
+use super::body::LARGEST_BODY;
+use super::fault::Fault;
+use super::prompt::TurnRequest;
+use super::proxy::{Proxy, Target};
+use super::record::{Entry, Head};
+use super::responses::{Turn, keep_alive};
+use crate::observation::Credential;
+
+/// The method that records give to a request which came as a message.
+const METHOD: &str = "WS";
+
+/// The `Sec-WebSocket-Accept` for a request that asks for a WebSocket; none
+/// where it does not, or not as RFC 6455 wants it.
+pub(super) fn accept_key<B>(request: &Request<B>) -> Option<String> {
+    let headers = request.headers();
+    let asked = headers
+        .get(header::UPGRADE)
+        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"));
+    let key = headers.get(header::SEC_WEBSOCKET_KEY).filter(|_| asked)?;
+    Some(derive_accept_key(key.as_bytes()))
+}
+
+/// What a WebSocket was opened with.
+#[derive(Debug)]
+pub(super) struct Opening {
+    pub(super) target: Target,
+    pub(super) path: String,
+    pub(super) path_and_query: String,
+    pub(super) credential: Credential,
+}
+
+/// What is remembered of the requests on one WebSocket: a later one may carry
+/// no more than what is new (`previous_response_id`).
+#[derive(Debug, Default)]
+struct Memory {
+    model: Option<String>,
+    asked: Option<String>,
+}
+
+impl Memory {
+    /// Fills in what a request leaves out, and remembers what it says.
+    fn complete(&mut self, request: &mut TurnRequest) {
+        for (own, kept) in
+            [(&mut request.model, &mut self.model), (&mut request.asked, &mut self.asked)]
+        {
+            match own {
+                Some(said) => *kept = Some(said.clone()),
+                None => own.clone_from(kept),
+            }
+        }
+    }
+}
+
+/// What comes after the messages of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum After {
+    /// The next request.
+    Next,
+    Close,
+    Silence,
+    /// Signs of life.
+    Drips,
+}
+
+type Socket = WebSocketStream<TokioIo<Upgraded>>;
+
+impl Proxy {
+    /// Answers requests on a WebSocket until either side has had enough.
+    pub(super) async fn converse(self: Arc<Self>, upgrade: OnUpgrade, opening: Opening) {
+        let Ok(upgraded) = upgrade.await else { return };
+        let limit = Some(LARGEST_BODY);
+        let config = WebSocketConfig::default().max_message_size(limit).max_frame_size(limit);
+        let io = TokioIo::new(upgraded);
+        let mut socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
+        let mut memory = Memory::default();
+        while let Some(Ok(message)) = socket.next().await {
+            let Some(mut request) = request_in(&message) else { continue };
+            memory.complete(&mut request);
+            if self.reply(&mut socket, &opening, request).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Answers one request; an error is the end of the WebSocket.
+    async fn reply(
+        &self,
+        socket: &mut Socket,
+        opening: &Opening,
+        request: TurnRequest,
+    ) -> Result<(), Error> {
+        let entry = self.ledger.open(Head {
+            scheme: opening.target.scheme,
+            host: &opening.target.host,
+            port: opening.target.port,
+            method: METHOD,
+            path_and_query: &opening.path_and_query,
+            websocket: true,
+            credential: opening.credential,
+        });
+        entry.model(request.model.as_deref());
+        let facts = Facts {
+            service: opening.target.service,
+            method: Method::POST,
+            path: opening.path.clone(),
+            websocket: true,
+            credential: opening.credential,
+            body: RequestBody::Turn(TurnRequest { stream: true, ..request }),
+            script: Arc::clone(&self.script),
+            fault: self.fault,
+            now: jiff::Timestamp::now().as_second(),
+        };
+        let answer = answer(&facts);
+        entry.answered(&answer);
+        let (messages, after) = messages(answer, entry.sequence() + 1, facts.now);
+        self.send(socket, &messages, &entry).await?;
+        match after {
+            After::Next => return Ok(()),
+            After::Close => {
+                let frame = CloseFrame { code: CloseCode::Error, reason: "".into() };
+                socket.close(Some(frame)).await?;
+                // The client's own closing frame, so that it is not met by a reset.
+                while let Some(Ok(_)) = socket.next().await {}
+            }
+            After::Silence => while let Some(Ok(_)) = socket.next().await {},
+            After::Drips => drip(socket, messages.len()).await?,
+        }
+        Err(Error::ConnectionClosed)
+    }
+
+    async fn send(
+        &self,
+        socket: &mut Socket,
+        messages: &[Value],
+        entry: &Entry,
+    ) -> Result<(), Error> {
+        for (sent, message) in messages.iter().enumerate() {
+            if sent > 0 && !self.pace.is_zero() {
+                tokio::time::sleep(self.pace).await;
+            }
+            if let Err(error) = socket.send(Message::text(message.to_string())).await {
+                entry.note(format!("cut after {sent} of {} events", messages.len()));
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Sends signs of life until the client leaves.
+async fn drip(socket: &mut Socket, mut sequence: usize) -> Result<(), Error> {
+    loop {
+        tokio::select! {
+            message = socket.next() => match message {
+                Some(Ok(_)) => {}
+                _ => return Ok(()),
+            },
+            () = tokio::time::sleep(Fault::DRIP) => {
+                socket.send(Message::text(keep_alive(sequence).to_string())).await?;
+                sequence += 1;
+            }
+        }
+    }
+}
+
+/// The request for a response that a message holds. `response.append` and a
+/// request within `response` are from the first draft of the protocol.
+fn request_in(message: &Message) -> Option<TurnRequest> {
+    let object: Map<String, Value> = match message {
+        Message::Text(text) => serde_json::from_str(text).ok()?,
+        Message::Binary(bytes) => serde_json::from_slice(bytes).ok()?,
+        _ => return None,
+    };
+    if !matches!(object.get("type")?.as_str()?, "response.create" | "response.append") {
+        return None;
+    }
+    let inner = object.get("response").and_then(Value::as_object);
+    Some(TurnRequest::of(inner.unwrap_or(&object)))
+}
+
+/// An answer as messages. A refusal is an `error` event with the status and the
+/// headers that a POST would have got.
+fn messages(answer: Answer, number: usize, created_at: i64) -> (Vec<Value>, After) {
+    let refusal = |body: Value| {
+        let mut event = json!({"type": "error", "status": answer.status});
+        let headers: Map<String, Value> =
+            answer.headers.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+        for (name, value) in body.as_object().into_iter().flatten() {
+            event[name] = value.clone();
+        }
+        event["headers"] = json!(headers);
+        (vec![event], After::Next)
+    };
+    match answer.content {
+        Content::Turn { model, output, flow } => {
+            let mut events = Turn { model: &model, output: &output, number, created_at }.events();
+            let (kept, after) = match flow {
+                Flow::Object | Flow::Stream => (events.len(), After::Next),
+                Flow::Stops => (events.len() - 1, After::Close),
+                Flow::NeverStarts => (0, After::Silence),
+                Flow::Drips => (2, After::Drips),
+                Flow::Closes => (1, After::Close),
+            };
+            events.truncate(kept);
+            (events, after)
+        }
+        Content::Json(body) => refusal(body),
+        Content::Html(_) | Content::Empty => refusal(Value::Null),
+        Content::Reset => (Vec::new(), After::Close),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(body: &Value) -> TurnRequest {
+        request_in(&Message::text(body.to_string())).unwrap()
+    }
+
+    #[test]
+    fn a_later_request_is_completed_from_the_earlier_ones() {
+        let mut memory = Memory::default();
+        let ask = json!({"role": "user", "content": "Reply exactly: OK"});
+        let mut first = request(&json!({"type": "response.create", "model": "m", "input": [ask]}));
+        memory.complete(&mut first);
+        let mut later =
+            request(&json!({"type": "response.create", "previous_response_id": "r", "input": []}));
+        memory.complete(&mut later);
+        assert_eq!((later.model.as_deref(), later.asked.as_deref()), (Some("m"), Some("OK")));
+    }
+
+    #[test]
+    fn a_request_is_a_message_that_wants_a_response() {
+        assert!(request(&json!({"type": "response.create", "model": "m"})).generate);
+        let nested = json!({"type": "response.create", "response": {"model": "m"}});
+        assert_eq!(request(&nested).model.as_deref(), Some("m"));
+        let warm_up = json!({"type": "response.create", "model": "m", "generate": false});
+        assert!(!request(&warm_up).generate);
+        for other in ["{}", "[]", "x", "{\"type\":\"response.processed\"}", "{\"type\":7}"] {
+            assert!(request_in(&Message::text(other)).is_none(), "{other}");
+        }
+        assert!(request_in(&Message::Ping("x".into())).is_none());
+    }
+
+    #[test]
+    fn a_refusal_is_an_error_event_with_status_and_headers() {
+        let kind = crate::observation::RequestKind::Faulted;
+        let body = json!({"error": {"code": "c"}});
+        let refused = Answer { headers: &[("retry-after", "2")], ..Answer::json(429, kind, body) };
+        let expected = json!({
+            "type": "error", "status": 429, "error": {"code": "c"}, "headers": {"retry-after": "2"},
+        });
+        assert_eq!(messages(refused, 1, 0), (vec![expected], After::Next));
+        let empty = messages(Answer::empty(400, kind), 1, 0).0;
+        assert_eq!(empty, [json!({"type": "error", "status": 400, "headers": {}})]);
+    }
+}
