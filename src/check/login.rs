@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use camino::Utf8Path;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::fs::{create_private_dir, write_private};
 use crate::route::Route;
@@ -17,7 +17,7 @@ const VALID_FOR: u64 = 10 * 24 * 60 * 60;
 const ACCOUNT: &str = "acct-made-up";
 const EMAIL: &str = "nobody@example.invalid";
 /// A key in the shape of the public API's, which only the loopback accepts.
-pub(super) const API_KEY: &str = "sk-made-up-by-codexpin";
+pub(super) const API_KEY: &str = crate::config::MADE_UP;
 
 /// How a route's provider is logged in to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,36 +47,52 @@ impl Login {
             Self::ChatGpt | Self::Custom => &[],
         }
     }
+}
 
-    /// Writes what is kept in a file: the login file of releases before `SQLite`,
-    /// which later ones migrate.
-    pub(super) fn write(self, route: &Route, state: &Utf8Path) -> std::io::Result<()> {
-        if self != Self::ChatGpt {
-            return Ok(());
-        }
-        let agent = state.join("agents/main/agent");
-        create_private_dir(&agent)?;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let profiles = profiles(&route.provider, now + VALID_FOR);
-        write_private(&agent.join("auth-profiles.json"), format!("{profiles:#}\n").as_bytes())
+/// A `ChatGPT` login that a config counts on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Profile {
+    /// Its name in the config.
+    pub(super) name: String,
+    pub(super) provider: String,
+}
+
+impl Profile {
+    /// The one that a minimal config has for this route.
+    pub(super) fn of(route: &Route) -> Option<Self> {
+        let (name, provider) = (profile_name(&route.provider), route.provider.clone());
+        (Login::of(route) == Login::ChatGpt).then_some(Self { name, provider })
     }
+}
+
+/// Writes the login file of releases before `SQLite`, which later ones migrate.
+pub(super) fn write(profiles: &[Profile], state: &Utf8Path) -> std::io::Result<()> {
+    if profiles.is_empty() {
+        return Ok(());
+    }
+    let agent = state.join("agents/main/agent");
+    create_private_dir(&agent)?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let expires = now + VALID_FOR;
+    let entries = profiles.iter().map(|profile| {
+        let entry = json!({
+            "type": "oauth",
+            "provider": profile.provider,
+            "access": access_token(expires),
+            "refresh": "made-up",
+            "expires": expires * 1000,
+            "accountId": ACCOUNT,
+            "email": EMAIL,
+        });
+        (profile.name.clone(), entry)
+    });
+    let file = json!({ "version": 1, "profiles": entries.collect::<Map<_, _>>() });
+    write_private(&agent.join("auth-profiles.json"), format!("{file:#}\n").as_bytes())
 }
 
 /// The name that `OpenClaw` gives to a provider's first login.
 pub(super) fn profile_name(provider: &str) -> String {
     format!("{provider}:default")
-}
-
-fn profiles(provider: &str, expires: u64) -> Value {
-    json!({ "version": 1, "profiles": { profile_name(provider): {
-        "type": "oauth",
-        "provider": provider,
-        "access": access_token(expires),
-        "refresh": "made-up",
-        "expires": expires * 1000,
-        "accountId": ACCOUNT,
-        "email": EMAIL,
-    } } })
 }
 
 /// A token in the shape of a `ChatGPT` login's, signed by nobody.

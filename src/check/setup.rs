@@ -7,7 +7,7 @@ use fs_err as fs;
 use serde_json::Value;
 
 use super::home::ScratchHome;
-use super::login::Login;
+use super::login::{self, Profile};
 use super::minimal::{self, Places};
 use super::{Course, Subject, state};
 use crate::config::{self, Scratch};
@@ -48,6 +48,7 @@ impl Setup<'_> {
             state::copy(installed, &self.home.state())?;
             config = read(&self.home.config())?;
         }
+        let mut logins: Vec<_> = Profile::of(self.route).into_iter().collect();
         let mut set_up = SetUp { agent: "main".to_owned(), changes: Vec::new() };
         let log = self.home.path().join("openclaw.log");
         let workspace = self.home.workspace();
@@ -62,6 +63,10 @@ impl Setup<'_> {
             let sanitised = config::sanitise(loaded, &scratch);
             minimal::merge(&mut config, sanitised.config);
             minimal::set_route(&mut config, self.route);
+            let named: Vec<_> = sanitised.logins.into_iter().filter_map(chatgpt).collect();
+            if !named.is_empty() {
+                logins = named;
+            }
             set_up.agent = sanitised.agent;
             set_up.changes = sanitised.changes.iter().map(ToString::to_string).collect();
         } else {
@@ -71,7 +76,7 @@ impl Setup<'_> {
             minimal::enable_plugin(&mut config);
         }
         self.write_config(&config)?;
-        Login::of(self.route).write(self.route, &self.home.state())?;
+        login::write(&logins, &self.home.state())?;
         Ok(set_up)
     }
 
@@ -94,6 +99,11 @@ impl Setup<'_> {
     fn write_config(&self, config: &Value) -> io::Result<()> {
         write_private(&self.home.config(), format!("{config:#}\n").as_bytes())
     }
+}
+
+/// A login of the config, where it is one that is kept in a file.
+fn chatgpt(login: config::Login) -> Option<Profile> {
+    (login.mode == "oauth").then_some(Profile { name: login.profile, provider: login.provider })
 }
 
 /// Where a route's state is kept in what a release leaves.

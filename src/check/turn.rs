@@ -12,7 +12,7 @@ use super::gateway::{self, Start};
 use super::home::ScratchHome;
 use super::setup::{self, Setup};
 use super::{CheckError, Course, Subject, Surroundings, probe, reply, state};
-use crate::observation::{Enclosure as Enclosed, Ending, Observation, Stage, Times};
+use crate::observation::{Enclosure as Enclosed, Ending, Observation, RequestKind, Stage, Times};
 use crate::process::enclosure::Enclosure;
 use crate::process::{self, Finished, Running};
 use crate::question::{Ask, Question, Through, Upgrade};
@@ -118,7 +118,7 @@ impl Turn<'_> {
         let first = requests.iter().find(|request| {
             request.elapsed >= run.agent_began
                 && request.model.as_ref() == Some(&self.route.model)
-                && !request.is_warm_up()
+                && request.kind != RequestKind::WarmUp
         });
         if let (Some(first), Some(agent)) = (first, run.times.agent) {
             let to_first = millis(first.elapsed.saturating_sub(run.agent_began));

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use super::context::Context;
 use super::failure::Failure;
 use super::question::Asked;
-use crate::check::Surroundings;
 use crate::prefix::node::{Node, satisfies};
 use crate::prefix::runtimes::{NodeError, Runtimes};
 use crate::release::pairing::Candidate;

@@ -51,7 +51,7 @@ impl Pin {
         let version = end.resolve(&releases.core, context.installed())?;
         let candidate = line::find(&releases.candidates(), version)?.clone();
         let report = check::check(context, candidate.clone(), asked).await?;
-        report.print(false);
+        report.print(false, false);
         let routes = report.answering();
         let at = report.routes.first().map(|route| route.observation.started);
         match (&report.verdict, &report.prefix, at) {

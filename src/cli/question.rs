@@ -97,7 +97,7 @@ impl QuestionArguments {
         let config = load(context, file.as_ref())?;
         let mut routes = self.routes.clone();
         if routes.is_empty() {
-            routes.push(default_route(config.as_deref()));
+            routes.push(default_route(config.as_deref())?);
         }
         let mut seen = std::collections::HashSet::new();
         if let Some(twice) = routes.iter().find(|route| !seen.insert(*route)) {
@@ -145,6 +145,7 @@ fn load(context: &Context, file: Option<&Utf8PathBuf>) -> Result<Option<Arc<Load
     Ok(loaded.map(Arc::new))
 }
 
-fn default_route(config: Option<&Loaded>) -> Route {
-    config.and_then(config::route_of).unwrap_or_else(Route::of_most)
+fn default_route(config: Option<&Loaded>) -> Result<Route, Failure> {
+    let named = config.map(config::route_of).transpose()?.flatten();
+    Ok(named.unwrap_or_else(Route::of_most))
 }

@@ -156,6 +156,7 @@ impl Npm {
                 .with("npm_config_omit_lockfile_registry_resolved", "true"),
             time_limit: TIME_LIMIT,
             log: None,
+            enclosure: None,
         };
         Ok(self.processes.run(&program, stop).await?)
     }
