@@ -204,10 +204,13 @@ impl Processes {
 
     /// Ends everything at once: the second Ctrl-C.
     pub fn kill_all(&self) {
-        for group in self.runs().leaders() {
+        // Held to the end: runs whose child is killed here go on no further meanwhile.
+        let runs = self.runs();
+        for group in runs.leaders() {
             unix::signal_group(group, unix::KILL);
         }
         leftovers::end_all_of_this_owner();
+        drop(runs);
     }
 
     /// Starts and registers in one step: a child not yet registered would be

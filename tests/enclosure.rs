@@ -198,15 +198,16 @@ async fn nobody_enters_an_enclosure_that_is_closed() {
     assert_eq!(closed.left_running, 0);
     let error = PROCESSES.start(&program).unwrap_err();
     assert!(matches!(error, ProcessError::Start { .. }), "{error}");
-    assert!(error.to_string().starts_with("cannot start bash: cannot enter the enclosure: "));
+    let expected = "cannot start bash: cannot enter the enclosure: ";
+    assert!(error.to_string().starts_with(expected), "{error}");
 }
 
 #[tokio::test]
 async fn a_kernel_that_refuses_is_told_with_the_setting_that_makes_it_refuse() {
     // A user namespace has limits of its own, which its root may write.
     let script = "echo 0 > /proc/sys/user/max_net_namespaces && exec \"$@\"";
-    let test = this_test();
-    let words = ["-Ur", "sh", "-c", script, "sh", test.as_str()];
+    let this = this_test();
+    let words = ["-Ur", "sh", "-c", script, "sh", this.as_str()];
     let role = ["--ignored", "--exact", "--nocapture", "says_why_not"];
     let mut program = outside("unshare", &[&words[..], &role[..]].concat());
     program.environment = program.environment.with(SHIM, shim());
@@ -241,9 +242,9 @@ async fn an_ordinary_user_has_all_of_it_as_well() {
         fs_err::copy(from, &to).unwrap();
         to
     };
-    let (shim, test) = (copy(&shim(), "codexpin"), copy(&this_test(), "enclosure"));
+    let (shim, this) = (copy(&shim(), "codexpin"), copy(&this_test(), "enclosure"));
     let user = ["--reuid=65534", "--regid=65534", "--clear-groups"];
-    let words = [&user[..], &[test.as_str(), "--skip", THIS]].concat();
+    let words = [&user[..], &[this.as_str(), "--skip", THIS]].concat();
     let mut program = outside("setpriv", &words);
     program.environment = program.environment.with(SHIM, shim);
     let finished = run(&program).await;

@@ -22,8 +22,8 @@ fn a_codexpin_that_was_killed_leaves_no_enclosure_and_nobody_inside() {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let lines = BufReader::new(killed.stdout.take().unwrap()).lines().map(Result::unwrap);
-    let line = lines.skip_while(|line| !line.contains("running: ")).next().unwrap();
+    let mut lines = BufReader::new(killed.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let line = lines.find(|line| line.contains("running: ")).unwrap();
     let (_, numbers) = line.split_once("running: ").unwrap();
     let left: Vec<OwnedFd> = numbers.split(' ').map(process).collect();
     assert_eq!(left.len(), 2);

@@ -183,8 +183,10 @@ async fn a_server_that_ends_by_itself_is_noticed() {
 #[tokio::test]
 async fn a_zombie_that_was_adopted_is_not_counted_as_left_running() {
     let _alone = BESIDE_OTHERS.write().await;
-    let script = "sh -c 'sh -c \"exit 0\" & exec sleep 0.05' & sleep 0.2";
-    assert_eq!(run_now(shell(script)).await.left_running, 0);
+    let script = "p=$(sh -c 'sleep 0.05 >/dev/null & echo $!'); \
+                  until grep -q '^State:.Z' /proc/$p/status; do :; done";
+    let finished = run_now(shell(script)).await;
+    assert_eq!((finished.ending, finished.left_running), (Ending::Exited(0), 0));
 }
 
 #[test]

@@ -88,8 +88,11 @@ pub(super) fn receive(from: impl AsFd) -> io::Result<Message> {
     let mut bytes = [0; 256];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut attached = RecvAncillaryBuffer::new(&mut space);
-    let received =
-        recvmsg(from, &mut [IoSliceMut::new(&mut bytes)], &mut attached, RecvFlags::CMSG_CLOEXEC)?;
+    // A wait with a time limit is not restarted after a signal, see signal(7).
+    let received = rustix::io::retry_on_intr(|| {
+        let bytes = &mut [IoSliceMut::new(&mut bytes)];
+        recvmsg(&from, bytes, &mut attached, RecvFlags::CMSG_CLOEXEC)
+    })?;
     let file = attached.drain().find_map(|message| match message {
         RecvAncillaryMessage::ScmRights(mut files) => files.next(),
         _ => None,

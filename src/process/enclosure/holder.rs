@@ -18,7 +18,7 @@ use super::shim::{ENTER, HOLD, MODE};
 use crate::env::Environment;
 use crate::process::{Finished, Launch, Leaves, ProcessError, Processes, Program, Running};
 
-/// How long a holder may take; it needs milliseconds.
+/// How long an answer from inside may take; it takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A network namespace in which only the loopback interface is. Dropped, it is
@@ -34,9 +34,9 @@ pub struct Enclosure {
 }
 
 impl Enclosure {
-    /// Opens an enclosure. `shim` is codexpin's executable, which is started
-    /// as the holder and for every program that enters
-    /// ([`THIS_EXECUTABLE`](super::THIS_EXECUTABLE)).
+    /// Opens an enclosure. `shim` is codexpin's executable, by its absolute
+    /// path, which is started as the holder and for every program that enters:
+    /// [`THIS_EXECUTABLE`](super::THIS_EXECUTABLE) outside tests.
     ///
     /// The same holds for the calling thread as in [`Processes::start`].
     pub async fn open(processes: &Processes, shim: &Utf8Path) -> Result<Self, Unavailable> {
@@ -128,6 +128,7 @@ impl Entrance {
         program: &Program,
     ) -> io::Result<(Launch, WayIn)> {
         let (ours, theirs) = UnixStream::pair()?;
+        ours.set_read_timeout(Some(PATIENCE))?;
         control::send(&ours, self.holder.as_fd())?;
         let codexpin = std::process::id().to_string();
         let arguments = [MODE, ENTER, &codexpin, executable.as_str()].map(str::to_owned);

@@ -7,7 +7,7 @@
 use std::ffi::OsString;
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
@@ -19,6 +19,7 @@ use rustix::process::{getegid, geteuid};
 
 use super::control::{self, Message, Refused, Step};
 use crate::exit_code::ExitCode;
+use crate::process::unix;
 
 /// The first argument that makes codexpin a shim; followed by what it is to do.
 pub(super) const MODE: &str = "__enclosure";
@@ -114,26 +115,23 @@ fn enter(
     control: &UnixStream,
     mut arguments: impl Iterator<Item = OsString>,
 ) -> Result<(), Refused> {
+    let refused = |error: nix::Error| Refused::at(Step::Enter)(error);
     let parent = arguments.next().and_then(|pid| pid.to_str()?.parse::<u32>().ok());
     let (Some(parent), Some(program)) = (parent, arguments.next()) else {
-        return Err(Refused::at(Step::Enter)(io::Error::from(nix::Error::EINVAL)));
+        return Err(refused(nix::Error::EINVAL));
     };
-    let enter = Refused::at(Step::Enter);
-    let holder: OwnedFd = match control::receive(control).map_err(&enter)? {
-        Message::Open(holder) => holder,
-        Message::Refused(refused) => return Err(refused),
-        // codexpin is gone, and waits for nobody.
-        Message::Closed => return Ok(()),
+    let Message::Open(holder) = control::receive(control).map_err(Refused::at(Step::Enter))? else {
+        return Err(refused(nix::Error::EPIPE));
     };
     // The process itself stands for its namespaces, from Linux 5.8, see setns(2).
-    let both = CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET;
-    setns(holder, both).map_err(Refused::at(Step::Enter))?;
+    setns(holder, CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET).map_err(refused)?;
     // A change of credentials, such as this was, can take back what was asked before.
-    nix::sys::prctl::set_pdeathsig(super::super::unix::KILL).map_err(Refused::at(Step::Enter))?;
+    nix::sys::prctl::set_pdeathsig(unix::KILL).map_err(refused)?;
     if std::os::unix::process::parent_id() != parent {
-        return Ok(());
+        // codexpin ended before it was asked for.
+        return Err(refused(nix::Error::ESRCH));
     }
-    let nothing = std::fs::File::open("/dev/null").map_err(&enter)?;
-    dup2_stdin(nothing).map_err(Refused::at(Step::Enter))?;
+    let nothing = std::fs::File::open("/dev/null").map_err(Refused::at(Step::Enter))?;
+    dup2_stdin(nothing).map_err(refused)?;
     Err(Refused::at(Step::Execute)(Command::new(program).args(arguments).exec()))
 }
