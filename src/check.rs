@@ -29,7 +29,7 @@ use crate::prefix::node::Node;
 use crate::process::{ProcessError, Processes};
 use crate::question::Question;
 use crate::release::Version;
-use crate::upstream::loopback::LoopbackError;
+use crate::upstream::loopback::{Fault, LoopbackError};
 use turn::Turn;
 
 /// An installed candidate, as far as asking it goes.
@@ -74,6 +74,8 @@ pub struct Course<'a> {
     pub meets: Option<&'a Utf8Path>,
     /// Where the state that this candidate leaves is kept, one directory a route.
     pub leaves: Option<&'a Utf8Path>,
+    /// What goes wrong with the upstream, on purpose.
+    pub fault: Option<Fault>,
 }
 
 /// A check could not be made. Nothing about the candidate.

@@ -82,7 +82,7 @@ impl Observation {
     /// How many tools have to have run.
     pub fn expected_tool_calls(&self) -> usize {
         match &self.ask {
-            Ask::Probe(probe) => probe.tool_calls().into(),
+            Ask::Probe(probe) => probe.tool_calls(&self.route).into(),
             Ask::Command(_) => 0,
         }
     }

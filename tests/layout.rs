@@ -44,6 +44,7 @@ const MAY_IMPORT: [(&str, &[&str]); 16] = [
             "question",
             "release",
             "route",
+            "upstream",
             "verdict",
         ],
     ),

@@ -56,7 +56,7 @@ impl Turn<'_> {
         let (started, begun) = (Timestamp::now(), Instant::now());
         let home = ScratchHome::make(&self.surroundings.scratch)?;
         let script = match &self.question.ask {
-            Ask::Probe(probe) => probe::hide(*probe, &home.workspace())?,
+            Ask::Probe(probe) => probe::hide(probe.tool_calls(self.route), &home.workspace())?,
             Ask::Command(_) => Script::default(),
         };
         let processes = &self.surroundings.processes;
@@ -67,7 +67,7 @@ impl Turn<'_> {
         };
         let listener = enclosure.as_mut().and_then(Enclosure::listener);
         let loopback =
-            Loopback::start(LoopbackOptions { script, listener, ..LoopbackOptions::default() }).await?;
+            Loopback::start(LoopbackOptions { script, listener, fault: self.course.fault, ..LoopbackOptions::default() }).await?;
         let upstream_began = Instant::now();
         let ca = home.path().join("loopback-ca.pem");
         loopback.write_ca(&ca)?;

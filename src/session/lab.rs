@@ -23,6 +23,7 @@ use crate::question::{Ask, Question};
 use crate::release::pairing::Candidate;
 use crate::release::{PackageName, Version};
 use crate::route::Route;
+use crate::upstream::loopback::Fault;
 use crate::verdict::SkipReason;
 
 /// Installs and asks candidates.
@@ -84,6 +85,8 @@ pub struct RealLab {
     pub config: Option<Arc<Loaded>>,
     /// Whose state every candidate meets, where one is carried along.
     pub carried: Option<Carried>,
+    /// What goes wrong with the upstream, on purpose.
+    pub fault: Option<Fault>,
     /// Whether the user's own check command has been run at all.
     pub command_ran: Arc<AtomicBool>,
 }
@@ -180,7 +183,13 @@ impl Lab for RealLab {
         logs: &Utf8Path,
         stop: &CancellationToken,
     ) -> Result<Vec<Observation>, LabError> {
-        let mut course = Course { logs, config: self.config.as_deref(), meets: None, leaves: None };
+        let mut course = Course {
+            logs,
+            config: self.config.as_deref(),
+            meets: None,
+            leaves: None,
+            fault: self.fault,
+        };
         if let Some(carried) = &self.carried {
             let directory = Some(carried.directory.as_path());
             if ready.manifest.candidate.core == carried.from {
