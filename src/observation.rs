@@ -171,3 +171,93 @@ pub struct Reply {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fallback_from: Option<String>,
 }
+
+/// Observations for the tests of those who read them.
+#[cfg(test)]
+pub(crate) mod sample {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::question::Probe;
+
+    /// A request for a turn of the `ChatGPT` route.
+    pub(crate) fn request(
+        host: &str,
+        path: &str,
+        kind: RequestKind,
+        status: Option<u16>,
+    ) -> RequestRecord {
+        RequestRecord {
+            sequence: 0,
+            elapsed: Duration::ZERO,
+            scheme: Scheme::Https,
+            host: host.to_owned(),
+            port: 443,
+            method: "POST".to_owned(),
+            path: path.to_owned(),
+            status,
+            kind,
+            websocket: false,
+            model: Some("gpt-5.5".to_owned()),
+            credential: Credential::ChatGptToken,
+            called: None,
+            returned: None,
+            note: None,
+        }
+    }
+
+    /// A request that was answered, and what it brought back from a tool.
+    pub(crate) fn answered(returned: Option<ToolReturn>) -> RequestRecord {
+        let path = "/backend-api/codex/responses";
+        let request = request("chatgpt.com", path, RequestKind::Answered, Some(200));
+        RequestRecord { returned, ..request }
+    }
+
+    /// A text turn that breaks no rule.
+    pub(crate) fn good() -> Observation {
+        Observation {
+            core: "2026.5.18".parse().unwrap(),
+            plugin: None,
+            node: "22.23.3".to_owned(),
+            route: "openai-codex/gpt-5.5".parse().unwrap(),
+            moved_to: None,
+            ask: Ask::Probe(Probe::Text),
+            through: Through::Local,
+            upgrade: Upgrade::AsIs,
+            upstream: "loopback".to_owned(),
+            enclosure: Enclosure::Namespace,
+            config_changes: Vec::new(),
+            asked: "OK".to_owned(),
+            started: "2026-11-21T08:00:00Z".parse().unwrap(),
+            elapsed_ms: 7000,
+            times: Times::default(),
+            ending: Ending::Exited(0),
+            stopped_at: None,
+            reply: Some(Reply {
+                texts: vec!["OK".to_owned()],
+                provider: Some("openai-codex".to_owned()),
+                model: Some("gpt-5.5".to_owned()),
+                harness: Some("pi".to_owned()),
+                ..Reply::default()
+            }),
+            stdout: "{}".to_owned(),
+            stderr: "(node:1) [UNDICI-EHPA] Warning: EnvHttpProxyAgent is experimental".to_owned(),
+            gateway: String::new(),
+            requests: vec![answered(None)],
+            left_running: 0,
+            logs: None,
+        }
+    }
+
+    /// A run that ended with status 1, no reply and this on stderr.
+    pub(crate) fn failed(stderr: &str) -> Observation {
+        Observation {
+            ending: Ending::Exited(1),
+            reply: None,
+            stdout: String::new(),
+            stderr: stderr.to_owned(),
+            requests: Vec::new(),
+            ..good()
+        }
+    }
+}

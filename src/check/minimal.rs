@@ -97,17 +97,19 @@ pub(super) fn merge(under: &mut Value, over: Value) {
 mod tests {
     use super::*;
 
-    const PLACES: Places<'static> = Places {
-        workspace: Utf8Path::new("/home/workspace"),
-        log: Utf8Path::new("/home/openclaw.log"),
-        port: 18_790,
-        token: "made-up",
-        base_url: "http://127.0.0.1:1/v1",
-    };
+    fn places() -> Places<'static> {
+        Places {
+            workspace: Utf8Path::new("/home/workspace"),
+            log: Utf8Path::new("/home/openclaw.log"),
+            port: 18_790,
+            token: "made-up",
+            base_url: "http://127.0.0.1:1/v1",
+        }
+    }
 
     #[test]
     fn each_kind_of_route_gets_its_own_config() {
-        let shown = |route: &str| format!("{:#}", config(&route.parse().unwrap(), &PLACES));
+        let shown = |route: &str| format!("{:#}", config(&route.parse().unwrap(), &places()));
         insta::assert_snapshot!("chatgpt", shown("openai-codex/gpt-5.5"));
         insta::assert_snapshot!("api_key", shown("openai/gpt-5.5@openclaw"));
         insta::assert_snapshot!("custom", shown("loop/test-model"));

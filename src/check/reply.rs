@@ -136,10 +136,8 @@ mod tests {
 
     #[test]
     fn a_gateway_reply_is_read_from_its_result() {
-        assert_eq!(
-            read(&format!(r#"{{"runId": "1", "status": "ok", "result": {GOOD}}}"#)),
-            Some(good())
-        );
+        let answer = format!(r#"{{"runId": "1", "status": "ok", "result": {GOOD}}}"#);
+        assert_eq!(read(&answer), Some(Reply { through_gateway: true, ..good() }));
     }
 
     #[test]

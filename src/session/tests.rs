@@ -3,7 +3,8 @@ use std::sync::{Arc, Mutex};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::*;
-use crate::observation::{Credential, Ending, Reply, RequestKind, RequestRecord, Scheme};
+use crate::observation::{Observation, sample};
+use crate::question::{Ask, Probe, Question, Require, Through, Upgrade};
 use crate::release::Version;
 use journal::Request;
 
@@ -67,9 +68,9 @@ impl Lab for ScriptedLab {
     async fn check(
         &self,
         core: &Version,
-        _log: &Utf8Path,
+        _logs: &Utf8Path,
         _stop: &CancellationToken,
-    ) -> Result<Observation, LabError> {
+    ) -> Result<Vec<Observation>, LabError> {
         let mut asked = self.asked.lock().unwrap();
         if self.fail_after.is_some_and(|limit| asked.len() >= limit) {
             return Err(LabError::Infrastructure("the disk is full".into()));
@@ -78,52 +79,13 @@ impl Lab for ScriptedLab {
         asked.push(*core);
         let script = &self.scripts
             [usize::try_from(core.to_string()[7..].parse::<u32>().unwrap()).unwrap() - 1];
-        Ok(observation(*core, script[times.min(script.len() - 1)]))
+        Ok(vec![observation(*core, script[times.min(script.len() - 1)])])
     }
 }
 
 fn observation(core: Version, stderr: &str) -> Observation {
-    let good = stderr == "OK";
-    let answered = RequestRecord {
-        sequence: 0,
-        elapsed: Duration::ZERO,
-        scheme: Scheme::Https,
-        host: "chatgpt.com".to_owned(),
-        port: 443,
-        method: "POST".to_owned(),
-        path: "/backend-api/codex/responses".to_owned(),
-        status: Some(200),
-        kind: RequestKind::Answered,
-        websocket: false,
-        model: None,
-        credential: Credential::ChatGptToken,
-        called: None,
-        returned: None,
-        note: None,
-    };
-    let reply = Reply {
-        texts: vec!["OK".to_owned()],
-        provider: Some("openai-codex".to_owned()),
-        model: Some("gpt-5.5".to_owned()),
-        ..Reply::default()
-    };
-    Observation {
-        core,
-        plugin: None,
-        node: "22.23.3".to_owned(),
-        route: "openai-codex/gpt-5.5".parse().unwrap(),
-        upstream: "loopback".to_owned(),
-        asked: "OK".to_owned(),
-        started: jiff::Timestamp::UNIX_EPOCH,
-        elapsed_ms: 1,
-        ending: Ending::Exited(i32::from(!good)),
-        reply: good.then_some(reply),
-        stdout: String::new(),
-        stderr: stderr.to_owned(),
-        requests: if good { vec![answered] } else { Vec::new() },
-        left_running: 0,
-        logs: None,
-    }
+    let seen = if stderr == "OK" { sample::good() } else { sample::failed(stderr) };
+    Observation { core, ..seen }
 }
 
 const BAD: &str = "FailoverError: Unknown model: openai-codex/gpt-5.5";
@@ -158,9 +120,17 @@ impl Bench {
 
     fn begin(&self) -> Journal {
         let request = Request {
-            route: "openai-codex/gpt-5.5".parse().unwrap(),
-            reply: "OK".to_owned(),
-            timeout_s: 60,
+            question: Question {
+                routes: vec!["openai-codex/gpt-5.5".parse().unwrap()],
+                require: Require::All,
+                ask: Ask::Probe(Probe::Text),
+                reply: "OK".to_owned(),
+                through: Through::Local,
+                upgrade: Upgrade::AsIs,
+                config: None,
+                carry_state: false,
+                timeout_s: 60,
+            },
             line: self.line.clone(),
             nodes: vec![None; self.line.len()],
             pin_file: "known-good.toml".into(),
@@ -277,9 +247,9 @@ fn a_journal_that_cannot_be_read_is_refused_with_the_line() {
     std::fs::write(&path, format!("{text}nonsense\n")).unwrap();
     let error = Journal::resume(&bench.sessions, None).unwrap_err().to_string();
     assert!(error.contains("journal.jsonl:2 cannot be read"), "{error}");
-    std::fs::write(&path, text.replace("\"format\":1", "\"format\":9")).unwrap();
+    std::fs::write(&path, text.replace("\"format\":2", "\"format\":9")).unwrap();
     let error = Journal::resume(&bench.sessions, None).unwrap_err().to_string();
-    assert!(error.contains("has format 9; this codexpin knows format 1"), "{error}");
+    assert!(error.contains("has format 9; this codexpin knows format 2"), "{error}");
     let error = Journal::resume(&bench.sessions, Some("nonesuch")).unwrap_err().to_string();
     assert!(error.starts_with("there is no session nonesuch"), "{error}");
 }

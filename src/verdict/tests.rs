@@ -1,70 +1,8 @@
-use std::time::Duration;
-
 use super::*;
-use crate::observation::{Credential, Reply, RequestRecord, Scheme};
-
-fn request(host: &str, path: &str, kind: RequestKind, status: Option<u16>) -> RequestRecord {
-    RequestRecord {
-        sequence: 0,
-        elapsed: Duration::ZERO,
-        scheme: Scheme::Https,
-        host: host.to_owned(),
-        port: 443,
-        method: "POST".to_owned(),
-        path: path.to_owned(),
-        status,
-        kind,
-        websocket: false,
-        model: Some("gpt-5.5".to_owned()),
-        credential: Credential::ChatGptToken,
-        called: None,
-        returned: None,
-        note: None,
-    }
-}
-
-fn good() -> Observation {
-    Observation {
-        core: "2026.5.18".parse().unwrap(),
-        plugin: None,
-        node: "22.23.3".to_owned(),
-        route: "openai-codex/gpt-5.5".parse().unwrap(),
-        upstream: "loopback".to_owned(),
-        asked: "OK".to_owned(),
-        started: "2026-11-21T08:00:00Z".parse().unwrap(),
-        elapsed_ms: 7000,
-        ending: Ending::Exited(0),
-        reply: Some(Reply {
-            texts: vec!["OK".to_owned()],
-            provider: Some("openai-codex".to_owned()),
-            model: Some("gpt-5.5".to_owned()),
-            harness: Some("pi".to_owned()),
-            ..Reply::default()
-        }),
-        stdout: "{}".to_owned(),
-        stderr: "(node:1) [UNDICI-EHPA] Warning: EnvHttpProxyAgent is experimental".to_owned(),
-        requests: vec![request(
-            "chatgpt.com",
-            "/backend-api/codex/responses",
-            RequestKind::Answered,
-            Some(200),
-        )],
-        left_running: 0,
-        logs: None,
-    }
-}
-
-/// A run that ended with status 1, no reply and this on stderr.
-fn failed(stderr: &str) -> Observation {
-    Observation {
-        ending: Ending::Exited(1),
-        reply: None,
-        stdout: String::new(),
-        stderr: stderr.to_owned(),
-        requests: Vec::new(),
-        ..good()
-    }
-}
+use crate::observation::sample::{answered, failed, good, request};
+use crate::observation::{Reply, Stage, ToolReturn};
+use crate::question::{Probe, Through};
+use crate::route::Route;
 
 fn bad(observation: &Observation) -> Failure {
     match judge(observation) {
@@ -202,4 +140,127 @@ fn a_warning_beside_the_right_reply_is_cosmetic() {
     let noisy =
         Observation { stderr: "⚠️ tool call failed: ECONNREFUSED".to_owned(), ..good() };
     assert_eq!(judge(&noisy), Verdict::Good);
+}
+
+/// A turn whose tool calls came back like this, one after the other.
+fn with_tools(probe: Probe, genuine: &[bool]) -> Observation {
+    let returned = |(step, genuine): (usize, &bool)| {
+        answered(Some(ToolReturn { tool: "exec".to_owned(), step, genuine: *genuine }))
+    };
+    let requests = std::iter::once(answered(None));
+    let requests = requests.chain(genuine.iter().enumerate().map(returned)).collect();
+    Observation { ask: Ask::Probe(probe), requests, ..good() }
+}
+
+#[test]
+fn a_tool_turn_is_good_only_if_every_tool_really_ran() {
+    assert_eq!(judge(&with_tools(Probe::Tool, &[true])), Verdict::Good);
+    assert_eq!(judge(&with_tools(Probe::Multitool(3), &[true; 3])), Verdict::Good);
+    for made_up in [
+        with_tools(Probe::Tool, &[]),
+        with_tools(Probe::Tool, &[false]),
+        with_tools(Probe::Multitool(3), &[true, false, true]),
+        with_tools(Probe::Multitool(3), &[true, true]),
+    ] {
+        assert_eq!(bad(&made_up).signature, "unknown", "{made_up:?}");
+    }
+    // One call whose result came twice is one.
+    let mut twice = with_tools(Probe::Multitool(2), &[true]);
+    twice.requests.push(twice.requests[1].clone());
+    assert!(matches!(judge(&twice), Verdict::Bad { .. }));
+}
+
+#[test]
+fn a_hang_in_a_tool_turn_says_how_far_it_came() {
+    let hung = Observation {
+        ending: Ending::TimedOut,
+        reply: None,
+        elapsed_ms: 150_000,
+        ..with_tools(Probe::Multitool(20), &[true; 7])
+    };
+    let text = bad(&hung).evidence.text;
+    assert_eq!(text, "stopped after 150 s without a reply, 7 of 20 tool calls done");
+}
+
+#[test]
+fn through_a_gateway_only_a_gateways_answer_counts() {
+    let through = |change: fn(&mut Reply)| {
+        Observation { through: Through::Gateway, ..with_reply(change) }
+    };
+    assert_eq!(judge(&through(|reply| reply.through_gateway = true)), Verdict::Good);
+    let embedded: fn(&mut Reply) = |reply| {
+        reply.through_gateway = true;
+        reply.transport = Some("embedded".to_owned());
+    };
+    for fallen_back in [through(|_| ()), through(embedded)] {
+        let text = bad(&fallen_back).evidence.text;
+        assert_eq!(text, "the gateway did not answer, the turn ran embedded");
+    }
+}
+
+#[test]
+fn the_gateways_own_line_goes_before_what_the_agent_makes_of_it() {
+    let failure = bad(&Observation {
+        through: Through::Gateway,
+        gateway: "[gateway] ready\nFailoverError: Unknown model: openai-codex/gpt-5.5\n".to_owned(),
+        ..failed("Error: LLM request timed out")
+    });
+    assert_eq!((failure.signature.as_str(), failure.evidence.source), ("unknown-model", Source::Gateway));
+}
+
+#[test]
+fn a_stage_before_the_turn_that_fails_is_named() {
+    for (stage, word) in [(Stage::Gateway, "Gateway"), (Stage::Doctor, "doctor")] {
+        let early = Observation { stopped_at: Some(stage), ..failed("TypeError: too early") };
+        let failure = bad(&early);
+        assert!(failure.title.contains(word), "{}", failure.title);
+        assert_eq!(failure.evidence.text, "TypeError: too early");
+        // A check command that was never run says nothing.
+        let command = Observation { ask: Ask::Command("true".to_owned()), ..early };
+        assert_eq!(bad(&command).evidence.text, "TypeError: too early");
+    }
+}
+
+#[test]
+fn a_route_that_the_doctor_moved_is_the_one_that_has_to_answer() {
+    let moved = |to: &str| Observation {
+        moved_to: Some(to.parse::<Route>().unwrap()),
+        ..with_reply(|reply| reply.provider = Some("openai".to_owned()))
+    };
+    assert_eq!(judge(&moved("openai/gpt-5.5")), Verdict::Good);
+    assert!(matches!(judge(&moved("openai/gpt-5.6")), Verdict::Bad { .. }));
+}
+
+#[test]
+fn the_exit_code_of_a_check_command_is_the_verdict() {
+    let ended = |ending| {
+        let ask = Ask::Command("./probe".to_owned());
+        judge(&Observation { ask, ending, reply: None, requests: Vec::new(), ..good() })
+    };
+    assert_eq!(ended(Ending::Exited(0)), Verdict::Good);
+    assert_eq!(ended(Ending::Exited(125)), Verdict::Skip { reason: SkipReason::CommandSaysSo });
+    for ending in [1, 124, 126, 127].map(Ending::Exited) {
+        let Verdict::Bad { failure } = ended(ending) else { panic!("{ending:?}") };
+        assert_eq!(failure.signature, "check-command");
+    }
+    let Verdict::Bad { failure } = ended(Ending::TimedOut) else { panic!("it hung") };
+    assert_eq!(failure.signature, "turn-timed-out");
+}
+
+#[test]
+fn of_several_routes_all_or_any_have_to_answer() {
+    let (good, bad) = (good(), failed("FailoverError: Unknown model: x"));
+    let skip = failed("Error: listen EADDRINUSE 127.0.0.1:18789");
+    for (seen, all, any) in [
+        (vec![&good, &good], Mark::Good, Mark::Good),
+        (vec![&good, &bad], Mark::Bad, Mark::Good),
+        (vec![&bad, &good], Mark::Bad, Mark::Good),
+        (vec![&good, &skip], Mark::Skip, Mark::Good),
+        (vec![&skip, &bad], Mark::Bad, Mark::Skip),
+        (vec![&bad, &bad], Mark::Bad, Mark::Bad),
+    ] {
+        let seen: Vec<_> = seen.into_iter().cloned().collect();
+        assert_eq!(judge_all(&seen, Require::All).mark(), all, "{seen:?}");
+        assert_eq!(judge_all(&seen, Require::Any).mark(), any, "{seen:?}");
+    }
 }

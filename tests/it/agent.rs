@@ -3,7 +3,19 @@
 use serde_json::{Value, json};
 
 /// The package's entry point.
-pub(crate) const SOURCE: &str = include_str!("agent.mjs");
+pub(crate) const SOURCE: &str = include_str!("openclaw/openclaw.mjs");
+
+/// The package's files.
+pub(crate) const FILES: [(&str, &str); 8] = [
+    ("openclaw.mjs", SOURCE),
+    ("agent.mjs", include_str!("openclaw/agent.mjs")),
+    ("doctor.mjs", include_str!("openclaw/doctor.mjs")),
+    ("fixture.mjs", include_str!("openclaw/fixture.mjs")),
+    ("gateway.mjs", include_str!("openclaw/gateway.mjs")),
+    ("plugins.mjs", include_str!("openclaw/plugins.mjs")),
+    ("turn.mjs", include_str!("openclaw/turn.mjs")),
+    ("upstream.mjs", include_str!("openclaw/upstream.mjs")),
+];
 
 pub(crate) fn answers() -> Value {
     json!({ "do": "answer" })
@@ -78,4 +90,25 @@ pub(crate) fn leaves_a_process_behind_and_hangs() -> Value {
 
 pub(crate) fn floods(megabytes: u32) -> Value {
     json!({ "do": "flood", "megabytes": megabytes })
+}
+
+/// A turn in which what a tool gave is not what is told of it.
+pub(crate) fn makes_tool_results_up() -> Value {
+    json!({ "do": "answer", "tools": "made up" })
+}
+
+/// A turn that replies as if the tools had run.
+pub(crate) fn runs_no_tool() -> Value {
+    json!({ "do": "answer", "tools": "ignored" })
+}
+
+/// A turn that stops at the next tool call after so many.
+pub(crate) fn stalls_after(calls: u16) -> Value {
+    json!({ "do": "answer", "stallsAfter": calls })
+}
+
+/// A turn before which these hosts are asked by the proxy, and this port of
+/// the machine's own loopback interface is not.
+pub(crate) fn wanders(asks: &[&str], connects: u16) -> Value {
+    json!({ "do": "answer", "asks": asks, "connects": connects })
 }

@@ -81,6 +81,8 @@ struct Shared {
 /// The registry. Dropped, it stops.
 pub(crate) struct Registry {
     address: SocketAddr,
+    /// Holds the socket that the stand-in tells by: no enclosure cuts that off.
+    directory: tempfile::TempDir,
     shared: Arc<Shared>,
     runtime: Option<tokio::runtime::Runtime>,
 }
@@ -106,8 +108,14 @@ impl Registry {
             let shared = Arc::clone(&answering);
             async move { shared.answer(request).await }
         });
-        runtime.spawn(async move { axum::serve(listener, app).await });
-        Self { address, shared, runtime: Some(runtime) }
+        let directory = tempfile::Builder::new().prefix("codexpin-it-").tempdir().unwrap();
+        let told = {
+            let _entered = runtime.enter();
+            tokio::net::UnixListener::bind(directory.path().join("socket")).unwrap()
+        };
+        runtime.spawn(axum::serve(listener, app.clone()).into_future());
+        runtime.spawn(axum::serve(told, app).into_future());
+        Self { address, directory, shared, runtime: Some(runtime) }
     }
 
     /// One with a small dependency, and core releases of three channels that
@@ -151,10 +159,10 @@ impl Registry {
             "bin": { "openclaw": "openclaw.mjs" },
             "engines": { "node": ">=18" },
             "dependencies": { "tiny-dep": "^1.0.0" },
-            "fixture": { "registry": self.origin() },
+            "fixture": { "socket": self.directory.path().join("socket") },
         });
         merge(&mut manifest, more);
-        self.publish("openclaw", version, manifest, &[("openclaw.mjs", agent::SOURCE)]);
+        self.publish("openclaw", version, manifest, &agent::FILES);
     }
 
     /// The plugin for these core releases.
@@ -233,6 +241,16 @@ impl Registry {
         }
     }
 
+    /// What a release does in every start of its Gateway.
+    pub(crate) fn script_gateway(&self, core: &str, script: Value) {
+        self.script(&format!("{core} gateway"), [script]);
+    }
+
+    /// What a release does in every `openclaw doctor --fix`.
+    pub(crate) fn script_doctor(&self, core: &str, script: Value) {
+        self.script(&format!("{core} doctor"), [script]);
+    }
+
     /// Every request for a package so far.
     pub(crate) fn seen(&self) -> Vec<Seen> {
         self.lock().seen.clone()
@@ -264,13 +282,18 @@ impl Registry {
         self.wait(path, |state| state.seen.iter().any(|seen| seen.path == path));
     }
 
-    /// The number of a process that the stand-in told of under this name.
+    /// The number of the last process that the stand-in told of under this name.
     pub(crate) fn noted(&self, what: &str) -> u32 {
         let noted = |state: &State| {
-            state.notes.iter().find_map(|note| note.get(what).and_then(Value::as_u64))
+            state.notes.iter().rev().find_map(|note| note.get(what).and_then(Value::as_u64))
         };
         self.wait(what, |state| noted(state).is_some());
         noted(&self.lock()).and_then(|pid| u32::try_from(pid).ok()).unwrap()
+    }
+
+    /// Everything that the stand-in told of besides turns.
+    pub(crate) fn notes(&self) -> Vec<Value> {
+        self.lock().notes.clone()
     }
 
     fn wait(&self, what: &str, ready: impl Fn(&State) -> bool) {
@@ -350,16 +373,10 @@ impl Shared {
         match told.split_once('/') {
             Some(("turn", core)) => {
                 state.turns.push(Turn { core: core.to_owned(), given: body });
-                if let Some(scripts) = state.scripts.get_mut(core) {
-                    answer = if scripts.len() > 1 {
-                        scripts.pop_front()
-                    } else {
-                        scripts.front().cloned()
-                    }
-                    .unwrap_or_else(agent::answers);
-                } else {
-                    answer = agent::answers();
-                }
+                answer = state.next_script(core).unwrap_or_else(agent::answers);
+            }
+            Some((what @ ("gateway" | "doctor"), core)) => {
+                answer = state.next_script(&format!("{core} {what}")).unwrap_or(answer);
             }
             _ => state.notes.push(body),
         }
@@ -370,6 +387,11 @@ impl Shared {
 }
 
 impl State {
+    fn next_script(&mut self, of: &str) -> Option<Value> {
+        let scripts = self.scripts.get_mut(of)?;
+        if scripts.len() > 1 { scripts.pop_front() } else { scripts.front().cloned() }
+    }
+
     fn fault_on(&mut self, path: &str) -> Option<Fault> {
         let (fault, times) = self.faults.get_mut(path)?;
         if let Some(times) = times {

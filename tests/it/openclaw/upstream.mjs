@@ -1,0 +1,57 @@
+// The model requests of a turn, as real releases make them.
+import fs from 'node:fs';
+import http from 'node:http';
+import https from 'node:https';
+import path from 'node:path';
+import tls from 'node:tls';
+import { post, state } from './fixture.mjs';
+
+// CONNECT through the proxy of the environment.
+export const tunnel = (host, port = 443) => {
+  const proxy = new URL(process.env.HTTPS_PROXY);
+  return new Promise((resolve, reject) => {
+    const options = { hostname: proxy.hostname, port: proxy.port, agent: false };
+    const request = http.request({ ...options, method: 'CONNECT', path: `${host}:${port}` });
+    request.on('connect', (answer, socket) => resolve({ status: answer.statusCode, socket }));
+    request.on('response', (answer) => resolve({ status: answer.statusCode }));
+    request.on('error', reject).end();
+  });
+};
+
+// Then TLS with the CA that NODE_EXTRA_CA_CERTS names: what every real release
+// does, without a library.
+export const secure = async (host, route, token, body) => {
+  const { socket } = await tunnel(host);
+  const createConnection = () => tls.connect({ socket, servername: host });
+  const headers = { authorization: `Bearer ${token}` };
+  return post(https, { host, path: route, headers, createConnection }, body);
+};
+
+const login = () => {
+  const file = path.join(state, 'agents/main/agent/auth-profiles.json');
+  if (!fs.existsSync(file)) return undefined;
+  return Object.values(JSON.parse(fs.readFileSync(file)).profiles)[0].access;
+};
+
+export const token = login;
+
+// One Responses request through the route of the config.
+export const ask = async (config, { provider, model }, body, address) => {
+  const whole = { model, stream: true, ...body };
+  const custom = config.models?.providers?.[provider];
+  if (custom) {
+    const { hostname, port, pathname } = new URL(`${custom.baseUrl}/responses`);
+    const headers = { authorization: `Bearer ${custom.apiKey}` };
+    return post(http, { hostname, port, path: pathname, headers, agent: false }, whole);
+  }
+  if (login()) {
+    return secure('chatgpt.com', address ?? '/backend-api/codex/responses', login(), whole);
+  }
+  return secure('api.openai.com', '/v1/responses', process.env.OPENAI_API_KEY, whole);
+};
+
+export const events = (answer) =>
+  answer.text
+    .split('\n')
+    .filter((line) => line.startsWith('data: '))
+    .map((line) => JSON.parse(line.slice(6)));
