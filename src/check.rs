@@ -13,6 +13,7 @@ mod login;
 mod minimal;
 mod probe;
 mod reply;
+mod room;
 mod setup;
 mod state;
 mod turn;
@@ -60,6 +61,9 @@ pub struct Surroundings {
     pub processes: Processes,
     /// Codexpin's own executable, which is the way into an enclosure.
     pub executable: Utf8PathBuf,
+    /// Directories that a command of the user's own may need, even if they are
+    /// in `/tmp`: where codexpin is, and where it was started.
+    pub keep: Vec<Utf8PathBuf>,
 }
 
 /// What a check begins with and leaves behind.

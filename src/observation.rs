@@ -88,12 +88,16 @@ impl Observation {
     }
 }
 
-/// What kept a candidate from reaching anything but the upstream.
+/// What kept a candidate from reaching anything but the upstream and its scratch directories.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum Enclosure {
-    /// A network namespace of its own.
-    Namespace,
+    /// A network namespace of its own, and a mount namespace with a `/tmp` of its own.
+    Namespace {
+        /// Why `/tmp` is the machine's, where it is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        shared_tmp: Option<String>,
+    },
     /// Only the proxy settings in its environment, which it may ignore.
     ProxySettings {
         /// Why there is no namespace.

@@ -11,9 +11,9 @@ use super::candidate::{self, Candidate};
 use super::gateway::{self, Start};
 use super::home::ScratchHome;
 use super::setup::{self, Setup};
-use super::{CheckError, Course, Subject, Surroundings, probe, reply, state};
+use super::{CheckError, Course, Subject, Surroundings, probe, reply, room, state};
 use crate::observation::{Enclosure as Enclosed, Ending, Observation, RequestKind, Stage, Times};
-use crate::process::enclosure::Enclosure;
+use crate::process::enclosure::{Enclosure, Rooms};
 use crate::process::{self, Finished, Running};
 use crate::question::{Ask, Question, Through, Upgrade};
 use crate::route::Route;
@@ -60,9 +60,14 @@ impl Turn<'_> {
             Ask::Command(_) => Script::default(),
         };
         let processes = &self.surroundings.processes;
-        let opened = Enclosure::open(processes, &self.surroundings.executable).await;
+        let keep = room::kept(self.subject, home.path(), &self.question.ask, self.surroundings);
+        let rooms = Rooms { tmp: &home.rooms(), keep: &keep };
+        let opened = Enclosure::open(processes, &self.surroundings.executable, Some(rooms)).await;
         let (mut enclosure, enclosed) = match opened {
-            Ok(enclosure) => (Some(enclosure), Enclosed::Namespace),
+            Ok(enclosure) => {
+                let shared_tmp = enclosure.no_rooms().map(ToString::to_string);
+                (Some(enclosure), Enclosed::Namespace { shared_tmp })
+            }
             Err(why) => (None, Enclosed::ProxySettings { why: why.to_string() }),
         };
         let listener = enclosure.as_mut().and_then(Enclosure::listener);
@@ -210,7 +215,9 @@ impl Turn<'_> {
             Ask::Probe(_) => {
                 candidate.agent(self.question, self.question.through == Through::Local, limit)
             }
-            Ask::Command(command) => candidate.command(command, port, self.question.time_limit())?,
+            Ask::Command(command) => {
+                candidate.command(command, port, self.question.time_limit())?
+            }
         };
         let finished = self.surroundings.processes.run(&program, self.stop).await?;
         if matches!(self.question.ask, Ask::Probe(_)) {

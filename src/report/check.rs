@@ -168,8 +168,15 @@ impl RouteReport {
         for (at, change) in observation.config_changes.iter().enumerate() {
             row(if at == 0 { "conf" } else { "" }, change.clone());
         }
-        if let Enclosure::ProxySettings { why } = &observation.enclosure {
-            row("note", format!("not enclosed: only proxy settings kept it from the network ({why})"));
+        match &observation.enclosure {
+            Enclosure::Namespace { shared_tmp: None } => {}
+            Enclosure::Namespace { shared_tmp: Some(why) } => {
+                row("note", format!("/tmp was the machine's, not one of its own ({why})"));
+            }
+            Enclosure::ProxySettings { why } => row(
+                "note",
+                format!("not enclosed: only proxy settings kept it from the network ({why})"),
+            ),
         }
         if observation.left_running > 0 {
             let left = counted(observation.left_running, "process", "processes");
