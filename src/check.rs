@@ -14,6 +14,7 @@ mod minimal;
 mod probe;
 mod reply;
 mod room;
+pub mod routes;
 mod setup;
 mod state;
 mod turn;

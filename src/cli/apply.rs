@@ -12,7 +12,7 @@ use crate::check::{self, Course, Subject};
 use crate::exit_code::ExitCode;
 use crate::pin::PinFile;
 use crate::prefix::npm::Npm;
-use crate::question::{Ask, Probe, Question, Require, Through, Upgrade};
+use crate::question::Question;
 use crate::release::Version;
 use crate::report::apply as report;
 use crate::report::terminal;
@@ -153,17 +153,7 @@ impl<'a> Live<'a> {
                 home: context.directories.home.clone(),
                 processes: context.processes.clone(),
             },
-            question: Question {
-                routes,
-                require: Require::All,
-                ask: Ask::Probe(Probe::Text),
-                reply: "OK".to_owned(),
-                through: Through::Local,
-                upgrade: Upgrade::AsIs,
-                config: None,
-                carry_state: false,
-                timeout_s: PROOF_SECONDS,
-            },
+            question: Question { timeout_s: PROOF_SECONDS, ..Question::text_through(routes) },
         })
     }
 

@@ -70,6 +70,15 @@ pub enum LabError {
     Stopped,
 }
 
+impl From<CheckError> for LabError {
+    fn from(error: CheckError) -> Self {
+        match error {
+            CheckError::Stopped => Self::Stopped,
+            error => Self::Infrastructure(Box::new(error)),
+        }
+    }
+}
+
 /// The real lab.
 #[derive(Debug, Clone)]
 pub struct RealLab {
@@ -200,10 +209,7 @@ impl Lab for RealLab {
         }
         let checked =
             check::check(&subject(ready), &self.question, &self.surroundings, course, stop).await;
-        let observations = checked.map_err(|error| match error {
-            CheckError::Stopped => LabError::Stopped,
-            error => LabError::Infrastructure(Box::new(error)),
-        })?;
+        let observations = checked?;
         self.heed_command(&observations)?;
         Ok(observations)
     }
@@ -248,7 +254,8 @@ impl RealLab {
     }
 }
 
-fn subject(prefix: &Prefix) -> Subject {
+/// What a check has to know of a prefix.
+pub fn subject(prefix: &Prefix) -> Subject {
     let candidate = &prefix.manifest.candidate;
     Subject {
         core: candidate.core,
