@@ -68,10 +68,16 @@ async fn of_provider(
     let list = read(&reply::plain(&finished.stdout.text()));
     let failed = list.is_none().then(|| {
         let said = reply::plain(&finished.stderr.text());
-        let line = said.lines().map(str::trim).rfind(|line| !line.is_empty());
-        line.map_or_else(|| finished.ending.to_string(), ToOwned::to_owned)
+        reason(&said).map_or_else(|| finished.ending.to_string(), ToOwned::to_owned)
     });
     Ok(Listed { provider: provider.to_owned(), models: list.unwrap_or_default(), failed })
+}
+
+/// The line that says why, or else the last one.
+fn reason(stderr: &str) -> Option<&str> {
+    let mut lines = stderr.lines().map(str::trim).filter(|line| !line.is_empty());
+    let said = lines.clone().find_map(|line| line.strip_prefix("[openclaw] Reason: "));
+    said.or_else(|| lines.clone().find(|line| line.contains("rror"))).or_else(|| lines.next_back())
 }
 
 /// The keys of the models in the list; none where there is no list.
