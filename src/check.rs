@@ -13,6 +13,8 @@ mod login;
 mod minimal;
 mod probe;
 mod reply;
+mod room;
+pub mod routes;
 mod setup;
 mod state;
 mod turn;
@@ -29,7 +31,7 @@ use crate::prefix::node::Node;
 use crate::process::{ProcessError, Processes};
 use crate::question::Question;
 use crate::release::Version;
-use crate::upstream::loopback::LoopbackError;
+use crate::upstream::loopback::{Fault, LoopbackError};
 use turn::Turn;
 
 /// An installed candidate, as far as asking it goes.
@@ -60,6 +62,9 @@ pub struct Surroundings {
     pub processes: Processes,
     /// Codexpin's own executable, which is the way into an enclosure.
     pub executable: Utf8PathBuf,
+    /// Directories that a command of the user's own may need, even if they are
+    /// in `/tmp`: where codexpin is, and where it was started.
+    pub keep: Vec<Utf8PathBuf>,
 }
 
 /// What a check begins with and leaves behind.
@@ -74,6 +79,8 @@ pub struct Course<'a> {
     pub meets: Option<&'a Utf8Path>,
     /// Where the state that this candidate leaves is kept, one directory a route.
     pub leaves: Option<&'a Utf8Path>,
+    /// What goes wrong with the upstream, on purpose.
+    pub fault: Option<Fault>,
 }
 
 /// A check could not be made. Nothing about the candidate.

@@ -13,6 +13,7 @@ mod npm;
 mod pin;
 mod question;
 mod releases;
+mod routes;
 mod size;
 
 use camino::Utf8PathBuf;
@@ -40,6 +41,8 @@ enum Command {
     /// List the releases that the registry has.
     #[command(visible_alias = "ls")]
     Releases(releases::Releases),
+    /// Show which routes a release knows.
+    Routes(routes::Routes),
     /// Ask one release for a reply: exit 0 good, 1 bad, 125 skip.
     Check(check::Check),
     /// Find the first bad release between a good and a bad one, and pin the last good one.
@@ -82,6 +85,7 @@ pub async fn run(cli: Cli) -> ExitCode {
 async fn dispatch(command: Command, context: &Context) -> Result<ExitCode, Failure> {
     match command {
         Command::Releases(releases) => releases.run(context).await,
+        Command::Routes(routes) => routes.run(context).await,
         Command::Check(check) => check.run(context).await,
         Command::Bisect(bisect) => bisect.run(context).await,
         Command::Pin(pin) => pin.run(context).await,

@@ -82,18 +82,22 @@ impl Observation {
     /// How many tools have to have run.
     pub fn expected_tool_calls(&self) -> usize {
         match &self.ask {
-            Ask::Probe(probe) => probe.tool_calls().into(),
+            Ask::Probe(probe) => probe.tool_calls(&self.route).into(),
             Ask::Command(_) => 0,
         }
     }
 }
 
-/// What kept a candidate from reaching anything but the upstream.
+/// What kept a candidate from reaching anything but the upstream and its scratch directories.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum Enclosure {
-    /// A network namespace of its own.
-    Namespace,
+    /// A network namespace of its own, and a mount namespace with a `/tmp` of its own.
+    Namespace {
+        /// Why `/tmp` is the machine's, where it is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        shared_tmp: Option<String>,
+    },
     /// Only the proxy settings in its environment, which it may ignore.
     ProxySettings {
         /// Why there is no namespace.
@@ -225,7 +229,7 @@ pub(crate) mod sample {
             through: Through::Local,
             upgrade: Upgrade::AsIs,
             upstream: "loopback".to_owned(),
-            enclosure: Enclosure::Namespace,
+            enclosure: Enclosure::Namespace { shared_tmp: None },
             config_changes: Vec::new(),
             asked: "OK".to_owned(),
             started: "2026-11-21T08:00:00Z".parse().unwrap(),

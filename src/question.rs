@@ -36,6 +36,21 @@ pub struct Question {
 }
 
 impl Question {
+    /// A text reply from the agent's own process, in a fresh state.
+    pub fn text_through(routes: Vec<Route>) -> Self {
+        Self {
+            routes,
+            require: Require::All,
+            ask: Ask::Probe(Probe::Text),
+            reply: "OK".to_owned(),
+            through: Through::Local,
+            upgrade: Upgrade::AsIs,
+            config: None,
+            carry_state: false,
+            timeout_s: 120,
+        }
+    }
+
     /// How long the agent may take for one turn.
     pub fn time_limit(&self) -> Duration {
         Duration::from_secs(self.timeout_s)
@@ -64,6 +79,16 @@ pub enum Ask {
     Probe(Probe),
     /// A command of the user's own, run by `sh -c`; its exit code is the verdict.
     Command(String),
+}
+
+impl Ask {
+    /// The user's own command, where it is one.
+    pub fn command(&self) -> Option<&str> {
+        match self {
+            Self::Probe(_) => None,
+            Self::Command(command) => Some(command),
+        }
+    }
 }
 
 /// How many of several routes have to answer for a candidate to be good.

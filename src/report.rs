@@ -14,6 +14,7 @@ pub mod loopback;
 pub mod pins;
 pub mod progress;
 pub mod releases;
+pub mod routes;
 pub mod terminal;
 
 use std::time::Duration;

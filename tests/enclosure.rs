@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use codexpin::env::Environment;
-use codexpin::process::enclosure::{Enclosure, Unavailable};
+use codexpin::process::enclosure::{Enclosure, Rooms, Unavailable};
 use codexpin::process::{Ending, Finished, ProcessError, Processes, Program};
 use tokio::io::AsyncWriteExt as _;
 use tokio_util::sync::CancellationToken;
@@ -33,7 +33,7 @@ fn this_test() -> Utf8PathBuf {
 }
 
 async fn open() -> Enclosure {
-    Enclosure::open(&PROCESSES, &shim()).await.unwrap()
+    Enclosure::open(&PROCESSES, &shim(), None).await.unwrap()
 }
 
 fn outside(executable: &str, arguments: &[&str]) -> Program {
@@ -222,9 +222,114 @@ async fn a_kernel_that_refuses_is_told_with_the_setting_that_makes_it_refuse() {
 #[tokio::test]
 #[ignore = "run by another test"]
 async fn says_why_not() {
-    let error = Enclosure::open(&PROCESSES, &shim()).await.unwrap_err();
+    let error = Enclosure::open(&PROCESSES, &shim(), None).await.unwrap_err();
     assert!(matches!(error, Unavailable::Refused { .. }));
     println!("{error}\nhint: {}", error.hint().unwrap());
+}
+
+/// A directory of a test's own in /tmp, whatever TMPDIR says.
+fn in_tmp() -> (tempfile::TempDir, Utf8PathBuf) {
+    let directory = tempfile::Builder::new().prefix("codexpin-rooms-").tempdir_in("/tmp").unwrap();
+    let path = Utf8PathBuf::from_path_buf(directory.path().to_owned()).unwrap();
+    (directory, path)
+}
+
+async fn open_with_rooms(root: &Utf8Path, keep: &[Utf8PathBuf]) -> Enclosure {
+    let tmp = root.join("rooms");
+    fs_err::create_dir_all(&tmp).unwrap();
+    let rooms = Rooms { tmp: &tmp, keep };
+    Enclosure::open(&PROCESSES, &shim(), Some(rooms)).await.unwrap()
+}
+
+#[tokio::test]
+async fn temporary_files_of_programs_inside_are_not_among_those_of_the_machine() {
+    let (_guard, root) = in_tmp();
+    let enclosure = open_with_rooms(&root, &[]).await;
+    assert!(enclosure.no_rooms().is_none(), "{:?}", enclosure.no_rooms());
+    let name = root.file_name().unwrap();
+    let script = format!(
+        "ls -A /tmp /var/tmp; echo t > /tmp/{name}-file && echo v > /var/tmp/{name}-file; pwd"
+    );
+    let finished = run(&inside(&enclosure, &script)).await;
+    assert!(finished.ending.success(), "{finished:?}");
+    assert_eq!(finished.stdout.text(), "/tmp:\n\n/var/tmp:\n/\n");
+    for shared in ["/tmp", "/var/tmp"] {
+        assert!(!Utf8Path::new(shared).join(format!("{name}-file")).exists());
+    }
+    // Another program of the same enclosure finds them.
+    let finished = run(&inside(&enclosure, &format!("cat /tmp/{name}-file"))).await;
+    assert_eq!(finished.stdout.text(), "t\n");
+    enclosure.close().await.unwrap();
+    let left = fs_err::read_to_string(root.join(format!("rooms/var-tmp/{name}-file"))).unwrap();
+    assert_eq!(left, "v\n");
+}
+
+#[tokio::test]
+async fn what_is_kept_is_where_it_was_and_can_be_written_to() {
+    let (_guard, root) = in_tmp();
+    let (kept, file, hidden) = (root.join("a/kept"), root.join("b/file"), root.join("hidden"));
+    for directory in [&kept, &hidden, &root.join("b")] {
+        fs_err::create_dir_all(directory).unwrap();
+    }
+    fs_err::write(&file, "before").unwrap();
+    let enclosure = open_with_rooms(&root, &[kept.clone(), file.clone()]).await;
+    let listener = std::os::unix::net::UnixListener::bind(kept.join("socket")).unwrap();
+    let served = std::thread::spawn(move || {
+        listener.accept().unwrap().0.write_all(b"through the socket").unwrap();
+    });
+    let mut program = inside(
+        &enclosure,
+        "pwd; cat \"$FILE\"; echo; ls \"$ROOT\"; echo new > new; echo after > \"$FILE\"",
+    );
+    program.directory = kept.clone();
+    program.environment =
+        program.environment.with("FILE", file.as_str()).with("ROOT", root.as_str());
+    let finished = run(&program).await;
+    assert_eq!(finished.stdout.text(), format!("{kept}\nbefore\na\nb\n"), "{finished:?}");
+    assert_eq!(fs_err::read_to_string(kept.join("new")).unwrap(), "new\n");
+    assert_eq!(fs_err::read_to_string(&file).unwrap(), "after\n");
+    let keep = [kept.clone(), this_test()];
+    let enclosure = open_with_rooms(&root, &keep).await;
+    let mut program = role(&enclosure, "asks_a_socket");
+    program.environment = program.environment.with("SOCKET", kept.join("socket"));
+    let finished = run(&program).await;
+    assert!(finished.stdout.text().contains("through the socket"), "{finished:?}");
+    served.join().unwrap();
+}
+
+#[test]
+#[ignore = "run inside by another test"]
+fn asks_a_socket() {
+    let mut text = String::new();
+    let mut stream = UnixStream::connect(std::env::var("SOCKET").unwrap()).unwrap();
+    stream.read_to_string(&mut text).unwrap();
+    println!("{text}");
+}
+
+#[tokio::test]
+async fn where_rooms_are_refused_the_network_is_cut_off_all_the_same() {
+    let script = "echo 0 > /proc/sys/user/max_mnt_namespaces && exec \"$@\"";
+    let this = this_test();
+    let words = ["-Ur", "sh", "-c", script, "sh", this.as_str()];
+    let role = ["--ignored", "--exact", "--nocapture", "does_without_rooms"];
+    let mut program = outside("unshare", &[&words[..], &role[..]].concat());
+    program.environment = program.environment.with(SHIM, shim());
+    let finished = run(&program).await;
+    let text = finished.stdout.text();
+    let expected = "cannot make a mount namespace with a /tmp of its own: No space left on device \
+                    (os error 28) (user.max_mnt_namespaces=0)";
+    assert!(text.contains(expected), "{text}{}", finished.stderr.text());
+    assert!(text.contains("inside: lo:"), "{text}{}", finished.stderr.text());
+}
+
+#[tokio::test]
+#[ignore = "run by another test"]
+async fn does_without_rooms() {
+    let (_guard, root) = in_tmp();
+    let enclosure = open_with_rooms(&root, &[]).await;
+    println!("{}", enclosure.no_rooms().unwrap());
+    let script = "tail -n +3 /proc/self/net/dev | tr -d ' ' | cut -d: -f1";
+    println!("inside: {}:", run(&inside(&enclosure, script)).await.stdout.text().trim());
 }
 
 /// Everything above, where this user is root.
@@ -249,7 +354,7 @@ async fn an_ordinary_user_has_all_of_it_as_well() {
     program.environment = program.environment.with(SHIM, shim);
     let finished = run(&program).await;
     let text = finished.stdout.text();
-    assert!(finished.ending.success() && text.contains("result: ok. 10 passed"), "{text}");
+    assert!(finished.ending.success() && text.contains("result: ok. 13 passed"), "{text}");
 }
 
 fn is_running(pid: &str) -> bool {

@@ -52,7 +52,7 @@ fn ends_within(process: &OwnedFd, time: Timespec) -> bool {
 async fn stays_until_it_is_killed() {
     let processes = Processes::new();
     let shim = env!("CARGO_BIN_EXE_codexpin").into();
-    let enclosure = Enclosure::open(&processes, shim).await.unwrap();
+    let enclosure = Enclosure::open(&processes, shim, None).await.unwrap();
     let program = Program {
         executable: "sleep".into(),
         arguments: vec!["304".to_owned()],

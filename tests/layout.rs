@@ -35,6 +35,7 @@ const MAY_IMPORT: [(&str, &[&str]); 16] = [
             "question",
             "release",
             "route",
+            "upstream",
             "verdict",
         ],
     ),
@@ -46,6 +47,7 @@ const MAY_IMPORT: [(&str, &[&str]); 16] = [
         &[
             "apply",
             "bisect",
+            "check",
             "event",
             "observation",
             "pin",

@@ -29,7 +29,9 @@ impl ScratchHome {
         let path = Utf8PathBuf::from(lock.as_str().trim_end_matches(LOCK));
         create_private_dir(&path)?;
         let home = Self { path, _in_use: in_use };
-        for directory in [home.state(), home.workspace(), home.tmp(), home.path.join("bin")] {
+        for directory in
+            [home.state(), home.workspace(), home.tmp(), home.rooms(), home.path.join("bin")]
+        {
             create_private_dir(&directory)?;
         }
         Ok(home)
@@ -57,6 +59,11 @@ impl ScratchHome {
     /// Where temporary files go.
     pub(super) fn tmp(&self) -> Utf8PathBuf {
         self.path.join("tmp")
+    }
+
+    /// What an enclosure has in place of `/tmp` and `/var/tmp`.
+    pub(super) fn rooms(&self) -> Utf8PathBuf {
+        self.path.join("rooms")
     }
 
     /// What makes this home different from every other.

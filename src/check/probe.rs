@@ -5,12 +5,11 @@ use std::io;
 
 use camino::Utf8Path;
 
-use crate::question::Probe;
 use crate::upstream::loopback::{Read, Script};
 
-/// Writes the files that the probe's tool calls are to read; none for a text probe.
-pub(super) fn hide(probe: Probe, workspace: &Utf8Path) -> io::Result<Script> {
-    let reads = (1..=probe.tool_calls()).map(|call| {
+/// Writes the files that so many tool calls are to read.
+pub(super) fn hide(calls: u16, workspace: &Utf8Path) -> io::Result<Script> {
+    let reads = (1..=calls).map(|call| {
         let read = Read { file: workspace.join(format!("probe-{call}.txt")), content: nonce() };
         crate::fs::write_private(&read.file, format!("{}\n", read.content).as_bytes())?;
         Ok(read)
@@ -35,8 +34,8 @@ mod tests {
     fn every_tool_call_has_a_file_with_a_content_of_its_own() {
         let guard = tempfile::tempdir().unwrap();
         let workspace = Utf8Path::from_path(guard.path()).unwrap();
-        assert!(hide(Probe::Text, workspace).unwrap().reads.is_empty());
-        let script = hide(Probe::Multitool(3), workspace).unwrap();
+        assert!(hide(0, workspace).unwrap().reads.is_empty());
+        let script = hide(3, workspace).unwrap();
         let contents: std::collections::BTreeSet<_> = script
             .reads
             .iter()

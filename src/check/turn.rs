@@ -7,18 +7,14 @@ use camino::Utf8PathBuf;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::candidate::{self, Candidate};
+use super::candidate::Candidate;
 use super::gateway::{self, Start};
-use super::home::ScratchHome;
-use super::setup::{self, Setup};
-use super::{CheckError, Course, Subject, Surroundings, probe, reply, state};
-use crate::observation::{Enclosure as Enclosed, Ending, Observation, RequestKind, Stage, Times};
-use crate::process::enclosure::Enclosure;
+use super::room::{OpenRoom, Room};
+use super::{CheckError, Course, Subject, Surroundings, reply, setup, state};
+use crate::observation::{Ending, Observation, RequestKind, Stage, Times};
 use crate::process::{self, Finished, Running};
 use crate::question::{Ask, Question, Through, Upgrade};
 use crate::route::Route;
-use crate::secret::Secret;
-use crate::upstream::loopback::{Loopback, LoopbackOptions, Script};
 
 /// How long codexpin waits for the agent beyond the limit that the agent itself keeps.
 const MARGIN: Duration = Duration::from_secs(30);
@@ -54,59 +50,25 @@ struct Run {
 impl Turn<'_> {
     pub(super) async fn run(&self) -> Result<Observation, CheckError> {
         let (started, begun) = (Timestamp::now(), Instant::now());
-        let home = ScratchHome::make(&self.surroundings.scratch)?;
-        let script = match &self.question.ask {
-            Ask::Probe(probe) => probe::hide(*probe, &home.workspace())?,
-            Ask::Command(_) => Script::default(),
+        let calls = match &self.question.ask {
+            Ask::Probe(probe) => probe.tool_calls(self.route),
+            Ask::Command(_) => 0,
         };
-        let processes = &self.surroundings.processes;
-        let opened = Enclosure::open(processes, &self.surroundings.executable).await;
-        let (mut enclosure, enclosed) = match opened {
-            Ok(enclosure) => (Some(enclosure), Enclosed::Namespace),
-            Err(why) => (None, Enclosed::ProxySettings { why: why.to_string() }),
-        };
-        let listener = enclosure.as_mut().and_then(Enclosure::listener);
-        let loopback =
-            Loopback::start(LoopbackOptions { script, listener, ..LoopbackOptions::default() }).await?;
-        let upstream_began = Instant::now();
-        let ca = home.path().join("loopback-ca.pem");
-        loopback.write_ca(&ca)?;
-        let port = free_port()?;
-        let token = Secret::new(probe::nonce());
-        let set_up = Setup {
+        let logs = self.logs();
+        let room = Room {
             subject: self.subject,
             route: self.route,
             place: self.place,
-            course: self.course,
-            home: &home,
-            port,
-            token: &token,
-            base_url: &loopback.base_url(),
+            surroundings: self.surroundings,
+            course: Course { logs: &logs, ..self.course },
+            tool_calls: calls,
+            command: self.question.ask.command(),
         }
-        .write()?;
-        let environment = candidate::environment(
-            self.subject,
-            self.route,
-            self.surroundings,
-            &home,
-            &loopback,
-            &ca,
-            &token,
-        );
-        let candidate = Candidate {
-            subject: self.subject,
-            home: &home,
-            agent: &set_up.agent,
-            logs: &self.logs(),
-            environment,
-            enclosure: enclosure.as_ref().map(Enclosure::entrance),
-        };
-        crate::fs::create_private_dir(candidate.logs)?;
-        let run = self.ask(&candidate, port, upstream_began).await;
-        let requests = loopback.shutdown().await;
-        if let Some(enclosure) = enclosure {
-            enclosure.close().await?;
-        }
+        .open()
+        .await?;
+        let candidate = room.candidate();
+        let run = self.ask(&candidate, &room).await;
+        let (home, seen) = room.close().await?;
         let mut run = run?;
         if let Some(leaves) = self.course.leaves {
             let kept = leaves.join(setup::directory_of(self.place));
@@ -115,7 +77,7 @@ impl Turn<'_> {
             state::copy(&home.state(), &kept)?;
         }
         let ending = ending(run.finished.ending)?;
-        let first = requests.iter().find(|request| {
+        let first = seen.requests.iter().find(|request| {
             request.elapsed >= run.agent_began
                 && request.model.as_ref() == Some(&self.route.model)
                 && request.kind != RequestKind::WarmUp
@@ -136,8 +98,8 @@ impl Turn<'_> {
             through: self.question.through,
             upgrade: self.question.upgrade,
             upstream: "loopback".to_owned(),
-            enclosure: enclosed,
-            config_changes: set_up.changes,
+            enclosure: seen.enclosure,
+            config_changes: seen.config_changes,
             asked: self.question.reply.clone(),
             started,
             elapsed_ms: millis(begun.elapsed()),
@@ -148,9 +110,9 @@ impl Turn<'_> {
             stdout: reply::excerpt(&stdout, EXCERPT),
             stderr: reply::excerpt(&reply::plain(&run.finished.stderr.text()), EXCERPT),
             gateway: reply::excerpt(&reply::plain(&run.gateway), EXCERPT),
-            requests,
+            requests: seen.requests,
             left_running: run.left_running,
-            logs: Some(candidate.logs.to_owned()),
+            logs: Some(logs),
         })
     }
 
@@ -159,8 +121,7 @@ impl Turn<'_> {
     async fn ask(
         &self,
         candidate: &Candidate<'_>,
-        port: u16,
-        upstream_began: Instant,
+        room: &OpenRoom<'_>,
     ) -> Result<Run, CheckError> {
         let mut times = Times::default();
         let mut left_running = 0;
@@ -172,7 +133,7 @@ impl Turn<'_> {
             moved_to: None,
             gateway: String::new(),
             times,
-            agent_began: upstream_began.elapsed(),
+            agent_began: room.elapsed(),
         };
         if self.question.upgrade == Upgrade::Doctor {
             let finished = self.doctor(candidate).await?;
@@ -186,7 +147,7 @@ impl Turn<'_> {
         }
         let mut running = None;
         if self.question.through == Through::Gateway {
-            let start = gateway::start(candidate, port, &self.surroundings.processes);
+            let start = gateway::start(candidate, room.port, &self.surroundings.processes);
             let start = tokio::select! {
                 start = start => start?,
                 () = self.stop.cancelled() => return Err(CheckError::Stopped),
@@ -204,13 +165,15 @@ impl Turn<'_> {
                 }
             }
         }
-        let agent_began = upstream_began.elapsed();
+        let agent_began = room.elapsed();
         let limit = self.question.time_limit() + MARGIN;
         let program = match &self.question.ask {
             Ask::Probe(_) => {
                 candidate.agent(self.question, self.question.through == Through::Local, limit)
             }
-            Ask::Command(command) => candidate.command(command, port, self.question.time_limit())?,
+            Ask::Command(command) => {
+                candidate.command(command, room.port, self.question.time_limit())?
+            }
         };
         let finished = self.surroundings.processes.run(&program, self.stop).await?;
         if matches!(self.question.ask, Ask::Probe(_)) {
@@ -262,9 +225,4 @@ fn both(finished: &Finished) -> String {
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// A port that nobody listens on now.
-fn free_port() -> std::io::Result<u16> {
-    Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }

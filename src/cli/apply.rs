@@ -12,7 +12,7 @@ use crate::check::{self, Course, Subject};
 use crate::exit_code::ExitCode;
 use crate::pin::PinFile;
 use crate::prefix::npm::Npm;
-use crate::question::{Ask, Probe, Question, Require, Through, Upgrade};
+use crate::question::Question;
 use crate::release::Version;
 use crate::report::apply as report;
 use crate::report::terminal;
@@ -153,17 +153,7 @@ impl<'a> Live<'a> {
                 home: context.directories.home.clone(),
                 processes: context.processes.clone(),
             },
-            question: Question {
-                routes,
-                require: Require::All,
-                ask: Ask::Probe(Probe::Text),
-                reply: "OK".to_owned(),
-                through: Through::Local,
-                upgrade: Upgrade::AsIs,
-                config: None,
-                carry_state: false,
-                timeout_s: PROOF_SECONDS,
-            },
+            question: Question { timeout_s: PROOF_SECONDS, ..Question::text_through(routes) },
         })
     }
 
@@ -209,7 +199,7 @@ impl Proof for Live<'_> {
         crate::fs::create_private_dir(&logs).map_err(|error| error.to_string())?;
         // A stop is heeded by `apply` itself; here it would look like a failed proof.
         let stop = CancellationToken::new();
-        let course = Course { logs: &logs, config: None, meets: None, leaves: None };
+        let course = Course { logs: &logs, config: None, meets: None, leaves: None, fault: None };
         let surroundings = context.check_surroundings();
         let observations = check::check(&subject, &self.question, &surroundings, course, &stop)
             .await

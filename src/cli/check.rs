@@ -16,6 +16,7 @@ use crate::release::registry::Freshness;
 use crate::report::check::{CheckReport, RouteReport};
 use crate::report::progress::Progress;
 use crate::session::lab::{Lab as _, LabError};
+use crate::upstream::loopback::Fault;
 use crate::verdict::{self, Verdict};
 
 #[derive(Debug, clap::Args)]
@@ -25,6 +26,9 @@ pub(super) struct Check {
     version: String,
     #[command(flatten)]
     question: QuestionArguments,
+    /// What is to be wrong with every turn, to see what the release says to it.
+    #[arg(long, value_name = "NAME", value_parser = super::loopback::faults())]
+    fault: Option<Fault>,
     /// Print every host and path that the release tried to reach.
     #[arg(long)]
     egress: bool,
@@ -40,7 +44,7 @@ impl Check {
         let releases = context.releases(Freshness::Cached).await?;
         let version = end.resolve(&releases.core, context.installed())?;
         let candidate = line::find(&releases.candidates(), version)?.clone();
-        let report = check(context, candidate, asked).await?;
+        let report = check(context, candidate, asked, self.fault).await?;
         report.print(self.json, self.egress);
         Ok(match report.verdict {
             Verdict::Good => ExitCode::Success,
@@ -55,10 +59,12 @@ pub(super) async fn check(
     context: &Context,
     candidate: Candidate,
     asked: Asked,
+    fault: Option<Fault>,
 ) -> Result<CheckReport, Failure> {
     let core = candidate.core;
     let line = [candidate.clone()];
-    let (lab, _) = lab::build(context, &line, None, asked, None).await?;
+    let (mut lab, _) = lab::build(context, &line, None, asked, None).await?;
+    lab.fault = fault;
     let progress = Progress::start();
     let events = Events::to({
         let progress = progress.clone();
@@ -84,12 +90,13 @@ pub(super) async fn check(
         node: lab.nodes.of(core).ok().map(|node| node.version.clone()),
         verdict,
         routes,
+        fault: fault.map(|fault| fault.to_string()),
         prefix,
     })
 }
 
 /// A directory of its own for this check's output.
-fn logs(context: &Context, core: crate::release::Version) -> Result<Utf8PathBuf, Failure> {
+pub(super) fn logs(context: &Context, core: crate::release::Version) -> Result<Utf8PathBuf, Failure> {
     let name = format!("{}_{core}", Timestamp::now().strftime("%Y%m%d-%H%M%S"));
     let logs = context.directories.checks().join(name);
     crate::fs::create_private_dir(&logs).map_err(|error| {

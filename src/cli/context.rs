@@ -79,11 +79,14 @@ impl Context {
 
     /// Where checks take place.
     pub(super) fn check_surroundings(&self) -> Surroundings {
+        let own = std::env::current_exe().ok().and_then(|own| Utf8PathBuf::from_path_buf(own).ok());
+        let keep = own.into_iter().filter_map(|own| own.parent().map(Utf8Path::to_owned));
         Surroundings {
             environment: self.environment.clone(),
             scratch: self.scratch(),
             processes: self.processes.clone(),
             executable: THIS_EXECUTABLE.into(),
+            keep: keep.chain([self.cwd.clone()]).collect(),
         }
     }
 

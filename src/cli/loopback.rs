@@ -18,7 +18,7 @@ pub(super) struct Serve {
     fault: Option<Fault>,
 }
 
-fn faults() -> impl TypedValueParser<Value = Fault> {
+pub(super) fn faults() -> impl TypedValueParser<Value = Fault> {
     let value = |fault: Fault| PossibleValue::new(fault.name()).help(fault.description());
     PossibleValuesParser::new(Fault::ALL.map(value)).try_map(|name| name.parse::<Fault>())
 }

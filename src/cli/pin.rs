@@ -50,7 +50,7 @@ impl Pin {
         let releases = context.releases(Freshness::Cached).await?;
         let version = end.resolve(&releases.core, context.installed())?;
         let candidate = line::find(&releases.candidates(), version)?.clone();
-        let report = check::check(context, candidate.clone(), asked).await?;
+        let report = check::check(context, candidate.clone(), asked, None).await?;
         report.print(false, false);
         let routes = report.answering();
         let at = report.routes.first().map(|route| route.observation.started);

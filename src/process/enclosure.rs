@@ -15,7 +15,8 @@
 //!
 //! Programs inside have the user and group that they have outside. They cannot
 //! look into processes outside (`ptrace(2)`), nor reach abstract Unix sockets
-//! there. The file system is the same inside: Unix sockets with a path, such as
+//! there. The file system is the same inside, with the exception of [`Rooms`]
+//! where an enclosure has them: Unix sockets with a path, such as
 //! a session bus or a container engine's, can still be reached by a program
 //! that knows where they are. Files whose owner is somebody else seem to belong
 //! to the overflow user (65534) there.
@@ -27,8 +28,12 @@ mod elsewhere;
 #[cfg(target_os = "linux")]
 mod holder;
 #[cfg(target_os = "linux")]
+mod rooms;
+#[cfg(target_os = "linux")]
 mod shim;
 mod unavailable;
+
+use camino::{Utf8Path, Utf8PathBuf};
 
 #[cfg(not(target_os = "linux"))]
 pub use elsewhere::{Enclosure, Entrance, serve};
@@ -41,3 +46,15 @@ pub use unavailable::Unavailable;
 /// Where the running codexpin finds itself, even if its file was replaced
 /// since: the executable for [`Enclosure::open`].
 pub const THIS_EXECUTABLE: &str = "/proc/self/exe";
+
+/// `/tmp` and `/var/tmp` as programs inside have them: empty directories of the
+/// enclosure's own, where outside they are shared by everything on the machine.
+#[derive(Debug, Clone, Copy)]
+pub struct Rooms<'a> {
+    /// The directory, made already, in which both are. It may lie in `/tmp`.
+    pub tmp: &'a Utf8Path,
+    /// Directories and files that stay where they are, and can be written to,
+    /// though they lie in `/tmp` or `/var/tmp`. Others may be named; what does
+    /// not exist is passed over.
+    pub keep: &'a [Utf8PathBuf],
+}

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::route::Route;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// What a turn consists of, written `text`, `tool`, `multitool` or `multitool=N`.
@@ -20,13 +21,18 @@ impl Probe {
     /// How many calls `multitool` makes: some releases stalled only after about
     /// twenty (openclaw issue 88312).
     pub const MANY: u16 = 20;
+    /// The Codex app-server has tools of its own, code mode, in which programs call
+    /// tools, and those that OpenClaw lends to it.
+    const KINDS_OF_CODEX: u16 = 3;
     /// The most that may be asked for.
     pub const MOST: u16 = 500;
 
-    /// How many tools have to run before the reply.
-    pub fn tool_calls(self) -> u16 {
+    /// How many tools have to run before the reply: with `tool`, one of each kind
+    /// that the route has.
+    pub fn tool_calls(self, route: &Route) -> u16 {
         match self {
             Self::Text => 0,
+            Self::Tool if route.wants_codex() => Self::KINDS_OF_CODEX,
             Self::Tool => 1,
             Self::Multitool(calls) => calls,
         }

@@ -74,8 +74,9 @@ fn how(question: &Question) -> Option<String> {
     let mut parts = Vec::new();
     match &question.ask {
         Ask::Probe(Probe::Text) => {}
-        Ask::Probe(probe) => {
-            let calls = counted(probe.tool_calls().into(), "tool call", "tool calls");
+        Ask::Probe(Probe::Tool) => parts.push("a tool call, then the reply".to_owned()),
+        Ask::Probe(Probe::Multitool(calls)) => {
+            let calls = counted((*calls).into(), "tool call", "tool calls");
             parts.push(format!("{calls}, then the reply"));
         }
         Ask::Command(command) => parts.push(format!("`{command}`")),

@@ -28,6 +28,9 @@ pub struct CheckReport {
     pub verdict: Verdict,
     /// What was seen through each route; nothing where it could not be installed.
     pub routes: Vec<RouteReport>,
+    /// What went wrong with the upstream, on purpose.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fault: Option<String>,
     /// Where it is installed.
     #[serde(skip)]
     pub prefix: Option<Prefix>,
@@ -169,11 +172,15 @@ impl RouteReport {
         for (at, change) in observation.config_changes.iter().enumerate() {
             row(if at == 0 { "conf" } else { "" }, change.clone());
         }
-        if let Enclosure::ProxySettings { why } = &observation.enclosure {
-            row(
+        match &observation.enclosure {
+            Enclosure::Namespace { shared_tmp: None } => {}
+            Enclosure::Namespace { shared_tmp: Some(why) } => {
+                row("note", format!("/tmp was the machine's, not one of its own ({why})"));
+            }
+            Enclosure::ProxySettings { why } => row(
                 "note",
                 format!("not enclosed: only proxy settings kept it from the network ({why})"),
-            );
+            ),
         }
         if observation.left_running > 0 {
             let left = counted(observation.left_running, "process", "processes");
@@ -188,14 +195,17 @@ impl RouteReport {
 
 fn how(observation: &Observation, report: &CheckReport) -> String {
     let mut parts = vec![format!("Node {}", observation.node), "loopback upstream".to_owned()];
+    if let Some(fault) = &report.fault {
+        parts.push(format!("fault {fault} on purpose"));
+    }
     if observation.through == Through::Gateway {
         parts.push("its own Gateway".to_owned());
     }
     match &observation.ask {
-        Ask::Probe(probe) => {
+        Ask::Probe(_) => {
             let turns = observation.requests.iter().filter(|r| r.is_answered_turn()).count();
             parts.push(counted(turns, "answered model request", "answered model requests"));
-            if probe.tool_calls() > 0 {
+            if observation.expected_tool_calls() > 0 {
                 parts.push(tools(observation));
             }
         }

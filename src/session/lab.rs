@@ -23,6 +23,7 @@ use crate::question::{Ask, Question};
 use crate::release::pairing::Candidate;
 use crate::release::{PackageName, Version};
 use crate::route::Route;
+use crate::upstream::loopback::Fault;
 use crate::verdict::SkipReason;
 
 /// Installs and asks candidates.
@@ -69,6 +70,15 @@ pub enum LabError {
     Stopped,
 }
 
+impl From<CheckError> for LabError {
+    fn from(error: CheckError) -> Self {
+        match error {
+            CheckError::Stopped => Self::Stopped,
+            error => Self::Infrastructure(Box::new(error)),
+        }
+    }
+}
+
 /// The real lab.
 #[derive(Debug, Clone)]
 pub struct RealLab {
@@ -84,6 +94,8 @@ pub struct RealLab {
     pub config: Option<Arc<Loaded>>,
     /// Whose state every candidate meets, where one is carried along.
     pub carried: Option<Carried>,
+    /// What goes wrong with the upstream, on purpose.
+    pub fault: Option<Fault>,
     /// Whether the user's own check command has been run at all.
     pub command_ran: Arc<AtomicBool>,
 }
@@ -180,7 +192,13 @@ impl Lab for RealLab {
         logs: &Utf8Path,
         stop: &CancellationToken,
     ) -> Result<Vec<Observation>, LabError> {
-        let mut course = Course { logs, config: self.config.as_deref(), meets: None, leaves: None };
+        let mut course = Course {
+            logs,
+            config: self.config.as_deref(),
+            meets: None,
+            leaves: None,
+            fault: self.fault,
+        };
         if let Some(carried) = &self.carried {
             let directory = Some(carried.directory.as_path());
             if ready.manifest.candidate.core == carried.from {
@@ -191,10 +209,7 @@ impl Lab for RealLab {
         }
         let checked =
             check::check(&subject(ready), &self.question, &self.surroundings, course, stop).await;
-        let observations = checked.map_err(|error| match error {
-            CheckError::Stopped => LabError::Stopped,
-            error => LabError::Infrastructure(Box::new(error)),
-        })?;
+        let observations = checked?;
         self.heed_command(&observations)?;
         Ok(observations)
     }
@@ -203,7 +218,8 @@ impl Lab for RealLab {
 impl RealLab {
     /// Whether the candidate can be asked at all; better known before its install.
     fn has_its_pieces(&self, candidate: &Candidate) -> Result<(), LabError> {
-        let asks_codex_only = self.question.routes.iter().all(Route::wants_codex);
+        let routes = &self.question.routes;
+        let asks_codex_only = !routes.is_empty() && routes.iter().all(Route::wants_codex);
         if asks_codex_only && candidate.plugin.is_none() {
             let piece = format!("the registry has no {} for it", PackageName::PLUGIN);
             return Err(LabError::Skip(SkipReason::Missing { piece }));
@@ -239,7 +255,8 @@ impl RealLab {
     }
 }
 
-fn subject(prefix: &Prefix) -> Subject {
+/// What a check has to know of a prefix.
+pub fn subject(prefix: &Prefix) -> Subject {
     let candidate = &prefix.manifest.candidate;
     Subject {
         core: candidate.core,

@@ -7,9 +7,10 @@
 //!                 └── record ◀────────────────┘
 //! ```
 //!
-//! `answer` is pure, and what it stands on: `model` runs the script, `fault`
-//! spoils an answer. A WebSocket's messages go the same way as POSTs. One loopback serves one check: its records are that
-//! check's requests, and its authority is forgotten with it.
+//! `answer` is pure, and so is what it stands on: `model` runs the script,
+//! `fault` spoils an answer. A message on a WebSocket takes the same way as a
+//! POST. One loopback serves one check: its records are that check's requests,
+//! and its authority is forgotten with it.
 
 mod answer;
 mod authority;

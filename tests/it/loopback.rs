@@ -50,3 +50,35 @@ fn a_port_that_is_taken_is_named() {
     let run = machine.run(&format!("loopback --port {port}")).exits(75);
     assert_snapshot!(machine.shown(&run));
 }
+
+#[test]
+fn a_fault_is_announced_and_met_and_stdout_stays_for_the_exports() {
+    let machine = Machine::new();
+    let running = machine.start("loopback --fault server-error");
+    running.wait_for_stderr("every turn meets the fault server-error");
+    let exports = running.wait_for_stdout("CODEX_CA_CERTIFICATE");
+    let proxy = exports.lines().find_map(|line| line.strip_prefix("export HTTPS_PROXY=http://"));
+    let mut stream = TcpStream::connect(proxy.unwrap()).unwrap();
+    let body = r#"{"model":"m","input":"Reply exactly: OK"}"#;
+    write!(
+        stream,
+        "POST /v1/responses HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 500") && answer.contains("server_error"), "{answer}");
+
+    running.wait_for_stderr("fault: server-error");
+    running.signal(Signal::SIGINT);
+    let run = running.finish().exits(0);
+    assert!(run.stdout.lines().all(|line| line.starts_with("export ")), "{}", run.stdout);
+}
+
+#[test]
+fn a_fault_that_there_is_not_is_a_usage_error_that_lists_them() {
+    let machine = Machine::new();
+    let run = machine.run("loopback --fault tea").exits(2);
+    assert!(run.stderr.contains("stream-never-starts"), "{}", run.stderr);
+}

@@ -19,6 +19,7 @@ pub(super) enum Step {
     MakeNamespaces,
     KeepUser,
     LoopbackUp,
+    MakeRooms,
     Listen,
     Enter,
     Execute,
@@ -30,6 +31,7 @@ impl fmt::Display for Step {
             Self::MakeNamespaces => "cannot make a user and a network namespace",
             Self::KeepUser => "cannot keep the user in a new user namespace",
             Self::LoopbackUp => "cannot bring the loopback interface of a new network namespace up",
+            Self::MakeRooms => "cannot make a mount namespace with a /tmp of its own",
             Self::Listen => "cannot listen in a new network namespace",
             Self::Enter => "cannot enter the enclosure",
             Self::Execute => "cannot execute the program",
@@ -58,20 +60,26 @@ impl Refused {
 /// What came from the other side.
 #[derive(Debug)]
 pub(super) enum Message {
-    Open(OwnedFd),
+    /// An open file, and what could be done without.
+    Open(OwnedFd, Option<Refused>),
     Refused(Refused),
     /// The other side is gone: it ended, or became the program.
     Closed,
 }
 
-/// Sends an open file.
-pub(super) fn send(to: &UnixStream, file: BorrowedFd<'_>) -> io::Result<()> {
+/// Sends an open file, and what could not be done but can be done without.
+pub(super) fn send(
+    to: &UnixStream,
+    file: BorrowedFd<'_>,
+    without: Option<Refused>,
+) -> io::Result<()> {
     let files = [file];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut attached = SendAncillaryBuffer::new(&mut space);
     attached.push(SendAncillaryMessage::ScmRights(&files));
     // An open file travels with at least one byte, see unix(7).
-    sendmsg(to, &[IoSlice::new(b"+")], &mut attached, SendFlags::NOSIGNAL)?;
+    let text = serde_json::to_vec(&without)?;
+    sendmsg(to, &[IoSlice::new(&text)], &mut attached, SendFlags::NOSIGNAL)?;
     Ok(())
 }
 
@@ -98,7 +106,7 @@ pub(super) fn receive(from: impl AsFd) -> io::Result<Message> {
         _ => None,
     });
     match (file, &bytes[..received.bytes]) {
-        (Some(file), _) => Ok(Message::Open(file)),
+        (Some(file), text) => Ok(Message::Open(file, serde_json::from_slice(text)?)),
         (None, []) => Ok(Message::Closed),
         (None, text) => Ok(Message::Refused(serde_json::from_slice(text)?)),
     }
@@ -119,8 +127,10 @@ mod tests {
     fn an_open_file_arrives_as_the_same_file() {
         let (here, there) = UnixStream::pair().unwrap();
         let (mut reader, writer) = io::pipe().unwrap();
-        send(&here, writer.as_fd()).unwrap();
-        let Message::Open(file) = receive(&there).unwrap() else { panic!("no file") };
+        let without = Refused::at(Step::MakeRooms)(io::Error::from_raw_os_error(1));
+        send(&here, writer.as_fd(), Some(without)).unwrap();
+        let Message::Open(file, told) = receive(&there).unwrap() else { panic!("no file") };
+        assert_eq!(told, Some(without));
         drop(writer);
         fs_err::File::from_parts(file.into(), "pipe").write_all(b"through").unwrap();
         let mut text = String::new();

@@ -7,7 +7,7 @@ use std::net::TcpListener;
 
 use camino::Utf8Path;
 
-use super::Unavailable;
+use super::{Rooms, Unavailable};
 use crate::exit_code::ExitCode;
 use crate::process::{Finished, Launch, ProcessError, Processes, Program};
 
@@ -18,12 +18,21 @@ pub struct Enclosure(Infallible);
 impl Enclosure {
     /// Says that this system has no enclosures.
     #[allow(clippy::unused_async, reason = "as it is on Linux")]
-    pub async fn open(_: &Processes, _: &Utf8Path) -> Result<Self, Unavailable> {
+    pub async fn open(
+        _: &Processes,
+        _: &Utf8Path,
+        _: Option<Rooms<'_>>,
+    ) -> Result<Self, Unavailable> {
         Err(Unavailable::System)
     }
 
     /// The socket that listens inside.
     pub fn listener(&mut self) -> Option<TcpListener> {
+        match self.0 {}
+    }
+
+    /// Why there are no rooms.
+    pub fn no_rooms(&self) -> Option<&Unavailable> {
         match self.0 {}
     }
 

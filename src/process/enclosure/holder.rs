@@ -12,22 +12,23 @@ use camino::{Utf8Path, Utf8PathBuf};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use tokio::io::Interest;
 
-use super::Unavailable;
 use super::control::{self, Message, Step};
-use super::shim::{ENTER, HOLD, MODE};
+use super::shim::{ENTER, ENTER_ROOMS, HOLD, MODE};
+use super::{Rooms, Unavailable};
 use crate::env::Environment;
 use crate::process::{Finished, Launch, Leaves, ProcessError, Processes, Program, Running};
 
 /// How long an answer from inside may take; it takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A network namespace in which only the loopback interface is. Dropped, it is
-/// closed; programs that still run inside keep it alive, but nobody enters.
+/// A network namespace in which only the loopback interface is, with a mount
+/// namespace where it has rooms. Dropped, it is closed; programs that still run inside keep it alive, but nobody enters.
 #[derive(Debug)]
 pub struct Enclosure {
     holder: Running,
     entrance: Entrance,
     listener: Option<TcpListener>,
+    no_rooms: Option<Unavailable>,
     // Open as long as the enclosure is: the holder ends when it is closed,
     // which the system does for a codexpin that was killed.
     _control: tokio::net::UnixStream,
@@ -36,24 +37,35 @@ pub struct Enclosure {
 impl Enclosure {
     /// Opens an enclosure. `shim` is codexpin's executable, by its absolute
     /// path, which is started as the holder and for every program that enters:
-    /// [`THIS_EXECUTABLE`](super::THIS_EXECUTABLE) outside tests.
+    /// [`THIS_EXECUTABLE`](super::THIS_EXECUTABLE) outside tests. Where rooms
+    /// are asked for and cannot be had, there is an enclosure without them:
+    /// see [`no_rooms`](Self::no_rooms).
     ///
     /// The same holds for the calling thread as in [`Processes::start`].
-    pub async fn open(processes: &Processes, shim: &Utf8Path) -> Result<Self, Unavailable> {
+    pub async fn open(
+        processes: &Processes,
+        shim: &Utf8Path,
+        rooms: Option<Rooms<'_>>,
+    ) -> Result<Self, Unavailable> {
         let (ours, theirs) = UnixStream::pair().map_err(Unavailable::Holder)?;
         let launch = Launch {
             executable: shim.to_owned(),
-            arguments: [MODE, HOLD].map(str::to_owned).to_vec(),
+            arguments: hold(rooms),
             stdin: Stdio::from(OwnedFd::from(theirs)),
         };
         let holder = processes.launch(&holder_of(shim), launch, Leaves::Nothing)?;
         let process = process_of(&holder).map_err(Unavailable::Holder)?;
         let (control, message) = answer(ours).await.map_err(Unavailable::Holder)?;
         match message {
-            Message::Open(listener) => Ok(Self {
+            Message::Open(listener, without) => Ok(Self {
                 holder,
-                entrance: Entrance { holder: Arc::new(process), shim: shim.to_owned() },
+                entrance: Entrance {
+                    holder: Arc::new(process),
+                    shim: shim.to_owned(),
+                    rooms: rooms.is_some() && without.is_none(),
+                },
                 listener: Some(listener.into()),
+                no_rooms: without.map(Unavailable::refused),
                 _control: control,
             }),
             Message::Refused(refused) => Err(Unavailable::refused(refused)),
@@ -65,6 +77,12 @@ impl Enclosure {
     /// chose; once. Nonblocking, as tokio wants it.
     pub fn listener(&mut self) -> Option<TcpListener> {
         self.listener.take()
+    }
+
+    /// Why `/tmp` is the machine's inside, where rooms were asked for and the
+    /// system refused.
+    pub fn no_rooms(&self) -> Option<&Unavailable> {
+        self.no_rooms.as_ref()
     }
 
     /// The way in, for [`Program::enclosure`].
@@ -81,6 +99,14 @@ impl Enclosure {
     pub async fn close(self) -> Result<Finished, ProcessError> {
         self.holder.stop().await
     }
+}
+
+fn hold(rooms: Option<Rooms<'_>>) -> Vec<String> {
+    let rooms = rooms.into_iter().flat_map(|rooms| {
+        let keep = rooms.keep.iter().map(Utf8PathBuf::as_path);
+        std::iter::once(rooms.tmp).chain(keep).map(Utf8Path::to_string)
+    });
+    [MODE, HOLD].into_iter().map(str::to_owned).chain(rooms).collect()
 }
 
 fn holder_of(shim: &Utf8Path) -> Program {
@@ -107,7 +133,7 @@ async fn answer(control: UnixStream) -> io::Result<(tokio::net::UnixStream, Mess
     let control = tokio::net::UnixStream::from_std(control)?;
     let message = control.async_io(Interest::READABLE, || control::receive(&control));
     let message = tokio::time::timeout(PATIENCE, message).await??;
-    if let Message::Open(listener) = &message {
+    if let Message::Open(listener, _) = &message {
         rustix::io::ioctl_fionbio(listener, true)?;
     }
     Ok((control, message))
@@ -118,6 +144,7 @@ async fn answer(control: UnixStream) -> io::Result<(tokio::net::UnixStream, Mess
 pub struct Entrance {
     holder: Arc<OwnedFd>,
     shim: Utf8PathBuf,
+    rooms: bool,
 }
 
 impl Entrance {
@@ -129,9 +156,10 @@ impl Entrance {
     ) -> io::Result<(Launch, WayIn)> {
         let (ours, theirs) = UnixStream::pair()?;
         ours.set_read_timeout(Some(PATIENCE))?;
-        control::send(&ours, self.holder.as_fd())?;
+        control::send(&ours, self.holder.as_fd(), None)?;
         let codexpin = std::process::id().to_string();
-        let arguments = [MODE, ENTER, &codexpin, executable.as_str()].map(str::to_owned);
+        let enter = if self.rooms { ENTER_ROOMS } else { ENTER };
+        let arguments = [MODE, enter, &codexpin, executable.as_str()].map(str::to_owned);
         let launch = Launch {
             executable: self.shim.clone(),
             arguments: arguments.into_iter().chain(program.arguments.iter().cloned()).collect(),
@@ -154,7 +182,7 @@ impl WayIn {
                 let source = refused.source();
                 Err(io::Error::new(source.kind(), format!("{}: {source}", refused.step)))
             }
-            Message::Closed | Message::Open(_) => Ok(()),
+            Message::Closed | Message::Open(..) => Ok(()),
         }
     }
 }

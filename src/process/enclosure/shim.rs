@@ -10,23 +10,29 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
 use std::process::Command;
 
+use camino::Utf8PathBuf;
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::unistd::dup2_stdin;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketType, recv, send, socket};
 use rustix::process::{getegid, geteuid};
 
 use super::control::{self, Message, Refused, Step};
+use super::{Rooms, rooms};
 use crate::exit_code::ExitCode;
 use crate::process::unix;
 
 /// The first argument that makes codexpin a shim; followed by what it is to do.
 pub(super) const MODE: &str = "__enclosure";
-/// Make an enclosure and hold it.
+/// Make an enclosure and hold it: followed by where its rooms are and what they
+/// keep, where it is to have rooms.
 pub(super) const HOLD: &str = "hold";
 /// Enter: followed by codexpin's number, the program and its arguments.
 pub(super) const ENTER: &str = "enter";
+/// The same for an enclosure with rooms.
+pub(super) const ENTER_ROOMS: &str = "enter-rooms";
 
 /// Does what codexpin started its own executable for, where `arguments` (the
 /// program's name first) say so. To be called before any thread is there.
@@ -38,8 +44,9 @@ pub fn serve(mut arguments: impl Iterator<Item = OsString>) -> Option<ExitCode> 
     }
     let Ok(control) = control_socket() else { return Some(ExitCode::Usage) };
     let refused = match arguments.next() {
-        Some(word) if word == HOLD => hold(&control),
-        Some(word) if word == ENTER => enter(&control, arguments),
+        Some(word) if word == HOLD => hold(&control, arguments),
+        Some(word) if word == ENTER => enter(&control, CloneFlags::empty(), arguments),
+        Some(word) if word == ENTER_ROOMS => enter(&control, CloneFlags::CLONE_NEWNS, arguments),
         _ => return Some(ExitCode::Usage),
     };
     Some(match refused {
@@ -55,9 +62,14 @@ fn control_socket() -> io::Result<UnixStream> {
     Ok(io::stdin().as_fd().try_clone_to_owned()?.into())
 }
 
-fn hold(control: &UnixStream) -> Result<(), Refused> {
+fn hold(control: &UnixStream, arguments: impl Iterator<Item = OsString>) -> Result<(), Refused> {
     let listener = make()?;
-    control::send(control, listener.as_fd()).map_err(Refused::at(Step::Listen))?;
+    let mut paths = arguments.filter_map(|path| Utf8PathBuf::try_from(PathBuf::from(path)).ok());
+    let no_rooms = paths.next().and_then(|tmp| {
+        let keep: Vec<_> = paths.collect();
+        rooms::make(Rooms { tmp: &tmp, keep: &keep }).err()
+    });
+    control::send(control, listener.as_fd(), no_rooms).map_err(Refused::at(Step::Listen))?;
     drop(listener);
     control::wait_until_closed(control);
     Ok(())
@@ -113,6 +125,7 @@ fn loopback_up() -> io::Result<()> {
 
 fn enter(
     control: &UnixStream,
+    rooms: CloneFlags,
     mut arguments: impl Iterator<Item = OsString>,
 ) -> Result<(), Refused> {
     let refused = |error: nix::Error| Refused::at(Step::Enter)(error);
@@ -120,11 +133,15 @@ fn enter(
     let (Some(parent), Some(program)) = (parent, arguments.next()) else {
         return Err(refused(nix::Error::EINVAL));
     };
-    let Message::Open(holder) = control::receive(control).map_err(Refused::at(Step::Enter))? else {
+    let Message::Open(holder, _) = control::receive(control).map_err(Refused::at(Step::Enter))?
+    else {
         return Err(refused(nix::Error::EPIPE));
     };
     // The process itself stands for its namespaces, from Linux 5.8, see setns(2).
-    setns(holder, CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET).map_err(refused)?;
+    let directory = std::env::current_dir().map_err(Refused::at(Step::Enter))?;
+    setns(holder, CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET | rooms).map_err(refused)?;
+    // In another mount namespace the way begins anew, at its root.
+    std::env::set_current_dir(directory).map_err(Refused::at(Step::Enter))?;
     // A change of credentials, such as this was, can take back what was asked before.
     nix::sys::prctl::set_pdeathsig(unix::KILL).map_err(refused)?;
     if std::os::unix::process::parent_id() != parent {

@@ -67,11 +67,12 @@ impl Unavailable {
 #[cfg(target_os = "linux")]
 fn setting(error: &io::Error, read: impl Fn(&str) -> Option<String>) -> Option<&'static str> {
     let is = |name: &str, value: &str| read(name).is_some_and(|text| text.trim() == value);
-    let limits = [
+    let limits: &[_] = &[
         ("user/max_user_namespaces", "0", "user.max_user_namespaces=0"),
         ("user/max_net_namespaces", "0", "user.max_net_namespaces=0"),
+        ("user/max_mnt_namespaces", "0", "user.max_mnt_namespaces=0"),
     ];
-    let permissions = [
+    let permissions: &[_] = &[
         ("kernel/unprivileged_userns_clone", "0", "kernel.unprivileged_userns_clone=0"),
         (
             "kernel/apparmor_restrict_unprivileged_userns",
@@ -84,7 +85,7 @@ fn setting(error: &io::Error, read: impl Fn(&str) -> Option<String>) -> Option<&
         io::ErrorKind::PermissionDenied => permissions,
         _ => return None,
     };
-    asked.into_iter().find(|(name, value, _)| is(name, value)).map(|(_, _, shown)| shown)
+    asked.iter().find(|(name, value, _)| is(name, value)).map(|&(_, _, shown)| shown)
 }
 
 #[cfg(all(test, target_os = "linux"))]
@@ -100,6 +101,7 @@ mod tests {
             (permission, apparmor, "0\n", None),
             (permission, "user/max_user_namespaces", "0\n", None),
             (full, "user/max_user_namespaces", "0\n", Some("user.max_user_namespaces=0")),
+            (full, "user/max_mnt_namespaces", "0\n", Some("user.max_mnt_namespaces=0")),
             (full, "user/max_net_namespaces", "0\n", Some("user.max_net_namespaces=0")),
             (full, "user/max_net_namespaces", "96365\n", None),
         ] {

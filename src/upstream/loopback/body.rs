@@ -37,29 +37,45 @@ pub(super) async fn read(headers: &HeaderMap, body: Incoming) -> Result<RequestB
     let encoding = headers.get(header::CONTENT_ENCODING).map(header::HeaderValue::as_bytes);
     Ok(match decoded(encoding, bytes, LARGEST_BODY) {
         Ok(bytes) => TurnRequest::parse(&bytes).map_or(RequestBody::Ignored, RequestBody::Turn),
-        Err(body) => body,
+        Err(why) => why.into(),
     })
 }
 
+/// Why a body could not be decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Undecoded {
+    TooLarge,
+    Unreadable(&'static str),
+}
+
+impl From<Undecoded> for RequestBody {
+    fn from(why: Undecoded) -> Self {
+        match why {
+            Undecoded::TooLarge => Self::TooLarge,
+            Undecoded::Unreadable(why) => Self::Unreadable(why),
+        }
+    }
+}
+
 /// Takes off the content encoding. Codex CLI can compress its requests.
-fn decoded(encoding: Option<&[u8]>, bytes: Bytes, limit: usize) -> Result<Bytes, RequestBody> {
+fn decoded(encoding: Option<&[u8]>, bytes: Bytes, limit: usize) -> Result<Bytes, Undecoded> {
     let encoding = encoding.unwrap_or_default().to_ascii_lowercase();
-    let broken = |_| RequestBody::Unreadable("compressed body is broken");
+    let broken = |_| Undecoded::Unreadable("compressed body is broken");
     match encoding.as_slice() {
         b"" | b"identity" => Ok(bytes),
         b"gzip" | b"x-gzip" => all(flate2::read::MultiGzDecoder::new(&bytes[..]), limit),
         b"deflate" => all(flate2::read::ZlibDecoder::new(&bytes[..]), limit),
         b"zstd" => all(ruzstd::decoding::StreamingDecoder::new(&bytes[..]).map_err(broken)?, limit),
-        _ => Err(RequestBody::Unreadable("unknown content-encoding")),
+        _ => Err(Undecoded::Unreadable("unknown content-encoding")),
     }
 }
 
-fn all(decoder: impl Read, limit: usize) -> Result<Bytes, RequestBody> {
+fn all(decoder: impl Read, limit: usize) -> Result<Bytes, Undecoded> {
     let mut content = Vec::new();
     match decoder.take(limit as u64 + 1).read_to_end(&mut content) {
-        Ok(length) if length > limit => Err(RequestBody::TooLarge),
+        Ok(length) if length > limit => Err(Undecoded::TooLarge),
         Ok(_) => Ok(content.into()),
-        Err(_) => Err(RequestBody::Unreadable("compressed body is broken")),
+        Err(_) => Err(Undecoded::Unreadable("compressed body is broken")),
     }
 }
 
@@ -224,7 +240,7 @@ mod tests {
             let bomb = encoded(encoding, &vec![0; 1 << 20]);
             assert!(bomb.len() < 64 << 10, "{encoding}");
             let refused = decoded(Some(encoding.as_bytes()), bomb, 64 << 10).unwrap_err();
-            assert_eq!(refused, RequestBody::TooLarge, "{encoding}");
+            assert_eq!(refused, Undecoded::TooLarge, "{encoding}");
         }
     }
 
@@ -232,7 +248,7 @@ mod tests {
     fn a_broken_or_unknown_encoding_is_no_request() {
         for encoding in ["gzip", "deflate", "zstd", "br", "gzip, zstd"] {
             let refused = decoded(Some(encoding.as_bytes()), Bytes::from_static(TEXT), 1 << 20);
-            assert!(matches!(refused, Err(RequestBody::Unreadable(_))), "{encoding}");
+            assert!(matches!(refused, Err(Undecoded::Unreadable(_))), "{encoding}");
         }
     }
 

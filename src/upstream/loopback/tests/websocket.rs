@@ -1,4 +1,4 @@
-//! WebSockets as a client sees them.
+//! A WebSocket as a client sees it.
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -47,7 +47,7 @@ where
     }
 }
 
-fn create(input: Value) -> Value {
+fn create(input: &Value) -> Value {
     json!({
         "type": "response.create",
         "model": "gpt-5.5",
@@ -69,11 +69,11 @@ async fn a_turn_with_a_tool_goes_over_one_connection_with_only_what_is_new_each_
     let read = Read { file: "/w/nonce".into(), content: "nonce-7".to_owned() };
     let loopback = started(Script { reads: vec![read] }, None).await;
     let mut socket = opened(&loopback).await;
-    let mut warm_up = create(ask_for_ok());
+    let mut warm_up = create(&ask_for_ok());
     warm_up["generate"] = json!(false);
     assert_eq!(put_out(&exchange(&mut socket, warm_up).await), &json!([]));
 
-    let mut first = create(json!([]));
+    let mut first = create(&json!([]));
     first["previous_response_id"] = json!("resp_1");
     let events = exchange(&mut socket, first).await;
     let call = &put_out(&events)[0];
@@ -81,7 +81,7 @@ async fn a_turn_with_a_tool_goes_over_one_connection_with_only_what_is_new_each_
     let output = json!({
         "type": "function_call_output", "call_id": call["call_id"], "output": "nonce-7\n",
     });
-    let events = exchange(&mut socket, create(json!([output]))).await;
+    let events = exchange(&mut socket, create(&json!([output]))).await;
     assert_eq!(put_out(&events)[0]["content"][0]["text"], "OK");
 
     let records = loopback.shutdown().await;
@@ -123,7 +123,7 @@ async fn a_websocket_goes_through_the_tunnel() {
     let stream = connector.connect("chatgpt.com".try_into().unwrap(), stream).await.unwrap();
     let url = "wss://chatgpt.com/backend-api/codex/responses";
     let mut socket = open(stream, url, &chatgpt_token("x")).await;
-    let events = exchange(&mut socket, create(ask_for_ok())).await;
+    let events = exchange(&mut socket, create(&ask_for_ok())).await;
     assert_eq!(put_out(&events)[0]["content"][0]["text"], "OK");
 }
 
@@ -144,7 +144,7 @@ async fn a_fault_of_the_account_is_an_error_event_and_the_websocket_stays() {
     let loopback = started(Script::default(), Some(Fault::UsageLimit)).await;
     let mut socket = opened(&loopback).await;
     for _ in 0..2 {
-        let events = exchange(&mut socket, create(ask_for_ok())).await;
+        let events = exchange(&mut socket, create(&ask_for_ok())).await;
         assert_eq!((events.len(), &events[0]["status"]), (1, &json!(429)));
         assert_eq!(events[0]["error"]["type"], "usage_limit_reached");
         assert_eq!(events[0]["headers"]["x-codex-primary-used-percent"], "100.0");
@@ -155,7 +155,7 @@ async fn a_fault_of_the_account_is_an_error_event_and_the_websocket_stays() {
 async fn a_websocket_that_closes_early_sends_one_event_and_a_closing_frame() {
     let loopback = started(Script::default(), Some(Fault::WebsocketClosedEarly)).await;
     let mut socket = opened(&loopback).await;
-    socket.send(Message::text(create(ask_for_ok()).to_string())).await.unwrap();
+    socket.send(Message::text(create(&ask_for_ok()).to_string())).await.unwrap();
     let first = socket.next().await.unwrap().unwrap();
     assert!(first.to_text().unwrap().contains("response.created"));
     let Message::Close(Some(frame)) = socket.next().await.unwrap().unwrap() else { panic!() };
@@ -169,7 +169,7 @@ async fn a_client_that_leaves_a_websocket_is_no_trouble_to_the_next() {
     let loopback = started(Script::default(), Some(Fault::StreamNeverStarts)).await;
     for _ in 0..2 {
         let mut socket = opened(&loopback).await;
-        socket.send(Message::text(create(ask_for_ok()).to_string())).await.unwrap();
+        socket.send(Message::text(create(&ask_for_ok()).to_string())).await.unwrap();
     }
     until(&loopback, |records| {
         records.iter().filter(|record| record.kind == RequestKind::Faulted).count() == 2

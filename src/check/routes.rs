@@ -1,0 +1,112 @@
+//! Which routes a release knows: its own list of OpenAI's models, read in a
+//! scratch home with made-up logins.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
+
+use super::room::Room;
+use super::{CheckError, Course, Subject, Surroundings, reply};
+use crate::process::Ending;
+use crate::route::Route;
+
+/// How long a release may take for its list: 2 s to 40 s where it was tried.
+const TIME_LIMIT: Duration = Duration::from_secs(120);
+
+/// What a release lists for one provider.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Listed {
+    /// The provider.
+    pub provider: String,
+    /// Its routes, as the release writes them; empty where it knows none.
+    pub models: Vec<String>,
+    /// Why there is no list, where the release gave none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed: Option<String>,
+}
+
+/// Asks a release for both ways to OpenAI's models, side by side: the API key's
+/// (`openai`) and, in older releases, that of a `ChatGPT` login (`openai-codex`).
+pub async fn list(
+    subject: &Subject,
+    surroundings: &Surroundings,
+    course: Course<'_>,
+    stop: &CancellationToken,
+) -> Result<[Listed; 2], CheckError> {
+    let of = |provider: &'static str| of_provider(provider, subject, surroundings, course, stop);
+    let (key, login) = tokio::join!(of("openai"), of("openai-codex"));
+    Ok([key?, login?])
+}
+
+async fn of_provider(
+    provider: &str,
+    subject: &Subject,
+    surroundings: &Surroundings,
+    course: Course<'_>,
+    stop: &CancellationToken,
+) -> Result<Listed, CheckError> {
+    let route = Route { provider: provider.to_owned(), ..Route::of_most() };
+    let room = Room {
+        subject,
+        route: &route,
+        place: 0,
+        surroundings,
+        course,
+        tool_calls: 0,
+        command: None,
+    }
+    .open()
+    .await?;
+    let words = ["models", "list", "--all", "--provider", provider, "--json"];
+    let program = room.candidate().openclaw(&words, provider, TIME_LIMIT);
+    let finished = surroundings.processes.run(&program, stop).await?;
+    room.close().await?;
+    if finished.ending == Ending::Cancelled {
+        return Err(CheckError::Stopped);
+    }
+    let list = read(&reply::plain(&finished.stdout.text()));
+    let failed = list.is_none().then(|| {
+        let said = reply::plain(&finished.stderr.text());
+        reason(&said).map_or_else(|| finished.ending.to_string(), ToOwned::to_owned)
+    });
+    Ok(Listed { provider: provider.to_owned(), models: list.unwrap_or_default(), failed })
+}
+
+/// The line that says why, or else the last one.
+fn reason(stderr: &str) -> Option<&str> {
+    let mut lines = stderr.lines().map(str::trim).filter(|line| !line.is_empty());
+    let said = lines.clone().find_map(|line| line.strip_prefix("[openclaw] Reason: "));
+    said.or_else(|| lines.clone().find(|line| line.contains("rror"))).or_else(|| lines.next_back())
+}
+
+/// The keys of the models in the list; none where there is no list.
+fn read(stdout: &str) -> Option<Vec<String>> {
+    #[derive(Deserialize)]
+    struct List {
+        models: Vec<Model>,
+    }
+    #[derive(Deserialize)]
+    struct Model {
+        key: String,
+    }
+    // Warnings may stand before it.
+    let at = stdout.match_indices('{').map(|(at, _)| at);
+    let list = at.map(|at| &stdout[at..]).find_map(|text| {
+        serde_json::Deserializer::from_str(text).into_iter::<List>().next()?.ok()
+    })?;
+    Some(list.models.into_iter().map(|model| model.key).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::read;
+
+    #[test]
+    fn the_list_is_found_behind_warnings() {
+        let stdout = "{a warning}\n{\"count\": 1, \"models\": [{\"key\": \"openai/gpt-5.5\"}]}\n";
+        assert_eq!(read(stdout), Some(vec!["openai/gpt-5.5".to_owned()]));
+        assert_eq!(read("{\"models\": []}"), Some(vec![]));
+        assert_eq!(read("Gateway is not running."), None);
+    }
+}

@@ -1,0 +1,61 @@
+//! `codexpin routes`.
+
+use super::check::logs;
+use super::context::Context;
+use super::failure::Failure;
+use super::lab;
+use super::question::Asked;
+use crate::check::{Course, routes};
+use crate::event::Events;
+use crate::exit_code::ExitCode;
+use crate::question::Question;
+use crate::release::end::End;
+use crate::release::line;
+use crate::release::registry::Freshness;
+use crate::report::progress::Progress;
+use crate::report::routes::RoutesReport;
+use crate::session::lab::{Lab as _, LabError, subject};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Routes {
+    /// A version, a dist-tag, `installed` or a date.
+    #[arg(default_value = "latest")]
+    version: String,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Routes {
+    pub(super) async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
+        let end: End = self.version.parse()?;
+        let releases = context.releases(Freshness::Cached).await?;
+        let version = end.resolve(&releases.core, context.installed())?;
+        let candidate = line::find(&releases.candidates(), version)?.clone();
+        let asked = Asked { question: Question::text_through(vec![]), config: None };
+        let line = [candidate.clone()];
+        let (lab, _) = lab::build(context, &line, None, asked, None).await?;
+        let progress = Progress::start();
+        let events = Events::to({
+            let progress = progress.clone();
+            move |event| progress.show(&event)
+        });
+        let installed = lab.install(&candidate, events, context.stop.clone()).await;
+        progress.end();
+        let prefix = match installed {
+            Ok(prefix) => prefix,
+            Err(LabError::Skip(reason)) => {
+                return Err(Failure::new(ExitCode::Skip, format!("{version} {reason}")));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let logs = logs(context, version)?;
+        let course = Course { logs: &logs, config: None, meets: None, leaves: None, fault: None };
+        let listed =
+            routes::list(&subject(&prefix), &context.check_surroundings(), course, &context.stop)
+                .await
+                .map_err(LabError::from)?;
+        RoutesReport { candidate: &candidate, listed: &listed }.print(self.json);
+        Ok(ExitCode::Success)
+    }
+}
