@@ -12,7 +12,7 @@ use crate::process::Ending;
 use crate::route::Route;
 
 /// How long a release may take for its list: 2 s to 40 s where it was tried.
-const TIME_LIMIT: Duration = Duration::from_secs(120);
+const TIME_LIMIT: Duration = Duration::from_mins(2);
 
 /// What a release lists for one provider.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

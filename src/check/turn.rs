@@ -155,7 +155,7 @@ impl Turn<'_> {
             match start {
                 Start::Ready(gateway, after) => {
                     times.gateway = Some(millis(after));
-                    running = Some(gateway);
+                    running = Some(*gateway);
                 }
                 Start::Failed(finished) => {
                     let mut run = early(finished, Stage::Gateway, times, left_running);
