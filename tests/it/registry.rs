@@ -251,6 +251,11 @@ impl Registry {
         self.script(&format!("{core} doctor"), [script]);
     }
 
+    /// What a release does in every `openclaw models list`.
+    pub(crate) fn script_models(&self, core: &str, script: Value) {
+        self.script(&format!("{core} models"), [script]);
+    }
+
     /// Every request for a package so far.
     pub(crate) fn seen(&self) -> Vec<Seen> {
         self.lock().seen.clone()
@@ -375,7 +380,7 @@ impl Shared {
                 state.turns.push(Turn { core: core.to_owned(), given: body });
                 answer = state.next_script(core).unwrap_or_else(agent::answers);
             }
-            Some((what @ ("gateway" | "doctor"), core)) => {
+            Some((what @ ("gateway" | "doctor" | "models"), core)) => {
                 answer = state.next_script(&format!("{core} {what}")).unwrap_or(answer);
             }
             _ => state.notes.push(body),
