@@ -260,11 +260,15 @@ fn the_json_of_a_check_keeps_its_shape() {
 /// The paths of all keys, with `[]` for any place in a list.
 fn keys_of(value: &Value, path: &str, keys: &mut std::collections::BTreeSet<String>) {
     match value {
-        Value::Object(object) => object.iter().for_each(|(name, value)| {
-            keys_of(value, &format!("{path}.{name}"), keys);
-        }),
+        Value::Object(object) => {
+            for (name, value) in object {
+                keys_of(value, &format!("{path}.{name}"), keys);
+            }
+        }
         Value::Array(items) => {
-            items.iter().for_each(|item| keys_of(item, &format!("{path}[]"), keys));
+            for item in items {
+                keys_of(item, &format!("{path}[]"), keys);
+            }
         }
         _ => {
             keys.insert(path.trim_start_matches('.').to_owned());

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::machine::{Machine, Run, tree};
 
 /// As a user keeps it: comments, an include, a variable, and secrets everywhere.
-const GROWN: &str = r#"// mine
+const GROWN: &str = r"// mine
 {
   $include: './providers.json5',
   agents: { defaults: {
@@ -20,13 +20,13 @@ const GROWN: &str = r#"// mine
   env: { HOUSE_KEY: 'planted-env' },
   tools: { web: { search: { apiKey: '${SEARCH_KEY}' } } },
 }
-"#;
-const PROVIDERS: &str = r#"{ models: { providers: { house: {
+";
+const PROVIDERS: &str = r"{ models: { providers: { house: {
   baseUrl: 'https://models.example.com/v1',
   apiKey: 'planted-provider', api: 'openai-responses',
   headers: { 'X-Team': 'planted-header' },
   models: [{ id: 'big-model', name: 'Big', contextWindow: 200000 }],
-} } } }"#;
+} } } }";
 
 fn machine() -> (Machine, Utf8PathBuf) {
     let mut machine = Machine::new();

@@ -89,7 +89,7 @@ fn a_codex_route_runs_in_the_harness_of_the_plugin() {
     assert_snapshot!(machine.shown_stdout(&run));
     let given = machine.registry.turns()[0].given.clone();
     assert_eq!(given["config"]["plugins"]["allow"], json!(["codex"]));
-    let files: Vec<_> = given["files"].as_array().unwrap().iter().cloned().collect();
+    let files = given["files"].as_array().unwrap();
     assert!(files.contains(&json!(".openclaw/plugins/installs.json")), "{files:?}");
     assert!(!files.iter().any(|file| file.as_str().unwrap().contains("node_modules")), "{files:?}");
 }
