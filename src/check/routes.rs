@@ -47,8 +47,7 @@ async fn of_provider(
     stop: &CancellationToken,
 ) -> Result<Listed, CheckError> {
     // A model that the config names is listed, known or not.
-    let route =
-        Route { provider: "loop".to_owned(), model: "not-asked".to_owned(), harness: None };
+    let route = Route { provider: "loop".to_owned(), model: "not-asked".to_owned(), harness: None };
     let room = Room {
         subject,
         route: &route,
@@ -113,6 +112,9 @@ mod tests {
         assert_eq!(read(stdout), Some(vec!["openai/gpt-5.5".to_owned()]));
         assert_eq!(read("{\"models\": []}"), Some(vec![]));
         assert_eq!(read("Gateway is not running."), None);
-        assert_eq!(super::reason("(node:7) Warning: x\nNo models found.\n"), Some("No models found."));
+        assert_eq!(
+            super::reason("(node:7) Warning: x\nNo models found.\n"),
+            Some("No models found.")
+        );
     }
 }

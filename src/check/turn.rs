@@ -118,11 +118,7 @@ impl Turn<'_> {
 
     /// Doctor, Gateway and agent, as far as the question wants them and the
     /// candidate gets.
-    async fn ask(
-        &self,
-        candidate: &Candidate<'_>,
-        room: &OpenRoom<'_>,
-    ) -> Result<Run, CheckError> {
+    async fn ask(&self, candidate: &Candidate<'_>, room: &OpenRoom<'_>) -> Result<Run, CheckError> {
         let mut times = Times::default();
         let mut left_running = 0;
         let mut moved_to = None;

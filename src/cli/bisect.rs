@@ -20,9 +20,9 @@ use crate::release::registry::Freshness;
 use crate::report::bisect::{Opening, SessionReport};
 use crate::report::progress::Progress;
 use crate::report::terminal;
+use crate::route::Route;
 use crate::session::journal::{self, Journal, Request};
 use crate::session::lab::{Carried, RealLab};
-use crate::route::Route;
 use crate::session::{self, Conclusion, SessionError};
 use crate::verdict::{self, Verdict};
 

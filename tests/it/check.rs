@@ -258,7 +258,9 @@ fn the_plugin_of_a_release_is_installed_beside_it_and_told() {
     let machine = Machine::with(registry);
     let run = machine.run("check 2026.6.11").exits(0);
     assert_snapshot!(machine.shown(&run));
-    let plugin = machine.prefix("2026.6.11").join("plugin/.openclaw/npm/projects")
+    let plugin = machine
+        .prefix("2026.6.11")
+        .join("plugin/.openclaw/npm/projects")
         .join("openclaw-codex-0123456789/node_modules/@openclaw/codex");
     assert!(plugin.join("package.json").is_file());
 }
