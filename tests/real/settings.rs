@@ -56,7 +56,7 @@ fn a_setting_that_a_release_no_longer_takes_is_reproduced() {
     assert_eq!(stale("2026.5.18").code, Some(0));
     let ran = stale("2026.7.1");
     assert_eq!(ran.code, Some(1));
-    assert!(ran.stdout.contains("removed api id"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("[invalid-config]"), "{}", ran.stdout);
 }
 
 #[test]
