@@ -103,7 +103,8 @@ impl Setup<'_> {
                 write_private(&file, format!("{models:#}\n").as_bytes())?;
             }
         }
-        Ok(SetUp { agent: "main".to_owned(), changes: Vec::new() })
+        let agent = self.course.config.map_or_else(|| "main".to_owned(), config::Loaded::agent);
+        Ok(SetUp { agent, changes: Vec::new() })
     }
 
     fn places<'b>(&'b self, workspace: &'b Utf8Path, log: &'b Utf8Path) -> Places<'b> {

@@ -100,6 +100,19 @@ fn a_search_with_a_config_keeps_no_secret_whatever_it_carries_along() {
 }
 
 #[test]
+fn the_turn_goes_to_the_agent_of_the_config_whatever_state_is_met() {
+    let (machine, config) = machine();
+    let text = "{ agents: { list: [{ id: 'work', default: true }], defaults: {
+        model: 'openai-codex/gpt-5.5' } } }";
+    fs_err::write(&config, text).unwrap();
+    machine.registry.script("2026.6.5", [crate::agent::unknown_model()]);
+    let words = format!("bisect 2026.5.19 2026.6.5 --config {config} --carry-state");
+    let (run, value) = machine.run_json(&words);
+    run.exits(0);
+    assert_eq!(value["first_bad"], "2026.6.5");
+}
+
+#[test]
 fn a_config_that_cannot_be_used_is_told_before_anything_is_installed() {
     let (machine, config) = machine();
     let mut said = Vec::new();

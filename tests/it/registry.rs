@@ -108,7 +108,7 @@ impl Registry {
             let shared = Arc::clone(&answering);
             async move { shared.answer(request).await }
         });
-        let directory = tempfile::Builder::new().prefix("codexpin-it-").tempdir().unwrap();
+        let directory = within_reach();
         let told = {
             let _entered = runtime.enter();
             tokio::net::UnixListener::bind(directory.path().join("socket")).unwrap()
@@ -424,6 +424,13 @@ impl State {
         });
         Some(("application/json", packument.to_string().into_bytes()))
     }
+}
+
+/// A directory that is where it is for a candidate, too: `/tmp` is not, and a
+/// socket's path is short.
+fn within_reach() -> tempfile::TempDir {
+    let made = tempfile::Builder::new().prefix("codexpin-it-").tempdir_in("/dev/shm");
+    made.or_else(|_| tempfile::tempdir()).unwrap()
 }
 
 fn status(code: u16) -> Response<Body> {
