@@ -13,6 +13,8 @@
 //!   has, and pairs core and plugin into candidates.
 //! - [`prefix`] installs a candidate with the real npm into a scratch prefix
 //!   and keeps it, with the Node that it asks for.
+//! - [`question`] is what is asked of every candidate, and through which
+//!   [`route`]s.
 //! - [`check`] asks an installed candidate for a reply in a fresh scratch home.
 //!   [`upstream`] answers its model requests. What was seen is an
 //!   [`observation`].
@@ -28,8 +30,9 @@
 //!   part that changes anything outside codexpin's own directories.
 //! - [`event`] is what happens, as data; [`report`] is the only code that
 //!   prints; [`cli`] turns arguments into calls and results into exit codes.
-//! - [`process`] is the only code that starts programs. [`fs`], [`paths`],
-//!   [`mod@env`] and [`secret`] are what everything stands on.
+//! - [`process`] is the only code that starts programs, if need be in an
+//!   enclosure. [`fs`], [`sqlite`], [`paths`], [`mod@env`] and [`secret`] are
+//!   what everything stands on.
 //!
 //! Start with [`bisect`] and [`verdict`] for the ideas, then [`session`] for
 //! how they meet.

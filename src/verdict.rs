@@ -190,7 +190,7 @@ pub fn judge(observation: &Observation) -> Verdict {
     if let Some((signature, evidence)) =
         seen_by_upstream(observation).or_else(|| in_output(observation))
     {
-        return verdict_of(signature, evidence);
+        return verdict_of(signature, evidence, has_its_plugin(observation));
     }
     let failure = if observation.ending == Ending::TimedOut && observation.stopped_at.is_none() {
         timed_out(observation)
@@ -236,7 +236,12 @@ fn timed_out(observation: &Observation) -> Failure {
     }
 }
 
-fn verdict_of(signature: &Signature, evidence: Evidence) -> Verdict {
+/// Whether the plugin was installed, and on record for this route.
+fn has_its_plugin(observation: &Observation) -> bool {
+    observation.plugin.is_some() && observation.route.may_use_plugin()
+}
+
+fn verdict_of(signature: &Signature, evidence: Evidence, has_its_plugin: bool) -> Verdict {
     let failure = Failure {
         signature: signature.id.clone(),
         title: signature.title.clone(),
@@ -246,6 +251,14 @@ fn verdict_of(signature: &Signature, evidence: Evidence) -> Verdict {
     };
     match signature.kind {
         Kind::Release | Kind::Route => Verdict::Bad { failure },
+        // With the plugin in its place, what is missing is the release's own fault.
+        Kind::Incomplete if has_its_plugin => Verdict::Bad {
+            failure: Failure {
+                title: "the harness of the plugin is not there, although the plugin is".to_owned(),
+                remedy: None,
+                ..failure
+            },
+        },
         Kind::Incomplete => Verdict::Skip { reason: SkipReason::Incomplete { failure } },
         Kind::Account | Kind::Environment | Kind::State => {
             Verdict::Skip { reason: SkipReason::NotTheRelease { failure } }

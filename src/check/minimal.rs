@@ -48,22 +48,9 @@ pub(super) fn config(route: &Route, places: &Places<'_>) -> Value {
 
 /// Points a config at a scratch home.
 pub(super) fn set_places(config: &mut Value, places: &Places<'_>) {
-    config["gateway"] = gateway(places);
-    config["logging"]["file"] = json!(places.log);
-    config["agents"]["defaults"]["workspace"] = json!(places.workspace);
-}
-
-/// Leads the providers that a loopback served to this one. `models` is that
-/// section of a config, or an agent's `models.json`, whose addresses go before
-/// those of the config.
-pub(super) fn lead_to_loopback(models: &mut Value, base_url: &str) {
-    let providers = models.get_mut("providers").and_then(Value::as_object_mut);
-    for provider in providers.into_iter().flat_map(serde_json::Map::values_mut) {
-        let served = provider.get("baseUrl").and_then(Value::as_str);
-        if served.is_some_and(|url| url.starts_with("http://127.0.0.1:")) {
-            provider["baseUrl"] = json!(base_url);
-        }
-    }
+    put(config, &["gateway"], gateway(places));
+    put(config, &["logging", "file"], json!(places.log));
+    put(config, &["agents", "defaults", "workspace"], json!(places.workspace));
 }
 
 /// Only on this machine, with a token of its own: in a container some releases
@@ -80,18 +67,31 @@ fn gateway(places: &Places<'_>) -> Value {
 /// Makes a config ask through this route and no other.
 pub(super) fn set_route(config: &mut Value, route: &Route) {
     let id = route.model_id();
-    let defaults = &mut config["agents"]["defaults"];
-    defaults["model"] = json!({ "primary": id, "fallbacks": [] });
+    let model = json!({ "primary": id, "fallbacks": [] });
+    put(config, &["agents", "defaults", "model"], model);
     if let Some(harness) = &route.harness {
         // Releases up to 2026.5.7 refuse this key; they have one harness only.
-        defaults["models"][&id]["agentRuntime"] = json!({ "id": harness });
+        let key = ["agents", "defaults", "models", &id, "agentRuntime"];
+        put(config, &key, json!({ "id": harness }));
     }
 }
 
 /// Lets the plugin's harness run, and no other plugin.
 pub(super) fn enable_plugin(config: &mut Value) {
-    config["plugins"]["allow"] = json!(["codex"]);
-    config["plugins"]["entries"]["codex"]["enabled"] = json!(true);
+    put(config, &["plugins", "allow"], json!(["codex"]));
+    put(config, &["plugins", "entries", "codex", "enabled"], json!(true));
+}
+
+/// Sets what the keys lead to. What stands in the way and holds nothing gives way.
+fn put(config: &mut Value, keys: &[&str], value: Value) {
+    let Some((key, rest)) = keys.split_first() else {
+        *config = value;
+        return;
+    };
+    if !config.is_object() {
+        *config = json!({});
+    }
+    put(&mut config[*key], rest, value);
 }
 
 /// Puts `over` on top of `under`, object by object.
@@ -141,6 +141,17 @@ mod tests {
         let mut none = json!({});
         lead_to_loopback(&mut none, "http://127.0.0.1:2/v1");
         assert_eq!(none, json!({}));
+    }
+
+    #[test]
+    fn a_setting_of_another_shape_gives_way() {
+        let mut config = json!({ "logging": "loud", "agents": { "defaults": { "models": [] } } });
+        set_places(&mut config, &places());
+        set_route(&mut config, &"openai/gpt-5.5@codex".parse().unwrap());
+        enable_plugin(&mut config);
+        assert_eq!(config["logging"]["file"], "/home/openclaw.log");
+        let models = &config["agents"]["defaults"]["models"];
+        assert_eq!(models["openai/gpt-5.5"]["agentRuntime"]["id"], "codex");
     }
 
     #[test]

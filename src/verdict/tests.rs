@@ -110,6 +110,18 @@ fn what_is_not_the_releases_own_is_a_skip_and_never_bad() {
 }
 
 #[test]
+fn a_harness_that_is_not_there_although_the_plugin_is_makes_the_release_bad() {
+    let observation = failed("Requested agent harness \"codex\" is not registered.");
+    let with_plugin =
+        Observation { plugin: Some("2026.9.5".parse().unwrap()), ..observation.clone() };
+    assert_eq!(bad(&with_plugin).signature, "harness-missing");
+    // A route in another harness never has the plugin.
+    let route = "openai-codex/gpt-5.5@pi".parse().unwrap();
+    let verdict = judge(&Observation { route, ..with_plugin });
+    assert_eq!(verdict.mark(), Mark::Skip);
+}
+
+#[test]
 fn a_harness_that_only_the_plugin_has_makes_the_candidate_incomplete() {
     let verdict = judge(&failed("Error: Requested agent harness \"codex\" is not registered."));
     assert!(
