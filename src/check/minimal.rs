@@ -107,6 +107,19 @@ fn put(config: &mut Value, keys: &[&str], value: Value) {
     put(&mut config[*key], rest, value);
 }
 
+/// Leads the providers that a loopback served to this one. `models` is that
+/// section of a config, or an agent's `models.json`, whose addresses go before
+/// those of the config.
+pub(super) fn lead_to_loopback(models: &mut Value, base_url: &str) {
+    let providers = models.get_mut("providers").and_then(Value::as_object_mut);
+    for provider in providers.into_iter().flat_map(serde_json::Map::values_mut) {
+        let served = provider.get("baseUrl").and_then(Value::as_str);
+        if served.is_some_and(|url| url.starts_with("http://127.0.0.1:")) {
+            provider["baseUrl"] = json!(base_url);
+        }
+    }
+}
+
 /// Puts `over` on top of `under`, object by object.
 pub(super) fn merge(under: &mut Value, over: Value) {
     match (under, over) {

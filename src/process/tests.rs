@@ -28,8 +28,10 @@ async fn run_now(program: Program) -> Finished {
 }
 
 fn is_running(pid: &str) -> bool {
-    // A zombie has no command line: it has ended, only its number remains.
-    std::fs::read(format!("/proc/{}/cmdline", pid.trim())).is_ok_and(|line| !line.is_empty())
+    // A zombie has ended, only its number remains. (Its command line is empty, but
+    // so is that of a process in the middle of an exec.)
+    std::fs::read_to_string(format!("/proc/{}/stat", pid.trim()))
+        .is_ok_and(|stat| !stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('Z')))
 }
 
 #[tokio::test]

@@ -331,7 +331,9 @@ pub(crate) fn which(program: &str) -> Utf8PathBuf {
 
 /// Whether a process runs. A zombie has no command line: it has ended.
 pub(crate) fn is_running(pid: u32) -> bool {
-    fs_err::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| !line.is_empty())
+    // A zombie has ended; its number remains until somebody reaps it.
+    fs_err::read_to_string(format!("/proc/{pid}/stat"))
+        .is_ok_and(|stat| !stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('Z')))
 }
 
 /// The processes that codexpin, running as `owner`, has started and that run still.
