@@ -53,19 +53,6 @@ pub(super) fn set_places(config: &mut Value, places: &Places<'_>) {
     put(config, &["agents", "defaults", "workspace"], json!(places.workspace));
 }
 
-/// Leads the providers that a loopback served to this one. `models` is that
-/// section of a config, or an agent's `models.json`, whose addresses go before
-/// those of the config.
-pub(super) fn lead_to_loopback(models: &mut Value, base_url: &str) {
-    let providers = models.get_mut("providers").and_then(Value::as_object_mut);
-    for provider in providers.into_iter().flat_map(serde_json::Map::values_mut) {
-        let served = provider.get("baseUrl").and_then(Value::as_str);
-        if served.is_some_and(|url| url.starts_with("http://127.0.0.1:")) {
-            provider["baseUrl"] = json!(base_url);
-        }
-    }
-}
-
 /// Only on this machine, with a token of its own: in a container some releases
 /// refuse to bind otherwise.
 fn gateway(places: &Places<'_>) -> Value {

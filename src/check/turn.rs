@@ -156,6 +156,8 @@ impl Turn<'_> {
                 Start::Failed(finished) => {
                     let mut run = early(finished, Stage::Gateway, times, left_running);
                     run.gateway = both(&run.finished);
+                    // There is no agent whose output it could be.
+                    (run.finished.stdout, run.finished.stderr) = Default::default();
                     run.moved_to = moved_to;
                     return Ok(run);
                 }
