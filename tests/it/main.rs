@@ -10,6 +10,7 @@ mod registry;
 mod bisect;
 mod cache;
 mod check;
+mod egress;
 mod faults;
 mod help;
 mod interrupt;
