@@ -30,8 +30,7 @@ impl Machine {
         let guard = tempfile::Builder::new().prefix("codexpin-it-").tempdir().unwrap();
         let root = Utf8PathBuf::from_path_buf(guard.path().canonicalize().unwrap()).unwrap();
         let environment = [
-            // What is on PATH stays in sight of a candidate, though it is in /tmp.
-            ("PATH", format!("{}:{}", std::env::var("PATH").unwrap(), registry.directory())),
+            ("PATH", std::env::var("PATH").unwrap()),
             ("HOME", root.join("home").to_string()),
             ("CODEXPIN_CACHE_DIR", root.join("cache").to_string()),
             ("CODEXPIN_STATE_DIR", root.join("state").to_string()),

@@ -10,7 +10,6 @@ mod registry;
 mod bisect;
 mod cache;
 mod check;
-mod egress;
 mod faults;
 mod help;
 mod interrupt;

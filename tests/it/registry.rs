@@ -145,11 +145,6 @@ impl Registry {
         registry
     }
 
-    /// Where its socket is.
-    pub(crate) fn directory(&self) -> &str {
-        self.directory.path().to_str().unwrap()
-    }
-
     pub(crate) fn origin(&self) -> String {
         format!("http://{}/", self.address)
     }
