@@ -192,7 +192,7 @@ pub fn judge(observation: &Observation) -> Verdict {
     {
         return verdict_of(signature, evidence);
     }
-    let failure = if observation.ending == Ending::TimedOut {
+    let failure = if observation.ending == Ending::TimedOut && observation.stopped_at.is_none() {
         timed_out(observation)
     } else {
         unknown(observation, &broken)

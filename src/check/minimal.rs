@@ -53,6 +53,19 @@ pub(super) fn set_places(config: &mut Value, places: &Places<'_>) {
     config["agents"]["defaults"]["workspace"] = json!(places.workspace);
 }
 
+/// Leads the providers that a loopback served to this one. `models` is that
+/// section of a config, or an agent's `models.json`, whose addresses go before
+/// those of the config.
+pub(super) fn lead_to_loopback(models: &mut Value, base_url: &str) {
+    let providers = models.get_mut("providers").and_then(Value::as_object_mut);
+    for provider in providers.into_iter().flat_map(serde_json::Map::values_mut) {
+        let served = provider.get("baseUrl").and_then(Value::as_str);
+        if served.is_some_and(|url| url.starts_with("http://127.0.0.1:")) {
+            provider["baseUrl"] = json!(base_url);
+        }
+    }
+}
+
 /// Only on this machine, with a token of its own: in a container some releases
 /// refuse to bind otherwise.
 fn gateway(places: &Places<'_>) -> Value {
@@ -113,6 +126,21 @@ mod tests {
         insta::assert_snapshot!("chatgpt", shown("openai-codex/gpt-5.5"));
         insta::assert_snapshot!("api_key", shown("openai/gpt-5.5@openclaw"));
         insta::assert_snapshot!("custom", shown("loop/test-model"));
+    }
+
+    #[test]
+    fn providers_that_an_earlier_loopback_served_are_led_to_this_one() {
+        let mut models = json!({ "providers": {
+            "loop": { "baseUrl": "http://127.0.0.1:1/v1", "api": "openai-responses" },
+            "other": { "baseUrl": "https://models.example.com/v1" },
+            "bare": {},
+        } });
+        lead_to_loopback(&mut models, "http://127.0.0.1:2/v1");
+        assert_eq!(models["providers"]["loop"]["baseUrl"], "http://127.0.0.1:2/v1");
+        assert_eq!(models["providers"]["other"]["baseUrl"], "https://models.example.com/v1");
+        let mut none = json!({});
+        lead_to_loopback(&mut none, "http://127.0.0.1:2/v1");
+        assert_eq!(none, json!({}));
     }
 
     #[test]

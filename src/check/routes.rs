@@ -46,7 +46,9 @@ async fn of_provider(
     course: Course<'_>,
     stop: &CancellationToken,
 ) -> Result<Listed, CheckError> {
-    let route = Route { provider: provider.to_owned(), ..Route::of_most() };
+    // A model that the config names is listed, known or not.
+    let route =
+        Route { provider: "loop".to_owned(), model: "not-asked".to_owned(), harness: None };
     let room = Room {
         subject,
         route: &route,
@@ -67,11 +69,20 @@ async fn of_provider(
     }
     let list = read(&reply::plain(&finished.stdout.text()));
     let failed = list.is_none().then(|| {
-        let said = reply::plain(&finished.stderr.text());
-        let line = said.lines().map(str::trim).rfind(|line| !line.is_empty());
-        line.map_or_else(|| finished.ending.to_string(), ToOwned::to_owned)
+        let said = format!("{}\n{}", finished.stderr.text(), finished.stdout.text());
+        let said = reply::plain(&said);
+        reason(&said).map_or_else(|| finished.ending.to_string(), ToOwned::to_owned)
     });
     Ok(Listed { provider: provider.to_owned(), models: list.unwrap_or_default(), failed })
+}
+
+/// The line that says why, or else the last one.
+fn reason(said: &str) -> Option<&str> {
+    let of_node = |line: &&str| line.starts_with("(node:") || line.starts_with("(Use `node");
+    let lines = said.lines().map(str::trim).filter(|line| !line.is_empty());
+    let mut lines = lines.filter(|line| !of_node(line));
+    let said = lines.clone().find_map(|line| line.strip_prefix("[openclaw] Reason: "));
+    said.or_else(|| lines.clone().find(|line| line.contains("rror"))).or_else(|| lines.next_back())
 }
 
 /// The keys of the models in the list; none where there is no list.
@@ -102,5 +113,6 @@ mod tests {
         assert_eq!(read(stdout), Some(vec!["openai/gpt-5.5".to_owned()]));
         assert_eq!(read("{\"models\": []}"), Some(vec![]));
         assert_eq!(read("Gateway is not running."), None);
+        assert_eq!(super::reason("(node:7) Warning: x\nNo models found.\n"), Some("No models found."));
     }
 }

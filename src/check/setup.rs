@@ -81,13 +81,24 @@ impl Setup<'_> {
     }
 
     /// The state that another release left, with its own config and login; only
-    /// what names the home that it was left in is changed.
+    /// what names the home that it was left in, or its loopback, is changed.
     fn upgrade(&self, left: &Utf8Path) -> io::Result<SetUp> {
         state::copy(left, &self.home.state())?;
         let mut config = read(&self.home.config())?;
         let log = self.home.path().join("openclaw.log");
         minimal::set_places(&mut config, &self.places(&self.home.workspace(), &log));
+        if let Some(models) = config.get_mut("models") {
+            minimal::lead_to_loopback(models, self.base_url);
+        }
         self.write_config(&config)?;
+        for agent in self.home.state().join("agents").read_dir_utf8().into_iter().flatten() {
+            let file = agent?.path().join("agent/models.json");
+            if file.exists() {
+                let mut models = read(&file)?;
+                minimal::lead_to_loopback(&mut models, self.base_url);
+                write_private(&file, format!("{models:#}\n").as_bytes())?;
+            }
+        }
         Ok(SetUp { agent: "main".to_owned(), changes: Vec::new() })
     }
 

@@ -218,7 +218,8 @@ impl Lab for RealLab {
 impl RealLab {
     /// Whether the candidate can be asked at all; better known before its install.
     fn has_its_pieces(&self, candidate: &Candidate) -> Result<(), LabError> {
-        let asks_codex_only = self.question.routes.iter().all(Route::wants_codex);
+        let routes = &self.question.routes;
+        let asks_codex_only = !routes.is_empty() && routes.iter().all(Route::wants_codex);
         if asks_codex_only && candidate.plugin.is_none() {
             let piece = format!("the registry has no {} for it", PackageName::PLUGIN);
             return Err(LabError::Skip(SkipReason::Missing { piece }));

@@ -45,9 +45,18 @@ fn a_slip_on_the_command_line_is_answered_with_what_was_meant() {
         "check --timeout 0",
         "check --upstream live",
         "check --route gpt-5.5",
-        "check --route openai/gpt-5.5@codex",
+        "check --route openai/gpt-5.5 --route openai/gpt-5.5",
+        "check --require both",
+        "check --probe tools",
+        "check --probe multitool=501",
+        "check --through door",
+        "check --upgrade all",
+        "check --exec true --probe tool",
+        "check --egress --config",
         "bisect 2026.5.18",
         "bisect --resume --route openai/gpt-5.5",
+        "bisect --resume --carry-state",
+        "bisect --resume --probe tool",
         "releases --channel stabel",
         "cache prune --limit lots",
         "check what-is-this!",
@@ -56,6 +65,8 @@ fn a_slip_on_the_command_line_is_answered_with_what_was_meant() {
     .map(|words| format!("$ codexpin {words}\n{}", machine.shown(&machine.run(words).exits(2))))
     .collect();
     assert_snapshot!(said.join("\n\n"));
+    let empty = machine.start_with(&["check", "--exec", " "], &[]).finish().exits(2);
+    assert!(empty.stderr.contains("--exec takes a command"), "{}", empty.stderr);
     assert!(machine.registry.seen().is_empty(), "a slip asks nobody");
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use nix::sys::signal::{Signal, kill};
@@ -245,8 +246,17 @@ impl Output {
     }
 
     fn wait(&self, what: &str, ready: impl Fn(&(String, bool)) -> bool) -> String {
+        self.wait_for(PATIENCE, what, ready)
+    }
+
+    fn wait_for(
+        &self,
+        patience: Duration,
+        what: &str,
+        ready: impl Fn(&(String, bool)) -> bool,
+    ) -> String {
         let so_far = self.so_far.lock().unwrap();
-        let waited = self.changed.wait_timeout_while(so_far, PATIENCE, |so_far| !ready(so_far));
+        let waited = self.changed.wait_timeout_while(so_far, patience, |so_far| !ready(so_far));
         let (so_far, late) = waited.unwrap();
         assert!(!late.timed_out(), "waited for {what} in vain; so far:\n{}", so_far.0);
         so_far.0.clone()
@@ -278,10 +288,15 @@ impl Running {
 
     /// Waits for its end. No output of codexpin has an escape byte here, where
     /// nobody looks at a terminal.
-    pub(crate) fn finish(mut self) -> Run {
+    pub(crate) fn finish(self) -> Run {
+        self.finish_within(PATIENCE)
+    }
+
+    /// The same, where the end may be long in coming.
+    pub(crate) fn finish_within(mut self, patience: Duration) -> Run {
         use std::os::unix::process::ExitStatusExt as _;
-        let stdout = self.stdout.wait("the end", |so_far| so_far.1);
-        let stderr = self.stderr.wait("the end", |so_far| so_far.1);
+        let stdout = self.stdout.wait_for(patience, "the end", |so_far| so_far.1);
+        let stderr = self.stderr.wait_for(patience, "the end", |so_far| so_far.1);
         let pid = self.pid();
         let status = self.child.wait().unwrap();
         let code = status.code().or(status.signal().map(|signal| 128 + signal)).unwrap();

@@ -20,32 +20,42 @@ export const tunnel = (host, port = 443) => {
 
 // Then TLS with the CA that NODE_EXTRA_CA_CERTS names: what every real release
 // does, without a library.
-export const secure = async (host, route, token, body) => {
+export const secure = async (host, route, credential, body) => {
   const { socket } = await tunnel(host);
   const createConnection = () => tls.connect({ socket, servername: host });
-  const headers = { authorization: `Bearer ${token}` };
+  const headers = { authorization: `Bearer ${credential}` };
   return post(https, { host, path: route, headers, createConnection }, body);
 };
 
-const login = () => {
+// A provider of the config's own, as it was first met: a release keeps that in a
+// file, whatever the config says later.
+const customProvider = (config, provider) => {
+  const file = path.join(state, 'agents/main/agent/models.json');
+  const { providers } = fs.existsSync(file) ? JSON.parse(fs.readFileSync(file)) : {};
+  const custom = providers?.[provider] ?? config.models?.providers?.[provider];
+  if (!custom) return undefined;
+  fs.mkdirSync(path.dirname(file), { recursive: true });
+  fs.writeFileSync(file, JSON.stringify({ providers: { ...providers, [provider]: custom } }));
+  return custom;
+};
+
+export const token = () => {
   const file = path.join(state, 'agents/main/agent/auth-profiles.json');
   if (!fs.existsSync(file)) return undefined;
   return Object.values(JSON.parse(fs.readFileSync(file)).profiles)[0].access;
 };
 
-export const token = login;
-
 // One Responses request through the route of the config.
 export const ask = async (config, { provider, model }, body, address) => {
   const whole = { model, stream: true, ...body };
-  const custom = config.models?.providers?.[provider];
+  const custom = customProvider(config, provider);
   if (custom) {
     const { hostname, port, pathname } = new URL(`${custom.baseUrl}/responses`);
     const headers = { authorization: `Bearer ${custom.apiKey}` };
     return post(http, { hostname, port, path: pathname, headers, agent: false }, whole);
   }
-  if (login()) {
-    return secure('chatgpt.com', address ?? '/backend-api/codex/responses', login(), whole);
+  if (token()) {
+    return secure('chatgpt.com', address ?? '/backend-api/codex/responses', token(), whole);
   }
   return secure('api.openai.com', '/v1/responses', process.env.OPENAI_API_KEY, whole);
 };

@@ -1,0 +1,38 @@
+//! What a candidate can reach, and what it tried to.
+
+use std::net::TcpListener;
+
+use insta::assert_snapshot;
+use serde_json::json;
+
+use crate::agent;
+use crate::machine::Machine;
+
+#[test]
+fn what_a_candidate_tried_to_reach_is_told_and_this_machine_is_out_of_reach() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let machine = Machine::new();
+    let hosts = ["updates.example.com", "telemetry.example.org", "updates.example.com"];
+    machine.registry.script("2026.6.1", [agent::wanders(&hosts, port)]);
+    let run = machine.run("check 2026.6.1 --egress").exits(0);
+    assert_snapshot!(machine.shown_stdout(&run));
+    let notes = machine.registry.notes();
+    assert!(notes.contains(&json!({ "connected": false })), "{notes:?}");
+    let nobody = listener.accept().unwrap_err();
+    assert_eq!(nobody.kind(), std::io::ErrorKind::WouldBlock);
+    let refused = json!({ "asked": "telemetry.example.org", "status": 403 });
+    assert!(notes.contains(&refused), "{notes:?}");
+
+    let run = machine.run("check 2026.6.1").exits(0);
+    assert!(!run.stdout.contains("example.com"), "{}", run.stdout);
+}
+
+#[test]
+fn a_candidate_that_asks_nobody_has_tried_nothing() {
+    let machine = Machine::new();
+    machine.registry.script("2026.6.1", [agent::answers_without_asking()]);
+    let run = machine.run("check 2026.6.1 --egress").exits(1);
+    assert!(run.stdout.ends_with("tried to reach in its turns\n  nothing\n"), "{}", run.stdout);
+}
