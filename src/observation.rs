@@ -229,7 +229,7 @@ pub(crate) mod sample {
             through: Through::Local,
             upgrade: Upgrade::AsIs,
             upstream: "loopback".to_owned(),
-            enclosure: Enclosure::Namespace,
+            enclosure: Enclosure::Namespace { shared_tmp: None },
             config_changes: Vec::new(),
             asked: "OK".to_owned(),
             started: "2026-11-21T08:00:00Z".parse().unwrap(),

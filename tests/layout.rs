@@ -21,16 +21,7 @@ const MAY_IMPORT: [(&str, &[&str]); 16] = [
     ("prefix", &["release", "process"]),
     (
         "check",
-        &[
-            "config",
-            "observation",
-            "prefix",
-            "process",
-            "question",
-            "release",
-            "route",
-            "upstream",
-        ],
+        &["config", "observation", "prefix", "process", "question", "release", "route", "upstream"],
     ),
     (
         "session",

@@ -6,12 +6,12 @@ use super::candidate::Candidate;
 use crate::process::{Ending, Finished, ProcessError, Processes, Running};
 
 /// How long a Gateway may take until it is ready: 4 s to 20 s where it was tried.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// What became of a Gateway's start.
 pub(super) enum Start {
     /// It is ready, after this long.
-    Ready(Running, Duration),
+    Ready(Box<Running>, Duration),
     /// It ended, or was not ready in time.
     Failed(Finished),
 }
@@ -29,7 +29,7 @@ pub(super) async fn start(
     let begun = Instant::now();
     let mut gateway = processes.start(&program)?;
     match tokio::time::timeout(PATIENCE, gateway.output_until(is_ready)).await {
-        Ok(true) => Ok(Start::Ready(gateway, begun.elapsed())),
+        Ok(true) => Ok(Start::Ready(Box::new(gateway), begun.elapsed())),
         Ok(false) => Ok(Start::Failed(gateway.stop().await?)),
         Err(_) => {
             let mut finished = gateway.stop().await?;

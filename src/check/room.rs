@@ -142,8 +142,7 @@ impl OpenRoom<'_> {
         if let Some(enclosure) = self.enclosure {
             enclosure.close().await?;
         }
-        let seen =
-            Seen { enclosure: self.enclosed, config_changes: self.set_up.changes, requests };
+        let seen = Seen { enclosure: self.enclosed, config_changes: self.set_up.changes, requests };
         Ok((self.home, seen))
     }
 }

@@ -12,7 +12,7 @@ use crate::process::Ending;
 use crate::route::Route;
 
 /// How long a release may take for its list: 2 s to 40 s where it was tried.
-const TIME_LIMIT: Duration = Duration::from_secs(120);
+const TIME_LIMIT: Duration = Duration::from_mins(2);
 
 /// What a release lists for one provider.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -47,8 +47,7 @@ async fn of_provider(
     stop: &CancellationToken,
 ) -> Result<Listed, CheckError> {
     // A model that the config names is listed, known or not.
-    let route =
-        Route { provider: "loop".to_owned(), model: "not-asked".to_owned(), harness: None };
+    let route = Route { provider: "loop".to_owned(), model: "not-asked".to_owned(), harness: None };
     let room = Room {
         subject,
         route: &route,
@@ -113,6 +112,9 @@ mod tests {
         assert_eq!(read(stdout), Some(vec!["openai/gpt-5.5".to_owned()]));
         assert_eq!(read("{\"models\": []}"), Some(vec![]));
         assert_eq!(read("Gateway is not running."), None);
-        assert_eq!(super::reason("(node:7) Warning: x\nNo models found.\n"), Some("No models found."));
+        assert_eq!(
+            super::reason("(node:7) Warning: x\nNo models found.\n"),
+            Some("No models found.")
+        );
     }
 }

@@ -43,7 +43,8 @@ impl Setup<'_> {
             return self.upgrade(&left.join(directory_of(self.place)));
         }
         let mut config = serde_json::json!({});
-        let with_plugin = self.subject.plugin_state.as_deref().filter(|_| self.route.may_use_plugin());
+        let with_plugin =
+            self.subject.plugin_state.as_deref().filter(|_| self.route.may_use_plugin());
         if let Some(installed) = with_plugin {
             state::copy(installed, &self.home.state())?;
             config = read(&self.home.config())?;
@@ -70,7 +71,10 @@ impl Setup<'_> {
             set_up.agent = sanitised.agent;
             set_up.changes = sanitised.changes.iter().map(ToString::to_string).collect();
         } else {
-            minimal::merge(&mut config, minimal::config(self.route, &self.places(&workspace, &log)));
+            minimal::merge(
+                &mut config,
+                minimal::config(self.route, &self.places(&workspace, &log)),
+            );
         }
         if with_plugin.is_some() {
             minimal::enable_plugin(&mut config);
@@ -99,7 +103,8 @@ impl Setup<'_> {
                 write_private(&file, format!("{models:#}\n").as_bytes())?;
             }
         }
-        Ok(SetUp { agent: "main".to_owned(), changes: Vec::new() })
+        let agent = self.course.config.map_or_else(|| "main".to_owned(), config::Loaded::agent);
+        Ok(SetUp { agent, changes: Vec::new() })
     }
 
     fn places<'b>(&'b self, workspace: &'b Utf8Path, log: &'b Utf8Path) -> Places<'b> {

@@ -22,9 +22,8 @@ pub(super) fn copy(from: &Utf8Path, to: &Utf8Path) -> io::Result<()> {
     };
     for entry in WalkDir::new(from).min_depth(1).into_iter().filter_entry(wanted) {
         let entry = entry?;
-        let path = Utf8PathBuf::from_path_buf(entry.path().to_owned()).map_err(|path| {
-            io::Error::other(format!("{} is not UTF-8", path.display()))
-        })?;
+        let path = Utf8PathBuf::from_path_buf(entry.path().to_owned())
+            .map_err(|path| io::Error::other(format!("{} is not UTF-8", path.display())))?;
         let target = to.join(path.strip_prefix(from).map_err(io::Error::other)?);
         let kind = entry.file_type();
         let log_of_database = path.as_str().ends_with("-wal") || path.as_str().ends_with("-shm");
@@ -48,7 +47,9 @@ mod tests {
         let guard = tempfile::tempdir().unwrap();
         let root = Utf8Path::from_path(guard.path()).unwrap();
         let (from, to) = (root.join("from"), root.join("to"));
-        for directory in [from.join("npm/projects"), from.join("state"), from.join("a/npm"), to.clone()] {
+        for directory in
+            [from.join("npm/projects"), from.join("state"), from.join("a/npm"), to.clone()]
+        {
             fs::create_dir_all(directory).unwrap();
         }
         fs::write(from.join("openclaw.json"), "{}").unwrap();

@@ -118,11 +118,7 @@ impl Turn<'_> {
 
     /// Doctor, Gateway and agent, as far as the question wants them and the
     /// candidate gets.
-    async fn ask(
-        &self,
-        candidate: &Candidate<'_>,
-        room: &OpenRoom<'_>,
-    ) -> Result<Run, CheckError> {
+    async fn ask(&self, candidate: &Candidate<'_>, room: &OpenRoom<'_>) -> Result<Run, CheckError> {
         let mut times = Times::default();
         let mut left_running = 0;
         let mut moved_to = None;
@@ -155,7 +151,7 @@ impl Turn<'_> {
             match start {
                 Start::Ready(gateway, after) => {
                     times.gateway = Some(millis(after));
-                    running = Some(gateway);
+                    running = Some(*gateway);
                 }
                 Start::Failed(finished) => {
                     let mut run = early(finished, Stage::Gateway, times, left_running);

@@ -1,5 +1,7 @@
 //! `codexpin bisect`.
 
+use std::sync::atomic::Ordering;
+
 use camino::Utf8PathBuf;
 use jiff::Timestamp;
 
@@ -20,9 +22,9 @@ use crate::release::registry::Freshness;
 use crate::report::bisect::{Opening, SessionReport};
 use crate::report::progress::Progress;
 use crate::report::terminal;
+use crate::route::Route;
 use crate::session::journal::{self, Journal, Request};
 use crate::session::lab::{Carried, RealLab};
-use crate::route::Route;
 use crate::session::{self, Conclusion, SessionError};
 use crate::verdict::{self, Verdict};
 
@@ -126,6 +128,8 @@ async fn resume(context: &Context, id: &str) -> Result<(Journal, RealLab), Failu
     let nodes = Some(request.nodes.clone());
     let (lab, why_node) =
         lab::build(context, &request.line, nodes, asked, carried(&journal)).await?;
+    let command_ran = journal.checked().iter().any(|checked| !checked.observations.is_empty());
+    lab.command_ran.store(command_ran, Ordering::Relaxed);
     open(&journal, &lab, why_node, true);
     Ok((journal, lab))
 }

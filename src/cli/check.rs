@@ -97,7 +97,10 @@ pub(super) async fn check(
 }
 
 /// A directory of its own for this check's output.
-pub(super) fn logs(context: &Context, core: crate::release::Version) -> Result<Utf8PathBuf, Failure> {
+pub(super) fn logs(
+    context: &Context,
+    core: crate::release::Version,
+) -> Result<Utf8PathBuf, Failure> {
     let name = format!("{}_{core}", Timestamp::now().strftime("%Y%m%d-%H%M%S"));
     let logs = context.directories.checks().join(name);
     crate::fs::create_private_dir(&logs).map_err(|error| {

@@ -175,9 +175,9 @@ impl From<JournalError> for Failure {
             JournalError::Missing { .. } | JournalError::NothingToResume { .. } => {
                 Self::usage(&error).with_hint("begin one: `codexpin bisect GOOD BAD`")
             }
-            JournalError::OtherFormat { .. } => {
-                Self::new(ExitCode::Failure, &error).with_hint("use the codexpin that wrote it, or begin anew: `codexpin bisect GOOD BAD`")
-            }
+            JournalError::OtherFormat { .. } => Self::new(ExitCode::Failure, &error).with_hint(
+                "use the codexpin that wrote it, or begin anew: `codexpin bisect GOOD BAD`",
+            ),
             JournalError::Io { .. } => {
                 Self::new(ExitCode::Infrastructure, &error).with_hint(state_directory_hint())
             }

@@ -101,7 +101,8 @@ mod tests {
 
     #[test]
     fn what_is_no_probe_is_refused_by_name() {
-        for text in ["", "tools", "multitool=", "multitool=0", "multitool=501", "text=2", "tool=1"] {
+        for text in ["", "tools", "multitool=", "multitool=0", "multitool=501", "text=2", "tool=1"]
+        {
             let error = text.parse::<Probe>().unwrap_err().to_string();
             assert!(error.starts_with(&format!("`{text}` is not a probe")), "{error}");
         }

@@ -87,12 +87,16 @@ impl CheckReport {
         let core = self.candidate.core;
         let mut text = String::new();
         let through = self.question.routes_in_words();
+        let (good, bad) = match self.question.ask {
+            Ask::Probe(_) => ("answers through", "does not answer through"),
+            Ask::Command(_) => ("passes the check command on", "fails the check command on"),
+        };
         let _ = match &self.verdict {
             Verdict::Good => {
-                writeln!(text, "{}: {core} answers through {through}", "good".green().bold())
+                writeln!(text, "{}: {core} {good} {through}", "good".green().bold())
             }
             Verdict::Bad { .. } => {
-                writeln!(text, "{}: {core} does not answer through {through}", "bad".red().bold())
+                writeln!(text, "{}: {core} {bad} {through}", "bad".red().bold())
             }
             Verdict::Skip { reason } => {
                 let but = match reason {

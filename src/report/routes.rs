@@ -37,7 +37,9 @@ impl RoutesReport<'_> {
             };
             let _ = match (&listed.failed, listed.models.as_slice()) {
                 (Some(why), _) => writeln!(text, "{}  no list: {why}", listed.provider),
-                (None, []) => writeln!(text, "{}  {core} lists no model without a network", listed.provider),
+                (None, []) => {
+                    writeln!(text, "{}  {core} lists no model without a network", listed.provider)
+                }
                 (None, models) => {
                     let _ = writeln!(text, "{}  through {through}", listed.provider);
                     models.iter().try_for_each(|model| writeln!(text, "  {model}"))

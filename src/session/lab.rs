@@ -160,7 +160,9 @@ impl Lab for RealLab {
         let (lab, candidate) = (self.clone(), candidate.clone());
         async move {
             let core = candidate.core;
-            lab.has_its_pieces(&candidate)?;
+            if let Some(reason) = lab.missing_piece(&candidate) {
+                return Err(LabError::Skip(reason));
+            }
             let node = lab
                 .nodes
                 .of(core)
@@ -210,28 +212,29 @@ impl Lab for RealLab {
         let checked =
             check::check(&subject(ready), &self.question, &self.surroundings, course, stop).await;
         let observations = checked?;
-        self.heed_command(&observations)?;
-        Ok(observations)
+        match self.said_of_the_command(&observations) {
+            Some(error) => Err(LabError::Infrastructure(Box::new(error))),
+            None => Ok(observations),
+        }
     }
 }
 
 impl RealLab {
-    /// Whether the candidate can be asked at all; better known before its install.
-    fn has_its_pieces(&self, candidate: &Candidate) -> Result<(), LabError> {
+    /// Why the candidate cannot be asked at all; better known before its install.
+    fn missing_piece(&self, candidate: &Candidate) -> Option<SkipReason> {
         let routes = &self.question.routes;
         let asks_codex_only = !routes.is_empty() && routes.iter().all(Route::wants_codex);
-        if asks_codex_only && candidate.plugin.is_none() {
+        (asks_codex_only && candidate.plugin.is_none()).then(|| {
             let piece = format!("the registry has no {} for it", PackageName::PLUGIN);
-            return Err(LabError::Skip(SkipReason::Missing { piece }));
-        }
-        Ok(())
+            SkipReason::Missing { piece }
+        })
     }
 
     /// The exit codes of a check command that speak of the command, as `git bisect
     /// run` has them: 128 and over asks for an end, and one that cannot be run at
     /// its first time will not do better the next.
-    fn heed_command(&self, observations: &[Observation]) -> Result<(), LabError> {
-        let Ask::Command(command) = &self.question.ask else { return Ok(()) };
+    fn said_of_the_command(&self, observations: &[Observation]) -> Option<CheckError> {
+        let Ask::Command(command) = &self.question.ask else { return None };
         for observation in observations.iter().filter(|o| o.stopped_at.is_none()) {
             let why = match observation.ending {
                 Ending::Signalled(signal) => format!("was ended by signal {signal}"),
@@ -249,9 +252,9 @@ impl RealLab {
                 }
             };
             let command = command.clone();
-            return Err(LabError::Infrastructure(Box::new(CheckError::Command { command, why })));
+            return Some(CheckError::Command { command, why });
         }
-        Ok(())
+        None
     }
 }
 

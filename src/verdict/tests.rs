@@ -184,9 +184,8 @@ fn a_hang_in_a_tool_turn_says_how_far_it_came() {
 
 #[test]
 fn through_a_gateway_only_a_gateways_answer_counts() {
-    let through = |change: fn(&mut Reply)| {
-        Observation { through: Through::Gateway, ..with_reply(change) }
-    };
+    let through =
+        |change: fn(&mut Reply)| Observation { through: Through::Gateway, ..with_reply(change) };
     assert_eq!(judge(&through(|reply| reply.through_gateway = true)), Verdict::Good);
     let embedded: fn(&mut Reply) = |reply| {
         reply.through_gateway = true;
@@ -205,7 +204,10 @@ fn the_gateways_own_line_goes_before_what_the_agent_makes_of_it() {
         gateway: "[gateway] ready\nFailoverError: Unknown model: openai-codex/gpt-5.5\n".to_owned(),
         ..failed("Error: LLM request timed out")
     });
-    assert_eq!((failure.signature.as_str(), failure.evidence.source), ("unknown-model", Source::Gateway));
+    assert_eq!(
+        (failure.signature.as_str(), failure.evidence.source),
+        ("unknown-model", Source::Gateway)
+    );
 }
 
 #[test]

@@ -6,12 +6,13 @@ use serde_json::{Value, json};
 pub(crate) const SOURCE: &str = include_str!("openclaw/openclaw.mjs");
 
 /// The package's files.
-pub(crate) const FILES: [(&str, &str); 8] = [
+pub(crate) const FILES: [(&str, &str); 9] = [
     ("openclaw.mjs", SOURCE),
     ("agent.mjs", include_str!("openclaw/agent.mjs")),
     ("doctor.mjs", include_str!("openclaw/doctor.mjs")),
     ("fixture.mjs", include_str!("openclaw/fixture.mjs")),
     ("gateway.mjs", include_str!("openclaw/gateway.mjs")),
+    ("models.mjs", include_str!("openclaw/models.mjs")),
     ("plugins.mjs", include_str!("openclaw/plugins.mjs")),
     ("turn.mjs", include_str!("openclaw/turn.mjs")),
     ("upstream.mjs", include_str!("openclaw/upstream.mjs")),

@@ -209,6 +209,74 @@ fn the_users_home_is_as_it_was() {
 }
 
 #[test]
+fn the_users_home_is_as_it_was_whatever_is_asked_and_however() {
+    let registry = Registry::with_releases();
+    registry.publish_plugin(&["2026.6.11"]);
+    let machine = Machine::with(registry);
+    let state = machine.home().join(".openclaw");
+    let agent = state.join("agents/main/agent");
+    fs_err::create_dir_all(&agent).unwrap();
+    fs_err::write(agent.join("auth-profiles.json"), "{\"refresh\": \"once only\"}").unwrap();
+    let config = state.join("openclaw.json");
+    fs_err::write(&config, "{ agents: { defaults: { model: 'openai-codex/gpt-5.5' } } }").unwrap();
+    machine.registry.script_doctor("2026.6.11", json!({ "movesTo": "openai/gpt-5.5" }));
+    machine.registry.script("2026.6.1", [agent::unknown_model()]);
+    let before = tree(&machine.home());
+    for words in [
+        "check 2026.6.11 --probe tool --egress",
+        "check 2026.6.11 --probe multitool=2 --through gateway",
+        "check 2026.6.11 --route openai/gpt-5.5@codex",
+        "check 2026.6.11 --route openai-codex/gpt-5.5 --route openai/gpt-5.5 --require any",
+        "check 2026.6.11 --upgrade doctor",
+        "check 2026.6.11 --exec env",
+        &format!("check 2026.6.11 --config {config} --upgrade doctor --through gateway"),
+        &format!("bisect 2026.5.19 2026.6.1 --config {config} --carry-state"),
+    ] {
+        machine.run(words).exits(0);
+        assert_eq!(tree(&machine.home()), before, "codexpin {words}");
+    }
+}
+
+#[test]
+fn the_json_of_a_check_keeps_its_shape() {
+    let registry = Registry::with_releases();
+    registry.publish_plugin(&["2026.6.11"]);
+    let machine = Machine::with(registry);
+    machine.registry.script_doctor("2026.6.11", json!({ "movesTo": "openai/gpt-5.5" }));
+    let words = "check 2026.6.11 --probe tool --through gateway --upgrade doctor";
+    let (run, good) = machine.run_json(words);
+    run.exits(0);
+    machine.registry.script("2026.6.1", [agent::unknown_model()]);
+    let (run, bad) = machine.run_json("check 2026.6.1");
+    run.exits(1);
+    let shapes = [good, bad].map(|value| {
+        let mut keys = std::collections::BTreeSet::new();
+        keys_of(&value, "", &mut keys);
+        keys.into_iter().collect::<Vec<_>>().join("\n")
+    });
+    assert_snapshot!(shapes.join("\n\n"));
+}
+
+/// The paths of all keys, with `[]` for any place in a list.
+fn keys_of(value: &Value, path: &str, keys: &mut std::collections::BTreeSet<String>) {
+    match value {
+        Value::Object(object) => {
+            for (name, value) in object {
+                keys_of(value, &format!("{path}.{name}"), keys);
+            }
+        }
+        Value::Array(items) => {
+            for item in items {
+                keys_of(item, &format!("{path}[]"), keys);
+            }
+        }
+        _ => {
+            keys.insert(path.trim_start_matches('.').to_owned());
+        }
+    }
+}
+
+#[test]
 fn a_finished_prefix_is_used_again() {
     let machine = Machine::new();
     machine.run("check 2026.5.18").exits(0);
@@ -258,7 +326,9 @@ fn the_plugin_of_a_release_is_installed_beside_it_and_told() {
     let machine = Machine::with(registry);
     let run = machine.run("check 2026.6.11").exits(0);
     assert_snapshot!(machine.shown(&run));
-    let plugin = machine.prefix("2026.6.11").join("plugin/.openclaw/npm/projects")
+    let plugin = machine
+        .prefix("2026.6.11")
+        .join("plugin/.openclaw/npm/projects")
         .join("openclaw-codex-0123456789/node_modules/@openclaw/codex");
     assert!(plugin.join("package.json").is_file());
 }

@@ -77,6 +77,17 @@ fn a_check_command_can_stop_the_search_which_goes_on_later() {
 }
 
 #[test]
+fn a_check_command_that_ran_before_a_kill_is_known_to_run() {
+    let machine = Machine::new();
+    let command = "case $CODEXPIN_CORE_VERSION in 2026.5.19) exit 0;; *) exit 127;; esac";
+    let words = ["bisect", "2026.5.19", "2026.6.1", "--exec", command];
+    let kill = [("CODEXPIN_KILL_AT", "session-recorded")];
+    machine.start_with(&words, &kill).finish().exits(128 + 9);
+    let run = machine.run("bisect --resume").exits(0);
+    assert!(run.stdout.contains("2026.6.1 is the first bad release"), "{}", run.stdout);
+}
+
+#[test]
 fn a_check_command_has_what_it_needs_in_its_environment() {
     let registry = Registry::with_releases();
     registry.publish_plugin(&["2026.6.11"]);
@@ -129,6 +140,14 @@ fn a_check_command_reaches_nothing_but_the_upstream() {
     assert!(outside.success());
     let run = check(&machine, &format!("node -e \"{connect}\"")).exits(1);
     assert!(run.stdout.contains("exit status 3"), "{}", run.stdout);
+}
+
+#[test]
+fn what_a_check_command_leaves_in_tmp_is_not_on_this_machine() {
+    let machine = Machine::new();
+    let name = format!("/tmp/codexpin-it-left-{}", std::process::id());
+    check(&machine, &format!("touch {name} && test -e {name}")).exits(0);
+    assert!(!camino::Utf8Path::new(&name).exists());
 }
 
 #[test]

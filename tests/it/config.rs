@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::machine::{Machine, Run, tree};
 
 /// As a user keeps it: comments, an include, a variable, and secrets everywhere.
-const GROWN: &str = r#"// mine
+const GROWN: &str = r"// mine
 {
   $include: './providers.json5',
   agents: { defaults: {
@@ -20,13 +20,13 @@ const GROWN: &str = r#"// mine
   env: { HOUSE_KEY: 'planted-env' },
   tools: { web: { search: { apiKey: '${SEARCH_KEY}' } } },
 }
-"#;
-const PROVIDERS: &str = r#"{ models: { providers: { house: {
+";
+const PROVIDERS: &str = r"{ models: { providers: { house: {
   baseUrl: 'https://models.example.com/v1',
   apiKey: 'planted-provider', api: 'openai-responses',
   headers: { 'X-Team': 'planted-header' },
   models: [{ id: 'big-model', name: 'Big', contextWindow: 200000 }],
-} } } }"#;
+} } } }";
 
 fn machine() -> (Machine, Utf8PathBuf) {
     let mut machine = Machine::new();
@@ -97,6 +97,19 @@ fn a_search_with_a_config_keeps_no_secret_whatever_it_carries_along() {
     let run = machine.run(&words).exits(0);
     assert!(run.stdout.contains("2026.6.1 is the first bad release"), "{}", run.stdout);
     no_secret_is_kept(&machine, &[&run]);
+}
+
+#[test]
+fn the_turn_goes_to_the_agent_of_the_config_whatever_state_is_met() {
+    let (machine, config) = machine();
+    let text = "{ agents: { list: [{ id: 'work', default: true }], defaults: {
+        model: 'openai-codex/gpt-5.5' } } }";
+    fs_err::write(&config, text).unwrap();
+    machine.registry.script("2026.6.5", [crate::agent::unknown_model()]);
+    let words = format!("bisect 2026.5.19 2026.6.5 --config {config} --carry-state");
+    let (run, value) = machine.run_json(&words);
+    run.exits(0);
+    assert_eq!(value["first_bad"], "2026.6.5");
 }
 
 #[test]

@@ -10,10 +10,13 @@ fn every_command_has_a_help_text() {
     for command in [
         "",
         "releases",
+        "routes",
         "check",
         "bisect",
         "pin",
         "pins",
+        "apply",
+        "undo",
         "cache",
         "cache ls",
         "cache prune",

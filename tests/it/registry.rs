@@ -108,7 +108,7 @@ impl Registry {
             let shared = Arc::clone(&answering);
             async move { shared.answer(request).await }
         });
-        let directory = tempfile::Builder::new().prefix("codexpin-it-").tempdir().unwrap();
+        let directory = within_reach();
         let told = {
             let _entered = runtime.enter();
             tokio::net::UnixListener::bind(directory.path().join("socket")).unwrap()
@@ -251,6 +251,11 @@ impl Registry {
         self.script(&format!("{core} doctor"), [script]);
     }
 
+    /// What a release does in every `openclaw models list`.
+    pub(crate) fn script_models(&self, core: &str, script: Value) {
+        self.script(&format!("{core} models"), [script]);
+    }
+
     /// Every request for a package so far.
     pub(crate) fn seen(&self) -> Vec<Seen> {
         self.lock().seen.clone()
@@ -375,7 +380,7 @@ impl Shared {
                 state.turns.push(Turn { core: core.to_owned(), given: body });
                 answer = state.next_script(core).unwrap_or_else(agent::answers);
             }
-            Some((what @ ("gateway" | "doctor"), core)) => {
+            Some((what @ ("gateway" | "doctor" | "models"), core)) => {
                 answer = state.next_script(&format!("{core} {what}")).unwrap_or(answer);
             }
             _ => state.notes.push(body),
@@ -424,6 +429,13 @@ impl State {
         });
         Some(("application/json", packument.to_string().into_bytes()))
     }
+}
+
+/// A directory that is where it is for a candidate, too: `/tmp` is not, and a
+/// socket's path is short.
+fn within_reach() -> tempfile::TempDir {
+    let made = tempfile::Builder::new().prefix("codexpin-it-").tempdir_in("/dev/shm");
+    made.or_else(|_| tempfile::tempdir()).unwrap()
 }
 
 fn status(code: u16) -> Response<Body> {

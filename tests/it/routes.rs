@@ -1,4 +1,4 @@
-//! Several routes in one question.
+//! Several routes in one question, and which routes a release knows.
 
 use insta::assert_snapshot;
 use serde_json::json;
@@ -89,7 +89,29 @@ fn a_codex_route_runs_in_the_harness_of_the_plugin() {
     assert_snapshot!(machine.shown_stdout(&run));
     let given = machine.registry.turns()[0].given.clone();
     assert_eq!(given["config"]["plugins"]["allow"], json!(["codex"]));
-    let files: Vec<_> = given["files"].as_array().unwrap().iter().cloned().collect();
+    let files = given["files"].as_array().unwrap();
     assert!(files.contains(&json!(".openclaw/plugins/installs.json")), "{files:?}");
     assert!(!files.iter().any(|file| file.as_str().unwrap().contains("node_modules")), "{files:?}");
+}
+
+#[test]
+fn a_release_lists_the_routes_that_it_knows() {
+    let registry = Registry::with_releases();
+    registry.publish_plugin(&["2026.6.11"]);
+    let machine = Machine::with(registry);
+    let keys = json!({ "keys": ["openai/gpt-5.5", "openai/gpt-5.6", "openai-codex/gpt-5.5"] });
+    machine.registry.script_models("2026.5.18", keys);
+    machine.registry.script_models("2026.6.11", json!({ "keys": ["openai/gpt-5.5"] }));
+    let line = "[openclaw] Reason: the config is not valid";
+    machine.registry.script_models("2026.6.1", json!({ "fails": ["starting", line, "bye"] }));
+    let said: Vec<_> = ["2026.5.18", "2026.6.11", "2026.6.1"]
+        .map(|core| machine.shown(&machine.run(&format!("routes {core}"))))
+        .into();
+    assert_snapshot!(said.join("\n\n"));
+    let (run, value) = machine.run_json("routes 2026.6.11");
+    run.exits(0);
+    let listed = value["listed"].as_array().unwrap();
+    assert!(listed.iter().any(|of| of["models"] == json!(["openai/gpt-5.5"])), "{listed:?}");
+    assert!(machine.registry.turns().is_empty(), "nobody is asked for a reply");
+    assert_eq!(entries(&machine.cache().join("scratch")), [""; 0]);
 }

@@ -51,7 +51,8 @@ fn all_meet_the_good_end(machine: &Machine, good: &str) {
     assert_eq!(sessions(&first.given), [""; 0], "the good end begins afresh");
     let arguments = first.given["arguments"].as_array().unwrap();
     let at = arguments.iter().position(|word| word == "--session-id").unwrap();
-    let session = format!(".openclaw/agents/main/sessions/{}.jsonl", arguments[at + 1].as_str().unwrap());
+    let session =
+        format!(".openclaw/agents/main/sessions/{}.jsonl", arguments[at + 1].as_str().unwrap());
     for turn in turns.iter().filter(|turn| turn.core != good) {
         assert_eq!(sessions(&turn.given), [session.as_str()], "{}", turn.core);
     }

@@ -9,9 +9,9 @@ fn a_release_that_answers_is_good_and_its_reply_is_what_was_asked_for() {
     assert_eq!(ran.code, Some(0));
     let report = ran.json();
     assert_eq!(report["verdict"], "good");
-    assert_eq!(report["observation"]["reply"]["texts"][0], "codexpin asked for 1742");
-    assert_eq!(report["observation"]["left_running"], 0);
-    let requests = report["observation"]["requests"].as_array().unwrap();
+    assert_eq!(report["routes"][0]["observation"]["reply"]["texts"][0], "codexpin asked for 1742");
+    assert_eq!(report["routes"][0]["observation"]["left_running"], 0);
+    let requests = report["routes"][0]["observation"]["requests"].as_array().unwrap();
     let turns = requests.iter().filter(|request| request["kind"] == "answered");
     assert_eq!(turns.count(), 1);
     assert!(requests.iter().all(|request| request["host"] == "chatgpt.com"), "{requests:#?}");

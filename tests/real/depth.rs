@@ -17,7 +17,15 @@ fn passes(release: &str, route: &str, through: &str, harness: &str) {
     let kinds = if harness == "codex" { 3 } else { 1 };
     for (probe, calls) in probes(kinds) {
         let ran = user.run(&[
-            "check", release, "--route", route, "--probe", probe, "--through", through, "--json",
+            "check",
+            release,
+            "--route",
+            route,
+            "--probe",
+            probe,
+            "--through",
+            through,
+            "--json",
         ]);
         assert_eq!(ran.code, Some(0), "{release} {route} {probe} {through}");
         let seen = ran.json()["routes"][0]["observation"].clone();

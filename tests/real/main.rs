@@ -14,7 +14,10 @@
 mod apply;
 mod bisect;
 mod check;
+mod depth;
 mod releases;
+mod settings;
 mod support;
+mod traces;
 #[path = "../shared/user_manager.rs"]
 mod user_manager;

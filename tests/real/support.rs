@@ -8,11 +8,28 @@ use serde_json::Value;
 /// A user with an empty home and an empty working directory.
 pub(crate) struct User {
     directory: tempfile::TempDir,
+    cache: PathBuf,
 }
 
 impl User {
     pub(crate) fn new() -> Self {
-        let user = Self { directory: tempfile::tempdir().unwrap() };
+        Self::with_cache(tempfile::tempdir().unwrap(), cache())
+    }
+
+    /// With what the others have installed, and scratch homes that are all this user's.
+    pub(crate) fn with_a_scratch_of_its_own() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let own = directory.path().join("cache");
+        std::fs::create_dir_all(&own).unwrap();
+        for shared in ["prefixes", "node", "npm", "registry"] {
+            std::fs::create_dir_all(cache().join(shared)).unwrap();
+            std::os::unix::fs::symlink(cache().join(shared), own.join(shared)).unwrap();
+        }
+        Self::with_cache(directory, own)
+    }
+
+    fn with_cache(directory: tempfile::TempDir, cache: PathBuf) -> Self {
+        let user = Self { directory, cache };
         std::fs::create_dir_all(user.home()).unwrap();
         std::fs::create_dir_all(user.work()).unwrap();
         user
@@ -26,6 +43,11 @@ impl User {
         self.directory.path().join("work")
     }
 
+    /// Where scratch homes are.
+    pub(crate) fn scratch(&self) -> PathBuf {
+        self.cache.join("scratch")
+    }
+
     pub(crate) fn state(&self) -> PathBuf {
         self.directory.path().join("state")
     }
@@ -37,7 +59,7 @@ impl User {
             .args(arguments)
             .current_dir(self.work())
             .env("HOME", self.home())
-            .env("CODEXPIN_CACHE_DIR", cache())
+            .env("CODEXPIN_CACHE_DIR", &self.cache)
             .env("CODEXPIN_STATE_DIR", self.state())
             .stdin(Stdio::null());
         command

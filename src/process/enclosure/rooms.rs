@@ -107,8 +107,8 @@ mod tests {
     #[test]
     fn only_what_is_in_a_room_is_mounted_back_and_nothing_twice() {
         let directory = tempfile::tempdir().unwrap();
-        let root = Utf8Path::from_path(directory.path()).unwrap().canonicalize_utf8().unwrap();
-        let (room, other) = (root.join("room"), root.join("other"));
+        let base = Utf8Path::from_path(directory.path()).unwrap().canonicalize_utf8().unwrap();
+        let (room, other) = (base.join("room"), base.join("other"));
         fs::create_dir_all(room.join("a/b")).unwrap();
         fs::create_dir_all(room.join("real")).unwrap();
         fs::create_dir_all(&other).unwrap();
@@ -121,6 +121,6 @@ mod tests {
             room.join("nowhere"),
             "/usr".into(),
         ];
-        assert_eq!(places(&keep, &[room.clone()]), [room.join("a"), room.join("real")]);
+        assert_eq!(places(&keep, std::slice::from_ref(&room)), [room.join("a"), room.join("real")]);
     }
 }

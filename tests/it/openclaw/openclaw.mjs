@@ -5,7 +5,7 @@
 // can count turns and look at what a candidate sees.
 import { manifest } from './fixture.mjs';
 
-const commands = ['agent', 'doctor', 'gateway', 'plugins'];
+const commands = ['agent', 'doctor', 'gateway', 'models', 'plugins'];
 const [command, ...args] = process.argv.slice(2);
 
 if (command === '--version') {

@@ -103,8 +103,11 @@ export const turn = async (args) => {
   const script = await tell('turn', given(args));
   const config = readConfig();
   const id = config.agents.defaults.model.primary;
+  const agent = args[args.indexOf('--agent') + 1];
+  const agents = config.agents.list?.map((known) => known.id) ?? ['main'];
+  if (!agents.includes(agent)) throw new Failed([`error: Unknown agent id "${agent}"`]);
   const route = { provider: id.split('/')[0], model: id.slice(id.indexOf('/') + 1) };
-  const sessions = path.join(state, 'agents/main/sessions');
+  const sessions = path.join(state, 'agents', agent, 'sessions');
   fs.mkdirSync(sessions, { recursive: true });
   fs.writeFileSync(path.join(sessions, `${session}.jsonl`), JSON.stringify({ message }) + '\n');
   const answer = (text, more = script) => ({ reply: reply(route, harnessOf(config, id), text, more) });
