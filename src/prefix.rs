@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! candidate ─▶ node ─▶ store ─▶ [ finished? reuse : install ─▶ tree ─▶ marker ] ─▶ Prefix
+//!                                                 ⇅ turnstile ─▶ egress
 //! ```
 
 pub mod egress;

@@ -121,7 +121,8 @@ mod tests {
     #[test]
     fn a_package_and_its_tarballs_are_one_line() {
         let (mut egress, registry) = (Egress::default(), Place::new("registry.example", 80));
-        let paths = ["/@scope%2fname", "/@scope/name/-/name-1.0.0.tgz", "/@scope/name?token=made-up"];
+        let paths =
+            ["/@scope%2fname", "/@scope/name/-/name-1.0.0.tgz", "/@scope/name?token=made-up"];
         for path in paths {
             egress.add("GET", &registry, Some(path), Outcome::Passed);
         }

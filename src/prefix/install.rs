@@ -83,10 +83,10 @@ impl Install<'_> {
     pub(super) async fn run(&self) -> Result<Installed, InstallError> {
         let turnstile = match self.npm.turnstile().await {
             Ok(turnstile) => turnstile,
-            Err(egress) => return Ok(Installed { egress, ..self.once().await? }),
+            Err(egress) => return Ok(Installed { egress, ..Box::pin(self.once()).await? }),
         };
         let npm = self.npm.behind(&turnstile);
-        let installed = Install { npm: &npm, ..*self }.once().await;
+        let installed = Box::pin(Install { npm: &npm, ..*self }.once()).await;
         let mut egress = turnstile.close().await;
         let for_want_of_it = |error: &InstallError| match error {
             InstallError::Npm(NpmError::Failed { .. }) | InstallError::Plugin { .. } => {
@@ -104,7 +104,7 @@ impl Install<'_> {
                     "what is recorded failed ({error}); it was then installed with the network \
                      open, which is not recorded"
                 ));
-                Ok(Installed { egress, ..self.once().await? })
+                Ok(Installed { egress, ..Box::pin(self.once()).await? })
             }
             installed => Ok(Installed { egress, ..installed? }),
         }

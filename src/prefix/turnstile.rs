@@ -191,11 +191,8 @@ impl Gate {
             let why = format!("{}:{} is no registry of npm's configuration\n", to.host, to.port);
             return Ok(short(StatusCode::FORBIDDEN, &why));
         }
-        let answer = if tunnel {
-            self.tunnel(request, &to).await
-        } else {
-            self.forward(request).await
-        };
+        let answer =
+            if tunnel { self.tunnel(request, &to).await } else { self.forward(request).await };
         record(if answer.is_ok() { Outcome::Passed } else { Outcome::Failed });
         answer
     }
@@ -230,7 +227,8 @@ impl Gate {
 }
 
 fn short(status: StatusCode, text: &str) -> Response<Body> {
-    let mut answer = Response::new(Either::Right(Full::new(Bytes::copy_from_slice(text.as_bytes()))));
+    let mut answer =
+        Response::new(Either::Right(Full::new(Bytes::copy_from_slice(text.as_bytes()))));
     *answer.status_mut() = status;
     answer
 }
