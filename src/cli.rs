@@ -73,7 +73,7 @@ struct PinFileArgument {
 /// Runs the command and tells what went wrong, if anything did.
 pub async fn run(cli: Cli) -> ExitCode {
     let result = match Context::of_this_process() {
-        Ok(context) => dispatch(cli.command, &context).await,
+        Ok(context) => Box::pin(dispatch(cli.command, &context)).await,
         Err(failure) => Err(failure),
     };
     result.unwrap_or_else(|failure| {

@@ -3,8 +3,10 @@
 //!
 //! ```text
 //! candidate ─▶ node ─▶ store ─▶ [ finished? reuse : install ─▶ tree ─▶ marker ] ─▶ Prefix
+//!                                                 ⇅ turnstile ─▶ egress
 //! ```
 
+pub mod egress;
 pub mod install;
 pub mod node;
 pub mod npm;
@@ -12,12 +14,14 @@ mod plugin;
 pub mod runtimes;
 pub mod store;
 mod tree;
+pub mod turnstile;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::release::pairing::Candidate;
+use egress::Egress;
 use node::Node;
 
 /// A finished prefix. While it is held, no codexpin removes it.
@@ -50,6 +54,10 @@ pub struct Manifest {
     pub installed: Timestamp,
     /// How long npm took. Milliseconds.
     pub install_ms: u64,
+    /// What npm, the plugin's install and the lifecycle scripts tried to reach;
+    /// none where the prefix is older than such records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub egress: Option<Egress>,
     /// The prefix whose unchanged files it shares, by name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grown_from: Option<String>,

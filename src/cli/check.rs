@@ -90,6 +90,7 @@ pub(super) async fn check(
         node: lab.nodes.of(core).ok().map(|node| node.version.clone()),
         verdict,
         routes,
+        install_egress: prefix.as_ref().and_then(|prefix| prefix.manifest.egress.clone()),
         fault: fault.map(|fault| fault.to_string()),
         prefix,
     })

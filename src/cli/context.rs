@@ -124,7 +124,9 @@ impl Context {
 
     pub(super) async fn npm(&self) -> Result<Npm, Failure> {
         let machine = NpmOfThisMachine::find(self).await?;
-        Ok(Npm::new(&machine.places, &self.environment, &machine.named, self.processes.clone()))
+        let npm =
+            Npm::new(&machine.places, &self.environment, &machine.named, self.processes.clone());
+        Ok(npm.with_way_out(machine.way_out()))
     }
 
     /// The release that `openclaw` on PATH runs, if any.

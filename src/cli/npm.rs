@@ -13,7 +13,9 @@ use super::failure::Failure;
 use crate::exit_code::ExitCode;
 use crate::fs::write_atomic;
 use crate::prefix::npm::{Npm, NpmError, NpmPlaces};
+use crate::prefix::turnstile::WayOut;
 use crate::process::Program;
+use crate::process::enclosure::THIS_EXECUTABLE;
 use crate::release::npmrc::{NpmConfig, NpmSurroundings};
 use crate::report::terminal;
 
@@ -61,6 +63,21 @@ impl NpmOfThisMachine {
         ];
         let named = files.into_iter().flatten().flat_map(|file| variables_named(file)).collect();
         Ok(Self { places, config, named })
+    }
+
+    /// Which way installs of candidates go: a proxy of the user's own may be
+    /// the only way there is, and is left alone.
+    pub(super) fn way_out(&self) -> WayOut {
+        let Ok(registries) = self.config.registries() else {
+            // Whoever asks the registry tells what is wrong with it.
+            return WayOut::Open { why: "npm's configuration cannot be followed".to_owned() };
+        };
+        let own = |url| self.config.proxy_for(url).is_ok_and(|proxy| proxy.is_none());
+        if registries.iter().all(own) {
+            WayOut::Registries { executable: THIS_EXECUTABLE.into(), registries }
+        } else {
+            WayOut::Open { why: "npm goes through a proxy of your own".to_owned() }
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use super::egress::Egress;
 use super::node::Node;
 use super::npm::{Job, Npm, NpmError};
 use super::plugin::PluginInstall;
@@ -71,10 +72,45 @@ pub(super) struct Installed {
     /// Whether files are shared with the donor.
     pub grown: bool,
     pub plugin_project: Option<Utf8PathBuf>,
+    /// What it tried to reach.
+    pub egress: Egress,
 }
 
 impl Install<'_> {
+    /// Installs with the registries as all that can be reached. What fails
+    /// where something else was needed is tried once more in the open: no
+    /// candidate is lost for it.
     pub(super) async fn run(&self) -> Result<Installed, InstallError> {
+        let turnstile = match self.npm.turnstile().await {
+            Ok(turnstile) => turnstile,
+            Err(egress) => return Ok(Installed { egress, ..Box::pin(self.once()).await? }),
+        };
+        let npm = self.npm.behind(&turnstile);
+        let installed = Box::pin(Install { npm: &npm, ..*self }.once()).await;
+        let mut egress = turnstile.close().await;
+        let for_want_of_it = |error: &InstallError| match error {
+            InstallError::Npm(NpmError::Failed { .. }) | InstallError::Plugin { .. } => {
+                !egress.all_passed()
+            }
+            // An enclosure that can be made and not be entered.
+            InstallError::Npm(NpmError::Process(_)) => true,
+            _ => false,
+        };
+        match installed {
+            Err(error) if for_want_of_it(&error) => {
+                crate::fs::remove(&core_project(self.directory))?;
+                crate::fs::remove(&super::plugin_home(self.directory))?;
+                egress.note = Some(format!(
+                    "what is recorded failed ({error}); it was then installed with the network \
+                     open, which is not recorded"
+                ));
+                Ok(Installed { egress, ..Box::pin(self.once()).await? })
+            }
+            installed => Ok(Installed { egress, ..installed? }),
+        }
+    }
+
+    async fn once(&self) -> Result<Installed, InstallError> {
         let grown = match self.donor {
             Some(donor) => match self.grow(donor).await {
                 // What the donor left may be why: only a cold install says
@@ -107,7 +143,7 @@ impl Install<'_> {
             verify(&directory, &PackageName::PLUGIN, plugin.version, integrity)?;
             plugin_project = Some(project);
         }
-        Ok(Installed { entry, grown, plugin_project })
+        Ok(Installed { entry, grown, plugin_project, egress: Egress::default() })
     }
 
     async fn cold(&self) -> Result<(), InstallError> {

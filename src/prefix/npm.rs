@@ -9,8 +9,11 @@ use tokio_util::sync::CancellationToken;
 
 pub use failure::{Meaning, NpmFailure};
 
+use super::egress::Egress;
 use super::node::Node;
+use super::turnstile::{Turnstile, WayOut};
 use crate::env::Environment;
+use crate::process::enclosure::Entrance;
 use crate::process::{self, Ending, Finished, ProcessError, Processes, Program};
 
 /// How long one npm command may take: an install on a slow line included.
@@ -32,6 +35,8 @@ pub struct Npm {
     environment: Environment,
     project_config: Option<Utf8PathBuf>,
     processes: Processes,
+    way_out: WayOut,
+    entrance: Option<Entrance>,
 }
 
 /// npm cannot be used.
@@ -107,7 +112,36 @@ impl Npm {
             environment,
             project_config: places.project_config.clone(),
             processes,
+            way_out: WayOut::Open { why: "npm was given no other way".to_owned() },
+            entrance: None,
         }
+    }
+
+    /// The same npm, whose installs of candidates go this way.
+    #[must_use]
+    pub fn with_way_out(self, way_out: WayOut) -> Self {
+        Self { way_out, ..self }
+    }
+
+    /// The turnstile for one install, or a record that says why there is none.
+    pub(super) async fn turnstile(&self) -> Result<Turnstile, Egress> {
+        match &self.way_out {
+            WayOut::Registries { executable, registries } => {
+                let opened = Turnstile::open(&self.processes, executable, registries).await;
+                opened.map_err(|why| Egress::none(&why))
+            }
+            WayOut::Open { why } => Err(Egress::none(why)),
+        }
+    }
+
+    /// The same npm with a turnstile as its only way out.
+    pub(super) fn behind(&self, turnstile: &Turnstile) -> Self {
+        let mut npm = self.clone();
+        for (name, value) in turnstile.environment() {
+            npm.environment = npm.environment.with(name, value);
+        }
+        npm.entrance = Some(turnstile.entrance());
+        npm
     }
 
     /// The environment in which npm, and what it installs, runs: HOME and every
@@ -156,7 +190,7 @@ impl Npm {
                 .with("npm_config_omit_lockfile_registry_resolved", "true"),
             time_limit: TIME_LIMIT,
             log: None,
-            enclosure: None,
+            enclosure: self.entrance.clone(),
         };
         Ok(self.processes.run(&program, stop).await?)
     }
@@ -170,7 +204,7 @@ impl Npm {
             environment: self.environment(job.node, job.home),
             time_limit: TIME_LIMIT,
             log: job.log.map(ToOwned::to_owned),
-            enclosure: None,
+            enclosure: self.entrance.clone(),
         };
         let finished = self.processes.run(&program, job.stop).await?;
         match finished.ending {

@@ -158,6 +158,7 @@ impl Store {
             node: node.clone(),
             entry: installed.entry,
             plugin_project: installed.plugin_project,
+            egress: Some(installed.egress),
             installed: Timestamp::now(),
             install_ms,
             grown_from: donor

@@ -201,6 +201,20 @@ impl NpmConfig {
         self.registry()
     }
 
+    /// Every registry that a setting names, that of each scope included.
+    pub fn registries(&self) -> Result<Vec<Url>, NpmConfigError> {
+        let mut registries: Vec<Url> = self.registry()?.into_iter().collect();
+        let scoped = |key: &str| key.starts_with('@') && key.ends_with(":registry");
+        for entry in self.layers.strongest_first(scoped) {
+            if let Some(registry) = self.url(&entry.key)?
+                && !registries.contains(&registry)
+            {
+                registries.push(registry);
+            }
+        }
+        Ok(registries)
+    }
+
     /// What to send along with a request to this URL.
     pub fn credentials_for(&self, url: &Url) -> Option<Authorization> {
         auth::find(&self.layers, url)

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::{counted, duration, egress, failure_lines, print_json, terminal};
 use crate::observation::{Enclosure, Observation, Times};
 use crate::prefix::Prefix;
+use crate::prefix::egress::Egress;
 use crate::question::{Ask, Question, Through};
 use crate::release::pairing::Candidate;
 use crate::route::Route;
@@ -28,6 +29,9 @@ pub struct CheckReport {
     pub verdict: Verdict,
     /// What was seen through each route; nothing where it could not be installed.
     pub routes: Vec<RouteReport>,
+    /// What its install tried to reach; none where it could not be installed,
+    /// or is older than such records.
+    pub install_egress: Option<Egress>,
     /// What went wrong with the upstream, on purpose.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<String>,
@@ -71,6 +75,9 @@ impl CheckReport {
         }
         let mut text = self.text();
         if egress {
+            if self.prefix.is_some() {
+                text.push_str(&egress::of_install(self.install_egress.as_ref()));
+            }
             text.push_str(&egress::table(self.routes.iter().map(|route| &route.observation)));
         }
         terminal::print(text.trim_end());

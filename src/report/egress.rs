@@ -4,6 +4,34 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::observation::{Observation, RequestKind, RequestRecord};
+use crate::prefix::egress::{Egress, Outcome, Reached};
+
+/// A line for each place that an install tried to reach.
+pub(super) fn of_install(egress: Option<&Egress>) -> String {
+    let mut text = "\negress: what its install tried to reach\n".to_owned();
+    let Some(egress) = egress else {
+        text.push_str("  not recorded: it was installed by an older codexpin\n");
+        return text;
+    };
+    for Reached { method, host, port, path, outcome, count } in &egress.reached {
+        let what = match outcome {
+            Outcome::Passed => "passed",
+            Outcome::Refused => "refused",
+            Outcome::Failed => "not there",
+        };
+        let path = path.as_deref().unwrap_or_default();
+        let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
+        let again = if *count > 1 { format!("  x{count}") } else { String::new() };
+        let _ = writeln!(text, "  {what:<9} {method} {host}:{port}{path}{again}");
+    }
+    if egress.reached.is_empty() && egress.note.is_none() {
+        text.push_str("  nothing\n");
+    }
+    if let Some(note) = &egress.note {
+        let _ = writeln!(text, "  note      {note}");
+    }
+    text
+}
 
 /// A line for each host and path, in the order of their first request.
 pub(super) fn table<'a>(observations: impl Iterator<Item = &'a Observation>) -> String {

@@ -16,6 +16,7 @@ mod egress;
 mod faults;
 mod gateway;
 mod help;
+mod install_egress;
 mod interrupt;
 mod loopback;
 mod node;

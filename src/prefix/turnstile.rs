@@ -1,0 +1,234 @@
+//! The only way out for an install: a proxy that lets through what goes to the
+//! registries that npm is configured for, refuses the rest, and writes all of
+//! it down.
+//!
+//! npm, `openclaw plugins install` and the lifecycle scripts run in an
+//! enclosure on whose loopback interface the proxy listens. A program that
+//! heeds no proxy settings reaches nothing, and is not seen.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use camino::{Utf8Path, Utf8PathBuf};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::{Either, Full};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use url::Url;
+
+use super::egress::{Egress, Outcome, Place};
+use crate::process::Processes;
+use crate::process::enclosure::{Enclosure, Entrance};
+
+/// How long to wait after a failed accept: out of file descriptors, most likely.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// What concerns one connection only (RFC 9110, 7.6.1), or the proxy.
+const OF_THE_CONNECTION: [&str; 5] =
+    ["connection", "keep-alive", "proxy-connection", "proxy-authorization", "transfer-encoding"];
+
+/// Which way installs go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WayOut {
+    /// Through a turnstile that lets these registries through.
+    Registries {
+        /// Codexpin's own executable, which is the way into an enclosure.
+        executable: Utf8PathBuf,
+        /// Every registry of npm's configuration.
+        registries: Vec<Url>,
+    },
+    /// As npm finds it.
+    Open {
+        /// Why there is no turnstile, in words.
+        why: String,
+    },
+}
+
+/// An enclosure with its turnstile.
+pub(super) struct Turnstile {
+    enclosure: Enclosure,
+    port: u16,
+    gate: Arc<Gate>,
+}
+
+/// What every connection shares.
+struct Gate {
+    registries: BTreeSet<Place>,
+    egress: Mutex<Egress>,
+    client: Client<HttpConnector, Incoming>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+type Body = Either<Incoming, Full<Bytes>>;
+
+impl Turnstile {
+    /// Opens an enclosure and listens in it, or says why that cannot be.
+    pub(super) async fn open(
+        processes: &Processes,
+        executable: &Utf8Path,
+        registries: &[Url],
+    ) -> Result<Self, String> {
+        let opened = Enclosure::open(processes, executable, None).await;
+        let mut enclosure = opened.map_err(|error| error.to_string())?;
+        let listener = enclosure.listener().ok_or("nothing listens in the enclosure")?;
+        let gate = Arc::new(Gate {
+            registries: registries.iter().filter_map(Place::of).collect(),
+            egress: Mutex::default(),
+            client: Client::builder(TokioExecutor::new()).build_http(),
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        });
+        let port = Arc::clone(&gate).listen(listener).map_err(|error| error.to_string())?;
+        Ok(Self { enclosure, port, gate })
+    }
+
+    /// The way in for npm.
+    pub(super) fn entrance(&self) -> Entrance {
+        self.enclosure.entrance()
+    }
+
+    /// What makes npm, Node and other programs take this way. An empty setting
+    /// counts as none with npm, so that its `noproxy` has to name something.
+    pub(super) fn environment(&self) -> Vec<(&'static str, String)> {
+        let proxy = || format!("http://127.0.0.1:{}", self.port);
+        let set = [
+            "npm_config_proxy",
+            "npm_config_https_proxy",
+            "HTTP_PROXY",
+            "HTTPS_PROXY",
+            "http_proxy",
+            "https_proxy",
+        ];
+        let mut variables: Vec<_> = set.into_iter().map(|name| (name, proxy())).collect();
+        variables.push(("npm_config_noproxy", "nowhere.invalid".to_owned()));
+        variables.extend(["NO_PROXY", "no_proxy"].map(|name| (name, String::new())));
+        // From Node 22.21 and 24.0: `fetch` and `http` heed the settings as well.
+        variables.push(("NODE_USE_ENV_PROXY", "1".to_owned()));
+        variables
+    }
+
+    /// Stops, and hands over what was seen.
+    pub(super) async fn close(self) -> Egress {
+        self.gate.stop.cancel();
+        self.gate.tasks.close();
+        self.gate.tasks.wait().await;
+        // One that cannot be ended in order ends with codexpin.
+        let _ = self.enclosure.close().await;
+        std::mem::take(&mut *self.gate.egress())
+    }
+}
+
+impl Gate {
+    fn listen(self: Arc<Self>, listener: TcpListener) -> io::Result<u16> {
+        listener.set_nonblocking(true)?;
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let port = listener.local_addr()?.port();
+        let gate = Arc::clone(&self);
+        self.spawn(async move {
+            loop {
+                match listener.accept().await {
+                    Ok((stream, _)) => gate.spawn(Arc::clone(&gate).serve(stream)),
+                    Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+                }
+            }
+        });
+        Ok(port)
+    }
+
+    /// Runs a task that ends with the turnstile at the latest.
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let stop = self.stop.clone();
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = task => {}
+            }
+        });
+    }
+
+    async fn serve(self: Arc<Self>, stream: TcpStream) {
+        // Small requests must not wait for the acknowledgement of the last one.
+        let _ = stream.set_nodelay(true);
+        let service = service_fn(move |request| Arc::clone(&self).respond(request));
+        // An error here is a client that left, or a host that broke off: the
+        // client sees the same.
+        let _ = http1::Builder::new()
+            .serve_connection(TokioIo::new(stream), service)
+            .with_upgrades()
+            .await;
+    }
+
+    /// An error closes the connection, which npm takes for one of the network.
+    async fn respond(self: Arc<Self>, request: Request<Incoming>) -> io::Result<Response<Body>> {
+        let method = request.method().clone();
+        let tunnel = method == Method::CONNECT;
+        let uri = request.uri();
+        let port = uri.port_u16().or(match uri.scheme_str() {
+            Some("http") => Some(80),
+            Some("https") => Some(443),
+            _ => None,
+        });
+        let (Some(host), Some(port)) = (uri.host(), port) else {
+            return Ok(short(StatusCode::BAD_REQUEST, "this is a proxy\n"));
+        };
+        let to = Place::new(host, port);
+        let path = (!tunnel).then(|| uri.path().to_owned());
+        let record = |outcome| self.egress().add(method.as_str(), &to, path.as_deref(), outcome);
+        let plain = uri.scheme_str() == Some("http");
+        if !self.registries.contains(&to) || !(tunnel || plain) {
+            record(Outcome::Refused);
+            let why = format!("{}:{} is no registry of npm's configuration\n", to.host, to.port);
+            return Ok(short(StatusCode::FORBIDDEN, &why));
+        }
+        let answer =
+            if tunnel { self.tunnel(request, &to).await } else { self.forward(request).await };
+        record(if answer.is_ok() { Outcome::Passed } else { Outcome::Failed });
+        answer
+    }
+
+    async fn tunnel(&self, request: Request<Incoming>, to: &Place) -> io::Result<Response<Body>> {
+        let mut out = TcpStream::connect((to.host.as_str(), to.port)).await?;
+        let _ = out.set_nodelay(true);
+        self.spawn(async move {
+            if let Ok(upgraded) = hyper::upgrade::on(request).await {
+                // Whichever side breaks off, the other learns it.
+                let _ = tokio::io::copy_bidirectional(&mut TokioIo::new(upgraded), &mut out).await;
+            }
+        });
+        Ok(short(StatusCode::OK, ""))
+    }
+
+    async fn forward(&self, mut request: Request<Incoming>) -> io::Result<Response<Body>> {
+        for name in OF_THE_CONNECTION {
+            request.headers_mut().remove(name);
+        }
+        let answer = self.client.request(request).await.map_err(io::Error::other)?;
+        let mut answer = answer.map(Either::Left);
+        for name in OF_THE_CONNECTION {
+            answer.headers_mut().remove(name);
+        }
+        Ok(answer)
+    }
+
+    fn egress(&self) -> std::sync::MutexGuard<'_, Egress> {
+        self.egress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn short(status: StatusCode, text: &str) -> Response<Body> {
+    let mut answer =
+        Response::new(Either::Right(Full::new(Bytes::copy_from_slice(text.as_bytes()))));
+    *answer.status_mut() = status;
+    answer
+}
