@@ -8,7 +8,7 @@ use crate::support::User;
 #[test]
 fn a_users_own_config_is_carried_over_without_its_secrets() {
     let user = User::new();
-    let config = r#"{
+    let config = r"{
       // Written by a person: comments, single quotes, trailing commas.
       agents: { defaults: {
         model: { primary: 'loop/test-model', fallbacks: ['openai-codex/gpt-5.5'] },
@@ -20,7 +20,7 @@ fn a_users_own_config_is_carried_over_without_its_secrets() {
       } } },
       channels: { telegram: { enabled: true, botToken: '7000000001:canary-of-a-channel' } },
       cron: { enabled: true },
-    }"#;
+    }";
     let file = user.work().join("openclaw.json");
     fs::write(&file, config).unwrap();
     for release in ["2026.5.18", "2026.7.1"] {
@@ -43,14 +43,14 @@ fn a_users_own_config_is_carried_over_without_its_secrets() {
 #[test]
 fn a_setting_that_a_release_no_longer_takes_is_reproduced() {
     let user = User::new();
-    let config = r#"{
+    let config = r"{
       agents: { defaults: { model: 'openai-codex/gpt-5.5' } },
       models: { providers: { 'openai-codex': {
         baseUrl: 'https://chatgpt.com/backend-api', api: 'openai-codex-responses',
         models: [{ id: 'gpt-5.5', name: 'gpt-5.5' }],
       } } },
       auth: { profiles: { 'openai-codex:default': { provider: 'openai-codex', mode: 'oauth' } } },
-    }"#;
+    }";
     fs::write(user.work().join("stale.json"), config).unwrap();
     let stale = |release| user.run(&["check", release, "--config", "stale.json"]);
     assert_eq!(stale("2026.5.18").code, Some(0));
