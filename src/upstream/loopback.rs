@@ -18,6 +18,7 @@ mod body;
 mod chatgpt;
 mod credential;
 mod fault;
+mod history;
 mod model;
 mod openai;
 mod prompt;
@@ -42,6 +43,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use authority::Authority;
+use history::History;
 use proxy::Proxy;
 use record::Ledger;
 
@@ -130,6 +132,7 @@ impl Loopback {
             script: Arc::new(options.script),
             fault: options.fault,
             authority,
+            history: History::default(),
             ledger: Ledger::new(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),

@@ -209,6 +209,13 @@ fn turn(facts: &Facts) -> Answer {
         RequestBody::Turn(TurnRequest { model: None, .. }) => {
             invalid(400, "Missing required parameter: 'model'.", "no model")
         }
+        RequestBody::Turn(TurnRequest { previous: Some(id), .. }) => {
+            let message = format!("Previous response with id '{id}' not found.");
+            let code = Some("previous_response_not_found");
+            let error = openai::error(&message, "invalid_request_error", code);
+            Answer::json(400, RequestKind::Malformed, error)
+                .noted("goes on from no response of ours")
+        }
         RequestBody::Turn(request @ TurnRequest { model: Some(name), .. }) => {
             model::run(request, name, &facts.script)
         }

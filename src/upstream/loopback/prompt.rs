@@ -20,6 +20,12 @@ pub(super) struct TurnRequest {
     /// Whether it wants an answer; Codex first sends a request without, so that
     /// a WebSocket is warm when the turn begins.
     pub(super) generate: bool,
+    /// Whether the service is to keep the response, so that a later request can
+    /// go on from it. It does unless told otherwise.
+    pub(super) store: bool,
+    /// The response that it goes on from, until [`super::history`] has filled
+    /// in what was asked for there.
+    pub(super) previous: Option<String>,
     /// The text that the reply is to be; none where no user message came along.
     pub(super) asked: Option<String>,
     pub(super) offer: Offer,
@@ -56,6 +62,8 @@ impl TurnRequest {
             model: text("model"),
             stream: flag("stream").unwrap_or(false),
             generate: flag("generate").unwrap_or(true),
+            store: flag("store").unwrap_or(true),
+            previous: text("previous_response_id"),
             asked: asked.map(|text| wanted(&text).unwrap_or(NO_INSTRUCTION).to_owned()),
             offer: Offer::of(request.get("tools")),
             progress: progress(since),

@@ -26,9 +26,11 @@ use super::answer::{Answer, Content, Facts, Flow, RequestBody, Service, answer};
 use super::authority::Authority;
 use super::body::{self, AnswerBody, Tail};
 use super::fault::Fault;
+use super::history::History;
+use super::prompt::TurnRequest;
 use super::record::{Entry, Head, Ledger};
 use super::reset::{Reset, ResetOnPurpose};
-use super::responses::{Turn, server_sent};
+use super::responses::{Turn, response_id, server_sent};
 use super::script::Script;
 use super::websocket::{Opening, accept_key};
 use crate::observation::Credential;
@@ -46,6 +48,7 @@ pub(super) struct Proxy {
     pub(super) script: Arc<Script>,
     pub(super) fault: Option<Fault>,
     pub(super) authority: Authority,
+    pub(super) history: History,
     pub(super) ledger: Ledger,
     pub(super) stop: CancellationToken,
     pub(super) tasks: TaskTracker,
@@ -133,13 +136,14 @@ impl Proxy {
         } else {
             Ok(RequestBody::Ignored)
         };
-        let Ok(content) = content else {
+        let Ok(mut content) = content else {
             // Nobody is there to read an answer.
             entry.note("the client left before the end of its request");
             return Ok(written(StatusCode::BAD_REQUEST, AnswerBody::whole(Bytes::new())));
         };
-        if let RequestBody::Turn(turn) = &content {
+        if let RequestBody::Turn(turn) = &mut content {
             entry.model(turn.model.as_deref());
+            self.history.complete(turn);
         }
         let path_and_query = parts.uri.path_and_query().map_or("", |path| path.as_str());
         let facts = Facts {
@@ -155,6 +159,11 @@ impl Proxy {
         };
         let answer = answer(&facts);
         entry.answered(&answer);
+        if let (RequestBody::Turn(TurnRequest { store: true, asked, .. }), Content::Turn { .. }) =
+            (facts.body, &answer.content)
+        {
+            self.history.keep(response_id(entry.sequence() + 1), asked);
+        }
         match answer.kind {
             RequestKind::Tunnel => {
                 let door = Door { tunnel: Some(target.host.into()), reset: door.reset.clone() };

@@ -36,6 +36,11 @@ pub(super) fn server_sent(event: &Value) -> Bytes {
     Bytes::from(format!("event: {name}\ndata: {event}\n\n"))
 }
 
+/// The id of a response.
+pub(super) fn response_id(number: usize) -> String {
+    format!("resp_{number:048x}")
+}
+
 /// What the service sends so that a connection which waits does not look dead.
 pub(super) fn keep_alive(sequence: usize) -> Value {
     json!({"type": "keepalive", "sequence_number": sequence})
@@ -123,7 +128,7 @@ impl Turn<'_> {
         let output = if completed { self.items() } else { Vec::new() };
         let usage = if completed { self.usage() } else { Value::Null };
         json!({
-            "id": format!("resp_{:048x}", self.number),
+            "id": response_id(self.number),
             "object": "response",
             "created_at": self.created_at,
             "status": status,

@@ -109,6 +109,30 @@ async fn a_turn_goes_through_the_tunnel_and_comes_back_as_a_stream() {
 }
 
 #[tokio::test]
+async fn a_request_goes_on_from_a_response_that_was_to_be_stored_and_from_no_other() {
+    const API: &str = "https://api.openai.com/v1/responses";
+    let loopback = loopback().await;
+    let client = trusting(&loopback);
+    let ask = async |body: Value| {
+        let answer = ask(&client, API, "sk-made-up", body.to_string()).await;
+        let status = answer.status().as_u16();
+        (status, serde_json::from_slice::<Value>(&answer.bytes().await.unwrap()).unwrap())
+    };
+    let first = |store: bool| json!({"model": "m", "input": "Reply exactly: OK", "store": store});
+    for (store, expected) in [(true, 200), (false, 400)] {
+        let id = ask(first(store)).await.1["id"].clone();
+        let on = json!({"model": "m", "input": [], "previous_response_id": id});
+        let (status, answer) = ask(on).await;
+        assert_eq!(status, expected);
+        if store {
+            assert_eq!(answer["output"][0]["content"][0]["text"], "OK");
+        } else {
+            assert_eq!(answer["error"]["code"], "previous_response_not_found");
+        }
+    }
+}
+
+#[tokio::test]
 async fn one_connection_serves_many_requests() {
     let loopback = loopback().await;
     let client = trusting(&loopback);

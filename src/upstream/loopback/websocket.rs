@@ -21,7 +21,7 @@ use super::fault::Fault;
 use super::prompt::TurnRequest;
 use super::proxy::{Proxy, Target};
 use super::record::{Entry, Head};
-use super::responses::{Turn, keep_alive};
+use super::responses::{Turn, keep_alive, response_id};
 use crate::observation::Credential;
 
 /// The method that records give to a request which came as a message.
@@ -47,28 +47,6 @@ pub(super) struct Opening {
     pub(super) credential: Credential,
 }
 
-/// What is remembered of the requests on one WebSocket: a later one may carry
-/// no more than what is new (`previous_response_id`).
-#[derive(Debug, Default)]
-struct Memory {
-    model: Option<String>,
-    asked: Option<String>,
-}
-
-impl Memory {
-    /// Fills in what a request leaves out, and remembers what it says.
-    fn complete(&mut self, request: &mut TurnRequest) {
-        for (own, kept) in
-            [(&mut request.model, &mut self.model), (&mut request.asked, &mut self.asked)]
-        {
-            match own {
-                Some(said) => *kept = Some(said.clone()),
-                None => own.clone_from(kept),
-            }
-        }
-    }
-}
-
 /// What comes after the messages of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum After {
@@ -90,10 +68,9 @@ impl Proxy {
         let config = WebSocketConfig::default().max_message_size(limit).max_frame_size(limit);
         let io = TokioIo::new(upgraded);
         let mut socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
-        let mut memory = Memory::default();
         while let Some(Ok(message)) = socket.next().await {
             let Some(mut request) = request_in(&message) else { continue };
-            memory.complete(&mut request);
+            self.history.complete(&mut request);
             if self.reply(&mut socket, &opening, request).await.is_err() {
                 return;
             }
@@ -117,6 +94,8 @@ impl Proxy {
             credential: opening.credential,
         });
         entry.model(request.model.as_deref());
+        // Kept whatever `store` says: a WebSocket remembers its own responses.
+        self.history.keep(response_id(entry.sequence() + 1), request.asked.clone());
         let facts = Facts {
             service: opening.target.service,
             method: Method::POST,
@@ -234,18 +213,6 @@ mod tests {
 
     fn request(body: &Value) -> TurnRequest {
         request_in(&Message::text(body.to_string())).unwrap()
-    }
-
-    #[test]
-    fn a_later_request_is_completed_from_the_earlier_ones() {
-        let mut memory = Memory::default();
-        let ask = json!({"role": "user", "content": "Reply exactly: OK"});
-        let mut first = request(&json!({"type": "response.create", "model": "m", "input": [ask]}));
-        memory.complete(&mut first);
-        let mut later =
-            request(&json!({"type": "response.create", "previous_response_id": "r", "input": []}));
-        memory.complete(&mut later);
-        assert_eq!((later.model.as_deref(), later.asked.as_deref()), (Some("m"), Some("OK")));
     }
 
     #[test]

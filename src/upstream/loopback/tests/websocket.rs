@@ -64,6 +64,10 @@ fn put_out(events: &[Value]) -> &Value {
     &events.last().unwrap()["response"]["output"]
 }
 
+fn id(events: &[Value]) -> &Value {
+    &events.last().unwrap()["response"]["id"]
+}
+
 #[tokio::test]
 async fn a_turn_with_a_tool_goes_over_one_connection_with_only_what_is_new_each_time() {
     let read = Read { file: "/w/nonce".into(), content: "nonce-7".to_owned() };
@@ -71,17 +75,20 @@ async fn a_turn_with_a_tool_goes_over_one_connection_with_only_what_is_new_each_
     let mut socket = opened(&loopback).await;
     let mut warm_up = create(&ask_for_ok());
     warm_up["generate"] = json!(false);
-    assert_eq!(put_out(&exchange(&mut socket, warm_up).await), &json!([]));
+    let events = exchange(&mut socket, warm_up).await;
+    assert_eq!(put_out(&events), &json!([]));
 
     let mut first = create(&json!([]));
-    first["previous_response_id"] = json!("resp_1");
+    first["previous_response_id"] = id(&events).clone();
     let events = exchange(&mut socket, first).await;
     let call = &put_out(&events)[0];
     assert_eq!(call["name"], "exec_command");
     let output = json!({
         "type": "function_call_output", "call_id": call["call_id"], "output": "nonce-7\n",
     });
-    let events = exchange(&mut socket, create(&json!([output]))).await;
+    let mut second = create(&json!([output]));
+    second["previous_response_id"] = id(&events).clone();
+    let events = exchange(&mut socket, second).await;
     assert_eq!(put_out(&events)[0]["content"][0]["text"], "OK");
 
     let records = loopback.shutdown().await;
