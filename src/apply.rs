@@ -7,46 +7,40 @@
 //! it finishes, or puts back, what a killed codexpin left.
 
 mod backup;
-mod config;
 mod course;
 mod error;
-pub mod installation;
 mod journal;
 mod lockfile;
 mod outcome;
-mod package;
 mod plan;
 mod proof;
 mod saved_config;
-mod service;
 mod stage;
 mod swap;
 mod target;
-mod unit;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 pub use backup::{BackupError, Saved, SavedKind};
-use config::{Config, refuses};
 use course::{Course, OnStep};
 pub use error::ApplyError;
-pub use installation::{Installation, InstallationError, ManagedPlugin, Surroundings};
 pub use journal::{Journal, JournalError, Operation, Phase, Record};
 pub use lockfile::{LockFile, LockFileError};
 pub use outcome::{Kept, Note, Outcome, Step};
-pub use package::{Package, PackageError};
 pub use plan::{Change, Facts, Plan, PlanError, Versions, Warning};
 pub use proof::{NoQuestion, Proof};
 use saved_config::Restored;
 pub use saved_config::{SavedBy, SavedConfig};
-pub use service::{Limits, Service, ServiceError, ServiceState};
 pub use stage::StageError;
 pub use swap::{Identity, Part, PartKind, SwapError};
 pub use target::{Target, TargetError, Wanted, file_integrity};
 
 use crate::fs::{self, Lock};
+use crate::installation::{
+    Config, Installation, InstallationError, Limits, Package, ServiceState, Surroundings, refuses,
+};
 use crate::prefix::npm::Npm;
 use crate::release::Version;
 
@@ -74,6 +68,7 @@ impl Apply<'_> {
         installation: &Installation,
         target: &Target,
     ) -> Result<Plan, ApplyError> {
+        installation.may_be_changed()?;
         let now = Config::read(&installation.config).map_err(BackupError::Io)?;
         let journals = Journal::all(&self.backups)?;
         let refused = |config: &&Config| {

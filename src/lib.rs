@@ -25,6 +25,7 @@
 //! - [`bisect`] says which candidate is next, and when the search is over. Pure.
 //! - [`session`] drives all of these, installs ahead, and writes every check
 //!   down before the next step.
+//! - [`installation`] is the live one: where it is, on which Node, with which state.
 //! - [`pin`] is `known-good.toml`. [`apply`] brings the live installation to a
 //!   pin, proves it, and puts everything back if the proof fails. It is the only
 //!   part that changes anything outside codexpin's own directories.
@@ -47,6 +48,7 @@ pub mod env;
 pub mod event;
 pub mod exit_code;
 pub mod fs;
+pub mod installation;
 pub mod observation;
 pub mod paths;
 pub mod pin;

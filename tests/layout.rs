@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// For each module, the modules that it may import besides what everything
 /// stands on.
-const MAY_IMPORT: [(&str, &[&str]); 16] = [
+const MAY_IMPORT: [(&str, &[&str]); 17] = [
     ("release", &[]),
     ("route", &[]),
     ("config", &["route"]),
@@ -40,7 +40,8 @@ const MAY_IMPORT: [(&str, &[&str]); 16] = [
         ],
     ),
     ("pin", &["release"]),
-    ("apply", &["pin", "prefix", "process", "release"]),
+    ("installation", &["prefix", "process", "release"]),
+    ("apply", &["installation", "pin", "prefix", "process", "release"]),
     ("process", &[]),
     (
         "report",
@@ -49,6 +50,7 @@ const MAY_IMPORT: [(&str, &[&str]); 16] = [
             "bisect",
             "check",
             "event",
+            "installation",
             "observation",
             "pin",
             "prefix",

@@ -7,8 +7,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::installation::Installation;
 use crate::fs;
+use crate::installation::Installation;
 use crate::sqlite::{self, SqliteError};
 
 /// What a saved file is, which decides whether it is ever put back.

@@ -5,10 +5,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use tokio_util::sync::CancellationToken;
 
 use super::backup::{self, Saved, SavedKind};
-use super::config::{Config, refuses};
-use super::installation::Installation;
 use super::journal::{Journal, Phase};
-use super::package::Package;
 use super::proof::{self, Proof};
 use super::stage::{Stage, size_of};
 use super::swap::{Identity, Part, PartKind};
@@ -16,6 +13,9 @@ use super::target::Target;
 use super::{Apply, ApplyError, Kept, Note, Outcome, Step};
 use crate::checkpoint::reach;
 use crate::fs;
+use crate::installation::Installation;
+use crate::installation::Package;
+use crate::installation::{Config, refuses};
 
 /// What is told while it happens.
 pub(super) type OnStep<'a> = &'a mut (dyn FnMut(Step) + Send);

@@ -3,14 +3,14 @@
 use camino::Utf8PathBuf;
 
 use super::backup::BackupError;
-use super::installation::InstallationError;
 use super::journal::JournalError;
 use super::plan::PlanError;
-use super::service::ServiceError;
 use super::stage::StageError;
 use super::swap::{Part, SwapError};
 use crate::exit_code::ExitCode;
 use crate::fs::LockError;
+use crate::installation::InstallationError;
+use crate::installation::ServiceError;
 use crate::prefix::npm::{Meaning, NpmError};
 use crate::release::Version;
 

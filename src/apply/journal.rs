@@ -7,10 +7,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::backup::{Saved, SavedKind};
-use super::installation::Installation;
 use super::plan::Versions;
 use super::swap::Part;
 use crate::fs;
+use crate::installation::Installation;
 
 /// The format that this codexpin reads and writes.
 const FORMAT: u32 = 1;
@@ -225,7 +225,7 @@ impl Record {
             at,
             from: Versions {
                 core: installation.core.version,
-                plugin: plugin.map(super::installation::ManagedPlugin::version),
+                plugin: plugin.map(crate::installation::ManagedPlugin::version),
             },
             to,
             installation: installation.clone(),

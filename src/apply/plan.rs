@@ -3,12 +3,12 @@
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
-use super::config::refuses;
-use super::installation::{Installation, ManagedPlugin};
 use super::saved_config::SavedConfig;
-use super::service::ServiceState;
 use super::swap::PartKind;
 use super::target::{Target, Wanted};
+use crate::installation::ServiceState;
+use crate::installation::refuses;
+use crate::installation::{Installation, ManagedPlugin};
 use crate::prefix::node::{Node, satisfies};
 use crate::release::Version;
 

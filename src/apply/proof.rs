@@ -5,8 +5,8 @@ use std::future::Future;
 use camino::Utf8Path;
 use tokio_util::sync::CancellationToken;
 
-use super::installation::{Installation, Surroundings, question};
-use super::service::Limits;
+use crate::installation::Limits;
+use crate::installation::{Installation, Surroundings, question};
 use crate::release::Version;
 
 /// The caller's part of the proof: asks the swapped files for a reply.

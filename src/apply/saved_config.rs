@@ -16,10 +16,10 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::backup::BackupError;
-use super::config::{Config, refuses};
-use super::installation::Installation;
 use super::journal::Journal;
 use super::{ApplyError, Target};
+use crate::installation::Installation;
+use crate::installation::{Config, refuses};
 use crate::release::Version;
 
 /// `OpenClaw`'s own copies, by what is added to the config's name. Of two that

@@ -7,10 +7,10 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::installation::{Installation, ManagedPlugin};
-use super::package::{Package, PackageError};
 use super::target::Wanted;
 use crate::fs;
+use crate::installation::{Installation, ManagedPlugin};
+use crate::installation::{Package, PackageError};
 use crate::prefix::node::{Node, satisfies};
 use crate::prefix::npm::{Job, Npm, NpmError};
 use crate::release::{PackageName, Version};

@@ -7,9 +7,10 @@ use tokio_util::sync::CancellationToken;
 use super::PinFileArgument;
 use super::context::Context;
 use super::failure::Failure;
-use crate::apply::{self, ApplyError, Installation, Limits, Outcome, Proof, Step, Target};
+use crate::apply::{self, ApplyError, Outcome, Proof, Step, Target};
 use crate::check::{self, Course, Subject};
 use crate::exit_code::ExitCode;
+use crate::installation::{self, Installation, Limits};
 use crate::pin::PinFile;
 use crate::prefix::npm::Npm;
 use crate::question::Question;
@@ -136,7 +137,7 @@ fn ended(outcome: &Outcome) -> ExitCode {
 struct Live<'a> {
     context: &'a Context,
     npm: Npm,
-    surroundings: apply::Surroundings,
+    surroundings: installation::Surroundings,
     question: Question,
 }
 
@@ -148,7 +149,7 @@ impl<'a> Live<'a> {
         Ok(Self {
             context,
             npm: context.npm().await?,
-            surroundings: apply::Surroundings {
+            surroundings: installation::Surroundings {
                 environment: context.environment.clone(),
                 home: context.directories.home.clone(),
                 processes: context.processes.clone(),

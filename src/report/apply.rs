@@ -8,9 +8,9 @@ use owo_colors::OwoColorize as _;
 
 use super::terminal;
 use crate::apply::{
-    Change, Installation, Note, Operation, Outcome, PartKind, Plan, SavedBy, Step, Versions,
-    Warning,
+    Change, Note, Operation, Outcome, PartKind, Plan, SavedBy, Step, Versions, Warning,
 };
+use crate::installation::Installation;
 use crate::release::Version;
 
 /// What would change, and what to know before saying yes.

@@ -5,8 +5,9 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use codexpin::apply::{Apply, ApplyError, Installation, Limits, Proof, Surroundings, Target};
+use codexpin::apply::{Apply, ApplyError, Proof, Target};
 use codexpin::env::Environment;
+use codexpin::installation::{Installation, Limits, Surroundings};
 use codexpin::pin::Pin;
 use codexpin::prefix::npm::{Npm, NpmPlaces};
 use codexpin::process::Processes;

@@ -1,12 +1,20 @@
 //! The live installation: what runs, from where, on which Node, with which state.
 
+mod config;
+mod package;
+mod service;
+mod unit;
+
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-use super::package::{self, Package};
-use super::service::{self, Service};
-use super::unit::UnitText;
+pub use config::{Config, refuses};
+pub use package::{Package, PackageError};
+pub use service::{Limits, Service, ServiceError, ServiceState};
+
+use unit::UnitText;
+
 use crate::env::{
     Environment, OPENCLAW_CONFIG_PATH, OPENCLAW_HOME, OPENCLAW_STATE_DIR, in_scratch_home,
 };
@@ -25,7 +33,7 @@ pub struct Surroundings {
     pub processes: Processes,
 }
 
-/// A live installation that `apply` can handle.
+/// A live installation that codexpin can handle.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Installation {
     /// The core: a global npm package.
@@ -166,15 +174,18 @@ impl Installation {
         let node = run_node(surroundings, node).await?;
         let lived_in = unit.as_ref().map_or(environment, |unit| &unit.environment);
         let (state, config) = state_and_config(lived_in, home);
-        for path in [core.root(), &core.directory] {
-            writable(path)?;
-        }
         let plugin = ManagedPlugin::find(&state)?;
-        if let Some(project) = plugin.as_ref().and_then(|plugin| plugin.project.as_ref()) {
-            writable(project)?;
-        }
         let service = unit.map(|unit| Service::new(unit_path, &unit, &core, &entry, &config));
         Ok(Self { core, prefix, node, plugin, state, config, service, on_path_instead })
+    }
+
+    /// Whether this user may change it: an error names what cannot be written.
+    pub fn may_be_changed(&self) -> Result<(), InstallationError> {
+        let project = self.plugin.as_ref().and_then(|plugin| plugin.project.as_deref());
+        [Some(self.core.root()), Some(&self.core.directory), project]
+            .into_iter()
+            .flatten()
+            .try_for_each(writable)
     }
 
     /// The entry point that PATH's `openclaw` leads to: `openclaw.mjs`.
@@ -345,7 +356,7 @@ fn writable(path: &Utf8Path) -> Result<(), InstallationError> {
 
 /// Runs the live entry point with the live Node, with HOME and every
 /// `OpenClaw` path in scratch: a program for questions such as `--version`.
-pub(super) fn question(
+pub fn question(
     node: &Node,
     entry: &Utf8Path,
     arguments: &[&str],

@@ -11,11 +11,11 @@ use crate::release::{Channel, Version};
 
 /// The config, read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Config(Value);
+pub struct Config(Value);
 
 impl Config {
     /// Reads it; none where there is no such file, empty where it does not parse.
-    pub(super) fn read(path: &Utf8Path) -> io::Result<Option<Self>> {
+    pub fn read(path: &Utf8Path) -> io::Result<Option<Self>> {
         match fs_err::read_to_string(path) {
             Ok(text) => Ok(Some(Self::parse(&text))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -31,23 +31,23 @@ impl Config {
 
     /// The release that wrote it last. A config of a newer release can stop an
     /// older one.
-    pub(super) fn last_touched(&self) -> Option<Version> {
+    pub fn last_touched(&self) -> Option<Version> {
         self.0["meta"]["lastTouchedVersion"].as_str()?.parse().ok()
     }
 
     /// When that was.
-    pub(super) fn last_touched_at(&self) -> Option<Timestamp> {
+    pub fn last_touched_at(&self) -> Option<Timestamp> {
         self.0["meta"]["lastTouchedAt"].as_str()?.parse().ok()
     }
 
     /// `gateway.port`.
-    pub(super) fn port(&self) -> Option<u16> {
+    pub fn port(&self) -> Option<u16> {
         self.0["gateway"]["port"].as_u64()?.try_into().ok()
     }
 
     /// The top-level settings, by name, that are not the same in both.
     /// Values are nobody's business: they may be secrets.
-    pub(super) fn differing_settings(&self, other: &Self) -> Vec<String> {
+    pub fn differing_settings(&self, other: &Self) -> Vec<String> {
         let names = [self, other].into_iter().filter_map(|config| config.0.as_object());
         let names: BTreeSet<_> = names.flat_map(serde_json::Map::keys).collect();
         let differs = |name: &&String| *name != "meta" && self.0.get(name) != other.0.get(name);
@@ -55,7 +55,7 @@ impl Config {
     }
 
     /// Whether both say the same but for `meta`, which `OpenClaw` stamps by itself.
-    pub(super) fn same_but_for_stamp(&self, other: &Self) -> bool {
+    pub fn same_but_for_stamp(&self, other: &Self) -> bool {
         let plain = |config: &Self| {
             let mut value = config.0.clone();
             if let Some(object) = value.as_object_mut() {
@@ -70,7 +70,7 @@ impl Config {
 /// Whether `release` refuses to start its Gateway with a config that
 /// `written_by` wrote last. A correction is no newer than its release here; a
 /// beta is (`shouldWarnOnTouchedVersion` in 2026.5.18 to 2026.7.1).
-pub(super) fn refuses(release: Version, written_by: Version) -> bool {
+pub fn refuses(release: Version, written_by: Version) -> bool {
     let same = release.base() == written_by.base() && written_by.channel() != Channel::Beta;
     written_by > release && !same
 }

@@ -7,9 +7,8 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_util::sync::CancellationToken;
 
-use super::installation::Surroundings;
-use super::package::Package;
 use super::unit::UnitText;
+use super::{Package, Surroundings};
 use crate::env::Environment;
 use crate::process::{Ending, ProcessError, Program};
 
