@@ -9,6 +9,7 @@
 mod candidate;
 mod gateway;
 mod home;
+pub mod installation;
 mod login;
 mod minimal;
 mod probe;

@@ -8,6 +8,7 @@ mod check;
 mod context;
 mod failure;
 mod lab;
+mod live;
 mod loopback;
 mod npm;
 mod pin;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::question::Purpose;
 use crate::release::Version;
 use crate::verdict::Verdict;
 
@@ -52,9 +53,8 @@ pub enum Event {
         verdict: Verdict,
         /// How long the agent took; 0 where it was not asked. Milliseconds.
         elapsed_ms: u64,
-        /// Whether it will be asked once more, because the failure is none that
-        /// this line has shown so far.
-        again: bool,
+        /// What the check was for.
+        purpose: Purpose,
     },
     /// How far the search is.
     Search {

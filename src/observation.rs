@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 pub use request::{Credential, RequestKind, RequestRecord, Scheme, ToolCall, ToolReturn};
 
-use crate::question::{Ask, Through, Upgrade};
+use crate::question::{Ask, Through, Upgrade, Upstream};
 use crate::release::Version;
 use crate::route::Route;
 
@@ -34,8 +34,8 @@ pub struct Observation {
     pub through: Through,
     /// What was done to the state before the turn.
     pub upgrade: Upgrade,
-    /// Who answered the model requests: `live` or `loopback`.
-    pub upstream: String,
+    /// Who answered the model requests.
+    pub upstream: Upstream,
     /// Whether the candidate could reach anything else.
     pub enclosure: Enclosure,
     /// What had to be changed in a config that was carried over.
@@ -98,6 +98,8 @@ pub enum Enclosure {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         shared_tmp: Option<String>,
     },
+    /// Nothing: it is the live installation, asked where it is.
+    None,
     /// Only the proxy settings in its environment, which it may ignore.
     ProxySettings {
         /// Why there is no namespace.
@@ -228,7 +230,7 @@ pub(crate) mod sample {
             ask: Ask::Probe(Probe::Text),
             through: Through::Local,
             upgrade: Upgrade::AsIs,
-            upstream: "loopback".to_owned(),
+            upstream: Upstream::Loopback,
             enclosure: Enclosure::Namespace { shared_tmp: None },
             config_changes: Vec::new(),
             asked: "OK".to_owned(),

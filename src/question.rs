@@ -2,6 +2,8 @@
 //! journal and the check.
 
 mod probe;
+mod purpose;
+mod upstream;
 
 use std::time::Duration;
 
@@ -10,12 +12,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::route::Route;
 pub use probe::{ParseProbeError, Probe};
+pub use purpose::Purpose;
+pub use upstream::{Lender, Lending, Upstream};
 
 /// What is asked, through what, and how.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Question {
     /// The routes that turns are sent through, one after the other. At least one.
     pub routes: Vec<Route>,
+    /// Who answers the model requests.
+    #[serde(default)]
+    pub upstream: Upstream,
     /// How many of the routes have to answer.
     pub require: Require,
     /// What each route is asked.
@@ -40,6 +47,7 @@ impl Question {
     pub fn text_through(routes: Vec<Route>) -> Self {
         Self {
             routes,
+            upstream: Upstream::Loopback,
             require: Require::All,
             ask: Ask::Probe(Probe::Text),
             reply: "OK".to_owned(),

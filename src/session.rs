@@ -16,9 +16,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::bisect::{Mark, Outcome, Search, Step};
 use crate::event::{Event, Events};
+use crate::question::Purpose;
+use crate::release::Version;
 use crate::release::pairing::Candidate;
 use crate::verdict::{self, SkipReason, Verdict};
-use journal::{Checked, Journal, JournalError};
+use journal::{Checked, Journal, JournalError, counting};
 use lab::{Lab, LabError};
 
 /// How a session ended.
@@ -50,6 +52,16 @@ pub enum SessionError {
     /// The journal cannot be written.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// A candidate failed, and one that answered before now fails too.
+    #[error(
+        "{core} answered before and does not now: it is the account, the service or the network, not a release ({why})"
+    )]
+    Control {
+        /// The candidate that answered before.
+        core: Version,
+        /// What it says now.
+        why: String,
+    },
 }
 
 /// Drives a search over `line` to its end.
@@ -62,10 +74,8 @@ pub async fn run<L: Lab>(
 ) -> Result<Conclusion, SessionError> {
     let begun = Instant::now();
     let mut search = Search::over(line.len());
-    for checked in journal.checked() {
-        if !checked.again {
-            search.record(checked.place, checked.verdict.mark());
-        }
+    for checked in counting(journal.checked()) {
+        search.record(checked.place, checked.verdict.mark());
     }
     let mut installs = Installs::new(line, lab, events, stop);
     let outcome = loop {
@@ -89,12 +99,18 @@ pub async fn run<L: Lab>(
                     core: line[place].core,
                     verdict,
                     observations: Vec::new(),
-                    again: false,
+                    purpose: Purpose::Search,
                 };
                 note(journal, &checked, 0, events)?
             }
             Err(error) => return Err(error.into()),
         };
+        if verdict == Mark::Bad && is_controlled(place, journal) {
+            let (good, _) = search.interval();
+            let ready = installs.take(good, &[good]).await?;
+            let control = control(&ready, good, line, journal, lab, events, stop);
+            installs.while_waiting_for(control, &[]).await?;
+        }
         search.record(place, verdict);
     };
     let made = installs.made;
@@ -121,17 +137,24 @@ async fn ask<L: Lab>(
 ) -> Result<Mark, SessionError> {
     let core = line[place].core;
     let require = journal.request().question.require;
-    let mut asked_before = journal.checked().iter().any(|c| c.place == place && c.again);
+    let surprise = |c: &Checked| c.place == place && c.purpose == Purpose::Surprise;
+    let mut asked_before = journal.checked().iter().any(surprise);
     loop {
         events.tell(Event::CheckStarted { core });
         let number = journal.checked().len();
         let observations = lab.check(ready, &journal.logs_for(number, core), stop).await?;
         let verdict = verdict::judge_all(&observations, require);
-        let again = !asked_before && is_surprise(&verdict, place, line.len(), journal);
+        let purpose = if !asked_before && is_surprise(&verdict, place, line.len(), journal) {
+            Purpose::Surprise
+        } else if verdict.mark() == Mark::Bad && is_controlled(place, journal) {
+            Purpose::Controlled
+        } else {
+            Purpose::Search
+        };
         let elapsed = observations.iter().map(|observation| observation.elapsed_ms).sum();
-        let checked = Checked { place, core, verdict, observations, again };
+        let checked = Checked { place, core, verdict, observations, purpose };
         let mark = note(journal, &checked, elapsed, events)?;
-        if !again {
+        if purpose != Purpose::Surprise {
             return Ok(mark);
         }
         asked_before = true;
@@ -145,8 +168,41 @@ fn is_surprise(verdict: &Verdict, place: usize, length: usize, journal: &Journal
     if place == length - 1 {
         return false;
     }
-    let seen = journal.checked().iter().filter(|checked| !checked.again);
-    !seen.filter_map(|c| c.verdict.failure()).any(|known| known.signature == failure.signature)
+    let seen = counting(journal.checked()).filter_map(|c| c.verdict.failure());
+    !seen.into_iter().any(|known| known.signature == failure.signature)
+}
+
+/// Whether a failure of this candidate counts only after a control. The
+/// loopback cannot have an outage, and before the good end nothing answers.
+fn is_controlled(place: usize, journal: &Journal) -> bool {
+    place > 0 && journal.request().question.upstream.lending().is_some()
+}
+
+/// Asks a candidate that answered once more. That it does again is what makes a
+/// failure the other candidate's own.
+async fn control<L: Lab>(
+    ready: &L::Ready,
+    place: usize,
+    line: &[Candidate],
+    journal: &mut Journal,
+    lab: &L,
+    events: &Events,
+    stop: &CancellationToken,
+) -> Result<(), SessionError> {
+    let core = line[place].core;
+    events.tell(Event::CheckStarted { core });
+    let logs = journal.logs_for(journal.checked().len(), core);
+    let observations = lab.check(ready, &logs, stop).await?;
+    let verdict = verdict::judge_all(&observations, journal.request().question.require);
+    let why = match &verdict {
+        Verdict::Good => None,
+        Verdict::Bad { failure } => Some(failure.evidence.text.clone()),
+        Verdict::Skip { reason } => Some(reason.to_string()),
+    };
+    let elapsed = observations.iter().map(|observation| observation.elapsed_ms).sum();
+    let checked = Checked { place, core, verdict, observations, purpose: Purpose::Control };
+    note(journal, &checked, elapsed, events)?;
+    why.map_or(Ok(()), |why| Err(SessionError::Control { core, why }))
 }
 
 /// On disk before anything else happens.
@@ -158,9 +214,9 @@ fn note(
 ) -> Result<Mark, JournalError> {
     journal.record(checked)?;
     crate::checkpoint::reach("session-recorded");
-    let (core, verdict, again) = (checked.core, checked.verdict.clone(), checked.again);
+    let (core, verdict, purpose) = (checked.core, checked.verdict.clone(), checked.purpose);
     let mark = verdict.mark();
-    events.tell(Event::CheckFinished { core, verdict, elapsed_ms, again });
+    events.tell(Event::CheckFinished { core, verdict, elapsed_ms, purpose });
     Ok(mark)
 }
 

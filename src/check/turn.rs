@@ -21,7 +21,7 @@ const MARGIN: Duration = Duration::from_secs(30);
 /// How long `openclaw doctor --fix` may take: 21 s where it was tried.
 const DOCTOR_LIMIT: Duration = Duration::from_mins(3);
 /// How much of each output an observation carries. Bytes.
-const EXCERPT: usize = 48 * 1024;
+pub(super) const EXCERPT: usize = 48 * 1024;
 
 /// One turn to be run.
 pub(super) struct Turn<'a> {
@@ -97,7 +97,7 @@ impl Turn<'_> {
             ask: self.question.ask.clone(),
             through: self.question.through,
             upgrade: self.question.upgrade,
-            upstream: "loopback".to_owned(),
+            upstream: self.question.upstream.clone(),
             enclosure: seen.enclosure,
             config_changes: seen.config_changes,
             asked: self.question.reply.clone(),
@@ -207,7 +207,7 @@ impl Turn<'_> {
     }
 }
 
-fn ending(ending: process::Ending) -> Result<Ending, CheckError> {
+pub(super) fn ending(ending: process::Ending) -> Result<Ending, CheckError> {
     match ending {
         process::Ending::Exited(status) => Ok(Ending::Exited(status)),
         process::Ending::Signalled(signal) => Ok(Ending::Signalled(signal)),
@@ -221,6 +221,6 @@ fn both(finished: &Finished) -> String {
     format!("{}\n{}", finished.stdout.text().trim_end(), finished.stderr.text())
 }
 
-fn millis(duration: Duration) -> u64 {
+pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -17,7 +17,6 @@ use crate::observation::Observation;
 use crate::pin::FirstBad;
 use crate::release::end::End;
 use crate::release::line;
-use crate::release::pairing::Candidate;
 use crate::release::registry::Freshness;
 use crate::report::bisect::{Opening, SessionReport};
 use crate::report::progress::Progress;
@@ -166,7 +165,7 @@ async fn conclude(
 ) -> Result<ExitCode, Failure> {
     let pinned = match conclusion.outcome {
         Outcome::Found { last_good, first_bad } | Outcome::Range { last_good, first_bad } => {
-            let tested = tested(&request.line[last_good], conclusion, last_good);
+            let tested = tested(request, conclusion, last_good);
             let blamed = matches!(conclusion.outcome, Outcome::Found { .. });
             let first_bad = blamed.then(|| first_bad_of(conclusion, first_bad)).flatten();
             Some(write_pin(context, &request.pin_file, lab, tested, first_bad).await)
@@ -199,7 +198,7 @@ async fn conclude(
     })
 }
 
-fn tested(candidate: &Candidate, conclusion: &Conclusion, place: usize) -> Tested {
+fn tested(request: &Request, conclusion: &Conclusion, place: usize) -> Tested {
     let checks = conclusion.checked.iter().filter(|checked| checked.place == place);
     let checks: Vec<_> = checks.collect();
     let passed = checks.iter().filter(|c| c.verdict == Verdict::Good).count();
@@ -213,8 +212,9 @@ fn tested(candidate: &Candidate, conclusion: &Conclusion, place: usize) -> Teste
     }
     let at = seen().map(|observation| observation.started).max();
     Tested {
-        candidate: candidate.clone(),
+        candidate: request.line[place].clone(),
         routes,
+        upstream: request.question.upstream.clone(),
         at: at.unwrap_or_else(Timestamp::now),
         passed: u32::try_from(passed).unwrap_or(u32::MAX),
         checks: u32::try_from(checks.len()).unwrap_or(u32::MAX),

@@ -5,8 +5,8 @@ use jiff::Timestamp;
 
 use super::context::Context;
 use super::failure::{Failure, state_directory_hint};
-use super::lab;
 use super::question::{Asked, QuestionArguments};
+use super::{lab, live};
 use crate::event::{Event, Events};
 use crate::exit_code::ExitCode;
 use crate::release::end::End;
@@ -21,7 +21,8 @@ use crate::verdict::{self, Verdict};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Check {
-    /// A version, a dist-tag, `installed` or a date.
+    /// A version, a dist-tag, `installed` or a date; `live` asks the live
+    /// installation itself, through its own Gateway.
     #[arg(default_value = "latest")]
     version: String,
     #[command(flatten)]
@@ -39,6 +40,11 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
+        if self.version == "live" {
+            let report = live::ask(context, &self.question).await?;
+            report.print(self.json, false);
+            return Ok(report.exit_code());
+        }
         let asked = self.question.asked(context)?;
         let end: End = self.version.parse()?;
         let releases = context.releases(Freshness::Cached).await?;
@@ -46,11 +52,7 @@ impl Check {
         let candidate = line::find(&releases.candidates(), version)?.clone();
         let report = check(context, candidate, asked, self.fault).await?;
         report.print(self.json, self.egress);
-        Ok(match report.verdict {
-            Verdict::Good => ExitCode::Success,
-            Verdict::Bad { .. } => ExitCode::Failure,
-            Verdict::Skip { .. } => ExitCode::Skip,
-        })
+        Ok(report.exit_code())
     }
 }
 

@@ -203,6 +203,7 @@ impl From<SessionError> for Failure {
         match error {
             SessionError::Lab(error) => error.into(),
             SessionError::Journal(error) => error.into(),
+            error @ SessionError::Control { .. } => Self::new(ExitCode::Infrastructure, error),
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::exit_code::ExitCode;
 use crate::fs::write_atomic;
 use crate::pin::{self, FirstBad, LockFiles, PinFile, PinFileError};
 use crate::prefix::Prefix;
+use crate::question::Upstream;
 use crate::release::end::End;
 use crate::release::line;
 use crate::release::pairing::Candidate;
@@ -53,10 +54,11 @@ impl Pin {
         let report = check::check(context, candidate.clone(), asked, None).await?;
         report.print(false, false);
         let routes = report.answering();
+        let upstream = report.question.upstream.clone();
         let at = report.routes.first().map(|route| route.observation.started);
         match (&report.verdict, &report.prefix, at) {
             (Verdict::Good, Some(prefix), Some(at)) => {
-                let tested = Tested { candidate, routes, at, passed: 1, checks: 1 };
+                let tested = Tested { candidate, routes, upstream, at, passed: 1, checks: 1 };
                 let pin = write(&pin_file, prefix, &tested, None)?;
                 Pinned { pin: &pin, file: &pin_file }.print();
                 Ok(ExitCode::Success)
@@ -82,6 +84,8 @@ pub(super) struct Tested {
     pub candidate: Candidate,
     /// The routes through which it answered.
     pub routes: Vec<Route>,
+    /// Who answered.
+    pub upstream: Upstream,
     pub at: Timestamp,
     pub passed: u32,
     pub checks: u32,
@@ -121,7 +125,7 @@ fn write(
         codex_cli: plugin.and_then(|plugin| plugin.codex_cli.clone()),
         node: prefix.manifest.node.version.clone(),
         route: tested.routes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
-        upstream: "loopback".to_owned(),
+        upstream: tested.upstream.word().to_owned(),
         tested: tested.at,
         passed: tested.passed,
         checks: tested.checks,

@@ -7,7 +7,7 @@ use camino::Utf8PathBuf;
 use super::context::Context;
 use super::failure::Failure;
 use crate::config::{self, Loaded};
-use crate::question::{Ask, Probe, Question, Require, Through, Upgrade};
+use crate::question::{Ask, Probe, Question, Require, Through, Upgrade, Upstream};
 use crate::route::Route;
 
 #[derive(Debug, Clone, clap::Args)]
@@ -42,7 +42,7 @@ pub(super) struct QuestionArguments {
     upstream: UpstreamName,
     /// How long a turn may take, in seconds.
     #[arg(long, value_name = "S", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=3600))]
-    timeout: u64,
+    pub(super) timeout: u64,
     /// The text that the agent is asked to reply with.
     #[arg(long, value_name = "TEXT", default_value = "OK")]
     reply: String,
@@ -87,12 +87,18 @@ pub(super) struct Asked {
 }
 
 impl QuestionArguments {
-    pub(super) fn asked(&self, context: &Context) -> Result<Asked, Failure> {
-        let UpstreamName::Loopback = self.upstream;
+    /// The text to reply with.
+    pub(super) fn reply(&self) -> Result<String, Failure> {
         let reply = self.reply.trim();
         if reply.is_empty() || reply.contains('\n') || reply.len() > 200 {
             return Err(Failure::usage("--reply takes one line of 1 to 200 characters".to_owned()));
         }
+        Ok(reply.to_owned())
+    }
+
+    pub(super) fn asked(&self, context: &Context) -> Result<Asked, Failure> {
+        let UpstreamName::Loopback = self.upstream;
+        let reply = self.reply()?;
         let file = self.config.as_ref().map(|file| context.cwd.join(file));
         let config = load(context, file.as_ref())?;
         let mut routes = self.routes.clone();
@@ -112,12 +118,13 @@ impl QuestionArguments {
         };
         let question = Question {
             routes,
+            upstream: Upstream::Loopback,
             require: match self.require {
                 RequireName::All => Require::All,
                 RequireName::Any => Require::Any,
             },
             ask,
-            reply: reply.to_owned(),
+            reply,
             through: match self.through {
                 ThroughName::Local => Through::Local,
                 ThroughName::Gateway => Through::Gateway,

@@ -12,7 +12,7 @@ use crate::question::{Ask, Probe, Question, Through, Upgrade};
 use crate::release::Version;
 use crate::release::pairing::Candidate;
 use crate::session::Conclusion;
-use crate::session::journal::{Checked, Request};
+use crate::session::journal::{Checked, Request, counting};
 use crate::session::lab::Nodes;
 use crate::verdict::{SkipReason, Verdict};
 
@@ -182,7 +182,7 @@ impl SessionReport<'_> {
             session: self.session,
             outcome,
             question: &self.request.question,
-            upstream: "loopback",
+            upstream: self.request.question.upstream.word(),
             checks: self.asked(),
             installs: conclusion.installs,
             elapsed_ms: conclusion.elapsed.as_millis(),
@@ -291,7 +291,7 @@ impl SessionReport<'_> {
             _ => None,
         };
         let first = self.conclusion.check_of(first_bad).and_then(signature);
-        for checked in self.conclusion.checked.iter().filter(|checked| !checked.again) {
+        for checked in counting(&self.conclusion.checked) {
             if let Some(other) = signature(checked)
                 && Some(&other) != first.as_ref()
             {

@@ -7,10 +7,11 @@ use owo_colors::OwoColorize as _;
 use serde::Serialize;
 
 use super::{counted, duration, egress, failure_lines, print_json, terminal};
+use crate::exit_code::ExitCode;
 use crate::observation::{Enclosure, Observation, Times};
 use crate::prefix::Prefix;
 use crate::prefix::egress::Egress;
-use crate::question::{Ask, Question, Through};
+use crate::question::{Ask, Question, Through, Upstream};
 use crate::release::pairing::Candidate;
 use crate::route::Route;
 use crate::verdict::{self, SkipReason, Verdict};
@@ -65,6 +66,15 @@ impl CheckReport {
     pub fn answering(&self) -> Vec<Route> {
         let good = self.routes.iter().filter(|route| route.verdict == Verdict::Good);
         good.map(|route| route.route.clone()).collect()
+    }
+
+    /// `git bisect run` reads it as well.
+    pub fn exit_code(&self) -> ExitCode {
+        match self.verdict {
+            Verdict::Good => ExitCode::Success,
+            Verdict::Bad { .. } => ExitCode::Failure,
+            Verdict::Skip { .. } => ExitCode::Skip,
+        }
     }
 
     /// Prints it, for a person or as JSON; with `egress`, what the candidate
@@ -180,7 +190,7 @@ impl RouteReport {
             row(if at == 0 { "conf" } else { "" }, change.clone());
         }
         match &observation.enclosure {
-            Enclosure::Namespace { shared_tmp: None } => {}
+            Enclosure::None | Enclosure::Namespace { shared_tmp: None } => {}
             Enclosure::Namespace { shared_tmp: Some(why) } => {
                 row("note", format!("/tmp was the machine's, not one of its own ({why})"));
             }
@@ -201,7 +211,7 @@ impl RouteReport {
 }
 
 fn how(observation: &Observation, report: &CheckReport) -> String {
-    let mut parts = vec![format!("Node {}", observation.node), "loopback upstream".to_owned()];
+    let mut parts = vec![format!("Node {}", observation.node), observation.upstream.to_string()];
     if let Some(fault) = &report.fault {
         parts.push(format!("fault {fault} on purpose"));
     }
@@ -211,7 +221,9 @@ fn how(observation: &Observation, report: &CheckReport) -> String {
     match &observation.ask {
         Ask::Probe(_) => {
             let turns = observation.requests.iter().filter(|r| r.is_answered_turn()).count();
-            parts.push(counted(turns, "answered model request", "answered model requests"));
+            if observation.upstream.shows_turns() {
+                parts.push(counted(turns, "answered model request", "answered model requests"));
+            }
             if observation.expected_tool_calls() > 0 {
                 parts.push(tools(observation));
             }
@@ -225,6 +237,7 @@ fn how(observation: &Observation, report: &CheckReport) -> String {
             format!("plugin {}", plugin.version)
         }
         Some(plugin) => format!("plugin {} not used by this route", plugin.version),
+        None if observation.upstream == Upstream::Installation => "no plugin".to_owned(),
         None => "no plugin: the registry has none for it".to_owned(),
     };
     format!("{}; {plugin}", parts.join(", "))

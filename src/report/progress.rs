@@ -10,6 +10,7 @@ use owo_colors::OwoColorize as _;
 
 use super::{counted, duration, terminal};
 use crate::event::Event;
+use crate::question::Purpose;
 use crate::release::Version;
 use crate::verdict::Verdict;
 
@@ -84,12 +85,12 @@ impl Display {
                     self.check = Some(spinner(bars, format!("asking {core} for a reply")));
                 }
             }
-            Event::CheckFinished { core, verdict, elapsed_ms, again } => {
+            Event::CheckFinished { core, verdict, elapsed_ms, purpose } => {
                 if let Some(bar) = self.check.take() {
                     bar.finish_and_clear();
                 }
                 self.done += 1;
-                terminal::say(&verdict_line(*core, verdict, *elapsed_ms, *again));
+                terminal::say(&verdict_line(*core, verdict, *elapsed_ms, *purpose));
             }
             Event::Search { last_good, first_bad, left, checks, verified } => {
                 self.search(*last_good, *first_bad, *left, *checks, *verified);
@@ -140,9 +141,14 @@ fn spinner(bars: &MultiProgress, message: String) -> ProgressBar {
     bar
 }
 
-fn verdict_line(core: Version, verdict: &Verdict, elapsed_ms: u64, again: bool) -> String {
+fn verdict_line(core: Version, verdict: &Verdict, elapsed_ms: u64, purpose: Purpose) -> String {
     let elapsed = duration(Duration::from_millis(elapsed_ms));
-    let again = if again { "; a new failure, asking once more" } else { "" };
+    let again = match purpose {
+        Purpose::Search => "",
+        Purpose::Surprise => "; a new failure, asking once more",
+        Purpose::Controlled => "; asking the last good one again before this counts",
+        Purpose::Control => "  control",
+    };
     match verdict {
         Verdict::Good => format!("{}  {core:<16} {elapsed}{again}", "good".green().bold()),
         Verdict::Bad { failure } => {

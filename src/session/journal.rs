@@ -15,13 +15,14 @@ use crate::bisect::Outcome;
 use crate::fs::{Lock, LockError, sync_directory};
 use crate::observation::Observation;
 use crate::prefix::node::Node;
-use crate::question::Question;
+use crate::question::{Purpose, Question};
 use crate::release::Version;
 use crate::release::pairing::Candidate;
 use crate::verdict::Verdict;
 
-/// The format of the journal: 2 has questions of several routes.
-const FORMAT: u32 = 2;
+/// The format of the journal: 2 has questions of several routes, 3 says what
+/// each check is for.
+const FORMAT: u32 = 3;
 const FILE: &str = "journal.jsonl";
 
 /// What a session was asked to do: enough to go on with it after any end.
@@ -49,9 +50,23 @@ pub struct Checked {
     /// What was seen through each route; nothing where it could not be installed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub observations: Vec<Observation>,
-    /// It surprised, and the next check of the same candidate counts in its place.
+    /// What it is for.
     #[serde(default)]
-    pub again: bool,
+    pub purpose: Purpose,
+}
+
+/// The checks that count, in order.
+pub fn counting(checked: &[Checked]) -> impl Iterator<Item = &Checked> {
+    checked.iter().enumerate().filter_map(|(at, check)| {
+        let passed =
+            |next: &Checked| next.purpose == Purpose::Control && next.verdict == Verdict::Good;
+        let counts = match check.purpose {
+            Purpose::Search => true,
+            Purpose::Controlled => checked.get(at + 1).is_some_and(passed),
+            Purpose::Surprise | Purpose::Control => false,
+        };
+        counts.then_some(check)
+    })
 }
 
 #[derive(Serialize, Deserialize)]

@@ -4,8 +4,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::*;
 use crate::observation::{Observation, sample};
-use crate::question::{Ask, Probe, Question, Require, Through, Upgrade};
+use crate::question::{Lender, Lending, Question, Upstream};
 use crate::release::Version;
+use crate::route::Route;
 use journal::Request;
 
 /// What a scripted candidate does each time that it is asked; the last one for good.
@@ -119,18 +120,17 @@ impl Bench {
     }
 
     fn begin(&self) -> Journal {
+        self.begin_with(Upstream::Loopback)
+    }
+
+    fn begin_live(&self) -> Journal {
+        let profile = "openai-codex:default".to_owned();
+        self.begin_with(Upstream::Live(Lending { lender: Lender::Own, profile, relay: false }))
+    }
+
+    fn begin_with(&self, upstream: Upstream) -> Journal {
         let request = Request {
-            question: Question {
-                routes: vec!["openai-codex/gpt-5.5".parse().unwrap()],
-                require: Require::All,
-                ask: Ask::Probe(Probe::Text),
-                reply: "OK".to_owned(),
-                through: Through::Local,
-                upgrade: Upgrade::AsIs,
-                config: None,
-                carry_state: false,
-                timeout_s: 60,
-            },
+            question: Question { upstream, ..Question::text_through(vec![Route::of_most()]) },
             line: self.line.clone(),
             nodes: vec![None; self.line.len()],
             pin_file: "known-good.toml".into(),
@@ -220,6 +220,38 @@ async fn a_failure_that_surprises_is_asked_once_more_and_a_known_one_is_not() {
 }
 
 #[tokio::test]
+async fn with_an_account_a_failure_counts_once_the_last_good_one_has_answered_again() {
+    let bench = Bench::new(5);
+    let lab = ScriptedLab::of(&scripts("gggbb"));
+    let mut journal = bench.begin_live();
+    let conclusion = bench.run(&lab, &mut journal).await.unwrap();
+    assert_eq!(conclusion.outcome, Outcome::Found { last_good: 2, first_bad: 3 });
+    let asked = ["2026.5.1", "2026.5.5", "2026.5.1", "2026.5.3", "2026.5.4", "2026.5.3"];
+    assert_eq!(lab.asked(), asked);
+    let counting: Vec<_> = journal::counting(journal.checked()).map(|check| check.place).collect();
+    assert_eq!(counting, [0, 4, 2, 3]);
+}
+
+#[tokio::test]
+async fn a_failure_whose_control_fails_stops_the_session_and_counts_for_nothing() {
+    let bench = Bench::new(5);
+    let mut script = scripts("gggbb");
+    script[0] = vec!["OK", "HTTP 429 usage limit reached", "OK"];
+    let lab = ScriptedLab::of(&script);
+    let mut journal = bench.begin_live();
+    let error = bench.run(&lab, &mut journal).await.unwrap_err();
+    assert!(error.to_string().starts_with("2026.5.1 answered before and does not now"), "{error}");
+    drop(journal);
+
+    let mut journal = Journal::resume(&bench.sessions, None).unwrap();
+    assert_eq!(journal::counting(journal.checked()).count(), 1);
+    let conclusion = bench.run(&lab, &mut journal).await.unwrap();
+    assert_eq!(conclusion.outcome, Outcome::Found { last_good: 2, first_bad: 3 });
+    let twice = lab.asked().iter().filter(|core| *core == "2026.5.5").count();
+    assert_eq!(twice, 2, "the failure was asked for again");
+}
+
+#[tokio::test]
 async fn nothing_is_installed_that_the_search_has_no_use_for() {
     let bench = Bench::new(30);
     let lab = ScriptedLab::of(&vec![vec!["OK"]; 30]);
@@ -247,9 +279,9 @@ fn a_journal_that_cannot_be_read_is_refused_with_the_line() {
     std::fs::write(&path, format!("{text}nonsense\n")).unwrap();
     let error = Journal::resume(&bench.sessions, None).unwrap_err().to_string();
     assert!(error.contains("journal.jsonl:2 cannot be read"), "{error}");
-    std::fs::write(&path, text.replace("\"format\":2", "\"format\":9")).unwrap();
+    std::fs::write(&path, text.replace("\"format\":3", "\"format\":9")).unwrap();
     let error = Journal::resume(&bench.sessions, None).unwrap_err().to_string();
-    assert!(error.contains("has format 9; this codexpin knows format 2"), "{error}");
+    assert!(error.contains("has format 9; this codexpin knows format 3"), "{error}");
     let error = Journal::resume(&bench.sessions, Some("nonesuch")).unwrap_err().to_string();
     assert!(error.starts_with("there is no session nonesuch"), "{error}");
 }

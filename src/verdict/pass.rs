@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::Source;
-use crate::observation::{Ending, Observation, RequestRecord, Stage};
-use crate::question::Through;
+use crate::observation::{Ending, Observation, RequestKind, RequestRecord, Stage};
+use crate::question::{Through, Upstream};
 
 /// A part of the rule that does not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,7 +79,7 @@ pub(super) fn broken_rules(observation: &Observation) -> Vec<Broken> {
     if observation.ending != Ending::Exited(0) {
         broken.push(Broken::Exit(observation.ending));
     }
-    if !observation.requests.iter().any(RequestRecord::is_answered_turn) {
+    if !was_asked(observation) {
         broken.push(Broken::NotAsked);
     }
     let (ran, called_for) = (tools_ran(observation), observation.expected_tool_calls());
@@ -123,6 +123,16 @@ pub(super) fn broken_rules(observation: &Observation) -> Vec<Broken> {
         broken.push(Broken::Transport { from: "gateway".to_owned() });
     }
     broken
+}
+
+/// Whether the turn got through to a model, as far as it can be seen.
+fn was_asked(observation: &Observation) -> bool {
+    let requests = &observation.requests;
+    match &observation.upstream {
+        upstream if upstream.shows_turns() => requests.iter().any(RequestRecord::is_answered_turn),
+        Upstream::Installation => true,
+        _ => requests.iter().any(|request| request.kind == RequestKind::Tunnel),
+    }
 }
 
 /// How many of the calls came back with what only a real execution could know.
