@@ -13,17 +13,14 @@
 //! and its authority is forgotten with it.
 
 mod answer;
-mod authority;
 mod body;
 mod chatgpt;
-mod credential;
 mod fault;
 mod history;
 mod model;
 mod openai;
 mod prompt;
 mod proxy;
-mod record;
 mod reset;
 mod responses;
 mod script;
@@ -42,14 +39,14 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use authority::Authority;
 use history::History;
 use proxy::Proxy;
-use record::Ledger;
 
 pub use fault::{Fault, UnknownFault};
 pub use script::{Read, Script};
 
+use super::authority::Authority;
+use super::ledger::Ledger;
 use crate::observation::RequestRecord;
 
 /// How a loopback is to run.

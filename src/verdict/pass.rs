@@ -79,7 +79,8 @@ pub(super) fn broken_rules(observation: &Observation) -> Vec<Broken> {
     if observation.ending != Ending::Exited(0) {
         broken.push(Broken::Exit(observation.ending));
     }
-    if !observation.requests.iter().any(RequestRecord::is_answered_turn) {
+    let asked = |request: &RequestRecord| request.is_answered_turn() || request.may_hold_turns();
+    if !observation.requests.iter().any(asked) {
         broken.push(Broken::NotAsked);
     }
     let (ran, called_for) = (tools_ran(observation), observation.expected_tool_calls());

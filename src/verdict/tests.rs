@@ -110,6 +110,26 @@ fn what_is_not_the_releases_own_is_a_skip_and_never_bad() {
 }
 
 #[test]
+fn a_lent_login_that_was_to_be_renewed_is_a_skip_however_far_it_came() {
+    let refresh = RequestKind::RefreshRefused;
+    let refresh = request("auth.openai.com", "/oauth/token", refresh, Some(401));
+    for before in [RequestKind::Answered, RequestKind::Passed] {
+        let before = request("chatgpt.com", "", before, Some(200));
+        let requests = vec![before, refresh.clone()];
+        let observation = Observation { requests, ..failed("FailoverError: Unknown model: x/y") };
+        let verdict = judge(&observation);
+        assert!(matches!(verdict, Verdict::Skip { .. }), "{verdict:?}");
+    }
+}
+
+#[test]
+fn a_turn_through_a_tunnel_that_nobody_looks_into_is_good() {
+    let passed = request("chatgpt.com", "", RequestKind::Passed, Some(200));
+    let verdict = judge(&Observation { requests: vec![passed], ..good() });
+    assert!(matches!(verdict, Verdict::Good { .. }), "{verdict:?}");
+}
+
+#[test]
 fn a_harness_that_is_not_there_although_the_plugin_is_makes_the_release_bad() {
     let observation = failed("Requested agent harness \"codex\" is not registered.");
     let with_plugin =

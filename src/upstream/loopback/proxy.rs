@@ -23,18 +23,17 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::answer::{Answer, Content, Facts, Flow, RequestBody, Service, answer};
-use super::authority::Authority;
 use super::body::{self, AnswerBody, Tail};
 use super::fault::Fault;
 use super::history::History;
 use super::prompt::TurnRequest;
-use super::record::{Entry, Head, Ledger};
 use super::reset::{Reset, ResetOnPurpose};
 use super::responses::{Turn, response_id, server_sent};
 use super::script::Script;
 use super::websocket::{Opening, accept_key};
-use crate::observation::Credential;
-use crate::observation::{RequestKind, Scheme};
+use crate::observation::{Credential, RequestKind, Scheme};
+use crate::upstream::authority::Authority;
+use crate::upstream::ledger::{Entry, Head, Ledger};
 
 /// How long a client may take for a TLS handshake.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);

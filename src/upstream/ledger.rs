@@ -3,14 +3,13 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::answer::Answer;
 use super::credential::looks_secret;
 use crate::observation::{Credential, RequestKind, RequestRecord, Scheme};
 
 /// Longest text of the client's that a record keeps, in characters.
 const LONGEST_TEXT: usize = 512;
 
-/// The records of one loopback, shared by its connections.
+/// The records of one upstream, shared by its connections.
 #[derive(Debug, Clone)]
 pub(super) struct Ledger {
     start: Instant,
@@ -46,6 +45,7 @@ impl Ledger {
             credential: head.credential,
             called: None,
             returned: None,
+            retry_after_s: None,
             note: None,
         });
         Entry { ledger: self.clone(), sequence }
@@ -91,25 +91,12 @@ impl Entry {
         self.change(|record| (record.status, record.kind) = (status, kind));
     }
 
-    /// What an answer tells of its request.
-    pub(super) fn answered(&self, answer: &Answer) {
-        // A reset connection has had no status.
-        self.settle((answer.status > 0).then_some(answer.status), answer.kind);
-        self.change(|record| {
-            record.called.clone_from(&answer.called);
-            record.returned.clone_from(&answer.returned);
-        });
-        if let Some(note) = &answer.note {
-            self.note(shortened(note));
-        }
-    }
-
     pub(super) fn note(&self, note: impl Into<String>) {
-        let note = note.into();
+        let note = shortened(&note.into());
         self.change(|record| record.note = Some(note));
     }
 
-    fn change(&self, change: impl FnOnce(&mut RequestRecord)) {
+    pub(super) fn change(&self, change: impl FnOnce(&mut RequestRecord)) {
         if let Some(record) = self.ledger.lock().get_mut(self.sequence) {
             change(record);
         }

@@ -52,7 +52,7 @@ pub(super) mod tests {
     use super::*;
 
     /// A token shaped like a ChatGPT login's, signed by nobody.
-    pub(in crate::upstream::loopback) fn chatgpt_token(canary: &str) -> String {
+    pub(in crate::upstream) fn chatgpt_token(canary: &str) -> String {
         let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
         let header = part(serde_json::json!({"alg": "RS256", "typ": "JWT"}));
         let payload = part(serde_json::json!({
