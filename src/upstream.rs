@@ -5,5 +5,7 @@
 mod authority;
 mod credential;
 mod encoding;
+mod handshake;
 mod ledger;
+mod variables;
 pub mod loopback;

@@ -20,9 +20,12 @@ impl Credential {
             return Self::Other;
         };
         let token = token.trim();
-        if !scheme.eq_ignore_ascii_case("bearer") {
-            Self::Other
-        } else if token.starts_with("sk-") {
+        if scheme.eq_ignore_ascii_case("bearer") { Self::of_token(token) } else { Self::Other }
+    }
+
+    /// Reads the kind from a bearer token's shape.
+    pub(super) fn of_token(token: &str) -> Self {
+        if token.starts_with("sk-") {
             Self::ApiKey
         } else if is_chatgpt_token(token) {
             Self::ChatGptToken

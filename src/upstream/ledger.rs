@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::credential::looks_secret;
+use super::handshake::NoHandshake;
 use crate::observation::{Credential, RequestKind, RequestRecord, Scheme};
 
 /// Longest text of the client's that a record keeps, in characters.
@@ -89,6 +90,24 @@ impl Entry {
 
     pub(super) fn settle(&self, status: Option<u16>, kind: RequestKind) {
         self.change(|record| (record.status, record.kind) = (status, kind));
+    }
+
+    /// A tunnel in which no TLS could be spoken.
+    pub(super) fn no_handshake(&self, why: NoHandshake) {
+        let (kind, note) = match why {
+            NoHandshake::Left => (
+                RequestKind::Unanswered,
+                "the client left before the end of the TLS handshake".to_owned(),
+            ),
+            NoHandshake::Failed(why) => (RequestKind::TlsFailed, why),
+        };
+        self.settle(Some(200), kind);
+        self.note(note);
+    }
+
+    /// How long the service wants to be left alone. Seconds.
+    pub(super) fn retry_after(&self, seconds: Option<u64>) {
+        self.change(|record| record.retry_after_s = seconds);
     }
 
     pub(super) fn note(&self, note: impl Into<String>) {
