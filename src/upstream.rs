@@ -7,5 +7,6 @@ mod credential;
 mod encoding;
 mod handshake;
 mod ledger;
+pub mod live;
 mod variables;
 pub mod loopback;
