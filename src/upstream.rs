@@ -8,5 +8,6 @@ mod encoding;
 mod handshake;
 mod ledger;
 pub mod live;
-mod variables;
 pub mod loopback;
+pub mod pace;
+mod variables;
