@@ -279,6 +279,8 @@ fn seen_by_upstream(observation: &Observation) -> Option<(&'static Signature, Ev
         // Its request was answered: what failed came after.
         return None;
     }
+    let reached = requests.iter().any(RequestRecord::may_hold_turns);
+    let turn = |request: &RequestRecord| request.model.is_some();
     requests.iter().find_map(|request| {
         let id = match (request.kind, request.status) {
             (RequestKind::TlsFailed, _) => "tls-untrusted",
@@ -287,6 +289,8 @@ fn seen_by_upstream(observation: &Observation) -> Option<(&'static Signature, Ev
                 "missing-scopes"
             }
             (RequestKind::Refused, _) if request.host == "auth.openai.com" => "wants-refresh",
+            (RequestKind::Forwarded, Some(429)) if turn(request) => "usage-limit",
+            (RequestKind::Unreachable, _) if !reached => "network",
             _ => return None,
         };
         Some((signature(id)?, evidence(request)))

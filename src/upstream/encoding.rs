@@ -16,7 +16,11 @@ pub(super) enum Undecoded {
 }
 
 /// Takes off the content encoding. Codex CLI can compress its requests.
-pub(super) fn decoded(encoding: Option<&[u8]>, bytes: Bytes, limit: usize) -> Result<Bytes, Undecoded> {
+pub(super) fn decoded(
+    encoding: Option<&[u8]>,
+    bytes: Bytes,
+    limit: usize,
+) -> Result<Bytes, Undecoded> {
     let encoding = encoding.unwrap_or_default().to_ascii_lowercase();
     let broken = |_| Undecoded::Unreadable("compressed body is broken");
     match encoding.as_slice() {

@@ -135,11 +135,8 @@ impl Drop for Turn<'_> {
 mod tests {
     use super::*;
 
-    const LIMITS: Limits = Limits {
-        gap: Duration::from_secs(2),
-        patience: Duration::from_secs(60),
-        max_turns: 3,
-    };
+    const LIMITS: Limits =
+        Limits { gap: Duration::from_secs(2), patience: Duration::from_mins(1), max_turns: 3 };
 
     struct Place(tempfile::TempDir);
 
@@ -159,8 +156,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_turn_begins_no_sooner_than_the_gap_after_the_last_one_ended() {
-        let place = Place::new();
-        let pace = place.pace();
+        let disk = Place::new();
+        let pace = disk.pace();
         let began = Instant::now();
         let first = pace.turn().await.unwrap();
         assert_eq!(began.elapsed(), Duration::ZERO);
@@ -177,8 +174,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_budget_ends_the_turns_and_counts_those_of_before() {
-        let place = Place::new();
-        let pace = Pace::new("account-canary", place.path(), LIMITS, 2);
+        let disk = Place::new();
+        let pace = Pace::new("account-canary", disk.path(), LIMITS, 2);
         drop(pace.turn().await.unwrap());
         let error = pace.turn().await.unwrap_err();
         assert!(matches!(error, PaceError::Spent { max_turns: 3 }));
@@ -188,8 +185,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn two_turns_never_run_side_by_side_on_an_account() {
-        let place = Place::new();
-        let (one, other) = (place.pace(), place.pace());
+        let disk = Place::new();
+        let (one, other) = (disk.pace(), disk.pace());
         let turn = one.turn().await.unwrap();
         let busy = other.turn().await.unwrap_err();
         let PaceError::Busy { holder, .. } = &busy else { panic!("{busy}") };
@@ -201,21 +198,26 @@ mod tests {
             Instant::now()
         };
         let (begun, ended) = tokio::join!(
-            async { waiting.await.map(|turn| { drop(turn); Instant::now() }) },
+            async {
+                waiting.await.map(|turn| {
+                    drop(turn);
+                    Instant::now()
+                })
+            },
             ending
         );
         assert!(begun.unwrap() >= ended + LIMITS.gap);
-        let another = Pace::new("another-account", place.path(), LIMITS, 0);
+        let another = Pace::new("another-account", disk.path(), LIMITS, 0);
         let _both = (one.turn().await.unwrap(), another.turn().await.unwrap());
     }
 
     #[tokio::test]
     async fn the_account_is_not_written_down() {
-        let place = Place::new();
-        let pace = place.pace();
+        let disk = Place::new();
+        let pace = disk.pace();
         let turn = pace.turn().await.unwrap();
         assert!(!format!("{pace:?} {turn:?}").contains("canary"));
-        for entry in fs_err::read_dir(place.path()).unwrap() {
+        for entry in fs_err::read_dir(disk.path()).unwrap() {
             let path = entry.unwrap().path();
             assert!(!path.to_str().unwrap().contains("canary"));
             assert!(!fs_err::read_to_string(path).unwrap().contains("canary"));

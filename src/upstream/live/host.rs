@@ -69,11 +69,9 @@ mod tests {
 
     #[test]
     fn a_login_is_lent_for_turns_and_not_for_the_rest_of_the_account() {
-        for path in [
-            "/backend-api/codex/responses",
-            "/backend-api/codex/models",
-            "/backend-api/responses",
-        ] {
+        for path in
+            ["/backend-api/codex/responses", "/backend-api/codex/models", "/backend-api/responses"]
+        {
             assert!(Host::ChatGpt.lends(path), "{path}");
         }
         for path in [

@@ -115,7 +115,8 @@ mod tests {
             headers.append(HeaderName::try_from(*name).unwrap(), value.parse().unwrap());
         }
         let lent = loan(access).put_into(&mut headers, host, TURNS);
-        let all = headers.iter().map(|(name, value)| format!("{name}={}\n", value.to_str().unwrap()));
+        let all =
+            headers.iter().map(|(name, value)| format!("{name}={}\n", value.to_str().unwrap()));
         (lent, all.collect())
     }
 

@@ -85,12 +85,13 @@ pub(super) struct MaskedBody {
     inner: reqwest::Body,
     filter: Filter,
     entry: Entry,
+    begun: bool,
     ended: bool,
 }
 
 impl MaskedBody {
     pub(super) fn new(inner: reqwest::Body, mask: Mask, entry: Entry) -> Self {
-        Self { inner, filter: Filter { mask, held: Vec::new() }, entry, ended: false }
+        Self { inner, filter: Filter { mask, held: Vec::new() }, entry, begun: false, ended: false }
     }
 }
 
@@ -105,6 +106,7 @@ impl Body for MaskedBody {
         while !self.ended {
             match ready!(Pin::new(&mut self.inner).poll_frame(context)) {
                 Some(Ok(frame)) => {
+                    self.begun = true;
                     // Trailers of a stream of events carry nothing.
                     let Ok(chunk) = frame.into_data() else { continue };
                     let passed = self.filter.push(&chunk);
@@ -127,6 +129,14 @@ impl Body for MaskedBody {
             }
         }
         Poll::Ready(None)
+    }
+}
+
+impl Drop for MaskedBody {
+    fn drop(&mut self) {
+        if self.begun && !self.ended {
+            self.entry.note("cut before the end of the answer");
+        }
     }
 }
 

@@ -124,9 +124,7 @@ impl Network {
                 Some(proxy) => self.through(&proxy, host, port).await,
             }
         };
-        tokio::time::timeout(CONNECT_LIMIT, connected)
-            .await
-            .unwrap_or(Err(NetworkError::TimedOut))
+        tokio::time::timeout(CONNECT_LIMIT, connected).await.unwrap_or(Err(NetworkError::TimedOut))
     }
 
     async fn through(

@@ -97,8 +97,6 @@ async fn records(live: Live) -> Vec<RequestRecord> {
 }
 
 fn kinds(records: &[RequestRecord]) -> Vec<(&str, &str, Option<u16>, RequestKind)> {
-    let of = |r: &'_ RequestRecord| (r.method.clone(), r.host.clone(), r.status, r.kind);
-    let _ = of;
     records.iter().map(|r| (r.method.as_str(), r.host.as_str(), r.status, r.kind)).collect()
 }
 
@@ -109,9 +107,14 @@ async fn a_tunnel_passes_the_candidates_own_tls_through_the_users_proxy() {
     let candidate = client(&live, &service.ca);
     let answer = ask(&candidate, "https://api.openai.com/v1/responses", "own").send().await;
     assert_eq!(answer.unwrap().status(), 429);
-    assert_eq!(service.requests(), ["POST api.openai.com /v1/responses Bearer own made-up-account"]);
+    assert_eq!(
+        service.requests(),
+        ["POST api.openai.com /v1/responses Bearer own made-up-account"]
+    );
     assert!(service.seen.connects.lock().unwrap()[0].starts_with("CONNECT api.openai.com:443 "));
-    for elsewhere in ["https://auth.openai.com/oauth/token", "https://github.com/", "https://chatgpt.com:8443/"] {
+    for elsewhere in
+        ["https://auth.openai.com/oauth/token", "https://github.com/", "https://chatgpt.com:8443/"]
+    {
         assert!(candidate.post(elsewhere).send().await.is_err());
     }
     assert_eq!(candidate.get("http://chatgpt.com/").send().await.unwrap().status(), 403);
@@ -149,6 +152,8 @@ async fn a_proxy_that_refuses_is_told_apart_from_the_service() {
     assert_eq!(answer.status(), 502);
     let records = self::records(relay).await;
     assert_eq!(records[1].kind, RequestKind::Unreachable);
+    let note = records[1].note.as_deref().unwrap();
+    assert!(note.contains("proxy"), "{note}");
     assert!(service.requests().is_empty());
 }
 
@@ -183,6 +188,23 @@ async fn a_relay_lends_the_login_and_passes_each_event_as_it_comes() {
     );
     assert_eq!(records[1].model.as_deref(), Some("gpt-5.5"));
     assert_eq!(records[1].credential, Credential::ChatGptToken);
+}
+
+#[tokio::test]
+async fn a_candidate_that_leaves_in_mid_answer_is_recorded_and_the_service_learns_it() {
+    let service = Service::start().await;
+    let live = relay(&service).await;
+    let mut answer = ask(&trusting(&live), CODEX, &made_up()).send().await.unwrap();
+    answer.chunk().await.unwrap().unwrap();
+    drop(answer);
+    let left = async {
+        while live.records()[1].note.is_none() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, left).await.unwrap();
+    let records = records(live).await;
+    assert_eq!(records[1].note.as_deref(), Some("cut before the end of the answer"));
 }
 
 #[tokio::test]

@@ -34,8 +34,7 @@ impl Door {
         self.spawn(async move {
             let Ok(upgraded) = upgrade.await else { return };
             // Whichever side breaks off, the other learns it.
-            let copied =
-                tokio::io::copy_bidirectional(&mut TokioIo::new(upgraded), &mut out).await;
+            let copied = tokio::io::copy_bidirectional(&mut TokioIo::new(upgraded), &mut out).await;
             if let Ok((sent, received)) = copied {
                 entry.note(format!("{sent} bytes sent, {received} received"));
             }

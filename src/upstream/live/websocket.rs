@@ -45,8 +45,7 @@ impl Opened {
         let limit = Some(LARGEST_BODY);
         let config = WebSocketConfig::default().max_message_size(limit).max_frame_size(limit);
         let io = TokioIo::new(candidate);
-        let mut candidate =
-            WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
+        let mut candidate = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
         let mut service =
             WebSocketStream::from_raw_socket(service, Role::Client, Some(config)).await;
         let mut conversation = Conversation { opened: self, ledger, asked: None };
@@ -65,7 +64,13 @@ impl Opened {
                     Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
                     Some(Ok(message)) => {
                         conversation.says(&message);
-                        candidate.send(masked(&mask, message)).await
+                        let last = message.is_close();
+                        let sent = candidate.send(masked(&mask, message)).await;
+                        if last {
+                            // Its own closing frame, so that it is not met by a reset.
+                            while let Some(Ok(_)) = candidate.next().await {}
+                        }
+                        sent
                     }
                     _ => return,
                 },

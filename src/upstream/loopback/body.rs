@@ -16,9 +16,9 @@ use tokio::time::Sleep;
 use super::answer::RequestBody;
 use super::fault::Fault;
 use super::prompt::TurnRequest;
-use crate::upstream::ledger::Entry;
 use super::responses::{keep_alive, server_sent};
 use crate::upstream::encoding::{LARGEST_BODY, Undecoded, decoded};
+use crate::upstream::ledger::Entry;
 
 /// Reads a request's body to its end; an error is the client's leaving.
 pub(super) async fn read(headers: &HeaderMap, body: Incoming) -> Result<RequestBody, hyper::Error> {

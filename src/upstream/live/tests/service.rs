@@ -18,7 +18,6 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
-use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -117,10 +116,8 @@ impl axum::serve::Listener for Listener {
     async fn accept(&mut self) -> (Self::Io, SocketAddr) {
         loop {
             let Ok((stream, address)) = self.listener.accept().await else { continue };
-            let start = tokio_rustls::LazyConfigAcceptor::new(
-                rustls::server::Acceptor::default(),
-                stream,
-            );
+            let start =
+                tokio_rustls::LazyConfigAcceptor::new(rustls::server::Acceptor::default(), stream);
             let Ok(start) = start.await else { continue };
             let host = start.client_hello().server_name().unwrap().to_owned();
             let config = self.authority.speak_for(&host).unwrap();
