@@ -60,7 +60,6 @@ impl Mask {
 
 /// A stream of bytes without the secrets. It keeps back only what may be the
 /// beginning of one.
-#[derive(Debug)]
 struct Filter {
     mask: Mask,
     held: Vec<u8>,
@@ -80,7 +79,6 @@ impl Filter {
 }
 
 /// The body of the service's answer, as it comes.
-#[derive(Debug)]
 pub(super) struct MaskedBody {
     inner: reqwest::Body,
     filter: Filter,

@@ -1,20 +1,22 @@
 //! A relay: a request that ended here goes on to the service as codexpin's own,
 //! and the answer comes back as it is given.
 
+mod head;
+
 use std::error::Error as _;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{self, HeaderName, HeaderValue};
+use http::header::{self, HeaderValue};
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use jiff::Timestamp;
-use serde::Deserialize;
 use serde_json::json;
 
+use self::head::{asks_for_websocket, model, outgoing, without_hops};
 use super::door::{AnswerBody, Door, answer, blocked, whole};
 use super::host::{Host, is_turn};
 use super::loan::{Lent, Loan};
@@ -27,17 +29,6 @@ use crate::upstream::ledger::{Entry, Head};
 
 /// Most bytes of a refusal that are looked at before it is passed on.
 const LARGEST_REFUSAL: usize = 1 << 20;
-/// What concerns one connection only (RFC 9110, 7.6.1), or the proxy.
-const OF_THE_CONNECTION: [HeaderName; 7] = [
-    header::CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    header::PROXY_AUTHORIZATION,
-    header::TE,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-];
-
 /// What a relay needs.
 pub(super) struct Relay {
     pub(super) authority: Authority,
@@ -122,20 +113,7 @@ impl Relay {
         websocket: bool,
         lent: Lent,
     ) -> Result<reqwest::Response, reqwest::Error> {
-        let mut headers = parts.headers;
-        without_hops(&mut headers);
-        headers.remove(header::HOST);
-        headers.remove(header::CONTENT_LENGTH);
-        if websocket {
-            headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
-            headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-            // Messages are read here, so that no extension can be agreed on.
-            headers.remove(header::SEC_WEBSOCKET_EXTENSIONS);
-        }
-        if lent == Lent::Put {
-            // What is compressed cannot be masked.
-            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        }
+        let headers = outgoing(parts.headers, websocket, lent);
         let mut request = self.client.request(parts.method, url).headers(headers);
         if !body.is_empty() {
             request = request.body(body);
@@ -245,33 +223,4 @@ fn unreachable(error: &reqwest::Error, entry: &Entry) -> Response<AnswerBody> {
     entry.settle(Some(502), RequestKind::Unreachable);
     entry.note(why);
     answer(StatusCode::BAD_GATEWAY, &json!({"error": "the service was not reached"}))
-}
-
-fn without_hops(headers: &mut HeaderMap) {
-    let named: Vec<_> = headers
-        .get_all(header::CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|names| names.split(','))
-        .filter_map(|name| HeaderName::try_from(name.trim()).ok())
-        .collect();
-    for name in named.iter().chain(&OF_THE_CONNECTION) {
-        headers.remove(name);
-    }
-}
-
-fn asks_for_websocket(headers: &HeaderMap) -> bool {
-    let upgrade = headers.get(header::UPGRADE);
-    upgrade.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
-}
-
-/// The model that a turn's request names.
-fn model(headers: &HeaderMap, body: Bytes) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Turn {
-        model: Option<String>,
-    }
-    let encoding = headers.get(header::CONTENT_ENCODING).map(HeaderValue::as_bytes);
-    let body = decoded(encoding, body, LARGEST_BODY).ok()?;
-    serde_json::from_slice::<Turn>(&body).ok()?.model
 }
