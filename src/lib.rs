@@ -16,8 +16,8 @@
 //! - [`question`] is what is asked of every candidate, and through which
 //!   [`route`]s.
 //! - [`check`] asks an installed candidate for a reply in a fresh scratch home.
-//!   [`upstream`] answers its model requests. What was seen is an
-//!   [`observation`].
+//!   [`upstream`] answers its model requests, or leads them to the real service.
+//!   What was seen is an [`observation`].
 //! - [`config`] reads a user's own `openclaw.json` and makes it fit for a scratch
 //!   home, so that a check can ask what that config asks.
 //! - [`verdict`] judges an observation: good, bad with a failure, or skip with

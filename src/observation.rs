@@ -208,6 +208,7 @@ pub(crate) mod sample {
             credential: Credential::ChatGptToken,
             called: None,
             returned: None,
+            retry_after_s: None,
             note: None,
         }
     }

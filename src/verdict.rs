@@ -14,7 +14,7 @@ use std::fmt::{self, Write as _};
 use serde::{Deserialize, Serialize};
 
 use crate::bisect::Mark;
-use crate::observation::{Ending, Observation, RequestKind};
+use crate::observation::{Ending, Observation, RequestKind, RequestRecord};
 use crate::question::{Ask, Require};
 use catalogue::{Kind, Signature, signature, signatures};
 
@@ -270,10 +270,17 @@ fn verdict_of(signature: &Signature, evidence: Evidence, has_its_plugin: bool) -
 /// page a DNS failure); what was refused is certain.
 fn seen_by_upstream(observation: &Observation) -> Option<(&'static Signature, Evidence)> {
     let requests = &observation.requests;
-    if requests.iter().any(|request| request.kind == RequestKind::Answered) {
+    let refused = |request: &&RequestRecord| request.kind == RequestKind::RefreshRefused;
+    if let Some(request) = requests.iter().find(refused) {
+        // A login that is lent cannot be renewed, however far the release came before.
+        return Some((signature("wants-refresh")?, evidence(request)));
+    }
+    if requests.iter().any(RequestRecord::is_answered_turn) {
         // Its request was answered: what failed came after.
         return None;
     }
+    let reached = requests.iter().any(RequestRecord::may_hold_turns);
+    let turn = |request: &RequestRecord| request.model.is_some();
     requests.iter().find_map(|request| {
         let id = match (request.kind, request.status) {
             (RequestKind::TlsFailed, _) => "tls-untrusted",
@@ -282,14 +289,18 @@ fn seen_by_upstream(observation: &Observation) -> Option<(&'static Signature, Ev
                 "missing-scopes"
             }
             (RequestKind::Refused, _) if request.host == "auth.openai.com" => "wants-refresh",
+            (RequestKind::Forwarded, Some(429)) if turn(request) => "usage-limit",
+            (RequestKind::Unreachable, _) if !reached => "network",
             _ => return None,
         };
-        let status = request.status.map(|status| format!(" -> {status}")).unwrap_or_default();
-        let text = format!("{} {}{}{status}", request.method, request.host, request.path);
-        let evidence =
-            Evidence { source: Source::Upstream, line: Some(request.sequence + 1), text };
-        Some((signature(id)?, evidence))
+        Some((signature(id)?, evidence(request)))
     })
+}
+
+fn evidence(request: &RequestRecord) -> Evidence {
+    let status = request.status.map(|status| format!(" -> {status}")).unwrap_or_default();
+    let text = format!("{} {}{}{status}", request.method, request.host, request.path);
+    Evidence { source: Source::Upstream, line: Some(request.sequence + 1), text }
 }
 
 /// The first line, the Gateway's before stderr before stdout, that the catalogue knows names the

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// One request as the loopback saw it. It holds no header and no body, and what
+/// One request as the upstream saw it. It holds no header and no body, and what
 /// looks like a secret in its path is masked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestRecord {
     /// Position in the order of arrival, from 0.
     pub sequence: usize,
-    /// Time from the start of the loopback to the request's head.
+    /// Time from the start of the upstream to the request's head.
     #[serde(rename = "elapsed_ms", with = "milliseconds")]
     pub elapsed: Duration,
     /// How it came.
@@ -40,6 +40,9 @@ pub struct RequestRecord {
     /// What came back from the tool that the answer before this one asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub returned: Option<ToolReturn>,
+    /// How long the service wants to be left alone, in seconds, where it said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_s: Option<u64>,
     /// What else is worth knowing, in words.
     pub note: Option<String>,
 }
@@ -68,14 +71,23 @@ pub struct ToolReturn {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RequestKind {
-    /// The client left before its request was whole, or the loopback was stopped.
+    /// The client left before its request was whole, or the upstream was stopped.
     Unanswered,
-    /// A `CONNECT` to a host that the loopback speaks for; requests in it have records of their own.
+    /// A `CONNECT` to a host that the upstream speaks for; requests in it have records of their own.
     Tunnel,
     /// A `CONNECT` whose TLS handshake failed: the client does not trust the CA.
     TlsFailed,
-    /// A host that the loopback does not speak for.
+    /// A host that the upstream does not speak for.
     Blocked,
+    /// A `CONNECT` whose bytes were passed to the real service as they were: what was
+    /// asked and answered in it, nobody but the candidate knows.
+    Passed,
+    /// Passed on to the real service, which gave the status beside it: no answered turn.
+    Forwarded,
+    /// The real service was not reached: name, network, proxy or TLS. The status is codexpin's.
+    Unreachable,
+    /// A lent login was to be renewed, and must not be: its refresh token would be used up.
+    RefreshRefused,
     /// A WebSocket was opened; requests on it have records of their own.
     Upgraded,
     /// A request that wants no answer yet, only the connection ready for the next.
@@ -121,6 +133,11 @@ impl RequestRecord {
     /// Whether this is a turn that the upstream answered.
     pub fn is_answered_turn(&self) -> bool {
         self.kind == RequestKind::Answered
+    }
+
+    /// Whether this may hold answered turns that the upstream could not see.
+    pub fn may_hold_turns(&self) -> bool {
+        self.kind == RequestKind::Passed
     }
 }
 

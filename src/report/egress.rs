@@ -74,7 +74,9 @@ fn meaning(kind: RequestKind) -> &'static str {
         RequestKind::Answered | RequestKind::WarmUp | RequestKind::Upgraded => "answered",
         RequestKind::Faulted => "faulted",
         RequestKind::Declined => "not there",
-        RequestKind::Refused | RequestKind::Malformed => "refused",
+        RequestKind::Refused | RequestKind::RefreshRefused | RequestKind::Malformed => "refused",
+        RequestKind::Passed | RequestKind::Forwarded => "passed",
+        RequestKind::Unreachable => "no answer",
         RequestKind::TlsFailed => "no trust",
         RequestKind::Unanswered | RequestKind::Tunnel => "left",
     }

@@ -90,6 +90,7 @@ mod tests {
             credential: Credential::None,
             called: None,
             returned: None,
+            retry_after_s: None,
             note: None,
         };
         let call = |step| Some(ToolCall { tool: "exec".to_owned(), step });

@@ -13,17 +13,14 @@
 //! and its authority is forgotten with it.
 
 mod answer;
-mod authority;
 mod body;
 mod chatgpt;
-mod credential;
 mod fault;
 mod history;
 mod model;
 mod openai;
 mod prompt;
 mod proxy;
-mod record;
 mod reset;
 mod responses;
 mod script;
@@ -42,14 +39,15 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use authority::Authority;
 use history::History;
 use proxy::Proxy;
-use record::Ledger;
 
 pub use fault::{Fault, UnknownFault};
 pub use script::{Read, Script};
 
+use super::authority::Authority;
+use super::ledger::Ledger;
+use super::variables;
 use crate::observation::RequestRecord;
 
 /// How a loopback is to run.
@@ -171,25 +169,9 @@ impl Loopback {
     /// proxy names, Node's (`NODE_USE_ENV_PROXY`, from Node 22.21 and 24.0),
     /// and every name under which Node, OpenSSL, rustls and Codex CLI look for a CA.
     pub fn environment(&self, ca_file: &Utf8Path) -> Vec<(&'static str, String)> {
-        let proxy = || format!("http://{}", self.address);
-        let own = self.address.ip();
-        let direct = || match own {
-            ip if ip.is_loopback() => "127.0.0.1,localhost,::1".to_owned(),
-            ip => format!("127.0.0.1,localhost,::1,{ip}"),
-        };
-        let ca = || ca_file.to_string();
-        vec![
-            ("HTTPS_PROXY", proxy()),
-            ("https_proxy", proxy()),
-            ("HTTP_PROXY", proxy()),
-            ("http_proxy", proxy()),
-            ("NO_PROXY", direct()),
-            ("no_proxy", direct()),
-            ("NODE_USE_ENV_PROXY", "1".to_owned()),
-            ("NODE_EXTRA_CA_CERTS", ca()),
-            ("SSL_CERT_FILE", ca()),
-            ("CODEX_CA_CERTIFICATE", ca()),
-        ]
+        let mut variables = variables::of_the_proxy(self.address);
+        variables.extend(variables::of_the_ca(ca_file));
+        variables
     }
 
     /// The requests so far, in order of arrival.

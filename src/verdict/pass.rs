@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::Source;
-use crate::observation::{Ending, Observation, RequestKind, RequestRecord, Stage};
+use crate::observation::{Ending, Observation, RequestRecord, Stage};
 use crate::question::{Through, Upstream};
 
 /// A part of the rule that does not hold.
@@ -127,12 +127,8 @@ pub(super) fn broken_rules(observation: &Observation) -> Vec<Broken> {
 
 /// Whether the turn got through to a model, as far as it can be seen.
 fn was_asked(observation: &Observation) -> bool {
-    let requests = &observation.requests;
-    match &observation.upstream {
-        upstream if upstream.shows_turns() => requests.iter().any(RequestRecord::is_answered_turn),
-        Upstream::Installation => true,
-        _ => requests.iter().any(|request| request.kind == RequestKind::Tunnel),
-    }
+    let asked = |request: &RequestRecord| request.is_answered_turn() || request.may_hold_turns();
+    observation.upstream == Upstream::Installation || observation.requests.iter().any(asked)
 }
 
 /// How many of the calls came back with what only a real execution could know.

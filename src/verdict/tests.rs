@@ -89,6 +89,8 @@ fn a_refusal_that_the_upstream_saw_goes_before_what_the_release_calls_it() {
 fn what_is_not_the_releases_own_is_a_skip_and_never_bad() {
     let refresh = request("auth.openai.com", "/oauth/token", RequestKind::Refused, Some(401));
     let untrusted = request("chatgpt.com", "", RequestKind::TlsFailed, None);
+    let limited = request("chatgpt.com", "/x/responses", RequestKind::Forwarded, Some(429));
+    let unreachable = request("chatgpt.com", "", RequestKind::Unreachable, Some(502));
     for observation in [
         failed("Error: listen EADDRINUSE 127.0.0.1:18789"),
         failed("[openclaw] error: this OpenClaw release requires Node >=24.16.0"),
@@ -96,6 +98,8 @@ fn what_is_not_the_releases_own_is_a_skip_and_never_bad() {
         failed("You have reached your Codex subscription usage limit"),
         failed("state uses newer schema version 12; this build supports 9"),
         Observation { requests: vec![refresh], ..failed("fetch failed") },
+        Observation { requests: vec![limited], ..failed("Unknown model: x/y") },
+        Observation { requests: vec![unreachable], ..failed("Unknown model: x/y") },
         Observation {
             requests: vec![untrusted],
             ..failed("EmbeddedAttemptSessionTakeoverError: session file changed")
@@ -107,6 +111,26 @@ fn what_is_not_the_releases_own_is_a_skip_and_never_bad() {
             "{verdict:?}"
         );
     }
+}
+
+#[test]
+fn a_lent_login_that_was_to_be_renewed_is_a_skip_however_far_it_came() {
+    let refresh = RequestKind::RefreshRefused;
+    let refresh = request("auth.openai.com", "/oauth/token", refresh, Some(401));
+    for before in [RequestKind::Answered, RequestKind::Passed] {
+        let before = request("chatgpt.com", "", before, Some(200));
+        let requests = vec![before, refresh.clone()];
+        let observation = Observation { requests, ..failed("FailoverError: Unknown model: x/y") };
+        let verdict = judge(&observation);
+        assert!(matches!(verdict, Verdict::Skip { .. }), "{verdict:?}");
+    }
+}
+
+#[test]
+fn a_turn_through_a_tunnel_that_nobody_looks_into_is_good() {
+    let passed = request("chatgpt.com", "", RequestKind::Passed, Some(200));
+    let verdict = judge(&Observation { requests: vec![passed], ..good() });
+    assert!(matches!(verdict, Verdict::Good), "{verdict:?}");
 }
 
 #[test]

@@ -13,6 +13,7 @@ use super::responses::Output;
 use super::script::Script;
 use super::{chatgpt, model, openai};
 use crate::observation::{Credential, RequestKind, ToolCall, ToolReturn};
+use crate::upstream::ledger::Entry;
 
 /// Whom a client wants to speak to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,6 +94,21 @@ pub(super) struct Answer {
     /// What the request brought back from a tool.
     pub(super) returned: Option<ToolReturn>,
     pub(super) note: Option<Cow<'static, str>>,
+}
+
+impl Entry {
+    /// What an answer tells of its request.
+    pub(super) fn answered(&self, answer: &Answer) {
+        // A reset connection has had no status.
+        self.settle((answer.status > 0).then_some(answer.status), answer.kind);
+        self.change(|record| {
+            record.called.clone_from(&answer.called);
+            record.returned.clone_from(&answer.returned);
+        });
+        if let Some(note) = &answer.note {
+            self.note(note.as_ref());
+        }
+    }
 }
 
 /// The body of an answer.

@@ -3,7 +3,6 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::io::Read;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -17,12 +16,9 @@ use tokio::time::Sleep;
 use super::answer::RequestBody;
 use super::fault::Fault;
 use super::prompt::TurnRequest;
-use super::record::Entry;
 use super::responses::{keep_alive, server_sent};
-
-/// Most bytes of a request body, as sent and once decoded: far more than a
-/// probe's turn needs, and little enough to hold in memory.
-pub(super) const LARGEST_BODY: usize = 64 << 20;
+use crate::upstream::encoding::{LARGEST_BODY, Undecoded, decoded};
+use crate::upstream::ledger::Entry;
 
 /// Reads a request's body to its end; an error is the client's leaving.
 pub(super) async fn read(headers: &HeaderMap, body: Incoming) -> Result<RequestBody, hyper::Error> {
@@ -41,41 +37,12 @@ pub(super) async fn read(headers: &HeaderMap, body: Incoming) -> Result<RequestB
     })
 }
 
-/// Why a body could not be decoded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Undecoded {
-    TooLarge,
-    Unreadable(&'static str),
-}
-
 impl From<Undecoded> for RequestBody {
     fn from(why: Undecoded) -> Self {
         match why {
             Undecoded::TooLarge => Self::TooLarge,
             Undecoded::Unreadable(why) => Self::Unreadable(why),
         }
-    }
-}
-
-/// Takes off the content encoding. Codex CLI can compress its requests.
-fn decoded(encoding: Option<&[u8]>, bytes: Bytes, limit: usize) -> Result<Bytes, Undecoded> {
-    let encoding = encoding.unwrap_or_default().to_ascii_lowercase();
-    let broken = |_| Undecoded::Unreadable("compressed body is broken");
-    match encoding.as_slice() {
-        b"" | b"identity" => Ok(bytes),
-        b"gzip" | b"x-gzip" => all(flate2::read::MultiGzDecoder::new(&bytes[..]), limit),
-        b"deflate" => all(flate2::read::ZlibDecoder::new(&bytes[..]), limit),
-        b"zstd" => all(ruzstd::decoding::StreamingDecoder::new(&bytes[..]).map_err(broken)?, limit),
-        _ => Err(Undecoded::Unreadable("unknown content-encoding")),
-    }
-}
-
-fn all(decoder: impl Read, limit: usize) -> Result<Bytes, Undecoded> {
-    let mut content = Vec::new();
-    match decoder.take(limit as u64 + 1).read_to_end(&mut content) {
-        Ok(length) if length > limit => Err(Undecoded::TooLarge),
-        Ok(_) => Ok(content.into()),
-        Err(_) => Err(Undecoded::Unreadable("compressed body is broken")),
     }
 }
 
@@ -187,87 +154,6 @@ impl Drop for AnswerBody {
         if let Some(entry) = self.entry.as_ref().filter(|_| !self.pieces.is_empty()) {
             let sent = self.total - self.pieces.len();
             entry.note(format!("cut after {sent} of {} events", self.total));
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io::Write as _;
-
-    use super::*;
-
-    const TEXT: &[u8] = b"{\"model\": \"gpt-5.5\", \"input\": \"Reply exactly: OK\"}";
-
-    fn encoded(encoding: &str, content: &[u8]) -> Bytes {
-        let level = flate2::Compression::default();
-        match encoding {
-            "gzip" => {
-                let mut encoder = flate2::write::GzEncoder::new(Vec::new(), level);
-                encoder.write_all(content).unwrap();
-                encoder.finish().unwrap().into()
-            }
-            "deflate" => {
-                let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), level);
-                encoder.write_all(content).unwrap();
-                encoder.finish().unwrap().into()
-            }
-            "zstd" => ruzstd::encoding::compress_to_vec(
-                content,
-                ruzstd::encoding::CompressionLevel::Fastest,
-            )
-            .into(),
-            _ => Bytes::copy_from_slice(content),
-        }
-    }
-
-    #[test]
-    fn every_encoding_that_a_client_may_use_is_taken_off() {
-        for encoding in ["identity", "gzip", "deflate", "zstd"] {
-            let body = encoded(encoding, TEXT);
-            assert_eq!(
-                decoded(Some(encoding.as_bytes()), body, 1 << 20).unwrap(),
-                TEXT,
-                "{encoding}"
-            );
-        }
-        assert_eq!(decoded(None, Bytes::from_static(TEXT), 1 << 20).unwrap(), TEXT);
-    }
-
-    #[test]
-    fn a_small_body_that_grows_beyond_the_limit_is_stopped() {
-        for encoding in ["gzip", "deflate", "zstd"] {
-            let bomb = encoded(encoding, &vec![0; 1 << 20]);
-            assert!(bomb.len() < 64 << 10, "{encoding}");
-            let refused = decoded(Some(encoding.as_bytes()), bomb, 64 << 10).unwrap_err();
-            assert_eq!(refused, Undecoded::TooLarge, "{encoding}");
-        }
-    }
-
-    #[test]
-    fn a_broken_or_unknown_encoding_is_no_request() {
-        for encoding in ["gzip", "deflate", "zstd", "br", "gzip, zstd"] {
-            let refused = decoded(Some(encoding.as_bytes()), Bytes::from_static(TEXT), 1 << 20);
-            assert!(matches!(refused, Err(Undecoded::Unreadable(_))), "{encoding}");
-        }
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn no_bytes_make_a_decoder_panic_or_exceed_the_limit(
-            encoding in proptest::sample::select(vec!["gzip", "deflate", "zstd", "identity"]),
-            damage in proptest::collection::vec((0_usize..80, proptest::num::u8::ANY), 0..6),
-        ) {
-            let mut body = encoded(encoding, TEXT).to_vec();
-            for (place, byte) in damage {
-                if let Some(slot) = body.get_mut(place) {
-                    *slot = byte;
-                }
-            }
-            if let Ok(content) = decoded(Some(encoding.as_bytes()), body.into(), 1 << 12) {
-                TurnRequest::parse(&content);
-                proptest::prop_assert!(content.len() <= 1 << 12);
-            }
         }
     }
 }

@@ -1,7 +1,6 @@
 //! The edge: connections in, [`answer`] asked, its answer written. Knows HTTP
 //! and TLS, and decides nothing.
 
-use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -18,26 +17,22 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
 use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::answer::{Answer, Content, Facts, Flow, RequestBody, Service, answer};
-use super::authority::Authority;
 use super::body::{self, AnswerBody, Tail};
 use super::fault::Fault;
 use super::history::History;
 use super::prompt::TurnRequest;
-use super::record::{Entry, Head, Ledger};
 use super::reset::{Reset, ResetOnPurpose};
 use super::responses::{Turn, response_id, server_sent};
 use super::script::Script;
 use super::websocket::{Opening, accept_key};
-use crate::observation::Credential;
-use crate::observation::{RequestKind, Scheme};
+use crate::observation::{Credential, RequestKind, Scheme};
+use crate::upstream::authority::Authority;
+use crate::upstream::ledger::{Entry, Head, Ledger};
 
-/// How long a client may take for a TLS handshake.
-const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 /// How long to wait after a failed accept: out of file descriptors, most likely.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -201,27 +196,10 @@ impl Proxy {
 
     /// Speaks TLS, and then HTTP, as the host of a `CONNECT`.
     async fn speak_as(self: Arc<Self>, door: Door, upgrade: OnUpgrade, entry: Entry) {
-        let failed = |why: String| {
-            entry.settle(Some(StatusCode::OK.as_u16()), RequestKind::TlsFailed);
-            entry.note(why);
-        };
-        // Whoever leaves has said nothing about trust.
-        let left = || {
-            entry.settle(Some(StatusCode::OK.as_u16()), RequestKind::Unanswered);
-            entry.note("the client left before the end of the TLS handshake");
-        };
-        let Ok(upgraded) = upgrade.await else { return left() };
-        let host = door.tunnel.as_deref().unwrap_or_default();
-        let config = match self.authority.speak_for(host) {
-            Ok(config) => config,
-            Err(error) => return failed(format!("no certificate for this host: {error}")),
-        };
-        let handshake = TlsAcceptor::from(config).accept(TokioIo::new(upgraded));
-        match tokio::time::timeout(HANDSHAKE_LIMIT, handshake).await {
-            Ok(Ok(stream)) => self.serve(TokioIo::new(stream), door).await,
-            Ok(Err(error)) if has_left(&error) => left(),
-            Ok(Err(error)) => failed(format!("TLS handshake failed: {error}")),
-            Err(_) => failed("no TLS handshake".to_owned()),
+        let host = door.tunnel.clone().unwrap_or_default();
+        match self.authority.shake_hands(&host, upgrade).await {
+            Ok(stream) => self.serve(TokioIo::new(stream), door).await,
+            Err(why) => entry.no_handshake(why),
         }
     }
 
@@ -269,11 +247,6 @@ impl Proxy {
         };
         AnswerBody::stream(events.into_iter().take(kept), self.pace, tail, None)
     }
-}
-
-fn has_left(error: &io::Error) -> bool {
-    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
-    [BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof].contains(&error.kind())
 }
 
 fn written(status: StatusCode, body: AnswerBody) -> Response<AnswerBody> {

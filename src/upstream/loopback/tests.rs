@@ -4,9 +4,10 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::credential::tests::chatgpt_token;
 use super::*;
 use crate::observation::{Credential, RequestKind, Scheme};
+use crate::upstream::credential::tests::chatgpt_token;
+use crate::upstream::encoding::LARGEST_BODY;
 
 const CODEX: &str = "https://chatgpt.com/backend-api/codex/responses";
 /// Longest that any step here may take. Nothing waits for it to pass.
@@ -292,12 +293,12 @@ async fn a_body_beyond_the_limit_is_refused() {
     let loopback = loopback().await;
     let head = format!(
         "POST /v1/responses HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n",
-        body::LARGEST_BODY + 1
+        LARGEST_BODY + 1
     );
     let mut stream = TcpStream::connect(loopback.address()).await.unwrap();
     stream.write_all(head.as_bytes()).await.unwrap();
     let chunk = vec![b' '; 1 << 20];
-    for _ in 0..=body::LARGEST_BODY / chunk.len() {
+    for _ in 0..=LARGEST_BODY / chunk.len() {
         if stream.write_all(&chunk).await.is_err() {
             break;
         }

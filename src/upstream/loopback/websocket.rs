@@ -16,13 +16,13 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::answer::{Answer, Content, Facts, Flow, RequestBody, answer};
-use super::body::LARGEST_BODY;
 use super::fault::Fault;
 use super::prompt::TurnRequest;
 use super::proxy::{Proxy, Target};
-use super::record::{Entry, Head};
 use super::responses::{Turn, keep_alive, response_id};
 use crate::observation::Credential;
+use crate::upstream::encoding::LARGEST_BODY;
+use crate::upstream::ledger::{Entry, Head};
 
 /// The method that records give to a request which came as a message.
 const METHOD: &str = "WS";

@@ -20,9 +20,12 @@ impl Credential {
             return Self::Other;
         };
         let token = token.trim();
-        if !scheme.eq_ignore_ascii_case("bearer") {
-            Self::Other
-        } else if token.starts_with("sk-") {
+        if scheme.eq_ignore_ascii_case("bearer") { Self::of_token(token) } else { Self::Other }
+    }
+
+    /// Reads the kind from a bearer token's shape.
+    pub(super) fn of_token(token: &str) -> Self {
+        if token.starts_with("sk-") {
             Self::ApiKey
         } else if is_chatgpt_token(token) {
             Self::ChatGptToken
@@ -52,7 +55,7 @@ pub(super) mod tests {
     use super::*;
 
     /// A token shaped like a ChatGPT login's, signed by nobody.
-    pub(in crate::upstream::loopback) fn chatgpt_token(canary: &str) -> String {
+    pub(in crate::upstream) fn chatgpt_token(canary: &str) -> String {
         let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
         let header = part(serde_json::json!({"alg": "RS256", "typ": "JWT"}));
         let payload = part(serde_json::json!({

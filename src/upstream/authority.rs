@@ -1,4 +1,4 @@
-//! The certificate authority of one loopback. Its key is made for the run and
+//! The certificate authority of one upstream. Its key is made for the run and
 //! stays in memory; only the certificate is ever written.
 
 use std::collections::HashMap;

@@ -3,14 +3,14 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::answer::Answer;
 use super::credential::looks_secret;
+use super::handshake::NoHandshake;
 use crate::observation::{Credential, RequestKind, RequestRecord, Scheme};
 
 /// Longest text of the client's that a record keeps, in characters.
 const LONGEST_TEXT: usize = 512;
 
-/// The records of one loopback, shared by its connections.
+/// The records of one upstream, shared by its connections.
 #[derive(Debug, Clone)]
 pub(super) struct Ledger {
     start: Instant,
@@ -46,6 +46,7 @@ impl Ledger {
             credential: head.credential,
             called: None,
             returned: None,
+            retry_after_s: None,
             note: None,
         });
         Entry { ledger: self.clone(), sequence }
@@ -91,25 +92,30 @@ impl Entry {
         self.change(|record| (record.status, record.kind) = (status, kind));
     }
 
-    /// What an answer tells of its request.
-    pub(super) fn answered(&self, answer: &Answer) {
-        // A reset connection has had no status.
-        self.settle((answer.status > 0).then_some(answer.status), answer.kind);
-        self.change(|record| {
-            record.called.clone_from(&answer.called);
-            record.returned.clone_from(&answer.returned);
-        });
-        if let Some(note) = &answer.note {
-            self.note(shortened(note));
-        }
+    /// A tunnel in which no TLS could be spoken.
+    pub(super) fn no_handshake(&self, why: NoHandshake) {
+        let (kind, note) = match why {
+            NoHandshake::Left => (
+                RequestKind::Unanswered,
+                "the client left before the end of the TLS handshake".to_owned(),
+            ),
+            NoHandshake::Failed(why) => (RequestKind::TlsFailed, why),
+        };
+        self.settle(Some(200), kind);
+        self.note(note);
+    }
+
+    /// How long the service wants to be left alone. Seconds.
+    pub(super) fn retry_after(&self, seconds: Option<u64>) {
+        self.change(|record| record.retry_after_s = seconds);
     }
 
     pub(super) fn note(&self, note: impl Into<String>) {
-        let note = note.into();
+        let note = shortened(&note.into());
         self.change(|record| record.note = Some(note));
     }
 
-    fn change(&self, change: impl FnOnce(&mut RequestRecord)) {
+    pub(super) fn change(&self, change: impl FnOnce(&mut RequestRecord)) {
         if let Some(record) = self.ledger.lock().get_mut(self.sequence) {
             change(record);
         }

@@ -1,0 +1,213 @@
+//! The live upstream: what stands between an enclosed candidate and OpenAI's
+//! real service.
+//!
+//! ```text
+//! candidate ─▶ door ─┬▶ tunnel: its own TLS, bytes both ways ─────────▶ network ─▶ service
+//!                    └▶ relay: TLS ends here ─▶ loan ─▶ reqwest ──────▶ network ─▶ service
+//!                              candidate ◀── mask ◀── refusal, record ◀──────────────┘
+//! ```
+//!
+//! Either way `chatgpt.com` and `api.openai.com` are reached over HTTPS and
+//! nothing else is; a login is never renewed through here.
+//! [`network`] is the user's own proxy and authorities. One of these serves one
+//! check: its records are that check's requests.
+
+mod door;
+mod host;
+mod loan;
+mod mask;
+mod network;
+mod refusal;
+mod relay;
+mod tunnel;
+mod websocket;
+
+use std::fmt;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use jiff::Timestamp;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use door::{Door, Passage};
+use loan::Loan;
+use network::Network;
+use relay::Relay;
+
+pub use loan::{RelayLogin, UnfitLogin};
+pub use network::NetworkError;
+
+use super::authority::Authority;
+use super::ledger::Ledger;
+use super::variables;
+use crate::env::Environment;
+use crate::observation::RequestRecord;
+
+/// What the user may have set for TLS, and a candidate that speaks its own needs.
+const TRUST: [&str; 4] =
+    ["SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "CODEX_CA_CERTIFICATE"];
+
+/// How a live upstream is to run.
+pub struct LiveOptions {
+    /// A listener made elsewhere, perhaps in another network namespace; without one,
+    /// a port of the system's choice on 127.0.0.1.
+    pub listener: Option<std::net::TcpListener>,
+    /// Which way requests take.
+    pub way: Way,
+    /// The user's proxy (`HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`) and authorities
+    /// (`SSL_CERT_FILE`, `SSL_CERT_DIR`, `NODE_EXTRA_CA_CERTS`).
+    pub environment: Environment,
+}
+
+/// Which way a candidate's requests take to the service.
+#[derive(Debug)]
+pub enum Way {
+    /// Passed through as they are: the candidate has a credential and a TLS of its own.
+    Tunnel,
+    /// Carried by codexpin, which puts the real login in the made-up one's place.
+    /// TLS fingerprint and timing are codexpin's.
+    Relay(RelayLogin),
+}
+
+/// Why a live upstream could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum LiveError {
+    /// No port, or not this listener.
+    #[error("the live upstream cannot listen: {0}")]
+    Listen(#[source] io::Error),
+    /// The certificate authority of a relay could not be made.
+    #[error("the live upstream cannot make its certificate authority: {0}")]
+    Authority(String),
+    /// The login cannot be sent.
+    #[error(transparent)]
+    Login(#[from] UnfitLogin),
+    /// The user's settings lead nowhere.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    /// The CA certificate could not be written.
+    #[error("the live upstream cannot write its CA certificate to {path}: {source}")]
+    WriteCa {
+        /// Where it was to go.
+        path: Utf8PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// A running live upstream. Dropped, it stops; [`Live::shutdown`] also waits until it has.
+pub struct Live {
+    address: SocketAddr,
+    door: Arc<Door>,
+    /// The user's own settings for TLS.
+    trust: Vec<(&'static str, String)>,
+}
+
+impl Live {
+    /// Starts a live upstream in the current tokio runtime.
+    pub async fn start(options: LiveOptions) -> Result<Self, LiveError> {
+        let LiveOptions { listener, way, environment } = options;
+        let network = Network::of(&environment)?;
+        let passage = match way {
+            Way::Tunnel => Passage::Tunnel(network),
+            Way::Relay(login) => {
+                let authority = Authority::new(Timestamp::now())
+                    .map_err(|error| LiveError::Authority(error.to_string()))?;
+                let loan = Loan::new(login)?;
+                let mask = loan.mask();
+                Passage::Relay(Relay { authority, loan, mask, client: network.client()? })
+            }
+        };
+        let listener = match listener {
+            Some(listener) => {
+                listener.set_nonblocking(true).map_err(LiveError::Listen)?;
+                TcpListener::from_std(listener).map_err(LiveError::Listen)?
+            }
+            None => TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(LiveError::Listen)?,
+        };
+        let address = listener.local_addr().map_err(LiveError::Listen)?;
+        let door = Arc::new(Door {
+            passage,
+            ledger: Ledger::new(),
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        });
+        door.tasks.spawn(Arc::clone(&door).accept(listener));
+        let own = |name: &'static str| Some((name, environment.get(name)?.to_owned()));
+        let trust = TRUST.into_iter().filter_map(own).collect();
+        Ok(Self { address, door, trust })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What a child's environment needs for its requests to come here: the proxy
+    /// under every name, as for a loopback. A relay's candidate is to trust
+    /// `ca_file`, which [`Live::write_ca`] wrote. A tunnel's candidate speaks TLS
+    /// with the service itself and needs what the user's own programs need: the
+    /// user's settings stand as they are, and `ca_file` is of no account.
+    pub fn environment(&self, ca_file: &Utf8Path) -> Vec<(&'static str, String)> {
+        let mut variables = variables::of_the_proxy(self.address);
+        match self.door.passage {
+            Passage::Tunnel(_) => variables.extend(self.trust.iter().cloned()),
+            Passage::Relay(_) => variables.extend(variables::of_the_ca(ca_file)),
+        }
+        variables
+    }
+
+    /// The files and directories of the user's that [`Live::environment`] names: the
+    /// candidate has to find them where they are.
+    pub fn reads(&self) -> Vec<Utf8PathBuf> {
+        match self.door.passage {
+            Passage::Tunnel(_) => self.trust.iter().map(|(_, path)| path.into()).collect(),
+            Passage::Relay(_) => Vec::new(),
+        }
+    }
+
+    /// Writes a relay's CA certificate; a tunnel has none, and writes nothing.
+    pub fn write_ca(&self, path: &Utf8Path) -> Result<(), LiveError> {
+        let Passage::Relay(relay) = &self.door.passage else { return Ok(()) };
+        crate::fs::write_atomic(path, relay.authority.pem().as_bytes())
+            .map_err(|source| LiveError::WriteCa { path: path.to_owned(), source })
+    }
+
+    /// The requests so far, in order of arrival.
+    pub fn records(&self) -> Vec<RequestRecord> {
+        self.door.ledger.records()
+    }
+
+    /// Stops, waits until no task is left, and hands over the records.
+    pub async fn shutdown(self) -> Vec<RequestRecord> {
+        self.door.stop.cancel();
+        self.door.tasks.close();
+        self.door.tasks.wait().await;
+        self.records()
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.door.stop.cancel();
+    }
+}
+
+impl fmt::Debug for LiveOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A proxy's password may be in the environment.
+        f.debug_struct("LiveOptions").field("way", &self.way).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Live {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Live").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,174 @@
+//! Where a candidate's connections come in, and which of them get further.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{self, HeaderValue};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Full, combinators::UnsyncBoxBody};
+use hyper::body::Incoming;
+use hyper::rt::{Read, Write};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::host::Host;
+use super::network::Network;
+use super::relay::Relay;
+use crate::observation::{Credential, RequestKind, Scheme};
+use crate::upstream::ledger::{Entry, Head, Ledger};
+
+/// How long to wait after a failed accept: out of file descriptors, most likely.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Which way requests take, with what they need on it.
+pub(super) enum Passage {
+    Tunnel(Network),
+    Relay(Relay),
+}
+
+/// What every connection shares.
+pub(super) struct Door {
+    pub(super) passage: Passage,
+    pub(super) ledger: Ledger,
+    pub(super) stop: CancellationToken,
+    pub(super) tasks: TaskTracker,
+}
+
+/// The body of any answer.
+pub(super) type AnswerBody = UnsyncBoxBody<Bytes, reqwest::Error>;
+
+impl Door {
+    /// Takes connections until the upstream stops.
+    pub(super) async fn accept(self: Arc<Self>, listener: TcpListener) {
+        loop {
+            let accepted = tokio::select! {
+                () = self.stop.cancelled() => return,
+                accepted = listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, _)) => {
+                    let _ = stream.set_nodelay(true);
+                    self.spawn(Arc::clone(&self).serve(TokioIo::new(stream), None));
+                }
+                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+            }
+        }
+    }
+
+    /// Runs a task that ends with the upstream at the latest.
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let stop = self.stop.clone();
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = task => {}
+            }
+        });
+    }
+
+    /// Speaks HTTP, as `host` in a tunnel of a relay, or as the proxy itself.
+    async fn serve(
+        self: Arc<Self>,
+        io: impl Read + Write + Unpin + Send + 'static,
+        host: Option<Host>,
+    ) {
+        let service = service_fn(move |request| {
+            let door = Arc::clone(&self);
+            async move { Ok::<_, Infallible>(door.respond(request, host).await) }
+        });
+        // An error here is a client that left, or a service that broke off.
+        let _ = http1::Builder::new()
+            .header_read_timeout(None)
+            .serve_connection(io, service)
+            .with_upgrades()
+            .await;
+    }
+
+    async fn respond(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        host: Option<Host>,
+    ) -> Response<AnswerBody> {
+        if let (Some(host), Passage::Relay(relay)) = (host, &self.passage) {
+            return relay.answer(&self, request, host).await;
+        }
+        let uri = request.uri();
+        let connect = request.method() == Method::CONNECT;
+        let name = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_ascii_lowercase();
+        let port = uri.port_u16().unwrap_or(if connect { 443 } else { 80 });
+        let entry = self.ledger.open(Head {
+            scheme: Scheme::Http,
+            host: &name,
+            port,
+            method: request.method().as_str(),
+            path_and_query: uri.path_and_query().map_or("", |path| path.as_str()),
+            websocket: false,
+            credential: Credential::of(request.headers()),
+        });
+        match (Host::of(&name, port).filter(|_| connect), &self.passage) {
+            (None, _) => blocked(&entry),
+            (Some(Host::Auth), Passage::Tunnel(_)) => {
+                entry.settle(Some(403), RequestKind::RefreshRefused);
+                entry.note("a login that is lent must not be renewed");
+                answer(StatusCode::FORBIDDEN, &json!({"error": "a lent login is not renewed"}))
+            }
+            (Some(host), Passage::Tunnel(network)) => {
+                self.pass(network, host, hyper::upgrade::on(request), entry).await
+            }
+            (Some(host), Passage::Relay(_)) => {
+                entry.settle(Some(200), RequestKind::Tunnel);
+                self.spawn(Arc::clone(&self).speak_as(host, hyper::upgrade::on(request), entry));
+                empty(StatusCode::OK)
+            }
+        }
+    }
+
+    /// Boxed, since the requests in it come back to `respond`.
+    fn speak_as(
+        self: Arc<Self>,
+        host: Host,
+        upgrade: hyper::upgrade::OnUpgrade,
+        entry: Entry,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(async move {
+            let Passage::Relay(relay) = &self.passage else { return };
+            match relay.authority.shake_hands(host.name(), upgrade).await {
+                Ok(stream) => Arc::clone(&self).serve(TokioIo::new(stream), Some(host)).await,
+                Err(why) => entry.no_handshake(why),
+            }
+        })
+    }
+}
+
+/// The answer for whatever is not the service.
+pub(super) fn blocked(entry: &Entry) -> Response<AnswerBody> {
+    entry.settle(Some(403), RequestKind::Blocked);
+    answer(StatusCode::FORBIDDEN, &json!({"error": "the live upstream does not lead there"}))
+}
+
+/// An answer of codexpin's own.
+pub(super) fn answer(status: StatusCode, content: &Value) -> Response<AnswerBody> {
+    let mut response = whole(status, content.to_string().into());
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    response
+}
+
+pub(super) fn empty(status: StatusCode) -> Response<AnswerBody> {
+    whole(status, Bytes::new())
+}
+
+pub(super) fn whole(status: StatusCode, content: Bytes) -> Response<AnswerBody> {
+    let body = Full::new(content).map_err(|never| match never {}).boxed_unsync();
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    response
+}

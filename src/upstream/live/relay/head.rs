@@ -1,0 +1,106 @@
+//! The heads of what a relay carries: what belongs to one connection stays on it.
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http::header::{self, HeaderName, HeaderValue};
+use serde::Deserialize;
+
+use super::super::loan::Lent;
+use crate::upstream::encoding::{LARGEST_BODY, decoded};
+
+/// What concerns one connection only (RFC 9110, 7.6.1), or the proxy.
+const OF_THE_CONNECTION: [HeaderName; 7] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    header::PROXY_AUTHORIZATION,
+    header::TE,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
+
+/// A request's headers as they go to the service.
+pub(super) fn outgoing(mut headers: HeaderMap, websocket: bool, lent: Lent) -> HeaderMap {
+    without_hops(&mut headers);
+    headers.remove(header::HOST);
+    headers.remove(header::CONTENT_LENGTH);
+    if websocket {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        // Messages are read here, so that no extension can be agreed on.
+        headers.remove(header::SEC_WEBSOCKET_EXTENSIONS);
+    }
+    if lent == Lent::Put {
+        // What is compressed cannot be masked.
+        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    }
+    headers
+}
+
+/// Takes out what concerns the connection only.
+pub(super) fn without_hops(headers: &mut HeaderMap) {
+    let named: Vec<_> = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|names| names.split(','))
+        .filter_map(|name| HeaderName::try_from(name.trim()).ok())
+        .collect();
+    for name in named.iter().chain(&OF_THE_CONNECTION) {
+        headers.remove(name);
+    }
+}
+
+/// Whether a request asks for a WebSocket.
+pub(super) fn asks_for_websocket(headers: &HeaderMap) -> bool {
+    let upgrade = headers.get(header::UPGRADE);
+    upgrade.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
+}
+
+/// The model that a turn's request names.
+pub(super) fn model(headers: &HeaderMap, body: Bytes) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Turn {
+        model: Option<String>,
+    }
+    let encoding = headers.get(header::CONTENT_ENCODING).map(HeaderValue::as_bytes);
+    let body = decoded(encoding, body, LARGEST_BODY).ok()?;
+    serde_json::from_slice::<Turn>(&body).ok()?.model
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(list: &[(&'static str, &'static str)]) -> HeaderMap {
+        let pair = |(name, value): &(&'static str, &'static str)| {
+            (HeaderName::from_static(name), HeaderValue::from_static(value))
+        };
+        list.iter().map(pair).collect()
+    }
+
+    #[test]
+    fn what_concerns_one_connection_stays_on_it() {
+        let sent = headers(&[
+            ("host", "elsewhere.test"),
+            ("connection", "keep-alive, X-Own"),
+            ("x-own", "1"),
+            ("keep-alive", "5"),
+            ("proxy-authorization", "Basic eA=="),
+            ("content-length", "3"),
+            ("accept-encoding", "gzip"),
+            ("cookie", "a=b"),
+        ]);
+        let kept = headers(&[("accept-encoding", "gzip"), ("cookie", "a=b")]);
+        assert_eq!(outgoing(sent.clone(), false, Lent::NotAsked), kept);
+        assert_eq!(outgoing(sent, false, Lent::Put)["accept-encoding"], "identity");
+    }
+
+    #[test]
+    fn a_model_is_read_from_a_body_however_it_is_encoded() {
+        let body = Bytes::from_static(b"{\"model\": \"gpt-5.5\"}");
+        assert_eq!(model(&HeaderMap::new(), body.clone()).as_deref(), Some("gpt-5.5"));
+        let gzip = headers(&[("content-encoding", "gzip")]);
+        assert_eq!(model(&gzip, body), None);
+    }
+}

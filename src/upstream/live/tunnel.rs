@@ -1,0 +1,44 @@
+//! A tunnel: bytes both ways, which nobody here looks at.
+
+use std::sync::Arc;
+
+use http::{Response, StatusCode};
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use serde_json::json;
+
+use super::door::{AnswerBody, Door, answer, empty};
+use super::host::Host;
+use super::network::Network;
+use crate::observation::RequestKind;
+use crate::upstream::ledger::Entry;
+
+impl Door {
+    /// Reaches the service first, so that the candidate learns whether it can be.
+    pub(super) async fn pass(
+        self: &Arc<Self>,
+        network: &Network,
+        host: Host,
+        upgrade: OnUpgrade,
+        entry: Entry,
+    ) -> Response<AnswerBody> {
+        let mut out = match network.connect(host.name(), 443).await {
+            Ok(out) => out,
+            Err(error) => {
+                entry.settle(Some(502), RequestKind::Unreachable);
+                entry.note(error.to_string());
+                return answer(StatusCode::BAD_GATEWAY, &json!({"error": error.to_string()}));
+            }
+        };
+        entry.settle(Some(200), RequestKind::Passed);
+        self.spawn(async move {
+            let Ok(upgraded) = upgrade.await else { return };
+            // Whichever side breaks off, the other learns it.
+            let copied = tokio::io::copy_bidirectional(&mut TokioIo::new(upgraded), &mut out).await;
+            if let Ok((sent, received)) = copied {
+                entry.note(format!("{sent} bytes sent, {received} received"));
+            }
+        });
+        empty(StatusCode::OK)
+    }
+}
