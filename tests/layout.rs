@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 
 /// For each module, the modules that it may import besides what everything
 /// stands on.
-const MAY_IMPORT: [(&str, &[&str]); 16] = [
+const MAY_IMPORT: [(&str, &[&str]); 17] = [
     ("release", &[]),
+    ("login", &[]),
     ("route", &[]),
     ("config", &["route"]),
     ("question", &["route"]),
@@ -21,7 +22,17 @@ const MAY_IMPORT: [(&str, &[&str]); 16] = [
     ("prefix", &["release", "process"]),
     (
         "check",
-        &["config", "observation", "prefix", "process", "question", "release", "route", "upstream"],
+        &[
+            "config",
+            "login",
+            "observation",
+            "prefix",
+            "process",
+            "question",
+            "release",
+            "route",
+            "upstream",
+        ],
     ),
     (
         "session",
