@@ -6,6 +6,7 @@
 //!             setup: config, login, plugin                   ⇅ upstream
 //! ```
 
+pub mod account;
 mod candidate;
 mod gateway;
 mod home;
@@ -19,6 +20,7 @@ pub mod routes;
 mod setup;
 mod state;
 mod turn;
+mod upstream;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use tokio_util::sync::CancellationToken;
@@ -32,7 +34,10 @@ use crate::prefix::node::Node;
 use crate::process::{ProcessError, Processes};
 use crate::question::Question;
 use crate::release::Version;
+use crate::upstream::live::LiveError;
 use crate::upstream::loopback::{Fault, LoopbackError};
+use crate::upstream::pace::PaceError;
+use account::Account;
 use turn::Turn;
 
 /// An installed candidate, as far as asking it goes.
@@ -80,7 +85,10 @@ pub struct Course<'a> {
     pub meets: Option<&'a Utf8Path>,
     /// Where the state that this candidate leaves is kept, one directory a route.
     pub leaves: Option<&'a Utf8Path>,
-    /// What goes wrong with the upstream, on purpose.
+    /// The login that is lent, where the service itself answers. Without one the
+    /// loopback does.
+    pub account: Option<&'a Account>,
+    /// What goes wrong with the loopback, on purpose.
     pub fault: Option<Fault>,
 }
 
@@ -90,6 +98,12 @@ pub enum CheckError {
     /// The upstream could not be started.
     #[error(transparent)]
     Upstream(#[from] LoopbackError),
+    /// The way to the service could not be opened.
+    #[error(transparent)]
+    Live(#[from] LiveError),
+    /// The account may not be asked now, or no more.
+    #[error(transparent)]
+    Pace(#[from] PaceError),
     /// A process could not be started.
     #[error(transparent)]
     Process(#[from] ProcessError),
@@ -112,8 +126,8 @@ pub enum CheckError {
     Stopped,
 }
 
-/// Asks an installed candidate through every route of the question, with the
-/// loopback as upstream: one observation a route.
+/// Asks an installed candidate through every route of the question: one
+/// observation a route.
 pub async fn check(
     subject: &Subject,
     question: &Question,

@@ -16,6 +16,7 @@ mod question;
 mod releases;
 mod routes;
 mod size;
+mod upstream;
 
 use camino::Utf8PathBuf;
 use clap::{Parser, Subcommand};

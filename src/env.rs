@@ -36,6 +36,10 @@ pub const OPENCLAW_CONFIG_PATH: &str = "OPENCLAW_CONFIG_PATH";
 pub const OPENCLAW_GATEWAY_TOKEN: &str = "OPENCLAW_GATEWAY_TOKEN";
 /// `OpenClaw`: directories besides the config's own that `$include` may read from.
 pub const OPENCLAW_INCLUDE_ROOTS: &str = "OPENCLAW_INCLUDE_ROOTS";
+/// `OpenClaw`: where `credentials/` is instead of in the state directory.
+pub const OPENCLAW_OAUTH_DIR: &str = "OPENCLAW_OAUTH_DIR";
+/// `OpenClaw` 2026.5.12: the seed of the key that logins are sealed with.
+pub const OPENCLAW_AUTH_PROFILE_SECRET_KEY: &str = "OPENCLAW_AUTH_PROFILE_SECRET_KEY";
 /// `OpenClaw`: no update check, no update.
 pub const OPENCLAW_NO_AUTO_UPDATE: &str = "OPENCLAW_NO_AUTO_UPDATE";
 /// `OpenClaw`: no channels (Telegram, Slack, ...) are connected.

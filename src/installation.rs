@@ -334,6 +334,13 @@ fn link_target(path: &Utf8Path) -> Utf8PathBuf {
     }
 }
 
+/// Where the live `OpenClaw` keeps its state, and its config: by its service's
+/// unit, or else by the shell. Nothing is run, and nothing has to be there.
+pub fn lives_in(environment: &Environment, home: &Utf8Path) -> (Utf8PathBuf, Utf8PathBuf) {
+    let unit = service::read_unit(&service::unit_path(environment, home), home);
+    state_and_config(unit.as_ref().map_or(environment, |unit| &unit.environment), home)
+}
+
 /// By the variables that `OpenClaw` documents for it (docs/help/environment.md).
 fn state_and_config(environment: &Environment, home: &Utf8Path) -> (Utf8PathBuf, Utf8PathBuf) {
     let path = |name: &str| {

@@ -18,6 +18,8 @@
 //! - [`check`] asks an installed candidate for a reply in a fresh scratch home.
 //!   [`upstream`] answers its model requests, or leads them to the real service.
 //!   What was seen is an [`observation`].
+//! - [`login`] reads the logins that a live state directory holds, without their
+//!   refresh tokens, and writes what a candidate is lent.
 //! - [`config`] reads a user's own `openclaw.json` and makes it fit for a scratch
 //!   home, so that a check can ask what that config asks.
 //! - [`verdict`] judges an observation: good, bad with a failure, or skip with
@@ -49,6 +51,7 @@ pub mod event;
 pub mod exit_code;
 pub mod fs;
 pub mod installation;
+pub mod login;
 pub mod observation;
 pub mod paths;
 pub mod pin;

@@ -78,6 +78,11 @@ impl Directories {
         self.state.join("checks")
     }
 
+    /// One lock file an account, so that two sessions do not ask it side by side.
+    pub fn accounts(&self) -> Utf8PathBuf {
+        self.state.join("accounts")
+    }
+
     /// What `apply` replaced, one directory a time.
     pub fn backups(&self) -> Utf8PathBuf {
         self.state.join("backups")

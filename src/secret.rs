@@ -2,15 +2,18 @@
 
 use std::fmt;
 
+use zeroize::Zeroizing;
+
 /// A secret. Its `Debug` and `Display` are `***`, it is not `Serialize`, and
 /// the text comes out only by name, so that every place that uses it can be found.
+/// Its memory is overwritten when it is dropped.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
+pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Takes the text in.
+    /// Takes the text in. A text that is borrowed is copied: the caller's own stays.
     pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        Self(Zeroizing::new(text.into()))
     }
 
     /// The text itself, for the one request or file that needs it.

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 
 /// For each module, the modules that it may import besides what everything
 /// stands on.
-const MAY_IMPORT: [(&str, &[&str]); 17] = [
+const MAY_IMPORT: [(&str, &[&str]); 18] = [
     ("release", &[]),
+    ("login", &[]),
     ("route", &[]),
     ("config", &["route"]),
     ("question", &["route"]),
@@ -24,6 +25,7 @@ const MAY_IMPORT: [(&str, &[&str]); 17] = [
         &[
             "config",
             "installation",
+            "login",
             "observation",
             "prefix",
             "process",

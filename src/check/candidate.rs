@@ -3,16 +3,15 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use std::time::Duration;
 
+use super::Subject;
 use super::home::ScratchHome;
 use super::login::Login;
-use super::{Subject, Surroundings};
+use super::room::Room;
 use crate::env::{self, Environment, in_scratch_home};
 use crate::process::Program;
 use crate::process::enclosure::Entrance;
 use crate::question::Question;
-use crate::route::Route;
 use crate::secret::Secret;
-use crate::upstream::loopback::Loopback;
 
 /// A candidate with its scratch home and its upstream.
 pub(super) struct Candidate<'a> {
@@ -25,24 +24,26 @@ pub(super) struct Candidate<'a> {
     pub(super) enclosure: Option<Entrance>,
 }
 
-/// The environment of everything that a candidate runs.
+/// The environment of everything that a candidate runs. `upstream` is what leads
+/// its requests there.
 pub(super) fn environment(
-    subject: &Subject,
-    route: &Route,
-    surroundings: &Surroundings,
+    room: &Room<'_>,
     home: &ScratchHome,
-    loopback: &Loopback,
-    ca: &Utf8Path,
+    upstream: Vec<(&'static str, String)>,
     gateway_token: &Secret,
 ) -> Environment {
-    let mut environment = in_scratch_home(surroundings.environment.inherited(), home.path())
-        .with_path_first(&subject.node.bin)
+    let mut environment = in_scratch_home(room.surroundings.environment.inherited(), home.path())
+        .with_path_first(&room.subject.node.bin)
         .with(env::OPENCLAW_GATEWAY_TOKEN, gateway_token.reveal());
-    for (name, value) in loopback.environment(ca) {
+    for (name, value) in upstream {
         environment = environment.with(name, value);
     }
-    for (name, value) in Login::of(route).environment() {
-        environment = environment.with(name, *value);
+    let credentials = match room.course.account {
+        Some(account) => account.variables(),
+        None => Login::of(room.route, None).environment().to_vec(),
+    };
+    for (name, value) in credentials {
+        environment = environment.with(name, value);
     }
     environment
 }

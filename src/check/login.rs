@@ -1,21 +1,14 @@
-//! Logins that are made up for a turn: in the shape of real ones, good with the
-//! loopback and nowhere else.
+//! What a turn logs in with: made up, good with the loopback and nowhere else,
+//! or what an account lends.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::io;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use camino::Utf8Path;
-use serde_json::{Map, Value, json};
 
-use crate::fs::{create_private_dir, write_private};
+use super::account::Account;
+use crate::login::{Lent, Shelf, lend};
 use crate::route::Route;
 
-/// How long the made-up login is valid. Seconds.
-const VALID_FOR: u64 = 10 * 24 * 60 * 60;
-/// The account that the made-up login belongs to.
-const ACCOUNT: &str = "acct-made-up";
-const EMAIL: &str = "nobody@example.invalid";
 /// A key in the shape of the public API's, which only the loopback accepts.
 pub(super) const API_KEY: &str = crate::config::MADE_UP;
 
@@ -31,11 +24,15 @@ pub(super) enum Login {
 }
 
 impl Login {
-    pub(super) fn of(route: &Route) -> Self {
-        match route.provider.as_str() {
-            "openai-codex" => Self::ChatGpt,
-            "openai" => Self::ApiKey,
-            _ => Self::Custom,
+    pub(super) fn of(route: &Route, account: Option<&Account>) -> Self {
+        match account {
+            Some(account) if account.is_token() => Self::ChatGpt,
+            Some(_) => Self::ApiKey,
+            None => match route.provider.as_str() {
+                "openai-codex" => Self::ChatGpt,
+                "openai" => Self::ApiKey,
+                _ => Self::Custom,
+            },
         }
     }
 
@@ -59,52 +56,31 @@ pub(super) struct Profile {
 
 impl Profile {
     /// The one that a minimal config has for this route.
-    pub(super) fn of(route: &Route) -> Option<Self> {
+    pub(super) fn of(route: &Route, account: Option<&Account>) -> Option<Self> {
         let (name, provider) = (profile_name(&route.provider), route.provider.clone());
-        (Login::of(route) == Login::ChatGpt).then_some(Self { name, provider })
+        (Login::of(route, account) == Login::ChatGpt).then_some(Self { name, provider })
     }
 }
 
-/// Writes the login file of releases before `SQLite`, which later ones migrate.
-pub(super) fn write(profiles: &[Profile], state: &Utf8Path) -> std::io::Result<()> {
-    if profiles.is_empty() {
-        return Ok(());
-    }
-    let agent = state.join("agents/main/agent");
-    create_private_dir(&agent)?;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let expires = now + VALID_FOR;
-    let entries = profiles.iter().map(|profile| {
-        let entry = json!({
-            "type": "oauth",
-            "provider": profile.provider,
-            "access": access_token(expires),
-            "refresh": "made-up",
-            "expires": expires * 1000,
-            "accountId": ACCOUNT,
-            "email": EMAIL,
-        });
-        (profile.name.clone(), entry)
-    });
-    let file = json!({ "version": 1, "profiles": entries.collect::<Map<_, _>>() });
-    write_private(&agent.join("auth-profiles.json"), format!("{file:#}\n").as_bytes())
+/// Writes made-up logins as releases before `SQLite` have them; later ones migrate.
+pub(super) fn make_up(profiles: &[Profile], state: &Utf8Path) -> io::Result<()> {
+    let made_up = |profile: &Profile| Lent::made_up(&profile.name, &profile.provider);
+    lend(&profiles.iter().map(made_up).collect::<Vec<_>>(), state, Shelf::Inline)
+}
+
+/// Writes what the account lends, under the names that the config has for it, where
+/// this release looks for it.
+pub(super) fn lend_to(
+    account: &Account,
+    profiles: &[Profile],
+    state: &Utf8Path,
+    shelf: Shelf,
+) -> io::Result<()> {
+    let login = |profile: &Profile| account.login(&profile.name, &profile.provider);
+    lend(&profiles.iter().filter_map(login).collect::<Vec<_>>(), state, shelf)
 }
 
 /// The name that `OpenClaw` gives to a provider's first login.
 pub(super) fn profile_name(provider: &str) -> String {
     format!("{provider}:default")
-}
-
-/// A token in the shape of a `ChatGPT` login's, signed by nobody.
-fn access_token(expires: u64) -> String {
-    let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
-    let header = part(json!({ "alg": "RS256", "typ": "JWT" }));
-    let claims = part(json!({
-        "exp": expires,
-        "https://api.openai.com/auth": {
-            "chatgpt_account_id": ACCOUNT, "chatgpt_plan_type": "pro",
-        },
-        "https://api.openai.com/profile": { "email": EMAIL },
-    }));
-    format!("{header}.{claims}.{}", URL_SAFE_NO_PAD.encode("signed by nobody"))
 }

@@ -21,14 +21,14 @@ pub(super) struct Places<'a> {
 }
 
 /// The config for turns on this route.
-pub(super) fn config(route: &Route, places: &Places<'_>) -> Value {
+pub(super) fn config(route: &Route, login: Login, places: &Places<'_>) -> Value {
     let mut config = json!({
         "update": { "checkOnStart": false },
         "agents": { "defaults": { "skipBootstrap": true } },
     });
     set_places(&mut config, places);
     set_route(&mut config, route);
-    match Login::of(route) {
+    match login {
         Login::ChatGpt => {
             config["auth"] = json!({ "profiles": { profile_name(&route.provider): {
                 "provider": route.provider, "mode": "oauth",
@@ -135,7 +135,10 @@ mod tests {
 
     #[test]
     fn each_kind_of_route_gets_its_own_config() {
-        let shown = |route: &str| format!("{:#}", config(&route.parse().unwrap(), &places()));
+        let shown = |route: &str| {
+            let route = route.parse().unwrap();
+            format!("{:#}", config(&route, Login::of(&route, None), &places()))
+        };
         insta::assert_snapshot!("chatgpt", shown("openai-codex/gpt-5.5"));
         insta::assert_snapshot!("api_key", shown("openai/gpt-5.5@openclaw"));
         insta::assert_snapshot!("custom", shown("loop/test-model"));

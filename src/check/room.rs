@@ -8,13 +8,14 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::candidate::{self, Candidate};
 use super::home::ScratchHome;
 use super::setup::{SetUp, Setup};
+use super::upstream::{Upstream, Wanted};
 use super::{CheckError, Course, Subject, Surroundings, probe};
 use crate::env::Environment;
 use crate::observation::{Enclosure as Enclosed, RequestRecord};
 use crate::process::enclosure::{Enclosure, Rooms};
 use crate::route::Route;
 use crate::secret::Secret;
-use crate::upstream::loopback::{Loopback, LoopbackOptions};
+use crate::upstream::live::TRUST;
 
 /// A room to be opened.
 pub(super) struct Room<'a> {
@@ -24,6 +25,8 @@ pub(super) struct Room<'a> {
     pub(super) place: usize,
     pub(super) surroundings: &'a Surroundings,
     pub(super) course: Course<'a>,
+    /// Whether the candidate's own doctor runs first.
+    pub(super) doctor: bool,
     /// How many tools the model has run before it replies.
     pub(super) tool_calls: u16,
     /// A command of the user's own that is to run in it.
@@ -36,7 +39,7 @@ pub(super) struct OpenRoom<'a> {
     home: ScratchHome,
     enclosure: Option<Enclosure>,
     enclosed: Enclosed,
-    loopback: Loopback,
+    upstream: Upstream,
     began: Instant,
     set_up: SetUp,
     environment: Environment,
@@ -59,16 +62,17 @@ impl<'a> Room<'a> {
         let home = ScratchHome::make(&self.surroundings.scratch)?;
         let script = probe::hide(self.tool_calls, &home.workspace())?;
         let (mut enclosure, enclosed) = self.enclose(&home).await;
-        let loopback = Loopback::start(LoopbackOptions {
+        let upstream = Upstream::start(Wanted {
+            account: self.course.account,
             script,
-            listener: enclosure.as_mut().and_then(Enclosure::listener),
             fault: self.course.fault,
-            ..LoopbackOptions::default()
+            listener: enclosure.as_mut().and_then(Enclosure::listener),
+            environment: &self.surroundings.environment,
         })
         .await?;
         let began = Instant::now();
-        let ca = home.path().join("loopback-ca.pem");
-        loopback.write_ca(&ca)?;
+        let ca = home.path().join("upstream-ca.pem");
+        upstream.write_ca(&ca)?;
         let port = free_port()?;
         let token = Secret::new(probe::nonce());
         let set_up = Setup {
@@ -76,27 +80,20 @@ impl<'a> Room<'a> {
             route: self.route,
             place: self.place,
             course: self.course,
+            doctor: self.doctor,
             home: &home,
             port,
             token: &token,
-            base_url: &loopback.base_url(),
+            base_url: &upstream.base_url(),
         }
         .write()?;
-        let environment = candidate::environment(
-            self.subject,
-            self.route,
-            self.surroundings,
-            &home,
-            &loopback,
-            &ca,
-            &token,
-        );
+        let environment = candidate::environment(&self, &home, upstream.environment(&ca), &token);
         Ok(OpenRoom {
             room: self,
             home,
             enclosure,
             enclosed,
-            loopback,
+            upstream,
             began,
             set_up,
             environment,
@@ -106,7 +103,10 @@ impl<'a> Room<'a> {
 
     async fn enclose(&self, home: &ScratchHome) -> (Option<Enclosure>, Enclosed) {
         let Surroundings { processes, executable, .. } = self.surroundings;
-        let keep = kept(self.subject, home.path(), self.command, self.surroundings);
+        let mut keep = kept(self.subject, home.path(), self.command, self.surroundings);
+        if self.course.account.is_some() {
+            keep.extend(trusted(&self.surroundings.environment));
+        }
         let rooms = Rooms { tmp: &home.rooms(), keep: &keep };
         match Enclosure::open(processes, executable, Some(rooms)).await {
             Ok(enclosure) => {
@@ -138,7 +138,7 @@ impl OpenRoom<'_> {
 
     /// Ends the upstream and the enclosure. The home stays until it is dropped.
     pub(super) async fn close(self) -> Result<(ScratchHome, Seen), CheckError> {
-        let requests = self.loopback.shutdown().await;
+        let requests = self.upstream.shutdown().await;
         if let Some(enclosure) = self.enclosure {
             enclosure.close().await?;
         }
@@ -173,6 +173,12 @@ fn kept(
         kept.extend(named_in(command));
     }
     kept
+}
+
+/// The user's own authorities, which a candidate that speaks TLS with the service
+/// itself has to find.
+fn trusted(environment: &Environment) -> impl Iterator<Item = Utf8PathBuf> + '_ {
+    TRUST.into_iter().filter_map(|name| environment.get(name)).map(Utf8PathBuf::from)
 }
 
 /// The absolute paths in a shell command that exist: each with the directory

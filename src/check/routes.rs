@@ -49,6 +49,7 @@ async fn of_provider(
     // A model that the config names is listed, known or not.
     let route = Route { provider: "loop".to_owned(), model: "not-asked".to_owned(), harness: None };
     let room = Room {
+        doctor: false,
         subject,
         route: &route,
         place: 0,

@@ -7,11 +7,12 @@ use fs_err as fs;
 use serde_json::Value;
 
 use super::home::ScratchHome;
-use super::login::{self, Profile};
+use super::login::{self, Login, Profile};
 use super::minimal::{self, Places};
 use super::{Course, Subject, state};
 use crate::config::{self, Scratch};
 use crate::fs::write_private;
+use crate::login::Shelf;
 use crate::route::Route;
 use crate::secret::Secret;
 
@@ -22,6 +23,8 @@ pub(super) struct Setup<'a> {
     /// The route's place among those of the question, from 0.
     pub(super) place: usize,
     pub(super) course: Course<'a>,
+    /// Whether the release's own doctor is going to migrate the state.
+    pub(super) doctor: bool,
     pub(super) home: &'a ScratchHome,
     pub(super) port: u16,
     pub(super) token: &'a Secret,
@@ -49,7 +52,8 @@ impl Setup<'_> {
             state::copy(installed, &self.home.state())?;
             config = read(&self.home.config())?;
         }
-        let mut logins: Vec<_> = Profile::of(self.route).into_iter().collect();
+        let account = self.course.account;
+        let mut logins: Vec<_> = Profile::of(self.route, account).into_iter().collect();
         let mut set_up = SetUp { agent: "main".to_owned(), changes: Vec::new() };
         let log = self.home.path().join("openclaw.log");
         let workspace = self.home.workspace();
@@ -73,15 +77,32 @@ impl Setup<'_> {
         } else {
             minimal::merge(
                 &mut config,
-                minimal::config(self.route, &self.places(&workspace, &log)),
+                minimal::config(
+                    self.route,
+                    Login::of(self.route, account),
+                    &self.places(&workspace, &log),
+                ),
             );
         }
         if with_plugin.is_some() {
             minimal::enable_plugin(&mut config);
         }
         self.write_config(&config)?;
-        login::write(&logins, &self.home.state())?;
+        match account {
+            None => login::make_up(&logins, &self.home.state())?,
+            Some(account) => login::lend_to(account, &logins, &self.home.state(), self.shelf()?)?,
+        }
         Ok(set_up)
+    }
+
+    /// Where this release finds a login without a migration; with one, the oldest
+    /// place of all.
+    fn shelf(&self) -> io::Result<Shelf> {
+        if self.doctor {
+            return Ok(Shelf::Inline);
+        }
+        let package = self.subject.entry.with_file_name("package.json");
+        Ok(Shelf::of(&read(&package)?).unwrap_or(Shelf::Inline))
     }
 
     /// The state that another release left, with its own config and login; only

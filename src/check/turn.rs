@@ -7,6 +7,7 @@ use camino::Utf8PathBuf;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
+use super::account::Account;
 use super::candidate::Candidate;
 use super::gateway::{self, Start};
 use super::room::{OpenRoom, Room};
@@ -15,6 +16,7 @@ use crate::observation::{Ending, Observation, RequestKind, Stage, Times};
 use crate::process::{self, Finished, Running};
 use crate::question::{Ask, Question, Through, Upgrade};
 use crate::route::Route;
+use crate::upstream::pace;
 
 /// How long codexpin waits for the agent beyond the limit that the agent itself keeps.
 const MARGIN: Duration = Duration::from_secs(30);
@@ -55,12 +57,17 @@ impl Turn<'_> {
             Ask::Command(_) => 0,
         };
         let logs = self.logs();
+        let _leave = match self.course.account {
+            Some(account) => Some(self.leave(account).await?),
+            None => None,
+        };
         let room = Room {
             subject: self.subject,
             route: self.route,
             place: self.place,
             surroundings: self.surroundings,
             course: Course { logs: &logs, ..self.course },
+            doctor: self.question.upgrade == Upgrade::Doctor,
             tool_calls: calls,
             command: self.question.ask.command(),
         }
@@ -185,6 +192,14 @@ impl Turn<'_> {
             left_running += stopped.left_running;
         }
         Ok(Run { finished, stopped_at: None, moved_to, gateway, left_running, times, agent_began })
+    }
+
+    /// Leave to ask the account for a turn; it ends with the check.
+    async fn leave<'b>(&self, account: &'b Account) -> Result<pace::Turn<'b>, CheckError> {
+        tokio::select! {
+            leave = account.pace.turn() => Ok(leave?),
+            () = self.stop.cancelled() => Err(CheckError::Stopped),
+        }
     }
 
     async fn doctor(&self, candidate: &Candidate<'_>) -> Result<Finished, CheckError> {

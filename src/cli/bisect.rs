@@ -3,12 +3,13 @@
 use std::sync::atomic::Ordering;
 
 use camino::Utf8PathBuf;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::context::Context;
 use super::failure::Failure;
 use super::pin::{Tested, write_pin};
 use super::question::{self, QuestionArguments};
+use super::upstream::Watch;
 use super::{PinFileArgument, lab};
 use crate::bisect::Outcome;
 use crate::event::Events;
@@ -26,6 +27,9 @@ use crate::session::journal::{self, Journal, Request};
 use crate::session::lab::{Carried, RealLab};
 use crate::session::{self, Conclusion, SessionError};
 use crate::verdict::{self, Verdict};
+
+/// How long a lent login has to be good for: a dozen checks with their installs.
+const SESSION: SignedDuration = SignedDuration::from_mins(30);
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Bisect {
@@ -47,7 +51,7 @@ pub(super) struct Bisect {
     #[arg(long)]
     carry_state: bool,
     /// Go on with a session that was interrupted: the newest, or the one named.
-    #[arg(long, value_name = "SESSION", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["good", "bad", "channel", "carry_state", "routes", "require", "probe", "exec", "through", "config", "upgrade", "timeout", "reply"])]
+    #[arg(long, value_name = "SESSION", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["good", "bad", "channel", "carry_state", "routes", "require", "probe", "exec", "through", "config", "upgrade", "upstream", "relay", "api_key_env", "timeout", "reply"])]
     resume: Option<String>,
     /// Print one JSON object.
     #[arg(long)]
@@ -65,7 +69,7 @@ enum Candidates {
 impl Bisect {
     pub(super) async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
         let json = self.json;
-        let (mut journal, lab) = match &self.resume {
+        let (mut journal, lab, watch) = match &self.resume {
             Some(id) => resume(context, id).await?,
             None => self.begin(context).await?,
         };
@@ -79,14 +83,19 @@ impl Bisect {
         });
         let result = session::run(&request.line, &mut journal, &lab, &events, &context.stop).await;
         progress.end();
-        match result {
+        let ended = match result {
             Ok(conclusion) => conclude(context, &request, &conclusion, &journal, &lab, json).await,
             Err(error) => Err(interrupted(error, &resume)),
+        };
+        if let Some(watch) = watch {
+            watch.end()?;
         }
+        ended
     }
 
-    async fn begin(self, context: &Context) -> Result<(Journal, RealLab), Failure> {
-        let mut asked = self.question.asked(context)?;
+    async fn begin(self, context: &Context) -> Result<(Journal, RealLab, Option<Watch>), Failure> {
+        let mut asked = self.question.asked(context, SESSION, None)?;
+        let watch = asked.watch.take();
         asked.question.carry_state = self.carry_state;
         // `required_unless_present` sees to both.
         let (good, bad) = (self.good.unwrap_or_default(), self.bad.unwrap_or_default());
@@ -115,22 +124,23 @@ impl Bisect {
                 "an earlier session is unfinished: codexpin bisect --resume {older}"
             ));
         }
-        Ok((journal, lab))
+        Ok((journal, lab, watch))
     }
 }
 
-async fn resume(context: &Context, id: &str) -> Result<(Journal, RealLab), Failure> {
+async fn resume(context: &Context, id: &str) -> Result<(Journal, RealLab, Option<Watch>), Failure> {
     let id = Some(id).filter(|id| !id.is_empty());
     let journal = Journal::resume(&context.directories.sessions(), id)?;
     let request = journal.request();
-    let asked = question::again(context, &request.question)?;
+    let mut asked = question::again(context, &request.question, SESSION)?;
+    let watch = asked.watch.take();
     let nodes = Some(request.nodes.clone());
     let (lab, why_node) =
         lab::build(context, &request.line, nodes, asked, carried(&journal)).await?;
     let command_ran = journal.checked().iter().any(|checked| !checked.observations.is_empty());
     lab.command_ran.store(command_ran, Ordering::Relaxed);
     open(&journal, &lab, why_node, true);
-    Ok((journal, lab))
+    Ok((journal, lab, watch))
 }
 
 /// Where the good end's state is kept, if it is carried along.

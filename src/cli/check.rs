@@ -45,13 +45,19 @@ impl Check {
             report.print(self.json, false);
             return Ok(report.exit_code());
         }
-        let asked = self.question.asked(context)?;
+        let fault = self.fault.map(|fault| format!("--fault {fault}"));
+        let mut asked =
+            self.question.asked(context, self.question.one_check(), fault.as_deref())?;
+        let watch = asked.watch.take();
         let end: End = self.version.parse()?;
         let releases = context.releases(Freshness::Cached).await?;
         let version = end.resolve(&releases.core, context.installed())?;
         let candidate = line::find(&releases.candidates(), version)?.clone();
         let report = check(context, candidate, asked, self.fault).await?;
         report.print(self.json, self.egress);
+        if let Some(watch) = watch {
+            watch.end()?;
+        }
         Ok(report.exit_code())
     }
 }

@@ -6,6 +6,7 @@ use crate::check::CheckError;
 use crate::config::ConfigError;
 use crate::exit_code::ExitCode;
 use crate::fs::LockError;
+use crate::login::LoginError;
 use crate::paths::DirectoriesError;
 use crate::pin::PinFileError;
 use crate::prefix::npm::NpmError;
@@ -184,6 +185,13 @@ impl From<JournalError> for Failure {
             JournalError::Damaged { .. } => Self::new(ExitCode::Infrastructure, &error)
                 .with_hint("mend that line by hand, or begin anew: `codexpin bisect GOOD BAD`"),
         }
+    }
+}
+
+impl From<LoginError> for Failure {
+    fn from(error: LoginError) -> Self {
+        let hint = error.hint().map(str::to_owned);
+        Self::new(ExitCode::Failure, error).maybe_hint(hint)
     }
 }
 

@@ -33,6 +33,7 @@ pub(super) async fn build(
         question: asked.question,
         config: asked.config,
         carried,
+        account: asked.account,
         fault: None,
         command_ran: Arc::default(),
         surroundings: context.check_surroundings(),

@@ -44,7 +44,8 @@ pub(super) struct Pins {
 
 impl Pin {
     pub(super) async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
-        let asked = self.question.asked(context)?;
+        let mut asked = self.question.asked(context, self.question.one_check(), None)?;
+        let watch = asked.watch.take();
         let pin_file = context.cwd.join(&self.file.pin_file);
         PinFile::open_or_new(&pin_file)?.try_out()?;
         let end: End = self.version.parse()?;
@@ -53,6 +54,9 @@ impl Pin {
         let candidate = line::find(&releases.candidates(), version)?.clone();
         let report = check::check(context, candidate.clone(), asked, None).await?;
         report.print(false, false);
+        if let Some(watch) = watch {
+            watch.end()?;
+        }
         let routes = report.answering();
         let upstream = report.question.upstream.clone();
         let at = report.routes.first().map(|route| route.observation.started);

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use camino::Utf8PathBuf;
+use jiff::SignedDuration;
 
 use super::context::Context;
 use super::failure::Failure;
+use super::upstream::{UpstreamArguments, Watch};
+use crate::check::account::Account;
 use crate::config::{self, Loaded};
-use crate::question::{Ask, Probe, Question, Require, Through, Upgrade, Upstream};
+use crate::question::{Ask, Probe, Question, Require, Through, Upgrade};
 use crate::route::Route;
 
 #[derive(Debug, Clone, clap::Args)]
@@ -37,9 +40,8 @@ pub(super) struct QuestionArguments {
     /// What a release does to the state that it meets, before it is asked.
     #[arg(long, value_enum, default_value_t = UpgradeName::AsIs)]
     upgrade: UpgradeName,
-    /// Who answers the model requests.
-    #[arg(long, value_enum, default_value_t = UpstreamName::Loopback)]
-    upstream: UpstreamName,
+    #[command(flatten)]
+    upstream: UpstreamArguments,
     /// How long a turn may take, in seconds.
     #[arg(long, value_name = "S", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub(super) timeout: u64,
@@ -72,18 +74,15 @@ enum UpgradeName {
     Doctor,
 }
 
-/// Who answers the model requests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum UpstreamName {
-    /// The embedded service: no account, no tokens.
-    Loopback,
-}
-
 /// A question with the config that it carries over.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Asked {
     pub(super) question: Question,
     pub(super) config: Option<Arc<Loaded>>,
+    /// The login that is lent.
+    pub(super) account: Option<Arc<Account>>,
+    /// Looks after the live logins meanwhile.
+    pub(super) watch: Option<Watch>,
 }
 
 impl QuestionArguments {
@@ -96,10 +95,25 @@ impl QuestionArguments {
         Ok(reply.to_owned())
     }
 
-    pub(super) fn asked(&self, context: &Context) -> Result<Asked, Failure> {
-        let UpstreamName::Loopback = self.upstream;
+    /// How long a login has to be good for, for one check.
+    pub(super) fn one_check(&self) -> SignedDuration {
+        let turns = i64::try_from(self.routes.len().max(1)).unwrap_or(1);
+        let seconds = i64::try_from(self.timeout).unwrap_or(0) + 60;
+        SignedDuration::from_secs(turns * seconds)
+    }
+
+    /// What is asked. `needed` is how long a login has to be good for, `only_loopback`
+    /// what the command wants that only the loopback can do.
+    pub(super) fn asked(
+        &self,
+        context: &Context,
+        needed: SignedDuration,
+        only_loopback: Option<&str>,
+    ) -> Result<Asked, Failure> {
         let reply = self.reply()?;
-        let file = self.config.as_ref().map(|file| context.cwd.join(file));
+        let tools = (self.probe != Probe::Text).then(|| format!("--probe {}", self.probe));
+        let chosen = self.upstream.choose(context, needed, only_loopback.or(tools.as_deref()))?;
+        let file = self.config.as_ref().map(|file| context.cwd.join(file)).or(chosen.config);
         let config = load(context, file.as_ref())?;
         let mut routes = self.routes.clone();
         if routes.is_empty() {
@@ -118,7 +132,7 @@ impl QuestionArguments {
         };
         let question = Question {
             routes,
-            upstream: Upstream::Loopback,
+            upstream: chosen.upstream,
             require: match self.require {
                 RequireName::All => Require::All,
                 RequireName::Any => Require::Any,
@@ -137,14 +151,20 @@ impl QuestionArguments {
             carry_state: false,
             timeout_s: self.timeout,
         };
-        Ok(Asked { question, config })
+        Ok(Asked { question, config, account: chosen.account, watch: chosen.watch })
     }
 }
 
 /// The question of a session that goes on; its config is read again.
-pub(super) fn again(context: &Context, question: &Question) -> Result<Asked, Failure> {
+pub(super) fn again(
+    context: &Context,
+    question: &Question,
+    needed: SignedDuration,
+) -> Result<Asked, Failure> {
     let config = load(context, question.config.as_ref())?;
-    Ok(Asked { question: question.clone(), config })
+    let chosen = UpstreamArguments::again(&question.upstream).choose(context, needed, None)?;
+    let (account, watch) = (chosen.account, chosen.watch);
+    Ok(Asked { question: question.clone(), config, account, watch })
 }
 
 fn load(context: &Context, file: Option<&Utf8PathBuf>) -> Result<Option<Arc<Loaded>>, Failure> {

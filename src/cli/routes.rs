@@ -32,7 +32,8 @@ impl Routes {
         let releases = context.releases(Freshness::Cached).await?;
         let version = end.resolve(&releases.core, context.installed())?;
         let candidate = line::find(&releases.candidates(), version)?.clone();
-        let asked = Asked { question: Question::text_through(vec![]), config: None };
+        let question = Question::text_through(vec![]);
+        let asked = Asked { question, config: None, account: None, watch: None };
         let line = [candidate.clone()];
         let (lab, _) = lab::build(context, &line, None, asked, None).await?;
         let progress = Progress::start();
@@ -50,7 +51,14 @@ impl Routes {
             Err(error) => return Err(error.into()),
         };
         let logs = logs(context, version)?;
-        let course = Course { logs: &logs, config: None, meets: None, leaves: None, fault: None };
+        let course = Course {
+            logs: &logs,
+            config: None,
+            meets: None,
+            leaves: None,
+            account: None,
+            fault: None,
+        };
         let listed =
             routes::list(&subject(&prefix), &context.check_surroundings(), course, &context.stop)
                 .await

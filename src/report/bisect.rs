@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{counted, duration, failure_lines, print_json, terminal};
 use crate::bisect::Outcome;
-use crate::question::{Ask, Probe, Question, Through, Upgrade};
+use crate::question::{Ask, Probe, Question, Through, Upgrade, Upstream};
 use crate::release::Version;
 use crate::release::pairing::Candidate;
 use crate::session::Conclusion;
@@ -54,8 +54,29 @@ impl Opening<'_> {
         }
         row(
             "upstream",
-            "loopback: no account, no tokens spent, no network but the registry".to_owned(),
+            match &self.question.upstream {
+                Upstream::Live(lending) => format!("live: {lending}"),
+                Upstream::Loopback | Upstream::Installation => {
+                    "loopback: no account, no tokens spent, no network but the registry".to_owned()
+                }
+            },
         );
+        if let Some(lending) = self.question.upstream.lending() {
+            row(
+                "",
+                format!(
+                    "about {}; a failure counts once the last good release has answered again",
+                    counted(turns(self.line.len()) * self.question.routes.len(), "turn", "turns")
+                ),
+            );
+            if lending.relay {
+                row(
+                    "",
+                    "candidates hold a made-up login; TLS fingerprint and timing are codexpin's"
+                        .to_owned(),
+                );
+            }
+        }
         row("plugin", plugins(self.line));
         let nodes = self.nodes.versions();
         let several =
@@ -67,6 +88,13 @@ impl Opening<'_> {
         row("session", format!("{}{}", self.session, known.unwrap_or_default()));
         text
     }
+}
+
+/// About how many turns a search takes: both ends, the halvings, and a control
+/// for every other one.
+fn turns(length: usize) -> usize {
+    let halvings = length.next_power_of_two().ilog2() as usize;
+    2 + halvings + halvings.div_ceil(2) + 1
 }
 
 /// What the check does beyond a text reply from the agent's own process.

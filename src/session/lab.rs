@@ -10,6 +10,7 @@ use std::time::Instant;
 use camino::{Utf8Path, Utf8PathBuf};
 use tokio_util::sync::CancellationToken;
 
+use crate::check::account::Account;
 use crate::check::{self, CheckError, Course, Subject, Surroundings};
 use crate::config::Loaded;
 use crate::event::{Event, Events};
@@ -94,7 +95,9 @@ pub struct RealLab {
     pub config: Option<Arc<Loaded>>,
     /// Whose state every candidate meets, where one is carried along.
     pub carried: Option<Carried>,
-    /// What goes wrong with the upstream, on purpose.
+    /// The login that is lent, where the service itself answers.
+    pub account: Option<Arc<Account>>,
+    /// What goes wrong with the loopback, on purpose.
     pub fault: Option<Fault>,
     /// Whether the user's own check command has been run at all.
     pub command_ran: Arc<AtomicBool>,
@@ -199,6 +202,7 @@ impl Lab for RealLab {
             config: self.config.as_deref(),
             meets: None,
             leaves: None,
+            account: self.account.as_deref(),
             fault: self.fault,
         };
         if let Some(carried) = &self.carried {

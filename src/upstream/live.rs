@@ -48,7 +48,7 @@ use crate::env::Environment;
 use crate::observation::RequestRecord;
 
 /// What the user may have set for TLS, and a candidate that speaks its own needs.
-const TRUST: [&str; 4] =
+pub const TRUST: [&str; 4] =
     ["SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "CODEX_CA_CERTIFICATE"];
 
 /// How a live upstream is to run.

@@ -1,0 +1,1 @@
+//! Stores as releases leave them, with made-up tokens.
