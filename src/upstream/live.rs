@@ -9,8 +9,11 @@
 //!
 //! Either way `chatgpt.com` and `api.openai.com` are reached over HTTPS and
 //! nothing else is; a login is never renewed through here.
-//! [`network`] is the user's own proxy and authorities. One of these serves one
+//! `network` is the user's own proxy and authorities. One of these serves one
 //! check: its records are that check's requests.
+//!
+//! A tunnel is to a name: what a candidate says in it, to whomever behind that
+//! name, is between the two of them.
 
 mod door;
 mod host;

@@ -40,7 +40,9 @@ async fn relay(service: &Service) -> Live {
 }
 
 async fn start(service: &Service, way: Way, word: &str) -> Live {
-    let options = LiveOptions { listener: None, way, environment: service.environment(word) };
+    let made = || std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = matches!(way, Way::Tunnel).then(made);
+    let options = LiveOptions { listener, way, environment: service.environment(word) };
     assert!(!format!("{options:?}").contains("canary"));
     Live::start(options).await.unwrap()
 }

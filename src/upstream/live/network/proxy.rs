@@ -95,3 +95,47 @@ async fn ask_for(
     let upgraded = hyper::upgrade::on(answer).await.map_err(broken)?;
     Ok(Box::new(TokioIo::new(upgraded)))
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::super::Network;
+    use crate::env::Environment;
+
+    #[tokio::test]
+    async fn a_socks_proxy_is_asked_for_the_name_with_the_users_password() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let proxy = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut greeting = [0; 3];
+            stream.read_exact(&mut greeting).await.unwrap();
+            assert_eq!(greeting, [5, 1, 2]);
+            stream.write_all(&[5, 2]).await.unwrap();
+            let mut login = [0; 11];
+            stream.read_exact(&mut login).await.unwrap();
+            assert_eq!(&login, b"\x01\x04user\x04word");
+            stream.write_all(&[1, 0]).await.unwrap();
+            let mut request = [0; 18];
+            stream.read_exact(&mut request).await.unwrap();
+            assert_eq!(&request, b"\x05\x01\x00\x03\x0bchatgpt.com\x01\xbb");
+            stream.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0]).await.unwrap();
+            // As in TLS, the client speaks first.
+            let mut hello = [0; 5];
+            stream.read_exact(&mut hello).await.unwrap();
+            stream.write_all(&hello).await.unwrap();
+        };
+        let url = format!("socks5h://user:word@{address}");
+        let network = Network::of(&Environment::default().with("ALL_PROXY", url)).unwrap();
+        let client = async {
+            let mut wire = network.connect("chatgpt.com", 443).await.ok().unwrap();
+            wire.write_all(b"hello").await.unwrap();
+            let mut hello = [0; 5];
+            wire.read_exact(&mut hello).await.unwrap();
+            assert_eq!(&hello, b"hello");
+        };
+        tokio::join!(client, proxy);
+    }
+}
