@@ -71,7 +71,7 @@ fn failure_lines(failure: &Failure) -> [String; 2] {
 }
 
 /// `1 check`, `3 checks`.
-fn counted(n: usize, one: &str, many: &str) -> String {
+pub(crate) fn counted(n: usize, one: &str, many: &str) -> String {
     format!("{n} {}", if n == 1 { one } else { many })
 }
 

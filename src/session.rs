@@ -11,6 +11,7 @@ pub mod lab;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -52,6 +53,16 @@ pub enum SessionError {
     /// The journal cannot be written.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// What the account says is about itself, whichever release asks.
+    #[error("the account cannot be asked now: {title} ({evidence}){}", until.map(|at| format!("; it is free again at {at:.0}")).unwrap_or_default())]
+    Account {
+        /// What is wrong.
+        title: String,
+        /// In the candidate's or the service's words.
+        evidence: String,
+        /// When to come back, where the service said so.
+        until: Option<Timestamp>,
+    },
     /// A candidate failed, and one that answered before now fails too.
     #[error(
         "{core} answered before and does not now: it is the account, the service or the network, not a release ({why})"
@@ -144,7 +155,9 @@ async fn ask<L: Lab>(
         let number = journal.checked().len();
         let observations = lab.check(ready, &journal.logs_for(number, core), stop).await?;
         let verdict = verdict::judge_all(&observations, require);
-        let purpose = if !asked_before && is_surprise(&verdict, place, line.len(), journal) {
+        let purpose = if speaks_of_the_account(&verdict, journal) {
+            Purpose::Pause
+        } else if !asked_before && is_surprise(&verdict, place, line.len(), journal) {
             Purpose::Surprise
         } else if verdict.mark() == Mark::Bad && is_controlled(place, journal) {
             Purpose::Controlled
@@ -154,6 +167,9 @@ async fn ask<L: Lab>(
         let elapsed = observations.iter().map(|observation| observation.elapsed_ms).sum();
         let checked = Checked { place, core, verdict, observations, purpose };
         let mark = note(journal, &checked, elapsed, events)?;
+        if purpose == Purpose::Pause {
+            return Err(pause(&checked));
+        }
         if purpose != Purpose::Surprise {
             return Ok(mark);
         }
@@ -176,6 +192,30 @@ fn is_surprise(verdict: &Verdict, place: usize, length: usize, journal: &Journal
 /// loopback cannot have an outage, and before the good end nothing answers.
 fn is_controlled(place: usize, journal: &Journal) -> bool {
     place > 0 && journal.request().question.upstream.lending().is_some()
+}
+
+/// Whether a lent login, the service or the network is what failed. A candidate
+/// that wants to renew the login is only skipped: others may not.
+fn speaks_of_the_account(verdict: &Verdict, journal: &Journal) -> bool {
+    let lent = journal.request().question.upstream.lending().is_some();
+    match verdict {
+        Verdict::Skip { reason: SkipReason::NotTheRelease { failure } } => {
+            lent && ["usage-limit", "network"].contains(&failure.signature.as_str())
+        }
+        _ => false,
+    }
+}
+
+fn pause(checked: &Checked) -> SessionError {
+    let failure = checked.verdict.failure();
+    let wait =
+        checked.observations.iter().flat_map(|o| &o.requests).filter_map(|r| r.retry_after_s);
+    let wait = wait.max().and_then(|seconds| i64::try_from(seconds).ok());
+    SessionError::Account {
+        title: failure.map(|failure| failure.title.clone()).unwrap_or_default(),
+        evidence: failure.map(|failure| failure.evidence.text.clone()).unwrap_or_default(),
+        until: wait.map(|seconds| Timestamp::now() + SignedDuration::from_secs(seconds)),
+    }
 }
 
 /// Asks a candidate that answered once more. That it does again is what makes a

@@ -15,6 +15,7 @@ use crate::release::pairing::Candidate;
 use crate::release::registry::Freshness;
 use crate::report::check::{CheckReport, RouteReport};
 use crate::report::progress::Progress;
+use crate::report::terminal;
 use crate::session::lab::{Lab as _, LabError};
 use crate::upstream::loopback::Fault;
 use crate::verdict::{self, Verdict};
@@ -73,6 +74,10 @@ pub(super) async fn check(
     let line = [candidate.clone()];
     let (mut lab, _) = lab::build(context, &line, None, asked, None).await?;
     lab.fault = fault;
+    if let Some(lending) = lab.question.upstream.lending() {
+        let turns = crate::report::counted(lab.question.routes.len(), "turn", "turns");
+        terminal::note(&format!("live upstream, {turns}: {lending}"));
+    }
     let progress = Progress::start();
     let events = Events::to({
         let progress = progress.clone();

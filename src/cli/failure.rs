@@ -211,7 +211,9 @@ impl From<SessionError> for Failure {
         match error {
             SessionError::Lab(error) => error.into(),
             SessionError::Journal(error) => error.into(),
-            error @ SessionError::Control { .. } => Self::new(ExitCode::Infrastructure, error),
+            error @ (SessionError::Control { .. } | SessionError::Account { .. }) => {
+                Self::new(ExitCode::Infrastructure, error)
+            }
         }
     }
 }

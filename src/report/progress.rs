@@ -144,7 +144,7 @@ fn spinner(bars: &MultiProgress, message: String) -> ProgressBar {
 fn verdict_line(core: Version, verdict: &Verdict, elapsed_ms: u64, purpose: Purpose) -> String {
     let elapsed = duration(Duration::from_millis(elapsed_ms));
     let again = match purpose {
-        Purpose::Search => "",
+        Purpose::Search | Purpose::Pause => "",
         Purpose::Surprise => "; a new failure, asking once more",
         Purpose::Controlled => "; asking the last good one again before this counts",
         Purpose::Control => "  control",

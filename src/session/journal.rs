@@ -63,7 +63,7 @@ pub fn counting(checked: &[Checked]) -> impl Iterator<Item = &Checked> {
         let counts = match check.purpose {
             Purpose::Search => true,
             Purpose::Controlled => checked.get(at + 1).is_some_and(passed),
-            Purpose::Surprise | Purpose::Control => false,
+            Purpose::Surprise | Purpose::Control | Purpose::Pause => false,
         };
         counts.then_some(check)
     })

@@ -252,6 +252,24 @@ async fn a_failure_whose_control_fails_stops_the_session_and_counts_for_nothing(
 }
 
 #[tokio::test]
+async fn a_usage_limit_pauses_the_session_and_blames_nobody() {
+    let bench = Bench::new(5);
+    let mut script = scripts("gggbb");
+    script[2] = vec!["429 The usage limit has been reached", "OK"];
+    let lab = ScriptedLab::of(&script);
+    let mut journal = bench.begin_live();
+    let error = bench.run(&lab, &mut journal).await.unwrap_err().to_string();
+    assert!(
+        error.starts_with("the account cannot be asked now: the account's usage limit"),
+        "{error}"
+    );
+    drop(journal);
+    let mut journal = Journal::resume(&bench.sessions, None).unwrap();
+    let conclusion = bench.run(&lab, &mut journal).await.unwrap();
+    assert_eq!(conclusion.outcome, Outcome::Found { last_good: 2, first_bad: 3 });
+}
+
+#[tokio::test]
 async fn nothing_is_installed_that_the_search_has_no_use_for() {
     let bench = Bench::new(30);
     let lab = ScriptedLab::of(&vec![vec!["OK"]; 30]);
