@@ -165,7 +165,8 @@ mod tests {
             let directory = Utf8Path::from_path(guard.path()).unwrap();
             let path = directory.join("a.sqlite");
             let writer = written(&path, journal);
-            let names = |listing: BTreeMap<String, Vec<u8>>| listing.into_keys().collect::<Vec<_>>();
+            let names =
+                |listing: BTreeMap<String, Vec<u8>>| listing.into_keys().collect::<Vec<_>>();
             let before = listing(directory);
             assert_eq!(seven(&path), 7);
             let after = listing(directory);

@@ -73,9 +73,9 @@ impl Fields<'_> {
         };
         let access = tokens.secret("access").filter(|_| kind == Kind::OAuth);
         let claims = access.as_ref().and_then(claims);
-        let said = claims.as_ref().and_then(|claims| {
-            Timestamp::from_second(claims.get("exp")?.as_i64()?).ok()
-        });
+        let said = claims
+            .as_ref()
+            .and_then(|claims| Timestamp::from_second(claims.get("exp")?.as_i64()?).ok());
         let account = claims.as_ref().and_then(|claims| {
             let auth = claims.get("https://api.openai.com/auth")?;
             Some(Secret::new(auth.get("chatgpt_account_id")?.as_str()?))

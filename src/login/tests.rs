@@ -76,7 +76,8 @@ impl Machine {
         let database = rusqlite::Connection::open(path).unwrap();
         database.pragma_update(None, "journal_mode", "wal").unwrap();
         let json = if key == "store" { "store_json" } else { "value_json" };
-        let sql = format!("create table {table} ({key}_key, {json}, updated_at); create table t (x)");
+        let sql =
+            format!("create table {table} ({key}_key, {json}, updated_at); create table t (x)");
         database.execute_batch(&sql).unwrap();
         let sql = format!("insert into {table} values (?1, ?2, 1)");
         database.execute(&sql, [row, &store]).unwrap();
