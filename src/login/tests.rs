@@ -1,5 +1,7 @@
 //! Stores as releases leave them, with made-up tokens.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use camino::{Utf8Path, Utf8PathBuf};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use sha2::{Digest as _, Sha256};
@@ -271,7 +273,6 @@ fn what_is_lent_from_every_format_can_be_read_and_has_no_refresh_token() {
             }
             for (path, bytes) in bytes_below(&scratch.place.home) {
                 assert!(!has(&bytes, CANARY), "{path}");
-                use std::os::unix::fs::PermissionsExt as _;
                 let mode = fs_err::metadata(&path).unwrap().permissions().mode();
                 assert_eq!(mode & 0o777, 0o600, "{path}");
             }
