@@ -111,7 +111,8 @@ pub enum Format {
 
 /// Reads the logins of a live state directory: its databases first, then its
 /// files, each agent in the order of their names. Nothing in the directory
-/// changes, and no lock is taken that a Gateway would meet.
+/// changes; a Gateway that writes meets at most `SQLite`'s shared lock, for as long
+/// as one row takes to read.
 ///
 /// More than one store can hold a login of the same name, after an upgrade or
 /// back: the caller takes the one that its release reads.
