@@ -5,11 +5,12 @@
 //! there is one is noticed, and its bytes are dropped where they were read.
 //! [`Lent`] has no field for one.
 //!
-//! Where releases keep `ChatGPT` logins, seen by running them:
+//! Where releases keep `ChatGPT` logins. 2026.5.12, 5.18, 6.1, 6.8, 6.11, 7.1, 8.2
+//! and 9.5 were run; what is between them is from the code that they ship:
 //!
 //! | release | store |
 //! |---|---|
-//! | 2026.5.7, 5.18 to 6.1 | `agents/<id>/agent/auth-profiles.json`, in plain text |
+//! | 2026.5.18 to 6.1 | `agents/<id>/agent/auth-profiles.json`, in plain text |
 //! | 2026.5.12 | the same file without tokens, and `credentials/auth-profiles/<id>.json`, sealed |
 //! | 2026.6.5 to 7.1 | table `auth_profile_store` of `agents/<id>/agent/openclaw-agent.sqlite` |
 //! | 2026.8.1 on | `authProfiles.store` in `config_machine_state` of `state/openclaw.sqlite` for the agents together; the agent's own table besides |
@@ -18,9 +19,10 @@
 //! inline file, and 9.5 does not start a turn while one lies there. `openclaw
 //! doctor --fix` moves a login along and leaves the old file under another name
 //! (`auth-profiles.json.sqlite-import.<ms>.bak`, `.migrated-<time>`), refresh
-//! token and all: such files are part of a [`Fingerprint`], and never of a copy.
+//! token and all: such files are part of a [`Fingerprint`], and are not read. Whoever
+//! copies a live state directory as it is copies them too.
 //!
-//! Not read: `auth.json` and `credentials/oauth.json` of 2025, logins of other
+//! Not read: `auth.json` and `credentials/oauth.json` of earlier releases, logins of other
 //! programs (`~/.codex/auth.json`), the macOS keychain.
 
 mod error;
@@ -109,7 +111,8 @@ pub enum Format {
 
 /// Reads the logins of a live state directory: its databases first, then its
 /// files, each agent in the order of their names. Nothing in the directory
-/// changes, and no lock is taken that a Gateway would meet.
+/// changes; a Gateway that writes meets at most `SQLite`'s shared lock, for as long
+/// as one row takes to read.
 ///
 /// More than one store can hold a login of the same name, after an upgrade or
 /// back: the caller takes the one that its release reads.

@@ -71,7 +71,8 @@ fn open(path: &Utf8Path) -> rusqlite::Result<Connection> {
 }
 
 /// Reads from a database, also while somebody writes to it. No file appears,
-/// goes or grows beside it.
+/// goes or grows beside it. Only if the last writer ends within the read, the log
+/// and its index stay, until the next writer takes them in.
 pub fn read<T>(
     path: &Utf8Path,
     from: impl FnOnce(&Connection) -> rusqlite::Result<T>,

@@ -1,8 +1,8 @@
 //! What a candidate is lent: a login with an access token and nothing that could
 //! get another one.
 //!
-//! A turn needs no `refresh`: 2026.5.12, 5.18, 6.1, 6.8, 6.11, 7.1 and 9.5 answered
-//! with the field absent, and 5.12 and 5.19 also with an empty or a made-up one, as
+//! A turn needs no `refresh`: 2026.5.12, 5.18, 6.1, 6.8, 6.11, 7.1, 8.2 and 9.5
+//! answered with the field absent, and 5.12 and 5.19 also with an empty or a made-up one, as
 //! long as the access token was good. `openclaw doctor --fix` of 9.5 moves such a
 //! login on as any other.
 //!

@@ -6,8 +6,8 @@
 //!
 //! The seed is `OPENCLAW_AUTH_PROFILE_SECRET_KEY`, else on macOS the keychain's
 //! `OpenClaw Auth Profile Secrets`, else 32 random bytes as text in
-//! `~/.config/openclaw/auth-profile-secret-key`. 2026.5.18 reads this format and
-//! writes it back in plain text.
+//! `~/.config/openclaw/auth-profile-secret-key`. The code of 2026.5.18 and
+//! the doctors after it open this format and go on without it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -49,7 +49,7 @@ pub(super) fn of_agents(place: &Place, name: &str) -> Result<Vec<Source>, LoginE
     let mut agents = match directory.read_dir_utf8() {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries
-            .and_then(|entries| entries.collect::<Result<Vec<_>, _>>())
+            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
             .map_err(|source| LoginError::Io { path: directory, source })?,
     };
     agents.sort_by(|one, other| one.file_name().cmp(other.file_name()));

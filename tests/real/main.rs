@@ -15,6 +15,7 @@ mod apply;
 mod bisect;
 mod check;
 mod depth;
+mod logins;
 mod releases;
 mod settings;
 mod support;
