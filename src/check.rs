@@ -68,6 +68,10 @@ pub struct Surroundings {
     pub processes: Processes,
     /// Codexpin's own executable, which is the way into an enclosure.
     pub executable: Utf8PathBuf,
+    /// The user's home. A candidate finds it empty; a command of the user's own does not.
+    pub home: Utf8PathBuf,
+    /// Where logins are: the live state's and codexpin's own. Empty for all.
+    pub logins: Vec<Utf8PathBuf>,
     /// Directories that a command of the user's own may need, even if they are
     /// in `/tmp`: where codexpin is, and where it was started.
     pub keep: Vec<Utf8PathBuf>,

@@ -235,9 +235,13 @@ fn in_tmp() -> (tempfile::TempDir, Utf8PathBuf) {
 }
 
 async fn open_with_rooms(root: &Utf8Path, keep: &[Utf8PathBuf]) -> Enclosure {
+    open_hiding(root, &[], keep).await
+}
+
+async fn open_hiding(root: &Utf8Path, hide: &[Utf8PathBuf], keep: &[Utf8PathBuf]) -> Enclosure {
     let tmp = root.join("rooms");
     fs_err::create_dir_all(&tmp).unwrap();
-    let rooms = Rooms { tmp: &tmp, keep };
+    let rooms = Rooms { tmp: &tmp, hide, keep };
     Enclosure::open(&PROCESSES, &shim(), Some(rooms)).await.unwrap()
 }
 
@@ -297,6 +301,27 @@ async fn what_is_kept_is_where_it_was_and_can_be_written_to() {
     served.join().unwrap();
 }
 
+#[tokio::test]
+async fn what_is_hidden_is_empty_but_for_what_is_kept_and_as_it_was_outside() {
+    // Everybody may write here, and it is none of the directories that are empty anyway.
+    let guard = tempfile::tempdir_in("/dev/shm").unwrap();
+    let home = Utf8Path::from_path(guard.path()).unwrap();
+    fs_err::create_dir_all(home.join("kept/logins")).unwrap();
+    fs_err::write(home.join("secret"), "made-up").unwrap();
+    fs_err::write(home.join("kept/logins/secret"), "made-up").unwrap();
+    fs_err::write(home.join("kept/file"), "kept").unwrap();
+    let (_guard, root) = in_tmp();
+    let hide = [home.to_owned(), home.join("kept/logins")];
+    let enclosure = open_hiding(&root, &hide, &[home.join("kept")]).await;
+    assert!(enclosure.no_rooms().is_none(), "{:?}", enclosure.no_rooms());
+    let script = "cd \"$HERE\"; find . | sort; cat kept/file; echo x > mine";
+    let mut program = inside(&enclosure, script);
+    program.environment = program.environment.with("HERE", home.as_str());
+    let finished = run(&program).await;
+    assert_eq!(finished.stdout.text(), ".\n./kept\n./kept/file\n./kept/logins\nkept");
+    assert!(home.join("secret").exists() && !home.join("mine").exists());
+}
+
 #[test]
 #[ignore = "run inside by another test"]
 fn asks_a_socket() {
@@ -354,7 +379,7 @@ async fn an_ordinary_user_has_all_of_it_as_well() {
     program.environment = program.environment.with(SHIM, shim);
     let finished = run(&program).await;
     let text = finished.stdout.text();
-    assert!(finished.ending.success() && text.contains("result: ok. 13 passed"), "{text}");
+    assert!(finished.ending.success() && text.contains("result: ok. 14 passed"), "{text}");
 }
 
 fn is_running(pid: &str) -> bool {

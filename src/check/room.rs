@@ -107,7 +107,11 @@ impl<'a> Room<'a> {
         if self.course.account.is_some() {
             keep.extend(trusted(&self.surroundings.environment));
         }
-        let rooms = Rooms { tmp: &home.rooms(), keep: &keep };
+        let mut hide = self.surroundings.logins.clone();
+        if self.command.is_none() {
+            hide.push(self.surroundings.home.clone());
+        }
+        let rooms = Rooms { tmp: &home.rooms(), hide: &hide, keep: &keep };
         match Enclosure::open(processes, executable, Some(rooms)).await {
             Ok(enclosure) => {
                 let shared_tmp = enclosure.no_rooms().map(ToString::to_string);

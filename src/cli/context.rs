@@ -79,6 +79,8 @@ impl Context {
 
     /// Where checks take place.
     pub(super) fn check_surroundings(&self) -> Surroundings {
+        let home = &self.directories.home;
+        let (live, _) = crate::installation::lives_in(&self.environment, home);
         let own = std::env::current_exe().ok().and_then(|own| Utf8PathBuf::from_path_buf(own).ok());
         let keep = own.into_iter().filter_map(|own| own.parent().map(Utf8Path::to_owned));
         Surroundings {
@@ -87,6 +89,8 @@ impl Context {
             processes: self.processes.clone(),
             executable: THIS_EXECUTABLE.into(),
             keep: keep.chain([self.cwd.clone()]).collect(),
+            home: home.clone(),
+            logins: vec![live, self.directories.state.clone()],
         }
     }
 

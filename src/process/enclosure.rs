@@ -16,7 +16,7 @@
 //! Programs inside have the user and group that they have outside. They cannot
 //! look into processes outside (`ptrace(2)`), nor reach abstract Unix sockets
 //! there. The file system is the same inside, with the exception of [`Rooms`]
-//! where an enclosure has them: Unix sockets with a path, such as
+//! where an enclosure has them, which also hide the user's own files: Unix sockets with a path, such as
 //! a session bus or a container engine's, can still be reached by a program
 //! that knows where they are. Files whose owner is somebody else seem to belong
 //! to the overflow user (65534) there.
@@ -47,14 +47,17 @@ pub use unavailable::Unavailable;
 /// since: the executable for [`Enclosure::open`].
 pub const THIS_EXECUTABLE: &str = "/proc/self/exe";
 
-/// `/tmp` and `/var/tmp` as programs inside have them: empty directories of the
-/// enclosure's own, where outside they are shared by everything on the machine.
+/// `/tmp` and `/var/tmp` as programs inside have them, and what is hidden from
+/// them: empty directories of the enclosure's own.
 #[derive(Debug, Clone, Copy)]
 pub struct Rooms<'a> {
-    /// The directory, made already, in which both are. It may lie in `/tmp`.
+    /// The directory, made already, in which they all are. It may lie in `/tmp`.
     pub tmp: &'a Utf8Path,
+    /// Directories that are empty inside: a home with its keys and logins. What does
+    /// not exist is passed over.
+    pub hide: &'a [Utf8PathBuf],
     /// Directories and files that stay where they are, and can be written to,
-    /// though they lie in `/tmp` or `/var/tmp`. Others may be named; what does
+    /// though they lie in what is hidden, or in `/tmp` or `/var/tmp`. Others may be named; what does
     /// not exist is passed over.
     pub keep: &'a [Utf8PathBuf],
 }

@@ -103,8 +103,9 @@ impl Enclosure {
 
 fn hold(rooms: Option<Rooms<'_>>) -> Vec<String> {
     let rooms = rooms.into_iter().flat_map(|rooms| {
-        let keep = rooms.keep.iter().map(Utf8PathBuf::as_path);
-        std::iter::once(rooms.tmp).chain(keep).map(Utf8Path::to_string)
+        let hidden = rooms.hide.len().to_string();
+        let paths = rooms.hide.iter().chain(rooms.keep).map(ToString::to_string);
+        [rooms.tmp.to_string(), hidden].into_iter().chain(paths)
     });
     [MODE, HOLD].into_iter().map(str::to_owned).chain(rooms).collect()
 }

@@ -29,48 +29,62 @@ pub(super) fn make(rooms: Rooms<'_>) -> Result<(), Refused> {
 fn furnish(rooms: Rooms<'_>) -> io::Result<()> {
     // Before anything is mounted: nothing of it may come to be seen outside.
     mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
-    let mut shared: Vec<_> =
-        SHARED.iter().filter_map(|name| Utf8Path::new(name).canonicalize_utf8().ok()).collect();
-    shared.dedup();
-    let kept = places(rooms.keep, &shared);
     // All in hand before anything is covered.
-    let mut covers = Vec::new();
-    for place in shared {
-        let room = rooms.tmp.join(place.as_str().trim_start_matches('/').replace('/', "-"));
-        crate::fs::create_private_dir(&room)?;
-        covers.push((tree(&room)?, place));
+    let mut mounts = Vec::new();
+    for (place, what) in plan(rooms.hide, rooms.keep) {
+        let tree = match what {
+            What::Covered => {
+                let name = place.as_str().trim_start_matches('/').replace('/', "-");
+                let room = rooms.tmp.join(name);
+                crate::fs::create_private_dir(&room)?;
+                tree(&room)?
+            }
+            What::Kept => tree(&place)?,
+        };
+        mounts.push((tree, place));
     }
-    let mut back = Vec::new();
-    for place in kept {
-        back.push((tree(&place)?, place));
-    }
-    for (tree, place) in covers {
-        mount(&tree, &place)?;
-    }
-    for (tree, place) in back {
+    for (tree, place) in mounts {
         make_place(&place, &tree)?;
         mount(&tree, &place)?;
     }
     Ok(())
 }
 
-/// Where something has to be mounted back: each path as it is given and as it
-/// really is, without what another of them holds already. The outermost comes first.
-fn places(keep: &[Utf8PathBuf], shared: &[Utf8PathBuf]) -> Vec<Utf8PathBuf> {
-    let real = keep.iter().filter_map(|path| path.canonicalize_utf8().ok());
-    let mut wanted: Vec<_> = keep.iter().cloned().chain(real).collect();
-    // To keep the whole of what is shared would be to have no room at all.
-    wanted.retain(|path| {
-        path.exists() && shared.iter().any(|room| path.starts_with(room) && path != room)
-    });
-    wanted.sort();
-    let mut places: Vec<Utf8PathBuf> = Vec::new();
-    for path in wanted {
-        if !places.iter().any(|outer| path.starts_with(outer)) {
-            places.push(path);
+/// What becomes of a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum What {
+    /// An empty directory is mounted over it.
+    Covered,
+    /// It is mounted back.
+    Kept,
+}
+
+/// What has to be mounted, outer paths first: only where it differs from what is
+/// around it. To keep the whole of what is covered would be to cover nothing, so
+/// there covering wins; and the root of the file system is never covered.
+fn plan(hide: &[Utf8PathBuf], keep: &[Utf8PathBuf]) -> Vec<(Utf8PathBuf, What)> {
+    let real = |path: &Utf8Path| path.canonicalize_utf8().ok();
+    let shared = SHARED.iter().map(|name| Utf8Path::new(*name));
+    let hidden = shared.chain(hide.iter().map(Utf8PathBuf::as_path)).filter_map(real);
+    let covered = hidden.filter(|path| path.is_dir() && path.parent().is_some());
+    let kept = keep.iter().filter(|path| path.exists());
+    // Each as it is given and as it really is.
+    let kept = kept.flat_map(|path| [Some(path.clone()), real(path)]).flatten();
+    let mut all: Vec<_> = covered.map(|path| (path, What::Covered)).collect();
+    all.extend(kept.map(|path| (path, What::Kept)));
+    all.sort();
+    let mut plan: Vec<(Utf8PathBuf, What)> = Vec::new();
+    for (path, what) in all {
+        let around = plan.iter().rev().find(|(outer, _)| path.starts_with(outer));
+        let differs = match around {
+            Some((outer, around)) => *around != what && *outer != path,
+            None => what == What::Covered,
+        };
+        if differs {
+            plan.push((path, what));
         }
     }
-    places
+    plan
 }
 
 /// A copy of the mounts at a path, mounted nowhere yet.
@@ -105,22 +119,38 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_in_a_room_is_mounted_back_and_nothing_twice() {
+    fn only_what_differs_from_what_is_around_it_is_mounted() {
         let directory = tempfile::tempdir().unwrap();
         let base = Utf8Path::from_path(directory.path()).unwrap().canonicalize_utf8().unwrap();
-        let (room, other) = (base.join("room"), base.join("other"));
-        fs::create_dir_all(room.join("a/b")).unwrap();
-        fs::create_dir_all(room.join("real")).unwrap();
+        let (home, other) = (base.join("home"), base.join("other"));
+        for made in ["a/b", "a/secret/again", "real", "plain"] {
+            fs::create_dir_all(home.join(made)).unwrap();
+        }
         fs::create_dir_all(&other).unwrap();
-        fs::os::unix::fs::symlink(room.join("real"), other.join("link")).unwrap();
+        fs::os::unix::fs::symlink(home.join("real"), other.join("link")).unwrap();
         let keep = [
-            room.join("a/b"),
-            room.join("a"),
-            room.clone(),
+            base.clone(),
+            home.join("a/b"),
+            home.join("a"),
+            home.join("a/secret/again"),
+            home.clone(),
             other.join("link"),
-            room.join("nowhere"),
+            home.join("nowhere"),
             "/usr".into(),
         ];
-        assert_eq!(places(&keep, std::slice::from_ref(&room)), [room.join("a"), room.join("real")]);
+        let hide = [home.clone(), home.join("a/secret"), "/".into(), home.join("nowhere")];
+        let mounted: Vec<_> = plan(&hide, &keep)
+            .into_iter()
+            .filter_map(|(path, what)| Some((path.strip_prefix(&base).ok()?.to_string(), what)))
+            .filter(|(path, _)| !path.is_empty())
+            .collect();
+        let expected = [
+            ("home", What::Covered),
+            ("home/a", What::Kept),
+            ("home/a/secret", What::Covered),
+            ("home/a/secret/again", What::Kept),
+            ("home/real", What::Kept),
+        ];
+        assert_eq!(mounted, expected.map(|(path, what)| (path.to_owned(), what)));
     }
 }

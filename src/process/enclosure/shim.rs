@@ -26,8 +26,8 @@ use crate::process::unix;
 
 /// The first argument that makes codexpin a shim; followed by what it is to do.
 pub(super) const MODE: &str = "__enclosure";
-/// Make an enclosure and hold it: followed by where its rooms are and what they
-/// keep, where it is to have rooms.
+/// Make an enclosure and hold it: followed by where its rooms are, how many
+/// directories they hide, these, and what they keep, where it is to have rooms.
 pub(super) const HOLD: &str = "hold";
 /// Enter: followed by codexpin's number, the program and its arguments.
 pub(super) const ENTER: &str = "enter";
@@ -66,8 +66,10 @@ fn hold(control: &UnixStream, arguments: impl Iterator<Item = OsString>) -> Resu
     let listener = make()?;
     let mut paths = arguments.filter_map(|path| Utf8PathBuf::try_from(PathBuf::from(path)).ok());
     let no_rooms = paths.next().and_then(|tmp| {
+        let hidden = paths.next().and_then(|count| count.as_str().parse().ok()).unwrap_or(0);
+        let hide: Vec<_> = paths.by_ref().take(hidden).collect();
         let keep: Vec<_> = paths.collect();
-        rooms::make(Rooms { tmp: &tmp, keep: &keep }).err()
+        rooms::make(Rooms { tmp: &tmp, hide: &hide, keep: &keep }).err()
     });
     control::send(control, listener.as_fd(), no_rooms).map_err(Refused::at(Step::Listen))?;
     drop(listener);
