@@ -1,0 +1,1 @@
+//! The service itself keeps the rules that the other tests stand on.
