@@ -7,7 +7,6 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
-mod by_hand;
 mod serving;
 #[path = "../service/service.rs"]
 mod service;

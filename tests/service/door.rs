@@ -25,7 +25,8 @@ use super::request::{self, Asked};
 use super::{Shared, api, chatgpt, sign_in};
 
 /// Takes connections for as long as its runtime lives.
-pub(super) async fn accept(shared: Arc<Shared>, listener: TcpListener) {
+pub(super) async fn accept(shared: Arc<Shared>, listener: std::net::TcpListener) {
+    let listener = TcpListener::from_std(listener).unwrap();
     while let Ok((stream, _)) = listener.accept().await {
         let _ = stream.set_nodelay(true);
         tokio::spawn(serve(Arc::clone(&shared), TokioIo::new(stream), None));

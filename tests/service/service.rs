@@ -85,11 +85,11 @@ impl Service {
             ledger: Ledger::new(),
             held: watch::Sender::new(false),
         });
-        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
         runtime.spawn(door::accept(Arc::clone(&shared), listener));
         let directory = tempfile::tempdir().unwrap();
-        std::fs::write(directory.path().join("ca.pem"), shared.authority.pem()).unwrap();
         let service = Self { shared, address, runtime: Some(runtime), directory };
         std::fs::write(service.ca_file(), service.shared.authority.bundle()).unwrap();
         service
