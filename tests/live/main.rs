@@ -7,6 +7,12 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
-mod serving;
+mod agent;
+mod logins;
+#[expect(dead_code, reason = "shared by tests that each use a part of it")]
 #[path = "../service/service.rs"]
 mod service;
+mod serving;
+#[expect(dead_code, reason = "shared with the tests of real releases")]
+#[path = "../real/support.rs"]
+mod support;

@@ -107,7 +107,8 @@ async fn a_refresh_token_is_good_once_and_shown_again_it_ends_its_login() {
 
     let response = ask(&client, RESPONSES, &other.access, &turn("OK")).await;
     assert_eq!(response.status(), StatusCode::OK, "another login of the account goes on");
-    let shown: Vec<_> = service.refreshes().into_iter().map(|entry| entry.bearer.unwrap()).collect();
+    let shown: Vec<_> =
+        service.refreshes().into_iter().map(|entry| entry.bearer.unwrap()).collect();
     assert!(shown.iter().all(|bearer| bearer.refresh && bearer.login == Some(login.number)));
     let generations: Vec<_> = shown.iter().map(|bearer| bearer.generation).collect();
     assert_eq!(generations, [0, 0, 1]);
@@ -269,12 +270,14 @@ async fn a_device_waits_until_its_user_has_typed_the_code() {
     let account = service.account();
     let client = client(&service);
     let post = |path: &str, body: Value| {
-        let request = client.post(format!("https://auth.openai.com/api/accounts/deviceauth/{path}"));
+        let request =
+            client.post(format!("https://auth.openai.com/api/accounts/deviceauth/{path}"));
         let request = request.header("content-type", "application/json").body(body.to_string());
         async { refused(request.send().await.unwrap()).await }
     };
     let (_, device) = post("usercode", json!({"client_id": CLIENT})).await;
-    let poll = json!({"device_auth_id": device["device_auth_id"], "user_code": device["user_code"]});
+    let poll =
+        json!({"device_auth_id": device["device_auth_id"], "user_code": device["user_code"]});
     assert_eq!(post("token", poll.clone()).await.0, 403);
     assert!(!service.approve_device(&account, "NONE-SUCH"));
     assert!(service.approve_device(&account, device["user_code"].as_str().unwrap()));

@@ -150,6 +150,11 @@ impl Book {
         self.family(login).newest.clone()
     }
 
+    pub(super) fn newest_of(&self, account: &str) -> Login {
+        let mut newest = self.families.iter().rev();
+        newest.find(|family| family.account == account).unwrap().newest.clone()
+    }
+
     pub(super) fn revoked(&self, login: u32) -> bool {
         self.family(login).revoked
     }
@@ -189,7 +194,11 @@ impl Book {
 
     /// Lets in the bearer of a good access token of the account that the
     /// request names, if it names one.
-    pub(super) fn let_in(&self, token: Option<&str>, named: Option<&str>) -> Result<Guest, Refusal> {
+    pub(super) fn let_in(
+        &self,
+        token: Option<&str>,
+        named: Option<&str>,
+    ) -> Result<Guest, Refusal> {
         let token = token.ok_or_else(refusal::unauthorized)?;
         let known = self.access.get(token).ok_or_else(refusal::not_a_token)?;
         let family = self.family(known.login);

@@ -110,9 +110,8 @@ impl Ledger {
     pub(super) fn until(&self, patience: Duration, wanted: impl Fn(&[Entry]) -> bool) {
         let (inner, changed) = &*self.inner;
         let inner = inner.lock().unwrap();
-        let (inner, timeout) = changed
-            .wait_timeout_while(inner, patience, |inner| !wanted(&inner.entries))
-            .unwrap();
+        let (inner, timeout) =
+            changed.wait_timeout_while(inner, patience, |inner| !wanted(&inner.entries)).unwrap();
         assert!(!timeout.timed_out(), "the ledger did not come to be as wanted: {inner:#?}");
     }
 

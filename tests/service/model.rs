@@ -34,9 +34,7 @@ impl Memory {
         };
         let before = match request["previous_response_id"].as_str() {
             None => None,
-            Some(id) => {
-                self.kept.get(id).cloned().ok_or_else(|| refusal::unknown_response(id))?
-            }
+            Some(id) => self.kept.get(id).cloned().ok_or_else(|| refusal::unknown_response(id))?,
         };
         let asked = asked(&request["input"]).or(before);
         let id = format!("resp_{}", fresh_hex(24));

@@ -153,7 +153,8 @@ pub(super) fn challenge() -> Refusal {
         <link rel=\"dns-prefetch\" href=\"//challenges.cloudflare.com\"></head>\
         <body><noscript>Enable JavaScript and cookies to continue</noscript>\
         <script>window._cf_chl_opt={cType:'managed'};</script></body></html>";
-    let headers = vec![("cf-mitigated", "challenge".to_owned()), ("server", "cloudflare".to_owned())];
+    let headers =
+        vec![("cf-mitigated", "challenge".to_owned()), ("server", "cloudflare".to_owned())];
     Refusal { status: 403, headers, body: Said::Page(page.to_owned()) }
 }
 

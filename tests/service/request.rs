@@ -29,9 +29,7 @@ impl Asked {
                 plain.extend_from_slice(body);
                 true
             }
-            Some("gzip") => {
-                flate2::read::GzDecoder::new(&body[..]).read_to_end(&mut plain).is_ok()
-            }
+            Some("gzip") => flate2::read::GzDecoder::new(&body[..]).read_to_end(&mut plain).is_ok(),
             Some("zstd") => ruzstd::decoding::StreamingDecoder::new(&body[..])
                 .is_ok_and(|mut decoder| decoder.read_to_end(&mut plain).is_ok()),
             Some(_) => false,

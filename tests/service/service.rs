@@ -169,6 +169,11 @@ impl Service {
         self.book().newest(login.number)
     }
 
+    /// The newest tokens of the account's newest login.
+    pub(crate) fn newest_of(&self, account: &Account) -> Login {
+        self.book().newest_of(&account.id)
+    }
+
     /// Whether the login still works with the refresh token that it has here:
     /// not revoked, and the token never shown.
     pub(crate) fn unspent(&self, login: &Login) -> bool {

@@ -25,7 +25,11 @@ pub(super) fn answer(
         "/oauth/token" if post => token(shared, &asked.fields(), &ticket),
         "/api/accounts/deviceauth/usercode" if post => {
             ticket.kind(Kind::SignIn);
-            shared.book.lock().unwrap().device(&asked.fields().remove("client_id").unwrap_or_default())
+            shared
+                .book
+                .lock()
+                .unwrap()
+                .device(&asked.fields().remove("client_id").unwrap_or_default())
         }
         "/api/accounts/deviceauth/token" if post => {
             ticket.kind(Kind::SignIn);
@@ -95,7 +99,8 @@ pub(super) fn approve(book: &mut Book, account: &str, address: &str) -> Result<S
     }
     let query: HashMap<_, _> = address.query_pairs().into_owned().collect();
     let field = |name: &str| query.get(name).map_or("", String::as_str);
-    let wanted = [("response_type", "code"), ("client_id", CLIENT), ("code_challenge_method", "S256")];
+    let wanted =
+        [("response_type", "code"), ("client_id", CLIENT), ("code_challenge_method", "S256")];
     for (name, value) in wanted {
         if field(name) != value {
             return Err(format!("{name} is {:?}, not {value:?}", field(name)));
