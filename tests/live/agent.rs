@@ -117,6 +117,8 @@ impl<'a> Agent<'a> {
     /// `openclaw` with these arguments and nothing of the test's own environment.
     pub(crate) fn openclaw(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(self.release.node.join("node"));
+        let registry = if self.release.old() { None } else { registry() };
+        let direct: Vec<_> = registry.iter().map(String::as_str).collect();
         let path = format!("{}:/usr/local/bin:/usr/bin:/bin", self.release.node.display());
         command
             .arg(&self.release.entry)
@@ -124,8 +126,8 @@ impl<'a> Agent<'a> {
             .current_dir(self.home())
             .env_clear()
             // A login wants the newest `@openclaw/codex` from the registry, and an old
-            // core does not start with it: it finds no registry, and goes on without.
-            .envs(self.service.environment(&[]))
+            // core does not start with it: that one finds no registry, and goes on without.
+            .envs(self.service.environment(&direct))
             .env("npm_config_fetch_retries", "0")
             .env("PATH", path)
             .env("HOME", self.home())
@@ -226,4 +228,11 @@ fn next(terminal: &mut File, piece: &mut [u8]) -> Option<usize> {
 fn plain(text: &str) -> String {
     let control = Regex::new(r"\x1b\[[0-9;?]*[a-zA-Z]").unwrap();
     control.replace_all(text, "").into_owned()
+}
+
+/// The host of the registry that npm is configured for.
+fn registry() -> Option<String> {
+    let asked = Command::new("npm").args(["config", "get", "registry"]).output().unwrap();
+    let url = url::Url::parse(String::from_utf8_lossy(&asked.stdout).trim()).ok()?;
+    url.host_str().map(str::to_owned)
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::agent::{Agent, Release};
 use crate::service::{Kind, Service};
 
-const TEN_DAYS: Duration = Duration::from_secs(10 * 24 * 3600);
+const TEN_DAYS: Duration = Duration::from_hours(10 * 24);
 
 /// A login of the release's own answers without a refresh. Expired, it is
 /// refreshed once and kept. Copied and refreshed twice, it is lost to both:

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use reqwest::{Client, Proxy, Response};
+use rustls::pki_types::pem::PemObject as _;
 use serde_json::{Value, json};
 
 use crate::service::{Account, Kind, Login, Service};
@@ -16,7 +17,6 @@ const CLIENT: &str = "app_EMoamEEZ73f0CkXaXp7hrann";
 /// A client behind the service as behind a company's proxy.
 fn client(service: &Service) -> Client {
     let mut roots = rustls::RootCertStore::empty();
-    use rustls::pki_types::pem::PemObject as _;
     let ca = rustls::pki_types::CertificateDer::from_pem_slice(service.ca_pem().as_bytes());
     roots.add(ca.unwrap()).unwrap();
     let tls = rustls::ClientConfig::builder_with_provider(
@@ -186,8 +186,8 @@ async fn limits_stand_in_the_way_as_a_test_sets_them() {
     let service = Service::start();
     let (account, login) = with_login(&service);
     let client = client(&service);
-    let next = || ask(&client, RESPONSES, &login.access, &RESPONSE_BODY);
-    static RESPONSE_BODY: std::sync::LazyLock<Value> = std::sync::LazyLock::new(|| turn("OK"));
+    let body = turn("OK");
+    let next = || ask(&client, RESPONSES, &login.access, &body);
     service.rate_limit(&account, 1);
     let limited = next().await;
     assert_eq!(limited.status(), StatusCode::TOO_MANY_REQUESTS);

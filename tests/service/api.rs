@@ -16,9 +16,9 @@ pub(super) fn answer(
     shared: &Shared,
     asked: &Asked,
     mut ticket: Ticket,
-) -> Result<Response<Body>, (Refusal, Ticket)> {
+) -> Result<Response<Body>, Box<(Refusal, Ticket)>> {
     if asked.path() != "/v1/responses" || asked.parts.method != Method::POST {
-        return Err((refusal::not_found(), ticket));
+        return Err(Box::new((refusal::not_found(), ticket)));
     }
     ticket.kind(Kind::Turn);
     let guest = shared.book.lock().unwrap().let_in_with_key(asked.bearer());
@@ -40,6 +40,6 @@ pub(super) fn answer(
             let body = Body::from(reply.whole().to_string());
             Ok(Response::builder().header("content-type", "application/json").body(body).unwrap())
         }
-        Err(refusal) => Err((refusal, ticket)),
+        Err(refusal) => Err(Box::new((refusal, ticket))),
     }
 }

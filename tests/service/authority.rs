@@ -41,7 +41,7 @@ impl Authority {
         format!("{others}\n{}", self.pem)
     }
 
-    /// How to speak TLS as the host: HTTP/1.1 only, as WebSockets need it.
+    /// How to speak TLS as the host: HTTP/1.1 only, since that is what upgrades need.
     pub(super) fn speak_as(&self, host: &str) -> Arc<ServerConfig> {
         let mut leaves = self.leaves.lock().unwrap();
         if let Some(config) = leaves.get(host) {

@@ -98,7 +98,7 @@ impl Book {
     pub(super) fn new() -> Self {
         Self {
             // Ten days, as the real service has it.
-            lifetime: Duration::from_secs(10 * 24 * 3600),
+            lifetime: Duration::from_hours(10 * 24),
             accounts: HashMap::new(),
             families: Vec::new(),
             access: HashMap::new(),

@@ -23,22 +23,25 @@ pub(super) fn answer(
     asked: &Asked,
     upgrade: Option<OnUpgrade>,
     mut ticket: Ticket,
-) -> Result<Response<Body>, (Refusal, Ticket)> {
+) -> Result<Response<Body>, Box<(Refusal, Ticket)>> {
     let path = asked.path();
     if path != RESPONSES {
         let known = path.starts_with("/backend-api/") && !path.ends_with("/responses");
-        return Err((if known { refusal::not_found() } else { refusal::challenge() }, ticket));
+        return Err(Box::new((
+            if known { refusal::not_found() } else { refusal::challenge() },
+            ticket,
+        )));
     }
     if let Some(upgrade) = upgrade {
         ticket.kind(Kind::Upgrade);
         let access = Access::of(asked);
         return match access.guest(shared) {
             Ok(_) => Ok(socket::open(shared, asked, upgrade, access, ticket)),
-            Err(refusal) => Err((refusal, ticket)),
+            Err(refusal) => Err(Box::new((refusal, ticket))),
         };
     }
     if asked.parts.method != Method::POST {
-        return Err((refusal::not_found(), ticket));
+        return Err(Box::new((refusal::not_found(), ticket)));
     }
     ticket.kind(Kind::Turn);
     let reply = Access::of(asked).guest(shared).and_then(|guest| {
@@ -52,7 +55,7 @@ pub(super) fn answer(
             ticket.running(&guest.account);
             Ok(turn::stream(shared, &reply, ticket))
         }
-        Err(refusal) => Err((refusal, ticket)),
+        Err(refusal) => Err(Box::new((refusal, ticket))),
     }
 }
 

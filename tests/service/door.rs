@@ -103,14 +103,17 @@ async fn within(
     }
     let Ok(body) = body.collect().await else { return Response::new(Body::empty()) };
     let answered = match Asked::new(parts, &body.to_bytes()) {
-        Err(refusal) => Err((refusal, ticket)),
+        Err(refusal) => Err(Box::new((refusal, ticket))),
         Ok(asked) => match host {
             "chatgpt.com" => chatgpt::answer(shared, &asked, upgrade, ticket),
             "api.openai.com" => api::answer(shared, &asked, ticket),
             _ => sign_in::answer(shared, &asked, ticket),
         },
     };
-    answered.unwrap_or_else(|(refusal, ticket)| refused(refusal, ticket))
+    answered.unwrap_or_else(|no| {
+        let (refusal, ticket) = *no;
+        refused(refusal, ticket)
+    })
 }
 
 fn refused(refusal: Refusal, ticket: Ticket) -> Response<Body> {

@@ -52,8 +52,8 @@ fn asked(input: &Value) -> Option<String> {
     if let Some(text) = input.as_str() {
         return exact(text);
     }
-    let messages = input.as_array()?.iter().rev().filter(|item| item["role"] == "user");
-    messages.filter_map(|message| exact(&text(&message["content"]))).next()
+    let mut messages = input.as_array()?.iter().rev().filter(|item| item["role"] == "user");
+    messages.find_map(|message| exact(&text(&message["content"])))
 }
 
 fn text(content: &Value) -> String {
@@ -73,12 +73,12 @@ fn exact(text: &str) -> Option<String> {
 impl Reply {
     /// As one object, for clients that want no stream.
     pub(super) fn whole(&self) -> Value {
-        self.response("completed", self.items())
+        self.response("completed", &self.items())
     }
 
     /// As events.
     pub(super) fn events(&self) -> Vec<Value> {
-        let begun = self.response("in_progress", Vec::new());
+        let begun = self.response("in_progress", &[]);
         let mut events = vec![
             json!({"type": "response.created", "response": begun}),
             json!({"type": "response.in_progress", "response": begun}),
@@ -87,8 +87,8 @@ impl Reply {
             self.say(text, &mut events);
         }
         events.push(json!({"type": "response.completed", "response": self.whole()}));
-        for (number, event) in (0..).zip(&mut events) {
-            event["sequence_number"] = json!(number as u64);
+        for (number, event) in events.iter_mut().enumerate() {
+            event["sequence_number"] = json!(number);
         }
         events
     }
@@ -103,8 +103,8 @@ impl Reply {
         };
         let empty = json!({"type": "output_text", "text": "", "annotations": []});
         let full = json!({"type": "output_text", "text": text, "annotations": []});
-        let begun = self.message("in_progress", Vec::new());
-        let done = self.message("completed", vec![full.clone()]);
+        let begun = self.message("in_progress", &[]);
+        let done = self.message("completed", std::slice::from_ref(&full));
         let added = "response.output_item.added";
         events.push(json!({"type": added, "output_index": 0, "item": begun}));
         events.push(place("response.content_part.added", "part", empty));
@@ -123,7 +123,7 @@ impl Reply {
         self.id.replacen("resp_", "msg_", 1)
     }
 
-    fn message(&self, status: &str, content: Vec<Value>) -> Value {
+    fn message(&self, status: &str, content: &[Value]) -> Value {
         let id = self.item_id();
         json!({"id": id, "type": "message", "role": "assistant", "status": status, "content": content})
     }
@@ -132,12 +132,12 @@ impl Reply {
         let text = self.text.iter();
         text.map(|text| {
             let part = json!({"type": "output_text", "text": text, "annotations": []});
-            self.message("completed", vec![part])
+            self.message("completed", &[part])
         })
         .collect()
     }
 
-    fn response(&self, status: &str, output: Vec<Value>) -> Value {
+    fn response(&self, status: &str, output: &[Value]) -> Value {
         let usage = (status == "completed").then(|| {
             json!({
                 "input_tokens": 11,

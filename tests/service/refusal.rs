@@ -53,7 +53,7 @@ fn error(message: &str, kind: &str, code: &str) -> Value {
     json!({"error": {"message": message, "type": kind, "param": null, "code": code}})
 }
 
-fn token(message: &str, kind: Value, code: &str) -> Refusal {
+fn token(message: &str, kind: Option<&str>, code: &str) -> Refusal {
     let error = json!({"message": message, "type": kind, "code": code, "param": null});
     Refusal::json(401, json!({"error": error, "status": 401}))
 }
@@ -79,12 +79,12 @@ pub(super) fn other_account() -> Refusal {
 
 pub(super) fn token_expired() -> Refusal {
     let text = "Provided authentication token is expired. Please try signing in again.";
-    token(text, Value::Null, "token_expired")
+    token(text, None, "token_expired")
 }
 
 pub(super) fn token_invalidated() -> Refusal {
     let text = "Your authentication token has been invalidated. Please try signing in again.";
-    token(text, json!("invalid_request_error"), "token_invalidated")
+    token(text, Some("invalid_request_error"), "token_invalidated")
 }
 
 pub(super) fn store_must_be_false() -> Refusal {

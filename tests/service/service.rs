@@ -48,7 +48,7 @@ use limits::Limits;
 use model::Memory;
 
 /// How long [`Service::until`] waits before it gives up.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// What all connections share.
 pub(super) struct Shared {

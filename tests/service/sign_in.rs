@@ -19,7 +19,7 @@ pub(super) fn answer(
     shared: &Shared,
     asked: &Asked,
     ticket: Ticket,
-) -> Result<Response<Body>, (Refusal, Ticket)> {
+) -> Result<Response<Body>, Box<(Refusal, Ticket)>> {
     let post = asked.parts.method == Method::POST;
     let given = match asked.path() {
         "/oauth/token" if post => token(shared, &asked.fields(), &ticket),
@@ -59,7 +59,7 @@ pub(super) fn answer(
             let body = Body::from(value.to_string());
             Ok(Response::builder().header("content-type", "application/json").body(body).unwrap())
         }
-        Err(refusal) => Err((refusal, ticket)),
+        Err(refusal) => Err(Box::new((refusal, ticket))),
     }
 }
 
