@@ -54,6 +54,11 @@ impl Release {
         self.version.starts_with("2026.5.")
     }
 
+    /// The model, and the runtime that needs no plugin.
+    fn route(&self) -> (&'static str, &'static str) {
+        if self.old() { ("openai-codex/gpt-5.5", "pi") } else { ("openai/gpt-5.5", "openclaw") }
+    }
+
     /// The arguments that log in with a device code: in 5.12 `--device-code`
     /// is in the documentation only.
     fn login(&self) -> [&'static str; 7] {
@@ -75,17 +80,10 @@ impl<'a> Agent<'a> {
         let home = tempfile::tempdir().unwrap();
         let agent = Self { service, release: release.clone(), home };
         std::fs::create_dir_all(agent.state()).unwrap();
-        let (model, runtime) = if release.old() {
-            ("openai-codex/gpt-5.5", "pi")
-        } else {
-            ("openai/gpt-5.5", "openclaw")
-        };
-        let mut models = json!({});
-        models[model] = json!({"agentRuntime": {"id": runtime}});
+        let (model, _) = agent.release.route();
         let config = json!({
             "agents": {"defaults": {
                 "model": {"primary": model, "fallbacks": []},
-                "models": models,
                 "skipBootstrap": true,
                 "workspace": agent.home().join("workspace"),
             }},
@@ -168,6 +166,17 @@ impl<'a> Agent<'a> {
         let said = plain(&said);
         assert!(child.wait().unwrap().success(), "{said}");
         assert!(approved, "{said}");
+        self.set_runtime();
+    }
+
+    /// Names the runtime. Only after the login: 9.5 takes a list of models for a
+    /// restriction, and asks there whether it is to be kept.
+    fn set_runtime(&self) {
+        let path = self.state().join("openclaw.json");
+        let mut config: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        let (model, runtime) = self.release.route();
+        config["agents"]["defaults"]["models"][model] = json!({"agentRuntime": {"id": runtime}});
+        std::fs::write(&path, config.to_string()).unwrap();
     }
 
     /// Asks for a reply, embedded.
