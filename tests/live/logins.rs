@@ -78,5 +78,5 @@ fn a_login_of_5_18_lives_and_dies_in_json() {
 
 #[test]
 fn a_login_of_9_5_lives_and_dies_in_a_database() {
-    a_login_lives_and_dies("2026.9.5", Some("openclaw-agent.sqlite"));
+    a_login_lives_and_dies("2026.9.5", Some("openclaw.sqlite"));
 }
