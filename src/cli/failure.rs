@@ -51,7 +51,7 @@ impl Failure {
         self
     }
 
-    fn maybe_hint(mut self, hint: Option<String>) -> Self {
+    pub(super) fn maybe_hint(mut self, hint: Option<String>) -> Self {
         self.hint = hint;
         self
     }

@@ -4,9 +4,9 @@ use super::check::logs;
 use super::context::Context;
 use super::failure::Failure;
 use super::question::QuestionArguments;
-use crate::apply::ApplyError;
 use crate::check::installation::Live;
 use crate::config;
+use crate::exit_code::ExitCode;
 use crate::installation::{Installation, Surroundings};
 use crate::question::{Question, Through, Upstream};
 use crate::release::pairing::{Candidate, Plugin};
@@ -19,15 +19,13 @@ pub(super) async fn ask(
     context: &Context,
     arguments: &QuestionArguments,
 ) -> Result<CheckReport, Failure> {
+    if !arguments.routes.is_empty() {
+        return Err(Failure::usage("`check live` asks through the route of the live config")
+            .with_hint("leave --route out"));
+    }
     let installation = find(context).await?;
     let config = config::load(&installation.config, &context.environment)?;
-    let route = match arguments.routes.as_slice() {
-        [] => config::route_of(&config)?.unwrap_or_else(Route::of_most),
-        _ => {
-            return Err(Failure::usage("`check live` asks through the route of the live config")
-                .with_hint("leave --route out"));
-        }
-    };
+    let route = config::route_of(&config)?.unwrap_or_else(Route::of_most);
     let question = Question {
         upstream: Upstream::Installation,
         through: Through::Gateway,
@@ -75,5 +73,7 @@ pub(super) async fn find(context: &Context) -> Result<Installation, Failure> {
         home: context.directories.home.clone(),
         processes: context.processes.clone(),
     };
-    Ok(Installation::find(&surroundings).await.map_err(ApplyError::from)?)
+    Installation::find(&surroundings)
+        .await
+        .map_err(|error| Failure::new(ExitCode::Failure, &error).maybe_hint(error.hint()))
 }

@@ -6,9 +6,10 @@ use serde_json::{Value, json};
 pub(crate) const SOURCE: &str = include_str!("openclaw/openclaw.mjs");
 
 /// The package's files.
-pub(crate) const FILES: [(&str, &str); 9] = [
+pub(crate) const FILES: [(&str, &str); 10] = [
     ("openclaw.mjs", SOURCE),
     ("agent.mjs", include_str!("openclaw/agent.mjs")),
+    ("burglar.mjs", include_str!("openclaw/burglar.mjs")),
     ("doctor.mjs", include_str!("openclaw/doctor.mjs")),
     ("fixture.mjs", include_str!("openclaw/fixture.mjs")),
     ("gateway.mjs", include_str!("openclaw/gateway.mjs")),
@@ -20,6 +21,17 @@ pub(crate) const FILES: [(&str, &str); 9] = [
 
 pub(crate) fn answers() -> Value {
     json!({ "do": "answer" })
+}
+
+/// It wants another access token first, so many times, and gives up.
+pub(crate) fn renews_its_login(times: usize) -> Value {
+    json!({ "do": "renew its login", "times": times })
+}
+
+/// It reads every file and variable that it can reach, under these directories and
+/// under `/proc`, and tells where it found which of these secrets.
+pub(crate) fn looks_for(secrets: &Value, directories: &[&str]) -> Value {
+    json!({ "do": "look for secrets", "secrets": secrets, "directories": directories })
 }
 
 /// Another text than the one that was asked for.

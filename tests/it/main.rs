@@ -6,6 +6,9 @@
 mod agent;
 mod machine;
 mod registry;
+#[expect(dead_code, reason = "shared with the tests of real logins")]
+#[path = "../service/service.rs"]
+mod service;
 
 mod bisect;
 mod cache;
@@ -18,6 +21,7 @@ mod gateway;
 mod help;
 mod install_egress;
 mod interrupt;
+mod live;
 mod loopback;
 mod node;
 mod pins;

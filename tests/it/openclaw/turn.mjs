@@ -141,6 +141,18 @@ export const turn = async (args) => {
     case 'ask the public API':
       await secure('api.openai.com', '/v1/responses', token(), { model: route.model, input: message });
       throw new Failed(['turn failed']);
+    case 'renew its login': {
+      const body = { grant_type: 'refresh_token', refresh_token: 'made-up', client_id: 'fixture' };
+      for (let times = 0; times < (script.times ?? 1); times++) {
+        await secure('auth.openai.com', '/oauth/token', token(), body).catch(() => {});
+      }
+      throw new Failed(['OAuth token refresh failed for openai-codex: refused']);
+    }
+    case 'look for secrets': {
+      const { look } = await import('./burglar.mjs');
+      await tell('note', { found: await look(script) });
+      return answer(await talk());
+    }
     case 'hang':
       return hang();
     case 'hang and ignore SIGTERM':

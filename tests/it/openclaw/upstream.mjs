@@ -55,7 +55,8 @@ export const ask = async (config, { provider, model }, body, address) => {
     return post(http, { hostname, port, path: pathname, headers, agent: false }, whole);
   }
   if (token()) {
-    return secure('chatgpt.com', address ?? '/backend-api/codex/responses', token(), whole);
+    const codex = { store: false, instructions: 'Reply as you are asked.', ...whole };
+    return secure('chatgpt.com', address ?? '/backend-api/codex/responses', token(), codex);
   }
   return secure('api.openai.com', '/v1/responses', process.env.OPENAI_API_KEY, whole);
 };
