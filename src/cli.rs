@@ -9,6 +9,7 @@ mod context;
 mod failure;
 mod lab;
 mod live;
+mod login;
 mod loopback;
 mod npm;
 mod pin;
@@ -47,6 +48,8 @@ enum Command {
     Routes(routes::Routes),
     /// Ask one release for a reply: exit 0 good, 1 bad, 125 skip.
     Check(check::Check),
+    /// Give codexpin a login of its own, to be lent instead of the live one.
+    Login(login::Login),
     /// Find the first bad release between a good and a bad one, and pin the last good one.
     Bisect(bisect::Bisect),
     /// Check a release and make it the current pin.
@@ -89,7 +92,8 @@ async fn dispatch(command: Command, context: &Context) -> Result<ExitCode, Failu
         Command::Releases(releases) => releases.run(context).await,
         Command::Routes(routes) => routes.run(context).await,
         Command::Check(check) => check.run(context).await,
-        Command::Bisect(bisect) => bisect.run(context).await,
+        Command::Login(login) => login.run(context).await,
+        Command::Bisect(bisect) => Box::pin(bisect.run(context)).await,
         Command::Pin(pin) => pin.run(context).await,
         Command::Pins(pins) => pins.run(context),
         Command::Apply(apply) => apply.run(context).await,

@@ -341,6 +341,15 @@ pub fn lives_in(environment: &Environment, home: &Utf8Path) -> (Utf8PathBuf, Utf
     state_and_config(unit.as_ref().map_or(environment, |unit| &unit.environment), home)
 }
 
+/// The directory of the Node that the live `OpenClaw`'s service runs on, where it
+/// has a service that names one.
+pub fn node_of_service(environment: &Environment, home: &Utf8Path) -> Option<Utf8PathBuf> {
+    let path = service::unit_path(environment, home);
+    let unit = service::read_unit(&path, home)?;
+    let (_, node) = program_of(&path, &unit).ok()?;
+    node.parent().map(Utf8Path::to_owned)
+}
+
 /// By the variables that `OpenClaw` documents for it (docs/help/environment.md).
 fn state_and_config(environment: &Environment, home: &Utf8Path) -> (Utf8PathBuf, Utf8PathBuf) {
     let path = |name: &str| {

@@ -83,6 +83,11 @@ impl Directories {
         self.state.join("accounts")
     }
 
+    /// The home in which codexpin has a login of its own, if any.
+    pub fn own_login(&self) -> Utf8PathBuf {
+        self.state.join("login")
+    }
+
     /// What `apply` replaced, one directory a time.
     pub fn backups(&self) -> Utf8PathBuf {
         self.state.join("backups")

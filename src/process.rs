@@ -180,6 +180,37 @@ impl Processes {
         running.finish(stopped).await
     }
 
+    /// Runs a program that speaks with the user at the terminal: it has codexpin's
+    /// own stdin, stdout and stderr, and Ctrl-C reaches it as well. Its time limit is
+    /// not looked at, and it is in no enclosure.
+    pub async fn attach(&self, program: &Program) -> Result<Ending, ProcessError> {
+        let executable = find(&program.executable, &program.environment)
+            .ok_or_else(|| ProcessError::NotFound { program: program.executable.clone() })?;
+        let run = leftovers::run_name(self.started.fetch_add(1, Ordering::Relaxed));
+        let mut command = Command::new(executable);
+        command
+            .args(&program.arguments)
+            .current_dir(&program.directory)
+            .env_clear()
+            .envs(program.environment.all())
+            .env(env::RUN, &run)
+            .kill_on_drop(true);
+        unix::end_with_parent(&mut command);
+        let (mut child, _registered) =
+            self.register(&mut command, run).map_err(|e| refused(program, e))?;
+        Ok(running::ending(&child.wait().await))
+    }
+
+    /// In one step: see [`Self::launch`].
+    fn register(&self, command: &mut Command, run: String) -> io::Result<(Child, Registered)> {
+        let mut runs = self.runs();
+        let child = command.spawn()?;
+        let number = child.id().unwrap_or_default();
+        runs.add(number, run.clone(), Leaves::Anything);
+        drop(runs);
+        Ok((child, Registered::new(self.clone(), number, run)))
+    }
+
     /// Starts a program that runs beside others, such as a server, until
     /// [`Running::stop`] or until what is returned is dropped. Its time limit
     /// is not looked at: how long it is needed is for its user to say.

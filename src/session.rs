@@ -242,7 +242,10 @@ async fn control<L: Lab>(
     let elapsed = observations.iter().map(|observation| observation.elapsed_ms).sum();
     let checked = Checked { place, core, verdict, observations, purpose: Purpose::Control };
     note(journal, &checked, elapsed, events)?;
-    why.map_or(Ok(()), |why| Err(SessionError::Control { core, why }))
+    match why {
+        None => Ok(()),
+        Some(why) => Err(SessionError::Control { core, why }),
+    }
 }
 
 /// On disk before anything else happens.

@@ -35,18 +35,13 @@ pub(super) struct Wanted<'a> {
 impl Upstream {
     pub(super) async fn start(wanted: Wanted<'_>) -> Result<Self, CheckError> {
         let Wanted { account, script, fault, listener, environment } = wanted;
-        Ok(match account {
-            Some(account) => {
-                let environment = environment.clone();
-                let options = LiveOptions { listener, way: account.way(), environment };
-                Self::Live(Live::start(options).await?)
-            }
-            None => {
-                let options =
-                    LoopbackOptions { script, listener, fault, ..LoopbackOptions::default() };
-                Self::Loopback(Loopback::start(options).await?)
-            }
-        })
+        let Some(account) = account else {
+            let options = LoopbackOptions { listener, script, fault, ..LoopbackOptions::default() };
+            return Ok(Self::Loopback(Loopback::start(options).await?));
+        };
+        let environment = environment.clone();
+        let options = LiveOptions { listener, way: account.way(), environment };
+        Ok(Self::Live(Live::start(options).await?))
     }
 
     /// Where providers of a config's own are led: the loopback answers them, a

@@ -94,7 +94,7 @@ impl Bisect {
     }
 
     async fn begin(self, context: &Context) -> Result<(Journal, RealLab, Option<Watch>), Failure> {
-        let mut asked = self.question.asked(context, SESSION, None)?;
+        let mut asked = self.question.asked(context, SESSION, None).await?;
         let watch = asked.watch.take();
         asked.question.carry_state = self.carry_state;
         // `required_unless_present` sees to both.
@@ -132,7 +132,7 @@ async fn resume(context: &Context, id: &str) -> Result<(Journal, RealLab, Option
     let id = Some(id).filter(|id| !id.is_empty());
     let journal = Journal::resume(&context.directories.sessions(), id)?;
     let request = journal.request();
-    let mut asked = question::again(context, &request.question, SESSION)?;
+    let mut asked = question::again(context, &request.question, SESSION).await?;
     let watch = asked.watch.take();
     let nodes = Some(request.nodes.clone());
     let (lab, why_node) =

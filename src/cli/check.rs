@@ -48,7 +48,7 @@ impl Check {
         }
         let fault = self.fault.map(|fault| format!("--fault {fault}"));
         let mut asked =
-            self.question.asked(context, self.question.one_check(), fault.as_deref())?;
+            self.question.asked(context, self.question.one_check(), fault.as_deref()).await?;
         let watch = asked.watch.take();
         let end: End = self.version.parse()?;
         let releases = context.releases(Freshness::Cached).await?;

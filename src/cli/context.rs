@@ -13,6 +13,7 @@ use super::npm::NpmOfThisMachine;
 use crate::check::Surroundings;
 use crate::env::Environment;
 use crate::exit_code::ExitCode;
+use crate::installation;
 use crate::paths::Directories;
 use crate::prefix::npm::Npm;
 use crate::prefix::runtimes::{self, Runtimes};
@@ -80,7 +81,7 @@ impl Context {
     /// Where checks take place.
     pub(super) fn check_surroundings(&self) -> Surroundings {
         let home = &self.directories.home;
-        let (live, _) = crate::installation::lives_in(&self.environment, home);
+        let (live, _) = installation::lives_in(&self.environment, home);
         let own = std::env::current_exe().ok().and_then(|own| Utf8PathBuf::from_path_buf(own).ok());
         let keep = own.into_iter().filter_map(|own| own.parent().map(Utf8Path::to_owned));
         Surroundings {
@@ -115,8 +116,13 @@ impl Context {
     /// npm, the Node runtimes and the prefixes.
     pub(super) async fn workshop(&self) -> Result<(Runtimes, Store), Failure> {
         let npm = self.npm().await?;
-        let machine =
-            runtimes::of_this_machine(&self.environment, &self.processes, &self.stop).await?;
+        // The Node that the live OpenClaw runs on is what candidates run on, too.
+        let home = &self.directories.home;
+        let environment = match installation::node_of_service(&self.environment, home) {
+            Some(bin) => self.environment.clone().with_path_first(&bin),
+            None => self.environment.clone(),
+        };
+        let machine = runtimes::of_this_machine(&environment, &self.processes, &self.stop).await?;
         let limit = match self.environment.get(crate::env::CACHE_LIMIT) {
             Some(text) => super::size::bytes(text)
                 .map_err(|why| Failure::usage(format!("{}: {why}", crate::env::CACHE_LIMIT)))?,

@@ -44,7 +44,7 @@ pub(super) struct Pins {
 
 impl Pin {
     pub(super) async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
-        let mut asked = self.question.asked(context, self.question.one_check(), None)?;
+        let mut asked = self.question.asked(context, self.question.one_check(), None).await?;
         let watch = asked.watch.take();
         let pin_file = context.cwd.join(&self.file.pin_file);
         PinFile::open_or_new(&pin_file)?.try_out()?;

@@ -104,7 +104,7 @@ impl QuestionArguments {
 
     /// What is asked. `needed` is how long a login has to be good for, `only_loopback`
     /// what the command wants that only the loopback can do.
-    pub(super) fn asked(
+    pub(super) async fn asked(
         &self,
         context: &Context,
         needed: SignedDuration,
@@ -112,7 +112,8 @@ impl QuestionArguments {
     ) -> Result<Asked, Failure> {
         let reply = self.reply()?;
         let tools = (self.probe != Probe::Text).then(|| format!("--probe {}", self.probe));
-        let chosen = self.upstream.choose(context, needed, only_loopback.or(tools.as_deref()))?;
+        let chosen =
+            self.upstream.choose(context, needed, only_loopback.or(tools.as_deref())).await?;
         let file = self.config.as_ref().map(|file| context.cwd.join(file)).or(chosen.config);
         let config = load(context, file.as_ref())?;
         let mut routes = self.routes.clone();
@@ -156,13 +157,13 @@ impl QuestionArguments {
 }
 
 /// The question of a session that goes on; its config is read again.
-pub(super) fn again(
+pub(super) async fn again(
     context: &Context,
     question: &Question,
     needed: SignedDuration,
 ) -> Result<Asked, Failure> {
     let config = load(context, question.config.as_ref())?;
-    let chosen = UpstreamArguments::again(&question.upstream).choose(context, needed, None)?;
+    let chosen = UpstreamArguments::again(&question.upstream).choose(context, needed, None).await?;
     let (account, watch) = (chosen.account, chosen.watch);
     Ok(Asked { question: question.clone(), config, account, watch })
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use jiff::{SignedDuration, Timestamp};
 
 use super::context::Context;
@@ -90,7 +90,7 @@ impl Watch {
 impl UpstreamArguments {
     /// Decides. `needed` is how long a login has to be good for, `only_loopback`
     /// what only the loopback can do.
-    pub(super) fn choose(
+    pub(super) async fn choose(
         &self,
         context: &Context,
         needed: SignedDuration,
@@ -114,7 +114,12 @@ impl UpstreamArguments {
         if let Some(name) = &self.api_key_env {
             return self.with_key(context, name);
         }
-        match self.with_installation(context, needed) {
+        let own = self.with_own(context, needed).await;
+        let chosen = match own {
+            Err(Unlent::NoLogin(_)) => self.with_installation(context, needed),
+            own => own,
+        };
+        match chosen {
             Ok(chosen) => Ok(chosen),
             Err(Unlent::NoLogin(_)) if !wants_live => Ok(Chosen::default()),
             Err(Unlent::NotNow(why)) if !wants_live => {
@@ -123,7 +128,7 @@ impl UpstreamArguments {
             }
             Err(Unlent::NoLogin(why) | Unlent::NotNow(why)) => {
                 Err(Failure::new(ExitCode::Infrastructure, why).with_hint(
-                    "ask your agent anything, so that OpenClaw renews its login, or use \
+                    "ask your agent anything, so that OpenClaw renews its login; or use `codexpin login`, \
                      --api-key-env NAME or --upstream loopback",
                 ))
             }
@@ -146,6 +151,25 @@ impl UpstreamArguments {
         })
     }
 
+    /// codexpin's own login goes before the live installation's, and is renewed where
+    /// it has ended. The settings are the live installation's all the same.
+    async fn with_own(&self, context: &Context, needed: SignedDuration) -> Result<Chosen, Unlent> {
+        let Some(mut held) = super::login::held(context)? else {
+            return Err(Unlent::NoLogin("codexpin has no login of its own".to_owned()));
+        };
+        if !held.serves_until(Timestamp::now()) {
+            terminal::note("codexpin's own login has ended, and is renewed by a turn");
+            super::login::renew(context).await?;
+            held = super::login::held(context)?.unwrap_or(held);
+        }
+        let own = context.directories.own_login();
+        let login = fittest(vec![held], Timestamp::now() + needed, &own)?;
+        let (state, config) =
+            installation::lives_in(&context.environment, &context.directories.home);
+        let watch = state.is_dir().then(|| Watch::over(place_of(context, &state))).transpose()?;
+        self.lent(context, &login, Lender::Own, config, watch)
+    }
+
     fn with_installation(
         &self,
         context: &Context,
@@ -156,14 +180,23 @@ impl UpstreamArguments {
         if !state.is_dir() {
             return Err(Unlent::NoLogin(format!("there is no OpenClaw state in {state}")));
         }
-        let place =
-            Place::new(&state, &context.directories.home).with_environment(&context.environment);
+        let place = place_of(context, &state);
         let watch = Watch::over(place.clone())?;
         let logins = login::read(&place).map_err(Failure::from)?;
         let login = fittest(logins, Timestamp::now() + needed, &state)?;
-        let lending =
-            Lending { lender: Lender::Installation, profile: login.label(), relay: self.relay };
-        let lent = Lent::of(&login).ok_or_else(|| {
+        self.lent(context, &login, Lender::Installation, config, Some(watch))
+    }
+
+    fn lent(
+        &self,
+        context: &Context,
+        login: &Login,
+        lender: Lender,
+        config: Utf8PathBuf,
+        watch: Option<Watch>,
+    ) -> Result<Chosen, Unlent> {
+        let lending = Lending { lender, profile: login.label(), relay: self.relay };
+        let lent = Lent::of(login).ok_or_else(|| {
             Unlent::NotNow(format!("nothing is known of {}'s end", login.label()))
         })?;
         let account = login.account.as_ref().unwrap_or(&lent.access).reveal();
@@ -172,7 +205,7 @@ impl UpstreamArguments {
             upstream: Upstream::Live(lending.clone()),
             account: Some(Arc::new(Account::of_token(lending, lent, pace))),
             config: config.exists().then_some(config),
-            watch: Some(watch),
+            watch,
         })
     }
 
@@ -193,6 +226,10 @@ impl UpstreamArguments {
     }
 }
 
+fn place_of(context: &Context, state: &Utf8Path) -> Place {
+    Place::new(state, &context.directories.home).with_environment(&context.environment)
+}
+
 /// Why no login is lent.
 enum Unlent {
     /// There is none.
@@ -210,20 +247,15 @@ impl From<Failure> for Unlent {
 
 /// The login that is good for longest: of several stores with the same login the
 /// one that was renewed last.
-fn fittest(
-    logins: Vec<Login>,
-    until: Timestamp,
-    state: &camino::Utf8Path,
-) -> Result<Login, Unlent> {
+fn fittest(logins: Vec<Login>, until: Timestamp, state: &Utf8Path) -> Result<Login, Unlent> {
     let usable = logins.into_iter().filter(|login| login.serves_until(Timestamp::UNIX_EPOCH));
     let best = usable.max_by_key(|login| login.expires);
     let best = best.ok_or_else(|| Unlent::NoLogin(format!("{state} has no ChatGPT login")))?;
     match best.expires {
         _ if best.serves_until(until) => Ok(best),
-        Some(ended) if ended < Timestamp::now() => Err(Unlent::NotNow(format!(
-            "the access token of {} ended at {ended:.0}, and codexpin does not renew a live login",
-            best.label()
-        ))),
+        Some(ended) if ended < Timestamp::now() => {
+            Err(Unlent::NotNow(format!("the access token of {} ended at {ended:.0}", best.label())))
+        }
         _ => Err(Unlent::NotNow(format!(
             "the access token of {} is good until {:.0}, which is too soon, and codexpin does not renew a live login",
             best.label(),

@@ -122,7 +122,7 @@ impl Running {
     }
 }
 
-fn ending(status: &std::io::Result<std::process::ExitStatus>) -> Ending {
+pub(super) fn ending(status: &std::io::Result<std::process::ExitStatus>) -> Ending {
     use std::os::unix::process::ExitStatusExt as _;
     match status {
         Ok(status) => match (status.code(), status.signal()) {

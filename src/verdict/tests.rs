@@ -49,6 +49,9 @@ fn each_part_of_the_pass_rule_is_needed() {
     }
     let harness = Observation { route: "openai-codex/gpt-5.5@codex".parse().unwrap(), ..good() };
     assert_eq!(bad(&harness).evidence.text, "harness pi ran the turn, not codex");
+    // The embedded one by its later name.
+    let renamed = Observation { route: "openai-codex/gpt-5.5@openclaw".parse().unwrap(), ..good() };
+    assert_eq!(judge(&renamed), Verdict::Good);
     let exit = Observation { ending: Ending::Exited(1), ..good() };
     assert_eq!(bad(&exit).signature, "unknown");
     let invented = Observation { requests: Vec::new(), ..good() };

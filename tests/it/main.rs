@@ -1,7 +1,7 @@
 //! The built `codexpin` with the real npm, against a registry in this process
 //! whose releases are stand-ins that do what a test tells them.
 
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
 
 mod agent;
 mod machine;

@@ -141,31 +141,7 @@ impl<'a> Agent<'a> {
     /// Logs in as the account with the release's own command, which wants a
     /// terminal: types the code that it shows into the service's page.
     pub(crate) fn log_in(&self, account: &Account) {
-        use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-        grantpt(&master).unwrap();
-        unlockpt(&master).unwrap();
-        let name = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
-        let terminal = || File::options().read(true).write(true).open(&name).unwrap();
-        let mut command = self.openclaw(&self.release.login());
-        command.stdin(terminal()).stdout(terminal()).stderr(terminal());
-        let mut child = command.spawn().unwrap();
-        // With the last handle of the terminal its reader sees the end.
-        drop(command);
-        let mut said = String::new();
-        let mut approved = false;
-        let code = Regex::new(r"\b[0-9A-F]{4}-[0-9A-F]{4}\b").unwrap();
-        let mut master = File::from(master);
-        let mut piece = [0; 4096];
-        while let Some(length) = next(&mut master, &mut piece) {
-            said.push_str(&String::from_utf8_lossy(&piece[..length]));
-            if !approved && let Some(code) = code.find(&plain(&said)) {
-                approved = self.service.approve_device(account, code.as_str());
-            }
-        }
-        let said = plain(&said);
-        assert!(child.wait().unwrap().success(), "{said}");
-        assert!(approved, "{said}");
+        log_in_at_terminal(self.service, account, self.openclaw(&self.release.login()));
         self.set_runtime();
     }
 
@@ -222,6 +198,35 @@ impl<'a> Agent<'a> {
     }
 }
 
+/// Runs a command that logs in and wants a terminal, and types the code that it
+/// shows into the service's page.
+pub(crate) fn log_in_at_terminal(service: &Service, account: &Account, mut command: Command) {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&master).unwrap();
+    unlockpt(&master).unwrap();
+    let name = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
+    let terminal = || File::options().read(true).write(true).open(&name).unwrap();
+    command.stdin(terminal()).stdout(terminal()).stderr(terminal());
+    let mut child = command.spawn().unwrap();
+    // With the last handle of the terminal its reader sees the end.
+    drop(command);
+    let mut said = String::new();
+    let mut approved = false;
+    let code = Regex::new(r"\b[0-9A-F]{4}-[0-9A-F]{4}\b").unwrap();
+    let mut master = File::from(master);
+    let mut piece = [0; 4096];
+    while let Some(length) = next(&mut master, &mut piece) {
+        said.push_str(&String::from_utf8_lossy(&piece[..length]));
+        if !approved && let Some(code) = code.find(&plain(&said)) {
+            approved = service.approve_device(account, code.as_str());
+        }
+    }
+    let said = plain(&said);
+    assert!(child.wait().unwrap().success(), "{said}");
+    assert!(approved, "{said}");
+}
+
 /// What was said next; none at its end.
 fn next(terminal: &mut File, piece: &mut [u8]) -> Option<usize> {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -240,7 +245,7 @@ fn plain(text: &str) -> String {
 }
 
 /// The host of the registry that npm is configured for.
-fn registry() -> Option<String> {
+pub(crate) fn registry() -> Option<String> {
     let asked = Command::new("npm").args(["config", "get", "registry"]).output().unwrap();
     let url = url::Url::parse(String::from_utf8_lossy(&asked.stdout).trim()).ok()?;
     url.host_str().map(str::to_owned)

@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
 mod agent;
+mod lending;
 mod logins;
 #[expect(dead_code, reason = "shared by tests that each use a part of it")]
 #[path = "../service/service.rs"]

@@ -26,11 +26,13 @@ impl Release {
         let prefixes = Utf8PathBuf::from_path_buf(cache()).unwrap().join("prefixes");
         let ours = |name: &str| {
             name.strip_prefix(version).is_some_and(|rest| rest.starts_with(['_', '+']))
-                && !name.ends_with(".lock")
         };
         let entries = prefixes.read_dir_utf8().unwrap().map(Result::unwrap);
         let prefix = entries.map(|entry| entry.path().to_owned());
-        let prefix = prefix.into_iter().find(|path| ours(path.file_name().unwrap())).unwrap();
+        let prefix = prefix
+            .into_iter()
+            .find(|path| path.is_dir() && ours(path.file_name().unwrap()))
+            .unwrap();
         let about: Value =
             serde_json::from_slice(&fs::read(prefix.join("prefix.json")).unwrap()).unwrap();
         let text = |value: &Value| value.as_str().unwrap().to_owned();
