@@ -200,7 +200,8 @@ fn speaks_of_the_account(verdict: &Verdict, journal: &Journal) -> bool {
     let lent = journal.request().question.upstream.lending().is_some();
     match verdict {
         Verdict::Skip { reason: SkipReason::NotTheRelease { failure } } => {
-            lent && ["usage-limit", "network"].contains(&failure.signature.as_str())
+            const OF_ALL: [&str; 4] = ["usage-limit", "login-refused", "service-outage", "network"];
+            lent && OF_ALL.contains(&failure.signature.as_str())
         }
         _ => false,
     }

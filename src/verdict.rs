@@ -290,6 +290,9 @@ fn seen_by_upstream(observation: &Observation) -> Option<(&'static Signature, Ev
             }
             (RequestKind::Refused, _) if request.host == "auth.openai.com" => "wants-refresh",
             (RequestKind::Forwarded, Some(429)) if turn(request) => "usage-limit",
+            // The login is codexpin's to put in, so the release has no part in it.
+            (RequestKind::Forwarded, Some(401)) if turn(request) => "login-refused",
+            (RequestKind::Forwarded, Some(500..)) if turn(request) => "service-outage",
             (RequestKind::Unreachable, _) if !reached => "network",
             _ => return None,
         };

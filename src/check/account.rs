@@ -1,6 +1,9 @@
 //! A login to ask with, and how a candidate has the use of it.
 
 use std::fmt;
+use std::io;
+
+use camino::Utf8Path;
 
 use crate::login::Lent;
 use crate::question::Lending;
@@ -58,6 +61,36 @@ impl Account {
         let Credential::Token(tokens) = &self.credential else { return None };
         let held = if self.lending.relay { &tokens.made_up } else { &tokens.real };
         Some(held.clone().under(profile, provider))
+    }
+
+    /// A text without what is lent, should a candidate have written it down.
+    pub(super) fn masked(&self, text: &str) -> String {
+        let secrets = match &self.credential {
+            Credential::Token(tokens) => [Some(&tokens.real.access), tokens.real.account.as_ref()],
+            Credential::Key(key) => [Some(key), None],
+        };
+        let secrets = secrets.into_iter().flatten().map(Secret::reveal);
+        secrets
+            .filter(|secret| !secret.is_empty())
+            .fold(text.to_owned(), |text, secret| text.replace(secret, "***"))
+    }
+
+    /// The same for every file of a directory.
+    pub(super) fn mask_files(&self, directory: &Utf8Path) -> io::Result<()> {
+        for entry in directory.read_dir_utf8()? {
+            let path = entry?.into_path();
+            if !path.is_file() {
+                continue;
+            }
+            // What is no text stays as it is where it holds no secret either.
+            let bytes = fs_err::read(&path)?;
+            let text = String::from_utf8_lossy(&bytes);
+            let masked = self.masked(&text);
+            if masked != text {
+                crate::fs::write_private(&path, masked.as_bytes())?;
+            }
+        }
+        Ok(())
     }
 
     /// The variables with the API key that the candidate holds.

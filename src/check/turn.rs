@@ -94,7 +94,14 @@ impl Turn<'_> {
             run.times.to_first_request = Some(to_first);
             run.times.turn = Some(agent.saturating_sub(to_first));
         }
-        let stdout = reply::plain(&run.finished.stdout.text());
+        let text = |text: &str| match self.course.account {
+            Some(account) => account.masked(&reply::plain(text)),
+            None => reply::plain(text),
+        };
+        if let Some(account) = self.course.account {
+            account.mask_files(&logs)?;
+        }
+        let stdout = text(&run.finished.stdout.text());
         Ok(Observation {
             core: self.subject.core,
             plugin: self.subject.plugin,
@@ -115,8 +122,8 @@ impl Turn<'_> {
             stopped_at: run.stopped_at,
             reply: reply::read(&stdout),
             stdout: reply::excerpt(&stdout, EXCERPT),
-            stderr: reply::excerpt(&reply::plain(&run.finished.stderr.text()), EXCERPT),
-            gateway: reply::excerpt(&reply::plain(&run.gateway), EXCERPT),
+            stderr: reply::excerpt(&text(&run.finished.stderr.text()), EXCERPT),
+            gateway: reply::excerpt(&text(&run.gateway), EXCERPT),
             requests: seen.requests,
             left_running: run.left_running,
             logs: Some(logs),

@@ -94,7 +94,9 @@ impl Bisect {
     }
 
     async fn begin(self, context: &Context) -> Result<(Journal, RealLab, Option<Watch>), Failure> {
-        let mut asked = self.question.asked(context, SESSION, None).await?;
+        // A state that is kept would keep the login that is lent in it.
+        let only_loopback = self.carry_state.then_some("--carry-state");
+        let mut asked = self.question.asked(context, SESSION, only_loopback).await?;
         let watch = asked.watch.take();
         asked.question.carry_state = self.carry_state;
         // `required_unless_present` sees to both.

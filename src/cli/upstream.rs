@@ -104,9 +104,8 @@ impl UpstreamArguments {
             }
             (UpstreamName::Loopback, _) => return Ok(Chosen::default()),
             (_, Some(what)) if wants_live => {
-                return Err(Failure::usage(format!("{what} wants --upstream loopback")).with_hint(
-                    "a real model cannot be told which tools to call, or when to fail",
-                ));
+                return Err(Failure::usage(format!("{what} wants --upstream loopback"))
+                    .with_hint("leave --upstream, --relay and --api-key-env out"));
             }
             (_, Some(_)) => return Ok(Chosen::default()),
             (_, None) => {}
@@ -126,7 +125,10 @@ impl UpstreamArguments {
                 terminal::warning(&format!("{why}; the loopback answers instead"));
                 Ok(Chosen::default())
             }
-            Err(Unlent::NoLogin(why) | Unlent::NotNow(why)) => {
+            Err(Unlent::NoLogin(why)) => Err(Failure::new(ExitCode::Infrastructure, why).with_hint(
+                "`codexpin login` makes one, or use --api-key-env NAME or --upstream loopback",
+            )),
+            Err(Unlent::NotNow(why)) => {
                 Err(Failure::new(ExitCode::Infrastructure, why).with_hint(
                     "ask your agent anything, so that OpenClaw renews its login; or use `codexpin login`, \
                      --api-key-env NAME or --upstream loopback",

@@ -146,7 +146,7 @@ fn verdict_line(core: Version, verdict: &Verdict, elapsed_ms: u64, purpose: Purp
     let again = match purpose {
         Purpose::Search | Purpose::Pause => "",
         Purpose::Surprise => "; a new failure, asking once more",
-        Purpose::Controlled => "; asking the last good one again before this counts",
+        Purpose::Controlled => "; asking the last good one again",
         Purpose::Control => "  control",
     };
     match verdict {

@@ -32,7 +32,7 @@ impl Limits {
 #[derive(Debug, thiserror::Error)]
 pub enum PaceError {
     /// The turns that were allowed have been taken.
-    #[error("all {max_turns} turns that were allowed have been taken")]
+    #[error("all turns that were allowed have been taken (--max-turns {max_turns})")]
     Spent {
         /// How many they were.
         max_turns: usize,

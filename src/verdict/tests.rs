@@ -92,6 +92,11 @@ fn a_refusal_that_the_upstream_saw_goes_before_what_the_release_calls_it() {
 fn what_is_not_the_releases_own_is_a_skip_and_never_bad() {
     let refresh = request("auth.openai.com", "/oauth/token", RequestKind::Refused, Some(401));
     let untrusted = request("chatgpt.com", "", RequestKind::TlsFailed, None);
+    for (status, signature) in [(401, "login-refused"), (503, "service-outage")] {
+        let refused = request("chatgpt.com", "/x/responses", RequestKind::Forwarded, Some(status));
+        let refused = Observation { requests: vec![refused], ..failed("no reply") };
+        assert_eq!(judge(&refused).failure().unwrap().signature, signature);
+    }
     let limited = request("chatgpt.com", "/x/responses", RequestKind::Forwarded, Some(429));
     let unreachable = request("chatgpt.com", "", RequestKind::Unreachable, Some(502));
     for observation in [

@@ -203,6 +203,19 @@ fn a_burglar_finds_no_refresh_token_and_where_codexpin_relays_no_secret_at_all()
 }
 
 #[test]
+fn a_candidate_that_prints_what_it_is_lent_puts_it_into_no_log() {
+    let lived = Lived::new();
+    let lines = [lived.login.access.as_str(), lived.account.id.as_str()];
+    lived.machine.registry.script("2026.5.18", [agent::answers_after(&lines)]);
+    let (run, value) = lived.machine.run_json("check 2026.5.18");
+    let run = run.exits(0);
+    assert!(!run.stdout.contains(&lived.login.access), "{}", run.stdout);
+    let stdout = value["routes"][0]["observation"]["stdout"].as_str().unwrap();
+    assert!(stdout.starts_with("***\n***\n"), "{stdout}");
+    lived.has_told_nobody();
+}
+
+#[test]
 fn a_usage_limit_pauses_a_bisect_which_goes_on_when_it_is_lifted() {
     let lived = broken_since_june();
     lived.service.usage_limit(&lived.account, 1);
@@ -216,21 +229,34 @@ fn a_usage_limit_pauses_a_bisect_which_goes_on_when_it_is_lifted() {
 }
 
 #[test]
-fn an_outage_in_mid_session_is_no_release_s_fault() {
-    for way in ["", "--relay"] {
+fn an_outage_and_a_refused_login_in_mid_session_are_no_release_s_fault() {
+    for (way, outage) in [("", true), ("--relay", true), ("", false), ("--relay", false)] {
         let lived = broken_since_june();
-        lived.service.usage_limit(&lived.account, 0);
-        lived.machine.run(&format!("check 2026.5.18 {way}")).exits(if way.is_empty() {
-            1
+        // The good end answers, and nobody after it.
+        lived.machine.registry.script("2026.7.1", [agent::answers()]);
+        lived.service.hold();
+        let run = lived.machine.start(&format!("bisect 2026.5.18 2026.7.1 {way}"));
+        lived.service.until(|entries| entries.iter().any(|entry| entry.path.contains("responses")));
+        if outage {
+            lived.service.outage(true);
         } else {
-            125
-        });
-        lived.service.lift_usage_limit(&lived.account);
-        lived.service.outage(true);
-        let run = lived.machine.run(&format!("bisect 2026.5.18 2026.7.1 {way}"));
-        assert_ne!(run.code, 0, "{}", run.stdout);
-        assert!(!run.stdout.contains("first bad release"), "{}", run.stdout);
+            lived.service.expire(&lived.account);
+        }
+        lived.service.release();
+        let run = run.finish().exits(75);
+        assert!(run.stderr.contains("codexpin bisect --resume"), "{}", run.stderr);
         assert!(!lived.machine.pin_file().exists());
+
+        lived.service.outage(false);
+        if !outage {
+            lived.store(&lived.service.login(&lived.account));
+        }
+        let script = agent::unknown_model();
+        lived.machine.registry.script("2026.7.1", [script]);
+        let (run, value) = lived.machine.run_json("bisect --resume");
+        run.exits(0);
+        assert_eq!(value["first_bad"], "2026.6.1", "{way} {outage}");
+        assert!(lived.service.refreshes().is_empty());
     }
 }
 
