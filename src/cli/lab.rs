@@ -6,10 +6,15 @@ use std::sync::Arc;
 use super::context::Context;
 use super::failure::Failure;
 use super::question::Asked;
+use crate::event::Events;
+use crate::exit_code::ExitCode;
+use crate::prefix::Prefix;
 use crate::prefix::node::{Node, satisfies};
 use crate::prefix::runtimes::{NodeError, Runtimes};
+use crate::question::Question;
 use crate::release::pairing::Candidate;
-use crate::session::lab::{Carried, Nodes, RealLab};
+use crate::report::progress::Progress;
+use crate::session::lab::{Carried, Lab as _, LabError, Nodes, RealLab};
 
 /// Builds the lab. `nodes` are those of a session that goes on; otherwise one
 /// is chosen for the whole line where one fits. With it comes why that is not the
@@ -39,6 +44,27 @@ pub(super) async fn build(
         surroundings: context.check_surroundings(),
     };
     Ok((lab, why_node))
+}
+
+/// Has one candidate installed, for a command that does not judge it.
+pub(super) async fn install(context: &Context, candidate: &Candidate) -> Result<Prefix, Failure> {
+    let question = Question::text_through(vec![]);
+    let asked = Asked { question, config: None, account: None, watch: None };
+    let line = [candidate.clone()];
+    let (lab, _) = build(context, &line, None, asked, None).await?;
+    let progress = Progress::start();
+    let events = Events::to({
+        let progress = progress.clone();
+        move |event| progress.show(&event)
+    });
+    let installed = lab.install(candidate, events, context.stop.clone()).await;
+    progress.end();
+    match installed {
+        Err(LabError::Skip(reason)) => {
+            Err(Failure::new(ExitCode::Skip, format!("{} {reason}", candidate.core)))
+        }
+        installed => Ok(installed?),
+    }
 }
 
 async fn choose(

@@ -9,21 +9,16 @@ use super::check::logs;
 use super::context::Context;
 use super::failure::Failure;
 use super::lab;
-use super::question::Asked;
 use crate::env::in_scratch_home;
-use crate::event::Events;
 use crate::exit_code::ExitCode;
 use crate::login::{self, Login as Held, Place};
 use crate::prefix::Prefix;
 use crate::process::{ProcessError, Program};
-use crate::question::Question;
 use crate::release::Version;
 use crate::release::end::End;
 use crate::release::line;
 use crate::release::registry::Freshness;
-use crate::report::progress::Progress;
 use crate::report::terminal;
-use crate::session::lab::Lab as _;
 
 /// The release that made the login, beside its home.
 const RELEASE: &str = "release";
@@ -151,18 +146,7 @@ async fn provide(context: &Context, version: Version) -> Result<Prefix, Failure>
     let mut candidate = line::find(&releases.candidates(), version)?.clone();
     // A login runs in no harness.
     candidate.plugin = None;
-    let question = Question::text_through(vec![]);
-    let asked = Asked { question, config: None, account: None, watch: None };
-    let line = [candidate.clone()];
-    let (lab, _) = lab::build(context, &line, None, asked, None).await?;
-    let progress = Progress::start();
-    let events = Events::to({
-        let progress = progress.clone();
-        move |event| progress.show(&event)
-    });
-    let installed = lab.install(&candidate, events, context.stop.clone()).await;
-    progress.end();
-    Ok(installed?)
+    lab::install(context, &candidate).await
 }
 
 /// `openclaw` in the home of codexpin's own login, with the user's way to the network.

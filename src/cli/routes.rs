@@ -4,17 +4,13 @@ use super::check::logs;
 use super::context::Context;
 use super::failure::Failure;
 use super::lab;
-use super::question::Asked;
 use crate::check::{Course, routes};
-use crate::event::Events;
 use crate::exit_code::ExitCode;
-use crate::question::Question;
 use crate::release::end::End;
 use crate::release::line;
 use crate::release::registry::Freshness;
-use crate::report::progress::Progress;
 use crate::report::routes::RoutesReport;
-use crate::session::lab::{Lab as _, LabError, subject};
+use crate::session::lab::{LabError, subject};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Routes {
@@ -32,24 +28,7 @@ impl Routes {
         let releases = context.releases(Freshness::Cached).await?;
         let version = end.resolve(&releases.core, context.installed())?;
         let candidate = line::find(&releases.candidates(), version)?.clone();
-        let question = Question::text_through(vec![]);
-        let asked = Asked { question, config: None, account: None, watch: None };
-        let line = [candidate.clone()];
-        let (lab, _) = lab::build(context, &line, None, asked, None).await?;
-        let progress = Progress::start();
-        let events = Events::to({
-            let progress = progress.clone();
-            move |event| progress.show(&event)
-        });
-        let installed = lab.install(&candidate, events, context.stop.clone()).await;
-        progress.end();
-        let prefix = match installed {
-            Ok(prefix) => prefix,
-            Err(LabError::Skip(reason)) => {
-                return Err(Failure::new(ExitCode::Skip, format!("{version} {reason}")));
-            }
-            Err(error) => return Err(error.into()),
-        };
+        let prefix = lab::install(context, &candidate).await?;
         let logs = logs(context, version)?;
         let course = Course {
             logs: &logs,
