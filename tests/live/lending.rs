@@ -120,3 +120,21 @@ fn a_whole_bisect_by_either_way_does_not_harm_the_login_of_5_18() {
     }
     is_unharmed(&service, &account, &agent);
 }
+
+#[test]
+fn the_codex_app_server_runs_with_a_login_that_is_lent() {
+    let release = Release::installed("2026.9.5");
+    let service = Service::start();
+    let account = service.account();
+    let agent = Agent::new(&service, &release);
+    agent.log_in(&account);
+    for way in [&[][..], &["--relay"]] {
+        let words = ["check", "2026.9.5", "--route", "openai/gpt-5.5@codex", "--json"];
+        let ran = codexpin(&service, &agent, &[&words[..], way].concat());
+        assert_eq!(ran.code, Some(0), "{way:?}");
+        assert_eq!(ran.json()["routes"][0]["observation"]["reply"]["harness"], "codex");
+        let turns = service.turns();
+        assert_eq!(turns.last().unwrap().account(), Some(account.id.as_str()));
+    }
+    is_unharmed(&service, &account, &agent);
+}
