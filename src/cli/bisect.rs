@@ -162,6 +162,7 @@ fn open(journal: &Journal, lab: &RealLab, why_node: Option<String>, resumed: boo
         question: &request.question,
         nodes: &lab.nodes,
         why_node,
+        max_turns: lab.account.as_ref().map(|account| account.pace.max_turns()),
         checked: resumed.then_some(journal.checked().len()),
     }
     .print();

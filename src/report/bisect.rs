@@ -29,6 +29,8 @@ pub struct Opening<'a> {
     pub nodes: &'a Nodes,
     /// Why that is not the machine's own.
     pub why_node: Option<String>,
+    /// How many turns the account may be asked for, where one is asked.
+    pub max_turns: Option<usize>,
     /// How many checks are known already, where a session goes on.
     pub checked: Option<usize>,
 }
@@ -62,13 +64,11 @@ impl Opening<'_> {
             },
         );
         if let Some(lending) = self.question.upstream.lending() {
-            row(
-                "",
-                format!(
-                    "about {}; a failure counts once the last good release has answered again",
-                    counted(turns(self.line.len()) * self.question.routes.len(), "turn", "turns")
-                ),
-            );
+            let about = turns(self.line.len()) * self.question.routes.len();
+            let about = counted(about, "turn", "turns");
+            let most = self.max_turns.map(|most| format!(", at most {most}")).unwrap_or_default();
+            row("", format!("about {about}{most}"));
+            row("", "a failure counts once the last good release has answered again".to_owned());
             if lending.relay {
                 row(
                     "",

@@ -91,6 +91,11 @@ impl Pace {
         Self { limits, lock, turns: Mutex::new(Turns { taken, ended: None }) }
     }
 
+    /// How many turns may be taken.
+    pub fn max_turns(&self) -> usize {
+        self.limits.max_turns
+    }
+
     /// Waits until a turn may begin. It counts from here on, whatever comes of it.
     pub async fn turn(&self) -> Result<Turn<'_>, PaceError> {
         let mut turns = self.turns.lock().await;
