@@ -184,7 +184,10 @@ mod tests {
         drop(pace.turn().await.unwrap());
         let error = pace.turn().await.unwrap_err();
         assert!(matches!(error, PaceError::Spent { max_turns: 3 }));
-        assert_eq!(error.to_string(), "all 3 turns that were allowed have been taken");
+        assert_eq!(
+            error.to_string(),
+            "all turns that were allowed have been taken (--max-turns 3)"
+        );
         assert_eq!(pace.taken().await, 3);
     }
 
