@@ -6,6 +6,7 @@ mod bisect;
 mod cache;
 mod check;
 mod context;
+mod diagnose;
 mod failure;
 mod lab;
 mod live;
@@ -16,6 +17,7 @@ mod pin;
 mod question;
 mod releases;
 mod routes;
+mod signatures;
 mod size;
 mod upstream;
 
@@ -35,6 +37,10 @@ pub use failure::Failure;
     after_help = "Start with:\n  codexpin bisect 2026.5.18 2026.7.1    find the first bad release, pin the last good one\n  codexpin apply                        roll this machine back to the pin"
 )]
 pub struct Cli {
+    /// Failures that you know, besides the built-in ones. [default:
+    /// ~/.config/codexpin/signatures.toml, if it is there]
+    #[arg(long, value_name = "FILE", global = true)]
+    signatures: Option<Utf8PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
@@ -61,6 +67,9 @@ enum Command {
     Apply(apply::Apply),
     /// Put back what the last apply replaced.
     Undo(apply::Undo),
+    Diagnose(diagnose::Diagnose),
+    /// Show the failures that codexpin knows by name.
+    Signatures(signatures::Signatures),
     /// Look at, or trim, what is kept on disk.
     Cache(cache::Cache),
     /// Run the loopback upstream in the foreground.
@@ -77,7 +86,7 @@ struct PinFileArgument {
 
 /// Runs the command and tells what went wrong, if anything did.
 pub async fn run(cli: Cli) -> ExitCode {
-    let result = match Context::of_this_process() {
+    let result = match Context::of_this_process(cli.signatures) {
         Ok(context) => Box::pin(dispatch(cli.command, &context)).await,
         Err(failure) => Err(failure),
     };
@@ -98,6 +107,8 @@ async fn dispatch(command: Command, context: &Context) -> Result<ExitCode, Failu
         Command::Pins(pins) => pins.run(context),
         Command::Apply(apply) => apply.run(context).await,
         Command::Undo(undo) => undo.run(context).await,
+        Command::Diagnose(diagnose) => diagnose.run(context).await,
+        Command::Signatures(signatures) => signatures.run(context),
         Command::Cache(cache) => cache.run(context).await,
         Command::Loopback(serve) => serve.run(context).await,
     }

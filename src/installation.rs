@@ -1,6 +1,7 @@
 //! The live installation: what runs, from where, on which Node, with which state.
 
 mod config;
+pub mod journal;
 mod package;
 mod service;
 mod unit;

@@ -22,8 +22,9 @@
 //!   refresh tokens, and writes what a candidate is lent.
 //! - [`config`] reads a user's own `openclaw.json` and makes it fit for a scratch
 //!   home, so that a check can ask what that config asks.
-//! - [`verdict`] judges an observation: good, bad with a failure, or skip with
-//!   a reason. Pure.
+//! - [`catalogue`] is what is known of failures, as data; [`verdict`] judges an
+//!   observation by it: good, bad with a failure, or skip with a reason. Pure.
+//! - [`diagnose`] holds the catalogue against a log of any length. Pure.
 //! - [`bisect`] says which candidate is next, and when the search is over. Pure.
 //! - [`session`] drives all of these, installs ahead, and writes every check
 //!   down before the next step.
@@ -42,10 +43,12 @@
 
 pub mod apply;
 pub mod bisect;
+pub mod catalogue;
 pub mod check;
 pub mod checkpoint;
 pub mod cli;
 pub mod config;
+pub mod diagnose;
 pub mod env;
 pub mod event;
 pub mod exit_code;

@@ -209,6 +209,7 @@ pub(crate) mod sample {
             called: None,
             returned: None,
             retry_after_s: None,
+            code: None,
             note: None,
         }
     }

@@ -12,6 +12,8 @@ pub struct Directories {
     pub cache: Utf8PathBuf,
     /// What cannot: sessions with their journals, backups.
     pub state: Utf8PathBuf,
+    /// What the user writes: `signatures.toml`.
+    pub config: Utf8PathBuf,
     /// The user's home, where `~/.npmrc` and `~/.openclaw` are.
     pub home: Utf8PathBuf,
 }
@@ -44,8 +46,14 @@ impl Directories {
         Ok(Self {
             cache: or(env::CACHE_DIR, xdg.cache_dir().join("codexpin"))?,
             state: or(env::STATE_DIR, state.join("codexpin"))?,
+            config: utf8(xdg.config_dir().join("codexpin"))?,
             home: utf8(xdg.home_dir().to_owned())?,
         })
+    }
+
+    /// Signatures of the user's own.
+    pub fn signatures(&self) -> Utf8PathBuf {
+        self.config.join("signatures.toml")
     }
 
     /// Scratch npm prefixes.

@@ -9,12 +9,15 @@ pub mod apply;
 pub mod bisect;
 pub mod cache;
 pub mod check;
+pub mod diagnose;
 mod egress;
+mod history;
 pub mod loopback;
 pub mod pins;
 pub mod progress;
 pub mod releases;
 pub mod routes;
+pub mod signatures;
 pub mod terminal;
 
 use std::time::Duration;
@@ -65,7 +68,7 @@ fn place(evidence: &Evidence) -> String {
 
 /// A failure in two lines: what it is, and the line that decided.
 fn failure_lines(failure: &Failure) -> [String; 2] {
-    let title = format!("{}  [{}]", failure.title, failure.signature);
+    let title = format!("{}  [{}]", failure.title, failure.key());
     let evidence = format!("{}  ({})", failure.evidence.text, place(&failure.evidence));
     [title, evidence]
 }

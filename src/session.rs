@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::bisect::{Mark, Outcome, Search, Step};
+use crate::catalogue::Catalogue;
 use crate::event::{Event, Events};
 use crate::question::Purpose;
 use crate::release::Version;
@@ -75,22 +76,35 @@ pub enum SessionError {
     },
 }
 
-/// Drives a search over `line` to its end.
+/// What a session works with, besides its journal.
+#[derive(Debug)]
+pub struct Session<'a, L: Lab> {
+    /// The candidates, the good end first.
+    pub line: &'a [Candidate],
+    /// Installs and asks them.
+    pub lab: &'a L,
+    /// What is known of failures.
+    pub catalogue: &'a Catalogue,
+    /// Who is told what happens.
+    pub events: &'a Events,
+    /// The user's stop.
+    pub stop: &'a CancellationToken,
+}
+
+/// Drives a search to its end.
 pub async fn run<L: Lab>(
-    line: &[Candidate],
+    session: &Session<'_, L>,
     journal: &mut Journal,
-    lab: &L,
-    events: &Events,
-    stop: &CancellationToken,
 ) -> Result<Conclusion, SessionError> {
     let begun = Instant::now();
+    let line = session.line;
     let mut search = Search::over(line.len());
     for checked in counting(journal.checked()) {
-        search.record(checked.place, checked.verdict.mark());
+        search.record(checked.place, checked.mark());
     }
-    let mut installs = Installs::new(line, lab, events, stop);
+    let mut installs = Installs::new(session);
     let outcome = loop {
-        tell_progress(&search, line, events);
+        tell_progress(&search, line, session.events);
         let place = match search.next() {
             Step::Done(outcome) => break outcome,
             Step::Check(place) => place,
@@ -100,7 +114,7 @@ pub async fn run<L: Lab>(
         installs.keep_only(&queue);
         let verdict = match installs.take(place, &queue).await {
             Ok(ready) => {
-                let check = ask(&ready, place, line, journal, lab, events, stop);
+                let check = ask(session, &ready, place, journal);
                 installs.while_waiting_for(check, &queue).await?
             }
             Err(LabError::Skip(reason)) => {
@@ -112,14 +126,14 @@ pub async fn run<L: Lab>(
                     observations: Vec::new(),
                     purpose: Purpose::Search,
                 };
-                note(journal, &checked, 0, events)?
+                note(journal, &checked, 0, session.events)?
             }
             Err(error) => return Err(error.into()),
         };
         if verdict == Mark::Bad && is_controlled(place, journal) {
             let (good, _) = search.interval();
             let ready = installs.take(good, &[good]).await?;
-            let control = control(&ready, good, line, journal, lab, events, stop);
+            let control = control(session, &ready, good, journal);
             installs.while_waiting_for(control, &[]).await?;
         }
         search.record(place, verdict);
@@ -138,14 +152,12 @@ pub async fn run<L: Lab>(
 /// Checks a candidate. A failure that this line has not shown yet is a
 /// surprise: the candidate is asked once more before it counts.
 async fn ask<L: Lab>(
+    session: &Session<'_, L>,
     ready: &L::Ready,
     place: usize,
-    line: &[Candidate],
     journal: &mut Journal,
-    lab: &L,
-    events: &Events,
-    stop: &CancellationToken,
 ) -> Result<Mark, SessionError> {
+    let Session { line, lab, catalogue, events, stop } = session;
     let core = line[place].core;
     let require = journal.request().question.require;
     let surprise = |c: &Checked| c.place == place && c.purpose == Purpose::Surprise;
@@ -154,11 +166,13 @@ async fn ask<L: Lab>(
         events.tell(Event::CheckStarted { core });
         let number = journal.checked().len();
         let observations = lab.check(ready, &journal.logs_for(number, core), stop).await?;
-        let verdict = verdict::judge_all(&observations, require);
+        let verdict = verdict::judge_all(&observations, require, catalogue);
         let purpose = if speaks_of_the_account(&verdict, journal) {
             Purpose::Pause
         } else if !asked_before && is_surprise(&verdict, place, line.len(), journal) {
             Purpose::Surprise
+        } else if is_another(&verdict, place, line.len(), journal) {
+            Purpose::Another
         } else if verdict.mark() == Mark::Bad && is_controlled(place, journal) {
             Purpose::Controlled
         } else {
@@ -185,7 +199,18 @@ fn is_surprise(verdict: &Verdict, place: usize, length: usize, journal: &Journal
         return false;
     }
     let seen = counting(journal.checked()).filter_map(|c| c.verdict.failure());
-    !seen.into_iter().any(|known| known.signature == failure.signature)
+    !seen.into_iter().any(|known| known.key() == failure.key())
+}
+
+/// Whether a candidate between the ends fails in another way than the bad end.
+fn is_another(verdict: &Verdict, place: usize, length: usize, journal: &Journal) -> bool {
+    let Verdict::Bad { failure } = verdict else { return false };
+    if journal.request().any_failure || place == 0 || place == length - 1 {
+        return false;
+    }
+    let bad_end = counting(journal.checked()).find(|checked| checked.place == length - 1);
+    let sought = bad_end.and_then(|checked| checked.verdict.failure());
+    sought.is_some_and(|sought| sought.key() != failure.key())
 }
 
 /// Whether a failure of this candidate counts only after a control. The
@@ -194,13 +219,24 @@ fn is_controlled(place: usize, journal: &Journal) -> bool {
     place > 0 && journal.request().question.upstream.lending().is_some()
 }
 
+/// What every candidate would meet: skipping one of them after the other would
+/// only use up the account.
+const OF_ALL: [&str; 7] = [
+    "usage-limit",
+    "rate-limit",
+    "login-refused",
+    "login-used-elsewhere",
+    "service-outage",
+    "cloudflare-challenge",
+    "network",
+];
+
 /// Whether a lent login, the service or the network is what failed. A candidate
 /// that wants to renew the login is only skipped: others may not.
 fn speaks_of_the_account(verdict: &Verdict, journal: &Journal) -> bool {
     let lent = journal.request().question.upstream.lending().is_some();
     match verdict {
         Verdict::Skip { reason: SkipReason::NotTheRelease { failure } } => {
-            const OF_ALL: [&str; 4] = ["usage-limit", "login-refused", "service-outage", "network"];
             lent && OF_ALL.contains(&failure.signature.as_str())
         }
         _ => false,
@@ -222,19 +258,18 @@ fn pause(checked: &Checked) -> SessionError {
 /// Asks a candidate that answered once more. That it does again is what makes a
 /// failure the other candidate's own.
 async fn control<L: Lab>(
+    session: &Session<'_, L>,
     ready: &L::Ready,
     place: usize,
-    line: &[Candidate],
     journal: &mut Journal,
-    lab: &L,
-    events: &Events,
-    stop: &CancellationToken,
 ) -> Result<(), SessionError> {
+    let Session { line, lab, catalogue, events, stop } = session;
     let core = line[place].core;
     events.tell(Event::CheckStarted { core });
     let logs = journal.logs_for(journal.checked().len(), core);
     let observations = lab.check(ready, &logs, stop).await?;
-    let verdict = verdict::judge_all(&observations, journal.request().question.require);
+    let require = journal.request().question.require;
+    let verdict = verdict::judge_all(&observations, require, catalogue);
     let why = match &verdict {
         Verdict::Good => None,
         Verdict::Bad { failure } => Some(failure.evidence.text.clone()),
@@ -259,7 +294,7 @@ fn note(
     journal.record(checked)?;
     crate::checkpoint::reach("session-recorded");
     let (core, verdict, purpose) = (checked.core, checked.verdict.clone(), checked.purpose);
-    let mark = verdict.mark();
+    let mark = checked.mark();
     events.tell(Event::CheckFinished { core, verdict, elapsed_ms, purpose });
     Ok(mark)
 }
@@ -291,12 +326,8 @@ struct Installs<'a, L: Lab> {
 }
 
 impl<'a, L: Lab> Installs<'a, L> {
-    fn new(
-        line: &'a [Candidate],
-        lab: &'a L,
-        events: &'a Events,
-        stop: &CancellationToken,
-    ) -> Self {
+    fn new(session: &Session<'a, L>) -> Self {
+        let Session { line, lab, events, stop, .. } = session;
         Self {
             line,
             lab,

@@ -3,6 +3,7 @@
 //! and no network. [`pace`] keeps the turns on an account apart.
 
 mod authority;
+mod code;
 mod credential;
 mod encoding;
 mod handshake;

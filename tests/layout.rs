@@ -8,14 +8,16 @@ use std::path::{Path, PathBuf};
 
 /// For each module, the modules that it may import besides what everything
 /// stands on.
-const MAY_IMPORT: [(&str, &[&str]); 18] = [
+const MAY_IMPORT: [(&str, &[&str]); 20] = [
     ("release", &[]),
     ("login", &[]),
     ("route", &[]),
     ("config", &["route"]),
     ("question", &["route"]),
     ("observation", &["question", "release", "route"]),
-    ("verdict", &["bisect", "observation", "question"]),
+    ("catalogue", &["observation"]),
+    ("verdict", &["bisect", "catalogue", "observation", "question"]),
+    ("diagnose", &["catalogue", "verdict"]),
     ("bisect", &[]),
     ("event", &["question", "release", "verdict"]),
     ("upstream", &["observation"]),
@@ -39,6 +41,7 @@ const MAY_IMPORT: [(&str, &[&str]); 18] = [
         "session",
         &[
             "bisect",
+            "catalogue",
             "check",
             "config",
             "event",
@@ -60,7 +63,9 @@ const MAY_IMPORT: [(&str, &[&str]); 18] = [
         &[
             "apply",
             "bisect",
+            "catalogue",
             "check",
+            "diagnose",
             "event",
             "installation",
             "observation",

@@ -8,6 +8,7 @@ use super::PinFileArgument;
 use super::context::Context;
 use super::failure::Failure;
 use crate::apply::{self, ApplyError, Outcome, Proof, Step, Target};
+use crate::catalogue::Catalogue;
 use crate::check::{self, Course, Subject};
 use crate::exit_code::ExitCode;
 use crate::installation::{self, Installation, Limits};
@@ -137,6 +138,7 @@ fn ended(outcome: &Outcome) -> ExitCode {
 struct Live<'a> {
     context: &'a Context,
     npm: Npm,
+    catalogue: &'a Catalogue,
     surroundings: installation::Surroundings,
     question: Question,
 }
@@ -148,6 +150,7 @@ impl<'a> Live<'a> {
         let routes = routes.into_iter().filter(|route| !route.wants_codex()).collect();
         Ok(Self {
             context,
+            catalogue: context.catalogue()?,
             npm: context.npm().await?,
             surroundings: installation::Surroundings {
                 environment: context.environment.clone(),
@@ -212,7 +215,7 @@ impl Proof for Live<'_> {
         let observations = check::check(&subject, &self.question, &surroundings, course, &stop)
             .await
             .map_err(|error| error.to_string())?;
-        match verdict::judge_all(&observations, self.question.require) {
+        match verdict::judge_all(&observations, self.question.require, self.catalogue) {
             Verdict::Good => Ok(()),
             Verdict::Bad { failure } => Err(format!(
                 "it does not answer: {} ({})",

@@ -12,6 +12,7 @@ use super::question::{self, QuestionArguments};
 use super::upstream::Watch;
 use super::{PinFileArgument, lab};
 use crate::bisect::Outcome;
+use crate::catalogue::Catalogue;
 use crate::event::Events;
 use crate::exit_code::ExitCode;
 use crate::observation::Observation;
@@ -25,7 +26,7 @@ use crate::report::terminal;
 use crate::route::Route;
 use crate::session::journal::{self, Journal, Request};
 use crate::session::lab::{Carried, RealLab};
-use crate::session::{self, Conclusion, SessionError};
+use crate::session::{self, Conclusion, Session, SessionError};
 use crate::verdict::{self, Verdict};
 
 /// How long a lent login has to be good for: a dozen checks with their installs.
@@ -50,8 +51,11 @@ pub(super) struct Bisect {
     /// instead of a fresh one.
     #[arg(long)]
     carry_state: bool,
+    /// Count every failure between the ends, and not only the one that the bad end shows.
+    #[arg(long)]
+    any_failure: bool,
     /// Go on with a session that was interrupted: the newest, or the one named.
-    #[arg(long, value_name = "SESSION", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["good", "bad", "channel", "carry_state", "routes", "require", "probe", "exec", "through", "config", "upgrade", "upstream", "relay", "api_key_env", "timeout", "reply"])]
+    #[arg(long, value_name = "SESSION", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["good", "bad", "channel", "carry_state", "any_failure", "routes", "require", "probe", "exec", "through", "config", "upgrade", "upstream", "relay", "api_key_env", "timeout", "reply"])]
     resume: Option<String>,
     /// Print one JSON object.
     #[arg(long)]
@@ -69,6 +73,7 @@ enum Candidates {
 impl Bisect {
     pub(super) async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
         let json = self.json;
+        let catalogue = context.catalogue()?;
         let (mut journal, lab, watch) = match &self.resume {
             Some(id) => resume(context, id).await?,
             None => self.begin(context).await?,
@@ -81,7 +86,14 @@ impl Bisect {
             let progress = progress.clone();
             move |event| progress.show(&event)
         });
-        let result = session::run(&request.line, &mut journal, &lab, &events, &context.stop).await;
+        let session = Session {
+            line: &request.line,
+            lab: &lab,
+            catalogue,
+            events: &events,
+            stop: &context.stop,
+        };
+        let result = session::run(&session, &mut journal).await;
         progress.end();
         let ended = match result {
             Ok(conclusion) => conclude(context, &request, &conclusion, &journal, &lab, json).await,
@@ -116,6 +128,7 @@ impl Bisect {
             nodes: line.iter().map(|c| lab.nodes.of(c.core).ok().cloned()).collect(),
             line,
             pin_file,
+            any_failure: self.any_failure,
         };
         let older = journal::unfinished(&context.directories.sessions());
         let journal = Journal::begin(&context.directories.sessions(), request, Timestamp::now())?;
@@ -178,7 +191,7 @@ async fn conclude(
 ) -> Result<ExitCode, Failure> {
     let pinned = match conclusion.outcome {
         Outcome::Found { last_good, first_bad } | Outcome::Range { last_good, first_bad } => {
-            let tested = tested(request, conclusion, last_good);
+            let tested = tested(request, conclusion, last_good, context.catalogue()?);
             let blamed = matches!(conclusion.outcome, Outcome::Found { .. });
             let first_bad = blamed.then(|| first_bad_of(conclusion, first_bad)).flatten();
             Some(write_pin(context, &request.pin_file, lab, tested, first_bad).await)
@@ -211,12 +224,17 @@ async fn conclude(
     })
 }
 
-fn tested(request: &Request, conclusion: &Conclusion, place: usize) -> Tested {
+fn tested(
+    request: &Request,
+    conclusion: &Conclusion,
+    place: usize,
+    catalogue: &Catalogue,
+) -> Tested {
     let checks = conclusion.checked.iter().filter(|checked| checked.place == place);
     let checks: Vec<_> = checks.collect();
     let passed = checks.iter().filter(|c| c.verdict == Verdict::Good).count();
     let seen = || checks.iter().flat_map(|checked| &checked.observations);
-    let answering = |o: &&Observation| verdict::judge(o) == Verdict::Good;
+    let answering = |o: &&Observation| verdict::judge(o, catalogue) == Verdict::Good;
     let mut routes: Vec<Route> = Vec::new();
     for observation in seen().filter(answering) {
         if !routes.contains(&observation.route) {
@@ -239,7 +257,7 @@ fn first_bad_of(conclusion: &Conclusion, place: usize) -> Option<FirstBad> {
     let failure = checked.verdict.failure()?;
     Some(FirstBad {
         core: checked.core,
-        signature: failure.signature.clone(),
+        signature: failure.key(),
         evidence: failure.evidence.text.clone(),
     })
 }

@@ -70,6 +70,7 @@ pub(super) async fn check(
     asked: Asked,
     fault: Option<Fault>,
 ) -> Result<CheckReport, Failure> {
+    let catalogue = context.catalogue()?;
     let core = candidate.core;
     let line = [candidate.clone()];
     let (mut lab, _) = lab::build(context, &line, None, asked, None).await?;
@@ -89,8 +90,9 @@ pub(super) async fn check(
         Ok(prefix) => {
             events.tell(Event::CheckStarted { core });
             let observations = lab.check(&prefix, &logs, &context.stop).await?;
-            let verdict = verdict::judge_all(&observations, lab.question.require);
-            let routes = observations.into_iter().map(RouteReport::of).collect();
+            let verdict = verdict::judge_all(&observations, lab.question.require, catalogue);
+            let route = |observation| RouteReport::of(observation, catalogue);
+            let routes = observations.into_iter().map(route).collect();
             (verdict, routes, Some(prefix))
         }
         Err(LabError::Skip(reason)) => (Verdict::Skip { reason }, Vec::new(), None),

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::failure::Failure;
 use super::npm::NpmOfThisMachine;
+use crate::catalogue::Catalogue;
 use crate::check::Surroundings;
 use crate::env::Environment;
 use crate::exit_code::ExitCode;
@@ -35,6 +36,8 @@ pub(super) struct Context {
     pub stop: CancellationToken,
     pub cwd: Utf8PathBuf,
     go_on: Arc<OnceLock<String>>,
+    signatures: Option<Utf8PathBuf>,
+    catalogue: OnceLock<Catalogue>,
 }
 
 /// What the registry has of both packages.
@@ -51,7 +54,8 @@ impl Releases {
 }
 
 impl Context {
-    pub(super) fn of_this_process() -> Result<Self, Failure> {
+    /// With the user's signatures in this file, or in the default one.
+    pub(super) fn of_this_process(signatures: Option<Utf8PathBuf>) -> Result<Self, Failure> {
         let environment = Environment::of_this_process();
         let directories = Directories::find(&environment)?;
         let cwd = std::env::current_dir()?;
@@ -63,7 +67,8 @@ impl Context {
         crate::check::sweep(&scratch(&directories));
         let go_on = Arc::default();
         stop_on_signals(stop.clone(), processes.clone(), Arc::clone(&go_on));
-        Ok(Self { environment, directories, processes, stop, cwd, go_on })
+        let catalogue = OnceLock::new();
+        Ok(Self { environment, directories, processes, stop, cwd, go_on, signatures, catalogue })
     }
 
     /// The command that goes on with this one's work, to be shown where a second
@@ -71,6 +76,27 @@ impl Context {
     pub(super) fn on_sudden_end(&self, command: &str) {
         // Set once: a process runs one command.
         let _ = self.go_on.set(command.to_owned());
+    }
+
+    /// What is known of failures: the built-in table and the user's.
+    pub(super) fn catalogue(&self) -> Result<&Catalogue, Failure> {
+        if let Some(catalogue) = self.catalogue.get() {
+            return Ok(catalogue);
+        }
+        let named = self.signatures.as_ref();
+        let path = named.map_or_else(|| self.directories.signatures(), |path| self.cwd.join(path));
+        let catalogue = match fs_err::read_to_string(&path) {
+            Ok(own) => Catalogue::with(&own).map_err(|error| {
+                Failure::usage(format!("{path}: {error}")).with_hint(
+                    "`codexpin signatures --table` prints the built-in table, as it is written",
+                )
+            })?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => {
+                Catalogue::built_in()
+            }
+            Err(error) => return Err(Failure::usage(format!("no signatures: {error}"))),
+        };
+        Ok(self.catalogue.get_or_init(|| catalogue))
     }
 
     /// Where scratch homes are made.

@@ -12,6 +12,7 @@ use crate::pin::PinFileError;
 use crate::prefix::npm::NpmError;
 use crate::prefix::runtimes::NodeError;
 use crate::prefix::store::StoreError;
+use crate::process::ProcessError;
 use crate::release::end::EndError;
 use crate::release::line::LineError;
 use crate::release::npmrc::NpmConfigError;
@@ -106,6 +107,12 @@ impl From<LockError> for Failure {
 impl From<LoopbackError> for Failure {
     fn from(error: LoopbackError) -> Self {
         Self::new(ExitCode::Infrastructure, error)
+    }
+}
+
+impl From<ProcessError> for Failure {
+    fn from(error: ProcessError) -> Self {
+        Self::new(ExitCode::Failure, error)
     }
 }
 

@@ -23,6 +23,7 @@ pub(super) async fn ask(
         return Err(Failure::usage("`check live` asks through the route of the live config")
             .with_hint("leave --route out"));
     }
+    let catalogue = context.catalogue()?;
     let installation = find(context).await?;
     let config = config::load(&installation.config, &context.environment)?;
     let route = config::route_of(&config)?.unwrap_or_else(Route::of_most);
@@ -48,7 +49,7 @@ pub(super) async fn ask(
         integrity: None,
         codex_cli: None,
     });
-    let verdict = verdict::judge(&observation);
+    let verdict = verdict::judge(&observation, catalogue);
     Ok(CheckReport {
         candidate: Candidate {
             core: installation.core.version,
@@ -59,7 +60,7 @@ pub(super) async fn ask(
         question,
         node: Some(installation.node.version.clone()),
         verdict,
-        routes: vec![RouteReport::of(observation)],
+        routes: vec![RouteReport::of(observation, catalogue)],
         install_egress: None,
         fault: None,
         prefix: None,

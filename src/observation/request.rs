@@ -43,6 +43,9 @@ pub struct RequestRecord {
     /// How long the service wants to be left alone, in seconds, where it said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_s: Option<u64>,
+    /// The code of the service's error, such as `usage_limit_reached`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
     /// What else is worth knowing, in words.
     pub note: Option<String>,
 }
@@ -133,6 +136,12 @@ impl RequestRecord {
     /// Whether this is a turn that the upstream answered.
     pub fn is_answered_turn(&self) -> bool {
         self.kind == RequestKind::Answered
+    }
+
+    /// Whether it asked for a turn, or for a WebSocket to ask on.
+    pub fn is_for_a_turn(&self) -> bool {
+        let path = self.path.split('?').next().unwrap_or_default();
+        self.model.is_some() || path.ends_with("/responses")
     }
 
     /// Whether this may hold answered turns that the upstream could not see.

@@ -14,6 +14,9 @@ pub enum Purpose {
     Surprise,
     /// The search asked for it, and it failed: it counts once a control has passed.
     Controlled,
+    /// The search asked for it, and it failed in another way than the bad end: the
+    /// search learns only that it cannot be judged.
+    Another,
     /// The search asked for it, and the account, the service or the network failed:
     /// it counts for nothing, and the session pauses.
     Pause,

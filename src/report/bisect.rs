@@ -6,13 +6,13 @@ use camino::Utf8Path;
 use owo_colors::OwoColorize as _;
 use serde::Serialize;
 
-use super::{counted, duration, failure_lines, print_json, terminal};
+use super::{counted, duration, failure_lines, history, print_json, terminal};
 use crate::bisect::Outcome;
-use crate::question::{Ask, Probe, Question, Through, Upgrade, Upstream};
+use crate::question::{Ask, Probe, Purpose, Question, Through, Upgrade, Upstream};
 use crate::release::Version;
 use crate::release::pairing::Candidate;
 use crate::session::Conclusion;
-use crate::session::journal::{Checked, Request, counting};
+use crate::session::journal::{Checked, Request};
 use crate::session::lab::Nodes;
 use crate::verdict::{SkipReason, Verdict};
 
@@ -269,7 +269,7 @@ impl SessionReport<'_> {
         let headline = format!("{bad} is the first bad release; {good} is the last good one");
         let _ = writeln!(text, "\n{}\n", headline.bold());
         self.why(text, first_bad);
-        self.other_failures(text, first_bad);
+        self.history(text);
         self.pinned_and_next(text, good, bad);
     }
 
@@ -279,14 +279,20 @@ impl SessionReport<'_> {
         let _ = writeln!(text, "\n{}\n", headline.bold());
         let _ = writeln!(text, "between them, nothing could be judged:");
         for place in last_good + 1..first_bad {
-            if let Some(Checked { verdict: Verdict::Skip { reason }, .. }) =
-                self.conclusion.check_of(place)
-            {
-                let _ = writeln!(text, "  {:<16} {reason}", self.core(place));
-            }
+            let why = match self.conclusion.check_of(place).map(|checked| &checked.verdict) {
+                Some(Verdict::Skip { reason }) => reason.to_string(),
+                Some(Verdict::Bad { failure }) => format!(
+                    "fails in another way than {bad}: {} ({})",
+                    failure.title,
+                    failure.key()
+                ),
+                _ => continue,
+            };
+            let _ = writeln!(text, "  {:<16} {why}", self.core(place));
         }
         text.push('\n');
         self.why(text, first_bad);
+        self.history(text);
         self.pinned_and_next(text, good, bad);
     }
 
@@ -312,20 +318,24 @@ impl SessionReport<'_> {
         self.conclusion.check_of(place)?.verdict.failure()?.remedy.as_deref()
     }
 
-    /// A bad candidate that fails in another way than the first bad one does.
-    fn other_failures(&self, text: &mut String, first_bad: usize) {
-        let signature = |checked: &Checked| match &checked.verdict {
-            Verdict::Bad { failure } => Some(failure.signature.clone()),
-            _ => None,
-        };
-        let first = self.conclusion.check_of(first_bad).and_then(signature);
-        for checked in counting(&self.conclusion.checked) {
-            if let Some(other) = signature(checked)
-                && Some(&other) != first.as_ref()
-            {
-                let _ = writeln!(text, "note  {} fails in another way: {other}", checked.core);
-            }
+    /// The failures that the line shows besides that of the first bad candidate.
+    fn history(&self, text: &mut String) {
+        let history = history::lines(&self.conclusion.checked);
+        if !history.is_empty() {
+            let _ = write!(text, "\n{history}");
         }
+    }
+
+    /// What counts failures that were left out.
+    fn any_failure(&self) -> Option<String> {
+        let another = |checked: &&Checked| checked.purpose == Purpose::Another;
+        let first = self.conclusion.checked.iter().find(another)?;
+        let ends = [self.core(0), self.core(self.request.line.len() - 1)];
+        let failure = first.verdict.failure()?.key();
+        Some(format!(
+            "codexpin bisect {} {} --any-failure    count {failure} as well",
+            ends[0], ends[1]
+        ))
     }
 
     fn pinned_and_next(&self, text: &mut String, good: Version, bad: Version) {
@@ -335,6 +345,9 @@ impl SessionReport<'_> {
         let _ =
             writeln!(text, "\nnext  codexpin apply             roll this machine back to {good}");
         let _ = writeln!(text, "      codexpin check {bad:<11} see it fail again");
+        if let Some(command) = self.any_failure() {
+            let _ = writeln!(text, "      {command}");
+        }
     }
 
     fn no_regression(&self, text: &mut String) {

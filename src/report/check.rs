@@ -7,6 +7,7 @@ use owo_colors::OwoColorize as _;
 use serde::Serialize;
 
 use super::{counted, duration, egress, failure_lines, print_json, terminal};
+use crate::catalogue::Catalogue;
 use crate::exit_code::ExitCode;
 use crate::observation::{Enclosure, Observation, Times};
 use crate::prefix::Prefix;
@@ -55,9 +56,9 @@ pub struct RouteReport {
 
 impl RouteReport {
     /// Judges what was seen.
-    pub fn of(observation: Observation) -> Self {
-        let (route, verdict) = (observation.route.clone(), verdict::judge(&observation));
-        Self { route, verdict, observation }
+    pub fn of(observation: Observation, catalogue: &Catalogue) -> Self {
+        let verdict = verdict::judge(&observation, catalogue);
+        Self { route: observation.route.clone(), verdict, observation }
     }
 }
 

@@ -91,6 +91,7 @@ mod tests {
             called: None,
             returned: None,
             retry_after_s: None,
+            code: None,
             note: None,
         };
         let call = |step| Some(ToolCall { tool: "exec".to_owned(), step });

@@ -147,6 +147,7 @@ fn verdict_line(core: Version, verdict: &Verdict, elapsed_ms: u64, purpose: Purp
         Purpose::Search | Purpose::Pause => "",
         Purpose::Surprise => "; a new failure, asking once more",
         Purpose::Controlled => "; asking the last good one again",
+        Purpose::Another => "; not the failure that is looked for",
         Purpose::Control => "  control",
     };
     match verdict {
@@ -155,7 +156,7 @@ fn verdict_line(core: Version, verdict: &Verdict, elapsed_ms: u64, purpose: Purp
             let word = "bad ".red().bold().to_string();
             format!(
                 "{word}  {core:<16} {elapsed}  {}: {}{again}",
-                failure.signature,
+                failure.key(),
                 brief(&failure.evidence.text)
             )
         }

@@ -11,7 +11,7 @@ use fs_err as fs;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::bisect::Outcome;
+use crate::bisect::{Mark, Outcome};
 use crate::fs::{Lock, LockError, sync_directory};
 use crate::observation::Observation;
 use crate::prefix::node::Node;
@@ -36,6 +36,9 @@ pub struct Request {
     pub nodes: Vec<Option<Node>>,
     /// Where the pin goes.
     pub pin_file: Utf8PathBuf,
+    /// Whether every failure counts, and not only that of the bad end.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub any_failure: bool,
 }
 
 /// One check, or one candidate that could not be checked.
@@ -55,13 +58,23 @@ pub struct Checked {
     pub purpose: Purpose,
 }
 
+impl Checked {
+    /// What the search makes of it.
+    pub fn mark(&self) -> Mark {
+        match self.purpose {
+            Purpose::Another => Mark::Skip,
+            _ => self.verdict.mark(),
+        }
+    }
+}
+
 /// The checks that count, in order.
 pub fn counting(checked: &[Checked]) -> impl Iterator<Item = &Checked> {
     checked.iter().enumerate().filter_map(|(at, check)| {
         let passed =
             |next: &Checked| next.purpose == Purpose::Control && next.verdict == Verdict::Good;
         let counts = match check.purpose {
-            Purpose::Search => true,
+            Purpose::Search | Purpose::Another => true,
             Purpose::Controlled => checked.get(at + 1).is_some_and(passed),
             Purpose::Surprise | Purpose::Control | Purpose::Pause => false,
         };

@@ -120,20 +120,24 @@ impl Bench {
     }
 
     fn begin(&self) -> Journal {
-        self.begin_with(Upstream::Loopback)
+        self.begin_with(Upstream::Loopback, false)
     }
 
     fn begin_live(&self) -> Journal {
         let profile = "openai-codex:default".to_owned();
-        self.begin_with(Upstream::Live(Lending { lender: Lender::Own, profile, relay: false }))
+        self.begin_with(
+            Upstream::Live(Lending { lender: Lender::Own, profile, relay: false }),
+            false,
+        )
     }
 
-    fn begin_with(&self, upstream: Upstream) -> Journal {
+    fn begin_with(&self, upstream: Upstream, any_failure: bool) -> Journal {
         let request = Request {
             question: Question { upstream, ..Question::text_through(vec![Route::of_most()]) },
             line: self.line.clone(),
             nodes: vec![None; self.line.len()],
             pin_file: "known-good.toml".into(),
+            any_failure,
         };
         Journal::begin(&self.sessions, request, jiff::Timestamp::UNIX_EPOCH).unwrap()
     }
@@ -144,7 +148,14 @@ impl Bench {
         journal: &mut Journal,
     ) -> Result<Conclusion, SessionError> {
         let events = Events::to(|_| ());
-        run(&self.line, journal, lab, &events, &CancellationToken::new()).await
+        let session = Session {
+            line: &self.line,
+            lab,
+            catalogue: &Catalogue::built_in(),
+            events: &events,
+            stop: &CancellationToken::new(),
+        };
+        run(&session, journal).await
     }
 }
 
@@ -217,6 +228,38 @@ async fn a_failure_that_surprises_is_asked_once_more_and_a_known_one_is_not() {
     let conclusion = bench.run(&lab, &mut bench.begin()).await.unwrap();
     assert_eq!(conclusion.outcome, Outcome::Found { last_good: 3, first_bad: 4 });
     assert_eq!(lab.asked(), ["2026.5.1", "2026.5.5", "2026.5.3", "2026.5.3", "2026.5.4"]);
+}
+
+#[tokio::test]
+async fn another_failure_on_the_way_is_a_skip_unless_any_failure_counts() {
+    let bench = Bench::new(6);
+    let mut script = scripts("ggbbbb");
+    script[2] = vec!["Error [ERR_MODULE_NOT_FOUND]: no such file"];
+    let lab = ScriptedLab::of(&script);
+    let mut journal = bench.begin();
+    let conclusion = bench.run(&lab, &mut journal).await.unwrap();
+    assert_eq!(conclusion.outcome, Outcome::Range { last_good: 1, first_bad: 3 });
+    let third = journal::counting(journal.checked()).find(|check| check.place == 2).unwrap();
+    assert_eq!((third.purpose, third.mark()), (Purpose::Another, Mark::Skip));
+    drop(journal);
+
+    let mut journal = bench.begin_with(Upstream::Loopback, true);
+    let conclusion = bench.run(&ScriptedLab::of(&script), &mut journal).await.unwrap();
+    assert_eq!(conclusion.outcome, Outcome::Found { last_good: 1, first_bad: 2 });
+}
+
+#[tokio::test]
+async fn two_unknown_failures_are_told_apart_by_what_they_say() {
+    let bench = Bench::new(4);
+    let mut script = scripts("gggg");
+    script[2] = vec!["TypeError: x is not a function at /a/b.js:10"];
+    script[3] = vec!["TypeError: y is not a function at /a/b.js:10"];
+    let conclusion = bench.run(&ScriptedLab::of(&script), &mut bench.begin()).await.unwrap();
+    assert_eq!(conclusion.outcome, Outcome::Range { last_good: 1, first_bad: 3 });
+    // The same words at another place of another run are the same failure.
+    script[2] = vec!["TypeError: y is not a function at /c/d/e.js:7"];
+    let conclusion = bench.run(&ScriptedLab::of(&script), &mut bench.begin()).await.unwrap();
+    assert_eq!(conclusion.outcome, Outcome::Found { last_good: 1, first_bad: 2 });
 }
 
 #[tokio::test]

@@ -47,6 +47,7 @@ impl Ledger {
             called: None,
             returned: None,
             retry_after_s: None,
+            code: None,
             note: None,
         });
         Entry { ledger: self.clone(), sequence }
@@ -103,11 +104,6 @@ impl Entry {
         };
         self.settle(Some(200), kind);
         self.note(note);
-    }
-
-    /// How long the service wants to be left alone. Seconds.
-    pub(super) fn retry_after(&self, seconds: Option<u64>) {
-        self.change(|record| record.retry_after_s = seconds);
     }
 
     pub(super) fn note(&self, note: impl Into<String>) {

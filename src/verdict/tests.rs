@@ -1,8 +1,24 @@
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use std::sync::LazyLock;
+
 use super::*;
+use crate::bisect::Mark;
+use crate::catalogue::Catalogue;
 use crate::observation::sample::{answered, failed, good, request};
-use crate::observation::{Reply, Stage, ToolReturn};
-use crate::question::{Probe, Through};
+use crate::observation::{Ending, Observation, Reply, RequestKind, Stage, ToolReturn};
+use crate::question::{Ask, Probe, Require, Through};
 use crate::route::Route;
+
+static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(Catalogue::built_in);
+
+fn judge(observation: &Observation) -> Verdict {
+    super::judge(observation, &CATALOGUE)
+}
+
+fn judge_all(observations: &[Observation], require: Require) -> Verdict {
+    super::judge_all(observations, require, &CATALOGUE)
+}
 
 fn bad(observation: &Observation) -> Failure {
     match judge(observation) {

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::host::{Host, is_turn};
 use crate::observation::{Credential, RequestKind};
+use crate::upstream::code::{self, is_word};
 
 /// Names the page that stands before a path which the backend does not have.
 const CHALLENGE: &str = "cf-mitigated";
@@ -16,6 +17,8 @@ const CHALLENGE: &str = "cf-mitigated";
 pub(super) struct Refusal {
     /// How long the service wants to be left alone. Seconds.
     pub(super) retry_after_s: Option<u64>,
+    /// The error's code.
+    pub(super) code: Option<String>,
     /// In words.
     pub(super) note: Option<String>,
 }
@@ -39,14 +42,14 @@ impl Refusal {
         ];
         // Whoever comes back before the last of them comes back for nothing.
         let retry_after_s = waits.into_iter().flatten().max();
-        let code = ["code", "type"].iter().find_map(|name| error.get(name)?.as_str());
+        let code = code::of(body);
         let notes = [
             text(CHALLENGE).filter(|value| is_word(value)).map(|v| format!("{CHALLENGE}: {v}")),
-            code.filter(|code| is_word(code)).map(str::to_owned),
+            code.clone(),
             retry_after_s.map(|wait| format!("come back in {wait} s")),
         ];
         let notes: Vec<_> = notes.into_iter().flatten().collect();
-        Self { retry_after_s, note: (!notes.is_empty()).then(|| notes.join(", ")) }
+        Self { retry_after_s, code, note: (!notes.is_empty()).then(|| notes.join(", ")) }
     }
 }
 
@@ -82,12 +85,6 @@ fn seconds(value: &str, now: Timestamp) -> Option<u64> {
     }
     let at = jiff::fmt::rfc2822::parse(value.trim()).ok()?.timestamp();
     Some(at.as_second().saturating_sub(now.as_second()).try_into().unwrap_or(0))
-}
-
-/// A code as services write them, too short and too plain for a token.
-fn is_word(text: &str) -> bool {
-    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-.".contains(c);
-    (1..=48).contains(&text.len()) && text.chars().all(plain)
 }
 
 #[cfg(test)]

@@ -190,7 +190,10 @@ pub(super) struct Opened {
 impl Entry {
     /// What a refusal tells of its request.
     pub(super) fn refused(&self, said: Refusal) {
-        self.retry_after(said.retry_after_s);
+        self.change(|record| {
+            record.retry_after_s = said.retry_after_s;
+            record.code = said.code;
+        });
         if let Some(note) = said.note {
             self.note(note);
         }

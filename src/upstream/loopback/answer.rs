@@ -13,6 +13,7 @@ use super::responses::Output;
 use super::script::Script;
 use super::{chatgpt, model, openai};
 use crate::observation::{Credential, RequestKind, ToolCall, ToolReturn};
+use crate::upstream::code;
 use crate::upstream::ledger::Entry;
 
 /// Whom a client wants to speak to.
@@ -104,6 +105,9 @@ impl Entry {
         self.change(|record| {
             record.called.clone_from(&answer.called);
             record.returned.clone_from(&answer.returned);
+            if let Content::Json(body) = &answer.content {
+                record.code = code::of(body);
+            }
         });
         if let Some(note) = &answer.note {
             self.note(note.as_ref());

@@ -1,0 +1,192 @@
+//! The table as it is written, and what is made of it.
+
+use regex::Regex;
+use serde::Deserialize;
+
+use super::{At, Kind, Pattern, Place, Rank, RequestRule, Signature, Trial};
+use crate::observation::RequestKind;
+
+/// A table that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TableError {
+    /// It is not TOML, or an entry has another form.
+    #[error("{0}")]
+    Form(String),
+    /// A pattern is no regular expression.
+    #[error("signature {id:?}: {pattern:?} is not a regular expression: {why}")]
+    Pattern {
+        /// The entry.
+        id: String,
+        /// The pattern.
+        pattern: String,
+        /// Why not.
+        why: String,
+    },
+    /// A name stands twice in one file.
+    #[error("signature {0:?} is there twice")]
+    Twice(String),
+    /// A name is not made of lower-case letters, digits and hyphens.
+    #[error("{0:?} is no name for a signature: lower-case letters, digits and hyphens")]
+    Name(String),
+    /// Nothing can ever match it.
+    #[error("signature {0:?} has no pattern and no request")]
+    Empty(String),
+    /// Each pattern is valid, and all of them together are too large.
+    #[error("the patterns are too large together: {0}")]
+    Together(String),
+}
+
+#[derive(Deserialize)]
+struct Table {
+    #[serde(default)]
+    signature: Vec<Row>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Row {
+    pub(super) id: String,
+    kind: Kind,
+    title: String,
+    meaning: Option<String>,
+    remedy: Option<String>,
+    #[serde(default)]
+    commands: Vec<String>,
+    #[serde(default, rename = "try")]
+    trials: Vec<Trial>,
+    #[serde(default)]
+    issues: Vec<u32>,
+    releases: Option<String>,
+    #[serde(default)]
+    requests: Vec<RequestRow>,
+    #[serde(default)]
+    raw: Vec<PatternRow>,
+    #[serde(default)]
+    friendly: Vec<PatternRow>,
+    #[serde(skip)]
+    own: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum PatternRow {
+    Text(String),
+    Placed(PlacedRow),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PlacedRow {
+    text: String,
+    of: Option<String>,
+    unless: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RequestRow {
+    #[serde(default)]
+    outcome: Vec<RequestKind>,
+    #[serde(default)]
+    status: Vec<u16>,
+    host: Option<String>,
+    path: Option<String>,
+    code: Option<String>,
+    #[serde(default)]
+    turn: bool,
+}
+
+pub(super) fn parse(text: &str, own: bool) -> Result<Vec<Row>, TableError> {
+    let table: Table =
+        toml_edit::de::from_str(text).map_err(|error| TableError::Form(error.to_string()))?;
+    let mut rows = table.signature;
+    for at in 0..rows.len() {
+        let (before, row) = rows.split_at_mut(at);
+        let row = &mut row[0];
+        row.own = own;
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if row.id.is_empty() || !row.id.chars().all(plain) {
+            return Err(TableError::Name(row.id.clone()));
+        }
+        if before.iter().any(|other| other.id == row.id) {
+            return Err(TableError::Twice(row.id.clone()));
+        }
+        if row.raw.is_empty() && row.friendly.is_empty() && row.requests.is_empty() {
+            return Err(TableError::Empty(row.id.clone()));
+        }
+    }
+    Ok(rows)
+}
+
+pub(super) fn compile(rows: Vec<Row>) -> Result<(Vec<Signature>, Vec<Pattern>), TableError> {
+    let (mut signatures, mut patterns) = (Vec::new(), Vec::new());
+    for row in rows {
+        let signature = signatures.len();
+        for (rank, rows) in [(Rank::Raw, row.raw), (Rank::Friendly, row.friendly)] {
+            for pattern in rows {
+                patterns.push(pattern.compile(&row.id, signature, rank)?);
+            }
+        }
+        let requests: Result<Vec<_>, _> =
+            row.requests.into_iter().map(|request| request.compile(&row.id)).collect();
+        signatures.push(Signature {
+            id: row.id,
+            kind: row.kind,
+            title: row.title,
+            meaning: row.meaning,
+            remedy: row.remedy,
+            commands: row.commands,
+            trials: row.trials,
+            issues: row.issues,
+            releases: row.releases,
+            own: row.own,
+            requests: requests?,
+        });
+    }
+    Ok((signatures, patterns))
+}
+
+fn regex(id: &str, pattern: &str) -> Result<Regex, TableError> {
+    Regex::new(pattern).map_err(|error| TableError::Pattern {
+        id: id.to_owned(),
+        pattern: pattern.to_owned(),
+        why: error.to_string().lines().last().unwrap_or_default().trim().to_owned(),
+    })
+}
+
+impl PatternRow {
+    fn compile(self, id: &str, signature: usize, rank: Rank) -> Result<Pattern, TableError> {
+        let placed = match self {
+            Self::Text(text) => PlacedRow { text, of: None, unless: None },
+            Self::Placed(placed) => placed,
+        };
+        let at = match placed.of.as_deref() {
+            None => At::LogOrReply,
+            Some("log") => At::Only(Place::Log),
+            Some("reply") => At::Only(Place::Reply),
+            Some("npm") => At::Only(Place::Npm),
+            Some(tag) if tag.starts_with('[') => At::Tag(tag.to_owned()),
+            Some(other) => {
+                let form = format!(
+                    "signature {id:?}: `of` is log, reply, npm or a [tag], and not {other:?}"
+                );
+                return Err(TableError::Form(form));
+            }
+        };
+        let unless = placed.unless.map(|unless| regex(id, &unless)).transpose()?;
+        Ok(Pattern { signature, rank, at, unless, text: regex(id, &placed.text)? })
+    }
+}
+
+impl RequestRow {
+    fn compile(self, id: &str) -> Result<RequestRule, TableError> {
+        Ok(RequestRule {
+            outcome: self.outcome,
+            status: self.status,
+            host: self.host,
+            path: self.path.map(|path| regex(id, &path)).transpose()?,
+            code: self.code,
+            turn: self.turn,
+        })
+    }
+}

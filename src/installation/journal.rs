@@ -1,0 +1,78 @@
+//! What the live Gateway wrote: its unit's journal, or `OpenClaw`'s own log file.
+
+use std::time::Duration;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use super::service::{UNIT, unit_path};
+use crate::env::Environment;
+use crate::process::{ProcessError, Processes, Program, Running};
+
+/// Where `OpenClaw` keeps a file a day (`openclaw-YYYY-MM-DD.log`).
+const LOGS: &str = "/tmp/openclaw";
+/// How long journald may take to hand out what there is.
+const LIMIT: Duration = Duration::from_mins(1);
+
+/// The unit of the user's Gateway, if it has one.
+pub fn unit(environment: &Environment, home: &Utf8Path) -> Option<String> {
+    unit_path(environment, home).is_file().then(|| UNIT.to_owned())
+}
+
+/// The newest of `OpenClaw`'s log files.
+pub fn newest_log() -> Option<Utf8PathBuf> {
+    let files = Utf8Path::new(LOGS).read_dir_utf8().ok()?.flatten();
+    let logs = files.filter(|file| {
+        file.file_name().starts_with("openclaw-") && file.file_name().ends_with(".log")
+    });
+    logs.map(|log| log.into_path()).max()
+}
+
+/// A unit's journal.
+#[derive(Debug, Clone, Copy)]
+pub struct Journal<'a> {
+    /// The unit.
+    pub unit: &'a str,
+    /// From when on.
+    pub from: Timestamp,
+    /// Whether what comes is wanted as well.
+    pub follow: bool,
+    /// Where it is written to.
+    pub scratch: &'a Utf8Path,
+}
+
+impl Journal<'_> {
+    /// Has journald write it into a file. With `follow` the file grows until what
+    /// is returned is stopped.
+    pub async fn read(
+        &self,
+        environment: &Environment,
+        processes: &Processes,
+        stop: &CancellationToken,
+    ) -> Result<(Utf8PathBuf, Option<Running>), ProcessError> {
+        let since = format!("@{}", self.from.as_second());
+        let mut arguments =
+            vec!["--user", "--unit", self.unit, "--output=short-iso", "--no-pager", "--since"];
+        arguments.push(&since);
+        if self.follow {
+            arguments.extend(["--follow", "--no-tail"]);
+        }
+        let program = Program {
+            executable: "journalctl".into(),
+            arguments: arguments.into_iter().map(str::to_owned).collect(),
+            directory: self.scratch.to_owned(),
+            environment: environment.clone(),
+            time_limit: LIMIT,
+            log: Some(self.scratch.join("journal")),
+            enclosure: None,
+        };
+        let file = self.scratch.join("journal.stdout");
+        if self.follow {
+            let running = processes.start(&program)?;
+            return Ok((file, Some(running)));
+        }
+        processes.run(&program, stop).await?;
+        Ok((file, None))
+    }
+}

@@ -1,0 +1,158 @@
+//! What a log says, for a person: what happened, of which kind, the line that
+//! shows it, and what to do next.
+
+use std::fmt::Write as _;
+
+use owo_colors::OwoColorize as _;
+use serde::Serialize;
+
+use super::{counted, print_json, terminal};
+use crate::catalogue::Kind;
+use crate::diagnose::{Diagnosis, Finding};
+
+#[derive(Serialize)]
+struct Json<'a> {
+    log: &'a str,
+    #[serde(flatten)]
+    diagnosis: &'a Diagnosis,
+}
+
+/// Prints it; `log` is where it was read.
+pub fn print(diagnosis: &Diagnosis, log: &str, json: bool) {
+    if json {
+        return print_json(&Json { log, diagnosis });
+    }
+    terminal::print(text(diagnosis, log).trim_end());
+}
+
+/// Says that more will be told as it comes.
+pub fn following(log: &str) {
+    terminal::note(&format!("reading on in {log}; Ctrl-C ends"));
+}
+
+/// Tells of a failure that has just come.
+pub fn came(finding: &Finding, times: u64) {
+    let at = finding.last.map(|at| format!("{at:.0} ")).unwrap_or_default();
+    let times = if times > 1 { format!(" ({times} times)") } else { String::new() };
+    terminal::print(&format!(
+        "{at}{}  {}{times}",
+        finding.signature.id.bold(),
+        finding.signature.title
+    ));
+}
+
+fn text(diagnosis: &Diagnosis, log: &str) -> String {
+    let mut text = String::new();
+    let lines = counted(usize::try_from(diagnosis.lines).unwrap_or(usize::MAX), "line", "lines");
+    let Some(main) = diagnosis.main() else {
+        match &diagnosis.unknown {
+            Some(quote) => {
+                let _ = writeln!(text, "{}\n", "an error that codexpin does not know".bold());
+                let _ = writeln!(text, "  {}  ({log}:{})", quote.text, quote.line);
+                let _ = writeln!(
+                    text,
+                    "\nnext  codexpin check live       whether the agent answers now\n      codexpin doctor           whether the installation is sound"
+                );
+            }
+            None => {
+                let _ = writeln!(text, "{}", format!("no known failure in {lines} of {log}").bold());
+            }
+        }
+        noise(&mut text, diagnosis, log);
+        return text;
+    };
+    let _ = writeln!(text, "{}", headline(main).bold());
+    for finding in diagnosis.findings.iter().filter(|f| f.signature.kind != Kind::Cosmetic) {
+        details(&mut text, finding, log);
+    }
+    noise(&mut text, diagnosis, log);
+    let _ = writeln!(text, "\nnext  {}", next(main));
+    let _ = writeln!(text, "\n{lines} of {log}");
+    text
+}
+
+fn headline(main: &Finding) -> String {
+    let whose = match main.signature.kind {
+        Kind::Release => "the release",
+        Kind::Route => "the route: a setting that this release does not take",
+        Kind::Account => "the account, and not a release",
+        Kind::Environment => "the machine, the network or the service, and not a release",
+        Kind::Incomplete => "a piece that is not installed",
+        Kind::State => "state that another release wrote",
+        Kind::Cosmetic => "noise",
+    };
+    format!("{}: {whose}", main.signature.title)
+}
+
+fn details(text: &mut String, finding: &Finding, log: &str) {
+    let Finding { signature, count, first, last, .. } = finding;
+    let times = match (*count, last) {
+        (1, _) => String::new(),
+        (n, Some(last)) => format!(", {n} times, last at {last:.0}"),
+        (n, None) => format!(", {n} times"),
+    };
+    let _ = writeln!(text, "\n  {} ({}){times}", signature.id.bold(), signature.kind.word());
+    let _ = writeln!(text, "    {}  ({log}:{})", first.text, first.line);
+    if let Some(meaning) = &signature.meaning {
+        let _ = writeln!(text, "    {meaning}");
+    }
+    if let Some(advice) = signature.advice() {
+        let _ = writeln!(text, "    {advice}");
+    }
+    if !signature.issues.is_empty() {
+        let issues: Vec<_> = signature.issues.iter().map(|issue| format!("#{issue}")).collect();
+        let _ = writeln!(text, "    {}", format!("openclaw issues {}", issues.join(" ")).dimmed());
+    }
+}
+
+fn noise(text: &mut String, diagnosis: &Diagnosis, log: &str) {
+    for finding in diagnosis.findings.iter().filter(|f| f.signature.kind == Kind::Cosmetic) {
+        let _ = writeln!(
+            text,
+            "\nnoise {}  ({log}:{})",
+            finding.signature.title, finding.first.line
+        );
+    }
+}
+
+fn next(main: &Finding) -> &'static str {
+    match main.signature.kind {
+        Kind::Release | Kind::Route | Kind::Incomplete => {
+            "codexpin bisect GOOD installed    the release where it began, and a pin to go back to"
+        }
+        Kind::Account | Kind::Environment => {
+            "codexpin check live    whether the agent answers again"
+        }
+        Kind::State | Kind::Cosmetic => "codexpin doctor    what else is out of order here",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::Catalogue;
+    use crate::diagnose::Scan;
+
+    fn of(log: &str) -> String {
+        let catalogue = Catalogue::built_in();
+        let mut scan = Scan::new(&catalogue, None);
+        scan.feed(log.as_bytes());
+        text(&scan.end(), "gateway.log")
+    }
+
+    #[test]
+    fn the_answer_comes_first_then_why_then_what_to_do() {
+        insta::assert_snapshot!(of(
+            "[gateway] ready\n2026-11-21T08:00:00Z duplicate plugin id: codex\n\
+             2026-11-21T08:00:00Z [openai-transport] status=429 message=429 The usage limit has been reached\n\
+             2026-11-21T08:00:01Z FailoverError: Unknown model: openai-codex/gpt-5.5\n\
+             2026-11-21T09:00:01Z FailoverError: Unknown model: openai-codex/gpt-5.5\n"
+        ));
+    }
+
+    #[test]
+    fn nothing_and_the_unknown_are_told_apart() {
+        insta::assert_snapshot!(of("[gateway] ready\n"), @"no known failure in 1 line of gateway.log");
+        insta::assert_snapshot!(of("TypeError: x is not a function\n"));
+    }
+}

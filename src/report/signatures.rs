@@ -1,0 +1,58 @@
+//! The catalogue of known failures, for reading.
+
+use std::fmt::Write as _;
+
+use owo_colors::OwoColorize as _;
+
+use super::{print_json, terminal};
+use crate::catalogue::Signature;
+
+/// Prints them: a line each, or all of one.
+pub fn print(signatures: &[&Signature], whole: bool, json: bool) {
+    if json {
+        return print_json(&signatures);
+    }
+    let text: String = signatures
+        .iter()
+        .map(|signature| if whole { details(signature) } else { line(signature) })
+        .collect();
+    terminal::print(text.trim_end());
+}
+
+fn line(signature: &Signature) -> String {
+    let own = if signature.own { " (yours)" } else { "" };
+    format!(
+        "{:<24} {:<12} {}{own}\n",
+        signature.id,
+        signature.kind.word().dimmed(),
+        signature.title
+    )
+}
+
+fn details(signature: &Signature) -> String {
+    let mut text = format!("{}: {}\n\n", signature.id.bold(), signature.title);
+    let mut row = |name: &str, what: &str| {
+        let _ = writeln!(text, "  {} {what}", format!("{name:<8}").dimmed());
+    };
+    row("kind", signature.kind.word());
+    if let Some(meaning) = &signature.meaning {
+        row("meaning", meaning);
+    }
+    if let Some(remedy) = &signature.remedy {
+        row("remedy", remedy);
+    }
+    for command in &signature.commands {
+        row("", command);
+    }
+    if !signature.issues.is_empty() {
+        let issues: Vec<_> = signature.issues.iter().map(|issue| format!("#{issue}")).collect();
+        row("issues", &issues.join(" "));
+    }
+    if let Some(releases) = &signature.releases {
+        row("seen", releases);
+    }
+    if signature.own {
+        row("from", "your own table");
+    }
+    text
+}

@@ -1,0 +1,164 @@
+//! The order in which an observation is looked at.
+
+use std::fmt::Write as _;
+
+use super::{Evidence, Failure, SkipReason, Source, Verdict, evidence, fingerprint, pass};
+use crate::bisect::Mark;
+use crate::catalogue::{Catalogue, Kind, Signature};
+use crate::observation::{Ending, Observation, RequestKind, RequestRecord};
+use crate::question::{Ask, Require};
+
+/// Judges a candidate by what was seen through each of its routes.
+pub fn judge_all(observations: &[Observation], require: Require, catalogue: &Catalogue) -> Verdict {
+    let verdicts: Vec<_> =
+        observations.iter().map(|observation| judge(observation, catalogue)).collect();
+    let of = |mark| verdicts.iter().find(|verdict| verdict.mark() == mark).cloned();
+    // A route that failed, or one that could not be judged, decides where all are
+    // needed; where one is enough, one that answers does.
+    let decisive = match require {
+        Require::All => [Mark::Bad, Mark::Skip, Mark::Good],
+        Require::Any => [Mark::Good, Mark::Skip, Mark::Bad],
+    };
+    decisive.into_iter().find_map(of).unwrap_or(Verdict::Good)
+}
+
+/// Judges an observation.
+pub fn judge(observation: &Observation, catalogue: &Catalogue) -> Verdict {
+    if let (Ask::Command(_), None) = (&observation.ask, observation.stopped_at) {
+        return by_exit_code(observation);
+    }
+    let broken = pass::broken_rules(observation);
+    if broken.is_empty() {
+        return Verdict::Good;
+    }
+    let known = seen_by_upstream(observation, catalogue)
+        .or_else(|| evidence::in_output(observation, catalogue));
+    if let Some((signature, evidence)) = known {
+        return verdict_of(signature, evidence, has_its_plugin(observation));
+    }
+    let failure = if observation.ending == Ending::TimedOut && observation.stopped_at.is_none() {
+        timed_out(observation)
+    } else {
+        unknown(observation, &broken)
+    };
+    Verdict::Bad { failure }
+}
+
+/// The exit codes of a check command are those of `git bisect run`.
+fn by_exit_code(observation: &Observation) -> Verdict {
+    match observation.ending {
+        Ending::Exited(0) => Verdict::Good,
+        Ending::Exited(125) => Verdict::Skip { reason: SkipReason::CommandSaysSo },
+        Ending::TimedOut => Verdict::Bad { failure: timed_out(observation) },
+        Ending::Exited(_) | Ending::Signalled(_) => {
+            let text = pass::Broken::Exit(observation.ending).to_string();
+            Verdict::Bad {
+                failure: plain("check-command", "the check command says bad", of_process(text)),
+            }
+        }
+    }
+}
+
+fn timed_out(observation: &Observation) -> Failure {
+    let mut text = format!("stopped after {} s without a reply", observation.elapsed_ms / 1000);
+    let called_for = observation.expected_tool_calls();
+    if called_for > 0 {
+        let ran = pass::tools_ran(observation);
+        let _ = write!(text, ", {ran} of {called_for} tool calls done");
+    }
+    plain("turn-timed-out", "the turn timed out", of_process(text))
+}
+
+fn plain(signature: &str, title: &str, evidence: Evidence) -> Failure {
+    Failure {
+        signature: signature.to_owned(),
+        title: title.to_owned(),
+        evidence,
+        remedy: None,
+        of_route: false,
+        fingerprint: None,
+    }
+}
+
+fn of_process(text: String) -> Evidence {
+    Evidence { source: Source::Process, line: None, text }
+}
+
+/// Whether the plugin was installed, and on record for this route.
+fn has_its_plugin(observation: &Observation) -> bool {
+    observation.plugin.is_some() && observation.route.may_use_plugin()
+}
+
+fn verdict_of(signature: &Signature, evidence: Evidence, has_its_plugin: bool) -> Verdict {
+    let failure = Failure {
+        remedy: signature.advice(),
+        of_route: signature.kind == Kind::Route,
+        ..plain(&signature.id, &signature.title, evidence)
+    };
+    match signature.kind {
+        Kind::Release | Kind::Route => Verdict::Bad { failure },
+        // With the plugin in its place, what is missing is the release's own fault.
+        Kind::Incomplete if has_its_plugin => Verdict::Bad {
+            failure: Failure {
+                title: "the harness of the plugin is not there, although the plugin is".to_owned(),
+                remedy: None,
+                ..failure
+            },
+        },
+        Kind::Incomplete => Verdict::Skip { reason: SkipReason::Incomplete { failure } },
+        // Cosmetic lines are never what failed: see `evidence::in_output`.
+        Kind::Account | Kind::Environment | Kind::State | Kind::Cosmetic => {
+            Verdict::Skip { reason: SkipReason::NotTheRelease { failure } }
+        }
+    }
+}
+
+/// What the release made of a refusal may be anything (it calls a Cloudflare
+/// page a DNS failure); what was refused is certain.
+fn seen_by_upstream<'a>(
+    observation: &Observation,
+    catalogue: &'a Catalogue,
+) -> Option<(&'a Signature, Evidence)> {
+    let requests = &observation.requests;
+    let known = |request: &RequestRecord| {
+        Some((catalogue.in_request(request)?, evidence::of_request(request)))
+    };
+    let refused = |request: &&RequestRecord| request.kind == RequestKind::RefreshRefused;
+    if let Some(request) = requests.iter().find(refused) {
+        // A login that is lent cannot be renewed, however far the release came before.
+        return known(request);
+    }
+    if let Some(answered) = requests.iter().rposition(RequestRecord::is_answered_turn) {
+        // Its request was answered: only a turn that was not can be what failed.
+        return requests[answered..].iter().filter(|r| r.is_for_a_turn()).find_map(known);
+    }
+    let reached = requests.iter().any(RequestRecord::may_hold_turns);
+    requests
+        .iter()
+        .filter(|request| !(reached && request.kind == RequestKind::Unreachable))
+        .find_map(known)
+}
+
+fn unknown(observation: &Observation, broken: &[pass::Broken]) -> Failure {
+    let replied = !broken.iter().any(|rule| rule.source() == Source::Process);
+    let wrong = broken.iter().find(|rule| rule.source() == Source::Reply);
+    // Where there is a reply, its own lines say nothing about what is wrong with it.
+    let wrong = wrong.or_else(|| broken.first().filter(|_| replied));
+    let (title, evidence) = match (wrong, evidence::best_line(observation)) {
+        (Some(rule), _) => {
+            let evidence = Evidence { source: rule.source(), line: None, text: rule.to_string() };
+            ("the reply is not the one that was asked for", evidence)
+        }
+        (None, Some(evidence)) => ("it does not reply", evidence),
+        (None, None) => {
+            let text = broken.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+            ("it does not reply", of_process(text))
+        }
+    };
+    let title = match broken.first() {
+        Some(stage @ pass::Broken::NotReached(_)) => stage.to_string(),
+        _ => title.to_owned(),
+    };
+    let fingerprint = Some(fingerprint::of(&evidence.text));
+    Failure { fingerprint, ..plain("unknown", &title, evidence) }
+}
