@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::agent;
 use crate::machine::Machine;
-use crate::service::{Account, Login, Service};
+use crate::service::{Account, Entry, Login, Service};
 
 /// A machine with a live installation's state, whose login is good at the service.
 struct Lived {
@@ -228,6 +228,10 @@ fn a_usage_limit_pauses_a_bisect_which_goes_on_when_it_is_lifted() {
     lived.is_unharmed();
 }
 
+fn is_let_in(entry: &Entry) -> bool {
+    entry.path.contains("responses") && entry.status == Some(200)
+}
+
 #[test]
 fn an_outage_and_a_refused_login_in_mid_session_are_no_release_s_fault() {
     for (way, outage) in [("", true), ("--relay", true), ("", false), ("--relay", false)] {
@@ -236,7 +240,8 @@ fn an_outage_and_a_refused_login_in_mid_session_are_no_release_s_fault() {
         lived.machine.registry.script("2026.7.1", [agent::answers()]);
         lived.service.hold();
         let run = lived.machine.start(&format!("bisect 2026.5.18 2026.7.1 {way}"));
-        lived.service.until(|entries| entries.iter().any(|entry| entry.path.contains("responses")));
+        // Let in, and held before its last event.
+        lived.service.until(|entries| entries.iter().any(is_let_in));
         if outage {
             lived.service.outage(true);
         } else {
@@ -280,9 +285,7 @@ fn two_codexpins_do_not_ask_one_account_side_by_side() {
     lived.machine.run("check 2026.5.18").exits(0);
     lived.service.hold();
     let runs = [0, 1].map(|_| lived.machine.start("check 2026.5.18"));
-    lived
-        .service
-        .until(|entries| entries.iter().filter(|e| e.path.contains("responses")).count() >= 2);
+    lived.service.until(|entries| entries.iter().filter(|e| is_let_in(e)).count() >= 2);
     lived.service.release();
     for run in runs {
         run.finish().exits(0);
@@ -297,9 +300,7 @@ fn what_a_killed_codexpin_leaves_of_a_login_is_swept_by_the_next_one() {
     lived.machine.run("check 2026.5.18").exits(0);
     lived.service.hold();
     let run = lived.machine.start("check 2026.5.18");
-    lived
-        .service
-        .until(|entries| entries.iter().filter(|e| e.path.contains("responses")).count() >= 2);
+    lived.service.until(|entries| entries.iter().filter(|e| is_let_in(e)).count() >= 2);
     run.signal(nix::sys::signal::Signal::SIGKILL);
     run.finish().exits(137);
     lived.service.release();
