@@ -8,6 +8,7 @@
 pub mod apply;
 pub mod bisect;
 pub mod cache;
+pub mod changes;
 pub mod check;
 mod egress;
 pub mod loopback;

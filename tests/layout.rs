@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// For each module, the modules that it may import besides what everything
 /// stands on.
-const MAY_IMPORT: [(&str, &[&str]); 18] = [
+const MAY_IMPORT: [(&str, &[&str]); 19] = [
     ("release", &[]),
     ("login", &[]),
     ("route", &[]),
@@ -51,6 +51,7 @@ const MAY_IMPORT: [(&str, &[&str]); 18] = [
             "verdict",
         ],
     ),
+    ("changes", &["prefix", "release"]),
     ("pin", &["release"]),
     ("installation", &["prefix", "process", "release"]),
     ("apply", &["installation", "pin", "prefix", "process", "release"]),
@@ -60,6 +61,7 @@ const MAY_IMPORT: [(&str, &[&str]); 18] = [
         &[
             "apply",
             "bisect",
+            "changes",
             "check",
             "event",
             "installation",
