@@ -27,7 +27,7 @@ fn node_schemas_plugin_and_codex_cli_are_told_where_they_differ() {
         last_good: Some(good.to_owned()),
         first_bad: Some(bad.to_owned()),
     };
-    let changed = ChangedDependency {
+    let ws = ChangedDependency {
         name: "ws".to_owned(),
         from: vec!["8.21.2".to_owned()],
         to: vec!["8.21.2".to_owned()],
@@ -38,7 +38,7 @@ fn node_schemas_plugin_and_codex_cli_are_told_where_they_differ() {
         codex_cli: pair("0.154.0", "0.154.0"),
         plugin_dependencies: Some(Dependencies {
             added: vec![direct("zod")],
-            changed: vec![changed],
+            changed: vec![ws],
             ..Dependencies::default()
         }),
         node: pair("22.23.3", "24.21.0"),
