@@ -4,6 +4,7 @@
 mod apply;
 mod bisect;
 mod cache;
+mod changes;
 mod check;
 mod context;
 mod diagnose;

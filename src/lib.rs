@@ -28,6 +28,8 @@
 //! - [`bisect`] says which candidate is next, and when the search is over. Pure.
 //! - [`session`] drives all of these, installs ahead, and writes every check
 //!   down before the next step.
+//! - [`changes`] says what differs between the last good and the first bad
+//!   release, for whoever looks for the cause.
 //! - [`installation`] is the live one: where it is, on which Node, with which state.
 //! - [`pin`] is `known-good.toml`. [`apply`] brings the live installation to a
 //!   pin, proves it, and puts everything back if the proof fails. It is the only
@@ -44,6 +46,7 @@
 pub mod apply;
 pub mod bisect;
 pub mod catalogue;
+pub mod changes;
 pub mod check;
 pub mod checkpoint;
 pub mod cli;

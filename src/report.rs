@@ -8,6 +8,7 @@
 pub mod apply;
 pub mod bisect;
 pub mod cache;
+pub mod changes;
 pub mod check;
 pub mod diagnose;
 mod egress;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// For each module, the modules that it may import besides what everything
 /// stands on.
-const MAY_IMPORT: [(&str, &[&str]); 20] = [
+const MAY_IMPORT: [(&str, &[&str]); 21] = [
     ("release", &[]),
     ("login", &[]),
     ("route", &[]),
@@ -54,6 +54,7 @@ const MAY_IMPORT: [(&str, &[&str]); 20] = [
             "verdict",
         ],
     ),
+    ("changes", &["prefix", "release"]),
     ("pin", &["release"]),
     ("installation", &["prefix", "process", "release"]),
     ("apply", &["installation", "pin", "prefix", "process", "release"]),
@@ -64,6 +65,7 @@ const MAY_IMPORT: [(&str, &[&str]); 20] = [
             "apply",
             "bisect",
             "catalogue",
+            "changes",
             "check",
             "diagnose",
             "event",

@@ -10,7 +10,7 @@ use super::failure::Failure;
 use super::pin::{Tested, write_pin};
 use super::question::{self, QuestionArguments};
 use super::upstream::Watch;
-use super::{PinFileArgument, lab};
+use super::{PinFileArgument, changes, lab};
 use crate::bisect::Outcome;
 use crate::catalogue::Catalogue;
 use crate::event::Events;
@@ -204,11 +204,13 @@ async fn conclude(
         Some(Err(failure)) => (None, Some(failure)),
         None => (None, None),
     };
+    let changes = changes::found(request, conclusion, journal.directory(), lab).await;
     SessionReport {
         session: journal.id(),
         directory: journal.directory(),
         request,
         conclusion,
+        changes: changes.as_ref(),
         pinned: pinned.as_ref().map(|pin| (pin.core, request.pin_file.as_path())),
     }
     .print(json);

@@ -87,6 +87,16 @@ impl Store {
         }
     }
 
+    /// The candidate's finished prefix where there is one, held against removal,
+    /// to read what is in it. It is not looked at for writes, and never made.
+    pub fn kept(&self, candidate: &Candidate, node: &Node) -> Option<Prefix> {
+        let name = name(candidate, node);
+        let lock = Lock::try_share(&self.lock_file(&name)).ok()?;
+        let manifest = self.manifest(&name)?;
+        let directory = self.directory.join(name);
+        Some(Prefix { directory, manifest, reused: true, _in_use: lock })
+    }
+
     async fn wait_for(&self, name: &str, stop: &CancellationToken) -> Result<Lock, StoreError> {
         let file = self.lock_file(name);
         tokio::select! {

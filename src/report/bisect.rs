@@ -6,8 +6,9 @@ use camino::Utf8Path;
 use owo_colors::OwoColorize as _;
 use serde::Serialize;
 
-use super::{counted, duration, failure_lines, history, print_json, terminal};
+use super::{changes, counted, duration, failure_lines, history, print_json, terminal};
 use crate::bisect::Outcome;
+use crate::changes::Changes;
 use crate::question::{Ask, Probe, Purpose, Question, Through, Upgrade, Upstream};
 use crate::release::Version;
 use crate::release::pairing::Candidate;
@@ -148,6 +149,8 @@ pub struct SessionReport<'a> {
     pub request: &'a Request,
     /// What was found.
     pub conclusion: &'a Conclusion,
+    /// What changed with the first bad release.
+    pub changes: Option<&'a Changes>,
     /// What was pinned, and in which file.
     pub pinned: Option<(Version, &'a Utf8Path)>,
 }
@@ -164,6 +167,7 @@ struct Json<'a> {
     elapsed_ms: u128,
     pinned: Option<Version>,
     pin_file: Option<&'a Utf8Path>,
+    changes: Option<&'a Changes>,
     journal: &'a Utf8Path,
     checked: &'a [Checked],
 }
@@ -216,6 +220,7 @@ impl SessionReport<'_> {
             elapsed_ms: conclusion.elapsed.as_millis(),
             pinned: self.pinned.map(|(core, _)| core),
             pin_file: self.pinned.map(|(_, file)| file),
+            changes: self.changes,
             journal: self.directory,
             checked: &conclusion.checked,
         }
@@ -339,6 +344,9 @@ impl SessionReport<'_> {
     }
 
     fn pinned_and_next(&self, text: &mut String, good: Version, bad: Version) {
+        if let Some(changes) = self.changes {
+            let _ = write!(text, "\n{}", changes::block(changes));
+        }
         if let Some((core, file)) = self.pinned {
             let _ = writeln!(text, "\npinned {core} in {file}");
         }

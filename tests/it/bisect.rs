@@ -10,6 +10,13 @@ use crate::registry::{Fault, Registry, asks_for_node};
 /// The releases that do not answer in most of these tests: 2026.6.5 is the first.
 const BAD: [&str; 4] = ["2026.6.5", "2026.6.11", "2026.7.1", "2026.7.1-1"];
 
+/// What a release was built from, and what it says of itself.
+fn publish_told(registry: &Registry, core: &str, commit: &str, more: Value, changelog: &str) {
+    let build = json!({ "version": core, "commit": commit.repeat(10) }).to_string();
+    let files = [("dist/build-info.json", build.as_str()), ("CHANGELOG.md", changelog)];
+    registry.publish_core_with(core, more, &files);
+}
+
 fn broken_since_june() -> Machine {
     let machine = Machine::new();
     machine.registry.script_all(&BAD, &agent::unknown_model());
@@ -19,8 +26,30 @@ fn broken_since_june() -> Machine {
 #[test]
 fn the_first_bad_release_is_found_and_the_last_good_one_pinned() {
     let machine = broken_since_june();
+    machine.registry.publish("other-dep", "1.0.0", json!({}), &[]);
+    let repository = json!({ "url": "git+https://github.com/made/up.git" });
+    let good = json!({ "repository": repository });
+    publish_told(
+        &machine.registry,
+        "2026.6.1",
+        "0a1b",
+        good,
+        "## 2026.6.1\n\n- Codex: old. (#1)\n",
+    );
+    let bad = json!({
+        "repository": repository,
+        "engines": { "node": ">=20" },
+        "dependencies": { "tiny-dep": "^1.0.0", "other-dep": "^1.0.0" },
+    });
+    let changelog = "# Changelog\n\n## 2026.6.5\n\n### Fixes\n\n\
+        - Telegram: larger stickers. (#2)\n\
+        - **Codex models:** move the openai-codex login. (#3, #4) Thanks @someone.\n";
+    publish_told(&machine.registry, "2026.6.5", "2c3d", bad, changelog);
     let run = machine.run("bisect 2026.5.18 2026.7.1").exits(0);
     assert_snapshot!("found", machine.shown_stdout(&run));
+    let changes = fs_err::read(machine.session().join("changes.json")).unwrap();
+    let changes: Value = serde_json::from_slice(&changes).unwrap();
+    assert_eq!((&changes["format"], &changes["identical"]), (&json!(1), &json!(false)));
     let opening: Vec<_> = run.stderr.lines().take(6).collect();
     assert_snapshot!("opening", machine.filtered(&opening.join("\n")));
     let pins = fs_err::read_to_string(machine.pin_file()).unwrap();
@@ -41,6 +70,37 @@ fn the_first_bad_release_is_found_and_the_last_good_one_pinned() {
         (&value["outcome"], &value["last_good"], &value["first_bad"], &value["pinned"]),
         (&json!("found"), &json!("2026.6.1"), &json!("2026.6.5"), &json!("2026.6.1"))
     );
+    let told = &value["changes"];
+    assert_eq!(told["dependencies"]["added"][0]["name"], "other-dep");
+    assert_eq!(told["changelog"]["touching"][0]["issues"], json!([3, 4]));
+    assert_eq!(told["changelog"]["entries"], 2);
+}
+
+#[test]
+fn releases_that_hold_the_same_make_the_result_suspect() {
+    let machine = broken_since_june();
+    let run = machine.run("bisect 2026.6.1 2026.6.5").exits(0);
+    let suspect = "the result is suspect: a flake or the service, not the release";
+    assert!(run.stdout.contains(suspect), "{}", run.stdout);
+    assert!(run.stdout.contains("check again: codexpin check 2026.6.5"), "{}", run.stdout);
+}
+
+#[test]
+fn a_session_that_is_taken_up_again_tells_what_changed_even_where_a_prefix_is_gone() {
+    let machine = broken_since_june();
+    machine.run("bisect 2026.6.1 2026.6.5").exits(0);
+    let session = machine.session();
+    let id = session.file_name().unwrap();
+    fs_err::remove_dir_all(machine.prefix("2026.6.5")).unwrap();
+    let (run, value) = machine.run_json(&format!("bisect --resume {id}"));
+    run.exits(0);
+    assert_eq!(value["changes"]["identical"], true, "it was written down");
+    fs_err::remove_file(session.join("changes.json")).unwrap();
+    let (run, value) = machine.run_json(&format!("bisect --resume {id}"));
+    run.exits(0);
+    assert_eq!(value["changes"]["identical"], Value::Null);
+    let unknown = value["changes"]["unknown"].as_array().unwrap();
+    assert!(unknown.contains(&json!("2026.6.5 is not installed any more")), "{unknown:?}");
 }
 
 #[test]

@@ -155,6 +155,11 @@ impl Registry {
 
     /// A core release with the stand-in inside.
     pub(crate) fn publish_core(&self, version: &str, more: Value) {
+        self.publish_core_with(version, more, &[]);
+    }
+
+    /// The same with further files.
+    pub(crate) fn publish_core_with(&self, version: &str, more: Value, files: &[(&str, &str)]) {
         let mut manifest = json!({
             "bin": { "openclaw": "openclaw.mjs" },
             "engines": { "node": ">=18" },
@@ -162,7 +167,8 @@ impl Registry {
             "fixture": { "socket": self.directory.path().join("socket") },
         });
         merge(&mut manifest, more);
-        self.publish("openclaw", version, manifest, &agent::FILES);
+        let files = [&agent::FILES, files].concat();
+        self.publish("openclaw", version, manifest, &files);
     }
 
     /// The plugin for these core releases.

@@ -1,0 +1,64 @@
+//! What changed, for a session that has found where it broke.
+
+use camino::Utf8Path;
+
+use crate::bisect::Outcome;
+use crate::changes::{self, Area, Changes, Facts, Span};
+use crate::report::terminal;
+use crate::session::Conclusion;
+use crate::session::journal::Request;
+use crate::session::lab::RealLab;
+
+/// What changed between the last good and the first bad release, written into
+/// the session's directory. None where the search found no such pair. Whatever
+/// goes wrong is told and costs nothing but this.
+pub(super) async fn found(
+    request: &Request,
+    conclusion: &Conclusion,
+    session: &Utf8Path,
+    lab: &RealLab,
+) -> Option<Changes> {
+    let (Outcome::Found { last_good, first_bad } | Outcome::Range { last_good, first_bad }) =
+        conclusion.outcome
+    else {
+        return None;
+    };
+    let core = |place: usize| request.line[place].core;
+    let span = Span {
+        last_good: core(last_good),
+        first_bad: core(first_bad),
+        between: (last_good + 1..first_bad).map(core).collect(),
+    };
+    let prefix = |place: usize| {
+        let candidate = &request.line[place];
+        lab.store.kept(candidate, lab.nodes.of(candidate.core).ok()?)
+    };
+    let (good, bad) = (prefix(last_good), prefix(first_bad));
+    if good.is_none() || bad.is_none() {
+        // An earlier end of the same session may have known more.
+        let known = changes::load(session).ok().flatten();
+        let same = |known: &Changes| {
+            (known.last_good, known.first_bad) == (span.last_good, span.first_bad)
+        };
+        if let Some(known) = known.filter(same) {
+            return Some(known);
+        }
+    }
+    let read = tokio::task::spawn_blocking(move || Facts::read(good.as_ref(), bad.as_ref()));
+    let facts = read.await.unwrap_or_default();
+    let changes = changes::compare(&span, &facts, &area(request, conclusion, first_bad));
+    if let Err(error) = changes::save(session, &changes) {
+        terminal::note(&format!("what changed is told here only: {error}"));
+    }
+    Some(changes)
+}
+
+/// The words of the failure: what it is called, what was seen, and through which
+/// routes.
+fn area(request: &Request, conclusion: &Conclusion, first_bad: usize) -> Area {
+    let failure = conclusion.check_of(first_bad).and_then(|checked| checked.verdict.failure());
+    let said = failure.map(|f| [f.signature.clone(), f.title.clone(), f.evidence.text.clone()]);
+    let routes = request.question.routes.iter().map(ToString::to_string);
+    let words: Vec<_> = said.into_iter().flatten().chain(routes).collect();
+    Area::of(words.iter().map(String::as_str))
+}

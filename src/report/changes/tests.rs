@@ -1,0 +1,78 @@
+use insta::assert_snapshot;
+
+use super::*;
+use crate::changes::tests::real_regression as real;
+use crate::changes::{ChangedDependency, Dependency};
+
+fn direct(name: &str) -> Dependency {
+    Dependency { name: name.to_owned(), versions: vec!["1.0.0".to_owned()], direct: true }
+}
+
+#[test]
+fn a_real_regression_is_told_in_a_dozen_lines() {
+    let text = block(&real());
+    assert!(text.lines().count() <= 12, "{text}");
+    assert_snapshot!(text);
+}
+
+#[test]
+fn identical_releases_make_the_result_suspect_and_nothing_else_is_told() {
+    let text = block(&Changes { identical: Some(true), ..real() });
+    assert_snapshot!(text);
+}
+
+#[test]
+fn node_schemas_plugin_and_codex_cli_are_told_where_they_differ() {
+    let pair = |good: &str, bad: &str| Pair {
+        last_good: Some(good.to_owned()),
+        first_bad: Some(bad.to_owned()),
+    };
+    let ws = ChangedDependency {
+        name: "ws".to_owned(),
+        from: vec!["8.21.2".to_owned()],
+        to: vec!["8.21.2".to_owned()],
+        direct: true,
+    };
+    let mut changes = Changes {
+        plugin: Pair { last_good: None, first_bad: Some("2026.6.1".parse().unwrap()) },
+        codex_cli: pair("0.154.0", "0.154.0"),
+        plugin_dependencies: Some(Dependencies {
+            added: vec![direct("zod")],
+            changed: vec![ws],
+            ..Dependencies::default()
+        }),
+        node: pair("22.23.3", "24.21.0"),
+        node_range: pair(">=22.19.0", ">=24.16.0 <25 || >=26.1.0"),
+        schema_versions: Pair {
+            last_good: Some(BTreeMap::from([("state".to_owned(), 16), ("agent".to_owned(), 21)])),
+            first_bad: Some(BTreeMap::from([("state".to_owned(), 17), ("agent".to_owned(), 21)])),
+        },
+        dependencies: Some(Dependencies {
+            first_bad: 2,
+            moved: vec!["a".to_owned()],
+            ..Dependencies::default()
+        }),
+        changelog: None,
+        unknown: vec!["2026.6.1 has no CHANGELOG.md".to_owned()],
+        ..real()
+    };
+    assert_snapshot!("all_that_can_differ", block(&changes));
+    changes.schema_versions.last_good = None;
+    assert!(block(&changes).contains("schema agent not declared -> 21, state not declared -> 17"));
+}
+
+#[test]
+fn a_changelog_that_touches_nothing_or_misses_a_release_says_so() {
+    let silent = Changelog {
+        releases: vec!["2026.6.8".parse().unwrap()],
+        silent_about: vec!["2026.6.5".parse().unwrap()],
+        entries: 7,
+        touching: Vec::new(),
+    };
+    let text = block(&Changes { changelog: Some(silent), ..real() });
+    assert!(
+        text.contains("no entry of 7 in its CHANGELOG.md touches the failure's area"),
+        "{text}"
+    );
+    assert!(text.contains("not known: what changed in 2026.6.5; its CHANGELOG.md"), "{text}");
+}
