@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use config::{Config, refuses};
 pub use package::{Package, PackageError};
-pub use service::{Limits, Service, ServiceError, ServiceState};
+pub use service::{Limits, Service, ServiceError, ServiceState, Standing, standing};
 
 use unit::UnitText;
 
@@ -203,7 +203,7 @@ impl Installation {
 impl ManagedPlugin {
     /// Looks in the layout of 6.1 and later, then in the older one
     /// (`install-paths` in the bundled sources of the releases).
-    fn find(state: &Utf8Path) -> Result<Option<Self>, InstallationError> {
+    pub fn find(state: &Utf8Path) -> Result<Option<Self>, InstallationError> {
         let name = format!("node_modules/{}", PackageName::PLUGIN);
         let mut projects: Vec<Utf8PathBuf> = state
             .join("npm/projects")
@@ -258,7 +258,8 @@ fn node_on_path(environment: &Environment) -> Result<Utf8PathBuf, InstallationEr
     process::find(name, environment).ok_or(InstallationError::Node { path: name.to_owned() })
 }
 
-async fn run_node(
+/// Asks a Node for its version.
+pub async fn run_node(
     surroundings: &Surroundings,
     executable: Utf8PathBuf,
 ) -> Result<Node, InstallationError> {
@@ -339,6 +340,32 @@ fn link_target(path: &Utf8Path) -> Utf8PathBuf {
 pub fn lives_in(environment: &Environment, home: &Utf8Path) -> (Utf8PathBuf, Utf8PathBuf) {
     let unit = service::read_unit(&service::unit_path(environment, home), home);
     state_and_config(unit.as_ref().map_or(environment, |unit| &unit.environment), home)
+}
+
+/// The service's unit as it is written. What it names need not be there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unit {
+    /// The unit file.
+    pub path: Utf8PathBuf,
+    /// The Node that it runs; none where it runs something else than `OpenClaw`.
+    pub node: Option<Utf8PathBuf>,
+    /// The entry point that it runs, or the `openclaw` command.
+    pub entry: Option<Utf8PathBuf>,
+    /// What the Gateway is started with.
+    pub environment: Environment,
+}
+
+/// Where the service's unit is, or would be.
+pub fn unit_file(environment: &Environment, home: &Utf8Path) -> Utf8PathBuf {
+    service::unit_path(environment, home)
+}
+
+/// Reads the service's unit, where there is one. Nothing is run.
+pub fn unit(environment: &Environment, home: &Utf8Path) -> Option<Unit> {
+    let path = service::unit_path(environment, home);
+    let unit = service::read_unit(&path, home)?;
+    let (entry, node) = program_of(&path, &unit).ok().unzip();
+    Some(Unit { path, node, entry, environment: unit.environment })
 }
 
 /// The directory of the Node that the live `OpenClaw`'s service runs on, where it

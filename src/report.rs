@@ -9,6 +9,7 @@ pub mod apply;
 pub mod bisect;
 pub mod cache;
 pub mod check;
+pub mod doctor;
 mod egress;
 pub mod loopback;
 pub mod pins;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// For each module, the modules that it may import besides what everything
 /// stands on.
-const MAY_IMPORT: [(&str, &[&str]); 18] = [
+const MAY_IMPORT: [(&str, &[&str]); 19] = [
     ("release", &[]),
     ("login", &[]),
     ("route", &[]),
@@ -56,11 +56,26 @@ const MAY_IMPORT: [(&str, &[&str]); 18] = [
     ("apply", &["installation", "pin", "prefix", "process", "release"]),
     ("process", &[]),
     (
+        "doctor",
+        &[
+            "apply",
+            "config",
+            "installation",
+            "login",
+            "pin",
+            "prefix",
+            "process",
+            "release",
+            "route",
+        ],
+    ),
+    (
         "report",
         &[
             "apply",
             "bisect",
             "check",
+            "doctor",
             "event",
             "installation",
             "observation",
