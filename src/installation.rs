@@ -4,6 +4,7 @@ mod config;
 mod package;
 mod service;
 mod unit;
+mod unit_file;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 pub use config::{Config, refuses};
 pub use package::{Package, PackageError};
 pub use service::{Limits, Service, ServiceError, ServiceState, Standing, standing};
+pub use unit_file::{Unit, unit, unit_file};
 
 use unit::UnitText;
 
@@ -340,32 +342,6 @@ fn link_target(path: &Utf8Path) -> Utf8PathBuf {
 pub fn lives_in(environment: &Environment, home: &Utf8Path) -> (Utf8PathBuf, Utf8PathBuf) {
     let unit = service::read_unit(&service::unit_path(environment, home), home);
     state_and_config(unit.as_ref().map_or(environment, |unit| &unit.environment), home)
-}
-
-/// The service's unit as it is written. What it names need not be there.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unit {
-    /// The unit file.
-    pub path: Utf8PathBuf,
-    /// The Node that it runs; none where it runs something else than `OpenClaw`.
-    pub node: Option<Utf8PathBuf>,
-    /// The entry point that it runs, or the `openclaw` command.
-    pub entry: Option<Utf8PathBuf>,
-    /// What the Gateway is started with.
-    pub environment: Environment,
-}
-
-/// Where the service's unit is, or would be.
-pub fn unit_file(environment: &Environment, home: &Utf8Path) -> Utf8PathBuf {
-    service::unit_path(environment, home)
-}
-
-/// Reads the service's unit, where there is one. Nothing is run.
-pub fn unit(environment: &Environment, home: &Utf8Path) -> Option<Unit> {
-    let path = service::unit_path(environment, home);
-    let unit = service::read_unit(&path, home)?;
-    let (entry, node) = program_of(&path, &unit).ok().unzip();
-    Some(Unit { path, node, entry, environment: unit.environment })
 }
 
 /// The directory of the Node that the live `OpenClaw`'s service runs on, where it

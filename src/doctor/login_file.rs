@@ -7,8 +7,9 @@ use crate::login::Format;
 
 pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for file in facts.auth_files.iter().filter(|file| file.size == 0) {
-        // A database is made with its first table; an old file nobody reads is no loss.
+    // A database without a byte is one that nothing was written to yet.
+    let is_text = |file: &&super::AuthFile| file.path.extension() == Some("json");
+    for file in facts.auth_files.iter().filter(is_text).filter(|file| file.size == 0) {
         let read = facts.release().is_none_or(|release| reads(release, Format::Inline));
         let level = if read && file.path.file_name() == Some("auth-profiles.json") {
             Level::Problem

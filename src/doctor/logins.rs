@@ -151,7 +151,9 @@ fn several(facts: &Facts, read: &[&Account]) -> Option<Finding> {
     };
     let all = agents.into_iter().map(|agent| (agent, of(agent)));
     let (agent, logins) = all.max_by_key(|(_, logins)| logins.len())?;
-    let keep = logins.iter().max_by_key(|login| login.expires).filter(|_| logins.len() > 1)?;
+    // Of two that are good for equally long, the one that can be named.
+    let best = |login: &&&Account| (login.expires, login.label == login.profile);
+    let keep = logins.iter().max_by_key(best).filter(|_| logins.len() > 1)?;
     let labels: Vec<_> = logins.iter().map(|login| login.label.as_str()).collect();
     let accounts: BTreeSet<_> = logins.iter().filter_map(|login| login.account).collect();
     let same = accounts.len() < logins.iter().filter(|login| login.account.is_some()).count();

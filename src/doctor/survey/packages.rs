@@ -42,8 +42,9 @@ fn manifest(directory: &Utf8Path) -> Option<Value> {
 
 /// The core of the service, or else the first on PATH.
 pub(super) fn core(unit: Option<&Unit>, on_path: &[OnPath]) -> Option<Core> {
-    let directory = match unit {
-        Some(unit) => package_of(unit.entry.as_deref()?)?,
+    // A unit that runs a script of the user's does not tell: PATH's is likely the one.
+    let directory = match unit.and_then(|unit| unit.entry.as_deref()) {
+        Some(entry) => package_of(entry)?,
         None => on_path.first()?.directory.clone(),
     };
     let package = Package::read(&directory).ok()?;
@@ -69,8 +70,8 @@ fn changed(path: &Utf8Path) -> Option<Timestamp> {
 
 /// The Node of the service, or else PATH's.
 pub(super) fn node_of(unit: Option<&Unit>, environment: &Environment) -> Option<Utf8PathBuf> {
-    match unit {
-        Some(unit) => unit.node.clone().filter(|node| node.exists()),
+    match unit.and_then(|unit| unit.node.as_ref()) {
+        Some(node) => Some(node.clone()).filter(|node| node.exists()),
         None => process::find(Utf8Path::new("node"), environment),
     }
 }

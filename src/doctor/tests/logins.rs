@@ -61,7 +61,7 @@ fn several_logins_of_one_agent_are_a_warning() {
     assert!(found.why.contains("of one account"), "{}", found.why);
     assert_eq!(
         found.commands[1],
-        "openclaw config set auth.order.openai-codex '[\"PROFILE\"]' --strict-json"
+        "openclaw config set auth.order.openai-codex '[\"openai-codex:default\"]' --strict-json"
     );
     settings(&mut facts).order =
         vec![("openai-codex".to_owned(), vec!["openai-codex:default".to_owned()])];
