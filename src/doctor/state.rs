@@ -40,10 +40,7 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
                      restore one",
                     core.version
                 ))
-                .mend(match facts.written_by.filter(|written_by| *written_by > core.version) {
-                    Some(written_by) => format!("npm install -g openclaw@{written_by}"),
-                    None => "npm install -g openclaw@latest".to_owned(),
-                }),
+                .mend("npm install -g openclaw@latest"),
             );
         } else if database.of_agent
             && (1..supported).contains(&schema)

@@ -32,10 +32,16 @@ fn stands(unit: &UnitRead) -> bool {
 }
 
 fn none(facts: &Facts, why: Option<&(String, Option<String>)>) -> Finding {
-    let said = why.map_or_else(
-        || "there is nothing to look at".to_owned(),
-        |(why, hint)| with(why, hint.as_deref()),
-    );
+    let said = match why {
+        Some((why, hint)) if facts.unit.is_some() || !facts.on_path.is_empty() => {
+            with(why, hint.as_deref())
+        }
+        _ => {
+            "there is no `openclaw` on PATH and no systemd user unit of it. Where it is installed \
+              for another user, run codexpin as that one, with its PATH"
+                .to_owned()
+        }
+    };
     let finding = Finding::problem("no-installation", "no OpenClaw was found here").why(said);
     let finding = if facts.state_exists { finding.file(&facts.state) } else { finding };
     finding.mend(match &facts.pin {
