@@ -59,7 +59,7 @@ pub async fn survey(
         core,
         on_path,
         state_exists: state.is_dir(),
-        settings: settings.read,
+        settings: settings.config,
         written_by,
         accounts: stores.accounts,
         api_key: stores.api_key || settings.api_key,

@@ -84,7 +84,7 @@ fn unit(release: Version) -> UnitRead {
             state,
             file: "enabled".to_owned(),
             reload: false,
-            running_for: Some(std::time::Duration::from_secs(3600)),
+            running_for: Some(std::time::Duration::from_hours(1)),
         }),
     }
 }

@@ -54,9 +54,9 @@ impl Patient {
             "name": "openclaw", "version": release, "bin": { "openclaw": "openclaw.mjs" },
             "engines": { "node": format!(">={}", machines_node()) },
         });
-        self.write(package.join("package.json"), &manifest.to_string(), 0o644);
-        self.write(package.join("openclaw.mjs"), "", 0o755);
-        self.write(package.join("dist/index.js"), "", 0o644);
+        Self::write(package.join("package.json"), &manifest.to_string(), 0o644);
+        Self::write(package.join("openclaw.mjs"), "", 0o755);
+        Self::write(package.join("dist/index.js"), "", 0o644);
         fs_err::create_dir_all(prefix.join("bin")).unwrap();
         let target = "../lib/node_modules/openclaw/openclaw.mjs";
         fs_err::os::unix::fs::symlink(target, prefix.join("bin/openclaw")).unwrap();
@@ -66,7 +66,7 @@ impl Patient {
         self.machine.home().join(".openclaw")
     }
 
-    fn write(&self, file: impl Into<Utf8PathBuf>, text: &str, mode: u32) {
+    fn write(file: impl Into<Utf8PathBuf>, text: &str, mode: u32) {
         let file = file.into();
         fs_err::create_dir_all(file.parent().unwrap()).unwrap();
         fs_err::write(&file, text).unwrap();
@@ -75,7 +75,7 @@ impl Patient {
 
     #[expect(clippy::needless_pass_by_value, reason = "json! makes one")]
     fn config(&self, config: Value) {
-        self.write(self.state().join("openclaw.json"), &config.to_string(), 0o600);
+        Self::write(self.state().join("openclaw.json"), &config.to_string(), 0o600);
     }
 
     fn agent(&self, file: &str) -> Utf8PathBuf {
@@ -99,7 +99,7 @@ impl Patient {
         };
         let profiles: serde_json::Map<_, _> = logins.iter().map(profile).collect();
         let store = json!({ "version": 1, "profiles": profiles });
-        self.write(self.agent("auth-profiles.json"), &store.to_string(), 0o600);
+        Self::write(self.agent("auth-profiles.json"), &store.to_string(), 0o600);
     }
 
     fn unit(&self, prefix: &str) {
@@ -108,7 +108,7 @@ impl Patient {
         let node = self.machine.root().join("bin/node");
         let unit = format!("[Service]\nExecStart={node} {entry} gateway --port 18999\n");
         let file = ".config/systemd/user/openclaw-gateway.service";
-        self.write(self.machine.home().join(file), &unit, 0o644);
+        Self::write(self.machine.home().join(file), &unit, 0o644);
     }
 
     /// A database as newer releases have one, under a write-ahead log.
@@ -162,7 +162,7 @@ fn ailing() -> Patient {
         "baseUrl": "https://me:canary-url-password@chatgpt.com/backend-api/v1?key=canary-api-key",
         "apiKey": "canary-api-key", "models": [],
     } } });
-    patient.write(patient.agent("models.json"), &catalogue.to_string(), 0o600);
+    Patient::write(patient.agent("models.json"), &catalogue.to_string(), 0o600);
     let two = [
         ("openai-codex:default", "2099-01-01T00:00:00Z"),
         ("openai-codex:canary-person@example.com", "2026-01-01T00:00:00Z"),
@@ -205,7 +205,7 @@ fn the_exit_code_is_by_the_worst_finding() {
     let open = std::fs::Permissions::from_mode(0o640);
     fs_err::set_permissions(patient.agent("auth-profiles.json"), open).unwrap();
     assert_eq!(patient.ids().0, 3);
-    patient.write(patient.state().join("openclaw.json"), "{ agents: ", 0o600);
+    Patient::write(patient.state().join("openclaw.json"), "{ agents: ", 0o600);
     assert_eq!(patient.ids().0, 1);
     patient.machine.run("doctor --what").exits(2);
 }
@@ -225,7 +225,7 @@ fn a_machine_without_openclaw_gets_a_finding_and_no_crash() {
 #[test]
 fn an_empty_auth_file_is_found_which_no_log_tells_of() {
     let patient = Patient::new("2026.5.18");
-    patient.write(patient.agent("auth-profiles.json"), "", 0o600);
+    Patient::write(patient.agent("auth-profiles.json"), "", 0o600);
     let (code, ids) = patient.ids();
     assert_eq!(code, 1);
     assert!(ids.contains(&"login-file-empty".to_owned()), "{ids:?}");

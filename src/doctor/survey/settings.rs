@@ -18,7 +18,7 @@ use crate::release::Version;
 
 /// What was read of the config.
 pub(super) struct Read {
-    pub(super) read: ConfigRead,
+    pub(super) config: ConfigRead,
     pub(super) endpoints: Vec<Endpoint>,
     /// Whether it, or the Gateway's environment, names an API key of OpenAI's.
     pub(super) api_key: bool,
@@ -27,7 +27,7 @@ pub(super) struct Read {
 /// Reads the config as the Gateway with this environment reads it.
 pub(super) fn read(path: &Utf8Path, environment: &Environment) -> Read {
     let in_environment = environment.get("OPENAI_API_KEY").is_some();
-    let none = |read| Read { read, endpoints: Vec::new(), api_key: in_environment };
+    let none = |config| Read { config, endpoints: Vec::new(), api_key: in_environment };
     match config::load(path, environment) {
         Ok(loaded) => Read {
             endpoints: endpoints(&loaded),
@@ -35,7 +35,7 @@ pub(super) fn read(path: &Utf8Path, environment: &Environment) -> Read {
                 || loaded.setting("env.OPENAI_API_KEY").is_some()
                 || loaded.setting("env.vars.OPENAI_API_KEY").is_some()
                 || loaded.setting("models.providers.openai.apiKey").is_some(),
-            read: ConfigRead::Read(Box::new(settings(&loaded))),
+            config: ConfigRead::Read(Box::new(settings(&loaded))),
         },
         Err(ConfigError::Read { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
             none(ConfigRead::Missing)

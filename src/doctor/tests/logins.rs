@@ -2,8 +2,8 @@
 
 use super::*;
 
-fn hours(n: i64) -> Option<Timestamp> {
-    Some(now() + SignedDuration::from_hours(n))
+fn hours(n: i64) -> Timestamp {
+    now() + SignedDuration::from_hours(n)
 }
 
 fn with(change: impl FnOnce(&mut Account)) -> Facts {
@@ -23,7 +23,7 @@ fn an_access_token_that_ended_matters_by_whether_it_can_be_renewed() {
         (-1, false, Some("problem login-ended")),
     ] {
         let facts = with(|account| {
-            account.expires = hours(left);
+            account.expires = Some(hours(left));
             account.renewable = renewable;
         });
         assert_eq!(ids(&facts), Vec::from_iter(expected), "{left} {renewable}");

@@ -60,7 +60,7 @@ fn a_service_that_does_not_come_back_or_is_not_read_again_is_a_warning() {
 
 #[test]
 fn a_gateway_that_began_before_its_files_were_put_there_is_a_warning() {
-    let long = std::time::Duration::from_secs(3600 * 24 * 7);
+    let long = std::time::Duration::from_hours(168);
     let facts = with(|standing| standing.running_for = Some(long));
     assert_eq!(ids(&facts), ["warning service-older-than-disk"]);
     let facts = with(|standing| standing.running_for = None);
