@@ -8,7 +8,7 @@
 //!
 //! Every examination is a function from [`Facts`] to [`Finding`]s, in the file that
 //! is named after what it looks at. What is known of releases (which route, which
-//! store, which API) stands in [`release_knowledge`], with where it was seen.
+//! store, which API) stands in `doctor/release_knowledge.rs`, with where it was seen.
 
 mod config_file;
 mod endpoint;
