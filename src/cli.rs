@@ -8,6 +8,7 @@ mod changes;
 mod check;
 mod context;
 mod diagnose;
+mod doctor;
 mod failure;
 mod lab;
 mod live;
@@ -55,6 +56,8 @@ enum Command {
     Routes(routes::Routes),
     /// Ask one release for a reply: exit 0 good, 1 bad, 125 skip.
     Check(check::Check),
+    /// Say what is wrong with the live installation, without changing it.
+    Doctor(doctor::Doctor),
     /// Give codexpin a login of its own, to be lent instead of the live one.
     Login(login::Login),
     /// Find the first bad release between a good and a bad one, and pin the last good one.
@@ -102,6 +105,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<ExitCode, Failu
         Command::Releases(releases) => releases.run(context).await,
         Command::Routes(routes) => routes.run(context).await,
         Command::Check(check) => check.run(context).await,
+        Command::Doctor(doctor) => doctor.run(context).await,
         Command::Login(login) => login.run(context).await,
         Command::Bisect(bisect) => Box::pin(bisect.run(context)).await,
         Command::Pin(pin) => pin.run(context).await,

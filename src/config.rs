@@ -42,7 +42,7 @@ pub use change::{Change, ChangeKind};
 pub use credential::MADE_UP;
 pub use error::ConfigError;
 pub use key::Key;
-pub use model::route_of;
+pub use model::{model_key, route_of};
 pub use sanitise::{Login, Sanitised, sanitise};
 pub use scratch::Scratch;
 
@@ -60,6 +60,18 @@ impl Loaded {
     /// The file that it was read from.
     pub fn file(&self) -> &Utf8Path {
         &self.file
+    }
+
+    /// The settings that a dotted pattern names, in which `*` stands for any one
+    /// step. What stands there may be a secret.
+    pub fn settings(&self, pattern: &str) -> Vec<(Key, &Value)> {
+        let keys = Key::matching(pattern, &self.tree).into_iter();
+        keys.filter_map(|key| Some((key.clone(), key.get(&self.tree)?))).collect()
+    }
+
+    /// The setting of this name, where there is one.
+    pub fn setting(&self, dotted: &str) -> Option<&Value> {
+        Key::of(dotted).get(&self.tree)
     }
 
     /// The agent that a turn goes to, for `openclaw agent --agent`: `main`

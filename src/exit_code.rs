@@ -9,11 +9,13 @@ use std::process::{ExitCode as Status, Termination};
 pub enum ExitCode {
     /// Done, found, or good.
     Success,
-    /// `check`: the candidate is bad. Elsewhere: an error that names itself.
+    /// `check`: the candidate is bad. `doctor`: a problem. Elsewhere: an error that
+    /// names itself.
     Failure,
     /// The command line does not make sense.
     Usage,
-    /// The search ended with a range and not with one release.
+    /// The search ended with a range and not with one release. `doctor`: warnings,
+    /// and no problem.
     Inconclusive,
     /// Both ends answer, or they contradict what was asked.
     NoRegression,

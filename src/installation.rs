@@ -5,6 +5,7 @@ pub mod journal;
 mod package;
 mod service;
 mod unit;
+mod unit_file;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
@@ -12,7 +13,8 @@ use tokio_util::sync::CancellationToken;
 
 pub use config::{Config, refuses};
 pub use package::{Package, PackageError};
-pub use service::{Limits, Service, ServiceError, ServiceState};
+pub use service::{Limits, Service, ServiceError, ServiceState, Standing, standing};
+pub use unit_file::{Unit, unit, unit_file};
 
 use unit::UnitText;
 
@@ -204,7 +206,7 @@ impl Installation {
 impl ManagedPlugin {
     /// Looks in the layout of 6.1 and later, then in the older one
     /// (`install-paths` in the bundled sources of the releases).
-    fn find(state: &Utf8Path) -> Result<Option<Self>, InstallationError> {
+    pub fn find(state: &Utf8Path) -> Result<Option<Self>, InstallationError> {
         let name = format!("node_modules/{}", PackageName::PLUGIN);
         let mut projects: Vec<Utf8PathBuf> = state
             .join("npm/projects")
@@ -259,7 +261,8 @@ fn node_on_path(environment: &Environment) -> Result<Utf8PathBuf, InstallationEr
     process::find(name, environment).ok_or(InstallationError::Node { path: name.to_owned() })
 }
 
-async fn run_node(
+/// Asks a Node for its version.
+pub async fn run_node(
     surroundings: &Surroundings,
     executable: Utf8PathBuf,
 ) -> Result<Node, InstallationError> {

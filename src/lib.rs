@@ -34,6 +34,8 @@
 //! - [`pin`] is `known-good.toml`. [`apply`] brings the live installation to a
 //!   pin, proves it, and puts everything back if the proof fails. It is the only
 //!   part that changes anything outside codexpin's own directories.
+//! - [`doctor`] says what is wrong with the live installation, as far as its
+//!   files tell. Findings are pure.
 //! - [`event`] is what happens, as data; [`report`] is the only code that
 //!   prints; [`cli`] turns arguments into calls and results into exit codes.
 //! - [`process`] is the only code that starts programs, if need be in an
@@ -52,6 +54,7 @@ pub mod checkpoint;
 pub mod cli;
 pub mod config;
 pub mod diagnose;
+pub mod doctor;
 pub mod env;
 pub mod event;
 pub mod exit_code;

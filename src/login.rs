@@ -72,10 +72,7 @@ pub struct Login {
 impl Login {
     /// The profile's name with an address in it left out.
     pub fn label(&self) -> String {
-        match self.profile.split_once(':') {
-            Some((provider, name)) if name.contains('@') => format!("{provider}:***"),
-            _ => self.profile.clone(),
-        }
+        label(&self.profile)
     }
 
     /// Whether the `ChatGPT` route can be asked with it until then.
@@ -84,6 +81,14 @@ impl Login {
             && matches!(self.provider.as_str(), "openai-codex" | "openai")
             && self.access.is_some()
             && self.expires.is_some_and(|expires| expires > then)
+    }
+}
+
+/// A profile's name with an address in it left out.
+pub fn label(profile: &str) -> String {
+    match profile.split_once(':') {
+        Some((provider, name)) if name.contains('@') => format!("{provider}:***"),
+        _ => profile.to_owned(),
     }
 }
 

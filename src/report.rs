@@ -11,6 +11,7 @@ pub mod cache;
 pub mod changes;
 pub mod check;
 pub mod diagnose;
+pub mod doctor;
 mod egress;
 mod history;
 pub mod loopback;

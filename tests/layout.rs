@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// For each module, the modules that it may import besides what everything
 /// stands on.
-const MAY_IMPORT: [(&str, &[&str]); 21] = [
+const MAY_IMPORT: [(&str, &[&str]); 22] = [
     ("release", &[]),
     ("login", &[]),
     ("route", &[]),
@@ -60,6 +60,20 @@ const MAY_IMPORT: [(&str, &[&str]); 21] = [
     ("apply", &["installation", "pin", "prefix", "process", "release"]),
     ("process", &[]),
     (
+        "doctor",
+        &[
+            "apply",
+            "config",
+            "installation",
+            "login",
+            "pin",
+            "prefix",
+            "process",
+            "release",
+            "route",
+        ],
+    ),
+    (
         "report",
         &[
             "apply",
@@ -68,6 +82,7 @@ const MAY_IMPORT: [(&str, &[&str]); 21] = [
             "changes",
             "check",
             "diagnose",
+            "doctor",
             "event",
             "installation",
             "observation",

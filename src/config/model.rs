@@ -84,6 +84,11 @@ pub fn route_of(config: &Loaded) -> Result<Option<Route>, ConfigError> {
     Ok(Some(Route { harness: harness(&config.tree, &route), ..route }))
 }
 
+/// Where a config names the model that a turn asks; none where it names none.
+pub fn model_key(config: &Loaded) -> Option<Key> {
+    primary(&config.tree).map(|(key, _)| key)
+}
+
 /// The setting with the primary model of the turn's agent.
 fn primary(tree: &Value) -> Option<(Key, String)> {
     let agent = agent::of_the_turn(tree).key.map(|key| key.name("model"));

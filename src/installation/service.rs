@@ -62,6 +62,67 @@ impl ServiceState {
     }
 }
 
+/// What systemd says about the unit besides its state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// How the service does.
+    pub state: ServiceState,
+    /// `UnitFileState`: `enabled`, `disabled`, `static` ...
+    pub file: String,
+    /// Whether the unit file was changed since systemd read it.
+    pub reload: bool,
+    /// How long its main process has been there.
+    pub running_for: Option<Duration>,
+}
+
+/// What systemd says about the Gateway's unit.
+///
+/// # Errors
+///
+/// No user manager is reachable, or it does not answer.
+pub async fn standing(around: &Surroundings) -> Result<Standing, ServiceError> {
+    let more = "UnitFileState,NeedDaemonReload,ExecMainStartTimestampMonotonic";
+    let properties = Properties::read(around, &format!("{STATE},{more}")).await?;
+    let state = properties.state();
+    let begun = properties.value("ExecMainStartTimestampMonotonic").parse().unwrap_or_default();
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    let now = Duration::from_secs(u64::try_from(now.tv_sec).unwrap_or_default());
+    let running_for = now.checked_sub(Duration::from_micros(begun));
+    Ok(Standing {
+        file: properties.value("UnitFileState").to_owned(),
+        reload: properties.value("NeedDaemonReload") == "yes",
+        running_for: running_for.filter(|_| begun > 0 && state.is_running()),
+        state,
+    })
+}
+
+/// What a [`ServiceState`] is made of.
+const STATE: &str = "ActiveState,SubState,NRestarts,MainPID,ExecMainStatus";
+
+/// What `systemctl show` prints.
+struct Properties(String);
+
+impl Properties {
+    async fn read(around: &Surroundings, names: &str) -> Result<Self, ServiceError> {
+        systemctl(around, &["show", UNIT, "-p", names]).await.map(Self)
+    }
+
+    fn value(&self, name: &str) -> &str {
+        let mut lines = self.0.lines().filter_map(|line| line.split_once('='));
+        lines.find(|(key, _)| *key == name).map(|(_, value)| value).unwrap_or_default()
+    }
+
+    fn state(&self) -> ServiceState {
+        ServiceState {
+            active: self.value("ActiveState").to_owned(),
+            sub: self.value("SubState").to_owned(),
+            restarts: self.value("NRestarts").parse().unwrap_or_default(),
+            pid: self.value("MainPID").parse().unwrap_or_default(),
+            exit: self.value("ExecMainStatus").parse().unwrap_or_default(),
+        }
+    }
+}
+
 /// How long things may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -139,19 +200,7 @@ impl Service {
 
     /// What systemd says now.
     pub async fn state(&self, around: &Surroundings) -> Result<ServiceState, ServiceError> {
-        let properties = "ActiveState,SubState,NRestarts,MainPID,ExecMainStatus";
-        let text = systemctl(around, &["show", UNIT, "-p", properties]).await?;
-        let value = |name: &str| {
-            let mut lines = text.lines().filter_map(|line| line.split_once('='));
-            lines.find(|(key, _)| *key == name).map(|(_, value)| value).unwrap_or_default()
-        };
-        Ok(ServiceState {
-            active: value("ActiveState").to_owned(),
-            sub: value("SubState").to_owned(),
-            restarts: value("NRestarts").parse().unwrap_or_default(),
-            pid: value("MainPID").parse().unwrap_or_default(),
-            exit: value("ExecMainStatus").parse().unwrap_or_default(),
-        })
+        Ok(Properties::read(around, STATE).await?.state())
     }
 
     /// Stops it; systemd returns when its whole control group is gone.

@@ -12,6 +12,7 @@ fn every_command_has_a_help_text() {
         "releases",
         "routes",
         "check",
+        "doctor",
         "bisect",
         "pin",
         "pins",

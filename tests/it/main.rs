@@ -15,6 +15,7 @@ mod cache;
 mod check;
 mod command;
 mod config;
+mod doctor;
 mod egress;
 mod faults;
 mod gateway;

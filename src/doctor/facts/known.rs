@@ -1,0 +1,54 @@
+//! What is known from elsewhere: pins, codexpin's own backups, the registry.
+
+use camino::Utf8PathBuf;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::release::Version;
+
+/// The pin file of the working directory.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum PinRead {
+    /// There is none.
+    #[default]
+    Missing,
+    /// It cannot be used: why, and what to do.
+    Refused(Utf8PathBuf, String, Option<String>),
+    /// Read.
+    Read {
+        /// The file.
+        path: Utf8PathBuf,
+        /// The core and the plugin that `current` names.
+        current: Option<(Version, Option<Version>)>,
+        /// First bad releases: the release, its signature, the pin before it.
+        bad: Vec<(Version, String, Version)>,
+    },
+}
+
+/// An apply or undo that was cut short.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApplyLeft {
+    /// Its backup directory.
+    pub directory: Utf8PathBuf,
+    /// From which core.
+    pub from: Version,
+    /// To which.
+    pub to: Version,
+    /// Whether it had begun to change the installation.
+    pub changed: bool,
+    /// When it began.
+    pub at: Timestamp,
+}
+
+/// What the registry says.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Registry {
+    /// What `latest` stands for.
+    pub latest: Option<Version>,
+    /// Whether it has the installed core.
+    pub has_core: bool,
+    /// The publisher's word against the installed core.
+    pub deprecated: Option<String>,
+    /// The plugin that pairs with the installed core.
+    pub plugin: Option<Version>,
+}

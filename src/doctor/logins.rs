@@ -1,0 +1,246 @@
+//! The ChatGPT logins: whether there is one that the release reads, whether there
+//! are too many, and how long they are good.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::finding::{Finding, Level};
+use super::login_file::login;
+use super::release_knowledge::{reads, refuses_older_stores};
+use super::{Account, Facts};
+use crate::login::{Format, Kind};
+use crate::release::Version;
+
+/// A login that cannot be renewed and ends sooner is told of.
+const SOON: SignedDuration = SignedDuration::from_hours(24);
+/// A login that could have been renewed for so long, and was not, is told of.
+const LONG: SignedDuration = SignedDuration::from_hours(24);
+
+pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if let Some((why, hint)) = &facts.logins_unread {
+        let empty =
+            facts.auth_files.iter().any(|file| file.size == 0 && why.contains(file.path.as_str()));
+        if !empty {
+            findings.push(
+                Finding::problem("logins-unreadable", "a store of logins cannot be read")
+                    .why(match hint {
+                        Some(hint) => format!("{why}: {hint}"),
+                        None => why.clone(),
+                    })
+                    .mend(facts.command("models status")),
+            );
+        }
+        return findings;
+    }
+    findings.extend(older_store(facts));
+    let read: Vec<_> = read(facts).collect();
+    if read.is_empty() && findings.iter().all(|finding| finding.level < Level::Problem) {
+        findings.extend(none(facts));
+    }
+    findings.extend(several(facts, &read));
+    let mut told = BTreeSet::new();
+    for account in &read {
+        // One login is often in the stores of several agents.
+        if told.insert((&account.label, account.expires)) {
+            findings.extend(ending(facts, account));
+        }
+    }
+    findings.extend(named_and_missing(facts, &read));
+    findings
+}
+
+pub(super) fn sound(facts: &Facts) -> Option<String> {
+    let account = read(facts).max_by_key(|account| account.expires)?;
+    let until = account.expires.map(|expires| format!(", good until {expires:.0}"));
+    let renewed = if account.renewable { ", and renewed by itself" } else { "" };
+    Some(format!("{}{}{renewed}", account.label, until.unwrap_or_default()))
+}
+
+/// The ChatGPT logins that the installed release reads.
+fn read(facts: &Facts) -> impl Iterator<Item = &Account> {
+    let release = facts.release();
+    facts.accounts.iter().filter(move |account| {
+        account.kind == Kind::OAuth && release.is_none_or(|release| reads(release, account.format))
+    })
+}
+
+/// Whether a turn needs a ChatGPT login.
+fn is_needed(facts: &Facts) -> bool {
+    facts.route().is_some_and(|route| match route.provider.as_str() {
+        "openai-codex" => true,
+        "openai" => !facts.api_key,
+        _ => false,
+    })
+}
+
+fn none(facts: &Facts) -> Option<Finding> {
+    facts.core.as_ref()?;
+    is_needed(facts).then(|| {
+        let route = facts.route().map(ToString::to_string).unwrap_or_default();
+        Finding::problem("no-login", "there is no ChatGPT login")
+            .file(&facts.state)
+            .why(format!("the route {route} asks with one: a turn ends with `No API key found`"))
+            .mend(login(facts))
+    })
+}
+
+/// A login in a store of another time is not read, or stops the release.
+fn older_store(facts: &Facts) -> Option<Finding> {
+    let release = facts.release()?;
+    let unread = facts
+        .accounts
+        .iter()
+        .find(|account| account.kind == Kind::OAuth && !reads(release, account.format))?;
+    let (file, inline) = (place(facts, unread), unread.format != Format::Sqlite);
+    if inline && refuses_older_stores(release) {
+        return Some(
+            Finding::problem(
+                "login-store-older",
+                format!("{release} waits for the logins to be moved"),
+            )
+            .file(file)
+            .why(
+                "while a login of an older release lies there no turn is started \
+                     (`AUTH_PROFILE_MIGRATION_REQUIRED`). OpenClaw's own doctor moves it into the \
+                     database; that is one-way",
+            )
+            .mend(facts.command("doctor --fix")),
+        );
+    }
+    if read(facts).next().is_some() {
+        // An upgrade leaves the old file where it is.
+        return None;
+    }
+    let title = format!("the login is where {release} does not look");
+    let finding = Finding::problem("login-store-unread", title).file(file);
+    Some(if inline {
+        finding
+            .why("an older release kept it there; OpenClaw's own doctor moves it into the database")
+            .mend(facts.command("doctor --fix"))
+    } else {
+        finding
+            .why(
+                "a newer release keeps it in a database, which this one does not read: log in anew",
+            )
+            .mend(login(facts))
+    })
+}
+
+fn place(facts: &Facts, account: &Account) -> camino::Utf8PathBuf {
+    let agent = facts.state.join("agents").join(&account.agent).join("agent");
+    match account.format {
+        Format::Inline | Format::Sealed => agent.join("auth-profiles.json"),
+        Format::Sqlite => agent.join("openclaw-agent.sqlite"),
+    }
+}
+
+/// More than one login that an agent would try; `auth.order` can leave some out.
+fn several(facts: &Facts, read: &[&Account]) -> Option<Finding> {
+    let order = facts.settings().map(|settings| settings.order.as_slice()).unwrap_or_default();
+    let tried = |account: &&&Account| {
+        let listed = order.iter().find(|(provider, _)| *provider == account.provider);
+        listed.is_none_or(|(_, profiles)| profiles.contains(&account.profile))
+    };
+    let agents: BTreeSet<_> = read.iter().map(|account| account.agent.as_str()).collect();
+    let of = |agent: &str| {
+        let mut names = BTreeSet::new();
+        let of_agent = read.iter().filter(|account| account.agent == agent).filter(tried);
+        of_agent.copied().filter(|account| names.insert(&account.profile)).collect::<Vec<_>>()
+    };
+    let all = agents.into_iter().map(|agent| (agent, of(agent)));
+    let (agent, logins) = all.max_by_key(|(_, logins)| logins.len())?;
+    // Of two that are good for equally long, the one that can be named.
+    let best = |login: &&&Account| (login.expires, login.label == login.profile);
+    let keep = logins.iter().max_by_key(best).filter(|_| logins.len() > 1)?;
+    let labels: Vec<_> = logins.iter().map(|login| login.label.as_str()).collect();
+    let accounts: BTreeSet<_> = logins.iter().filter_map(|login| login.account).collect();
+    let same = accounts.len() < logins.iter().filter(|login| login.account.is_some()).count();
+    let title = format!("there are {} ChatGPT logins: {}", logins.len(), labels.join(", "));
+    let twice =
+        "a turn that times out is tried again with each of them, which multiplies every time-out";
+    let why = if same {
+        format!("two are of one account, and one that is renewed can log the other out; {twice}")
+    } else {
+        twice.to_owned()
+    };
+    // What is left out of the label is left out here, too.
+    let name = if keep.label == keep.profile { keep.label.as_str() } else { "PROFILE" };
+    Some(
+        Finding::warning("several-logins", title)
+            .file(place(facts, keep))
+            .key(format!("profiles of the agent {agent}"))
+            .why(why)
+            .mend(facts.command("models auth list"))
+            .mend(facts.command(&format!(
+                "config set auth.order.{} '[\"{name}\"]' --strict-json",
+                keep.provider
+            ))),
+    )
+}
+
+fn ending(facts: &Facts, account: &Account) -> Option<Finding> {
+    let at = |finding: Finding| finding.file(place(facts, account)).key(&account.label);
+    if !account.has_access {
+        return Some(at(Finding::problem(
+            "login-without-token",
+            format!("{} has no access token", account.label),
+        )
+        .why("nothing can be asked with it")
+        .mend(login(facts))));
+    }
+    let expires = account.expires?;
+    let left = left(facts.now, expires);
+    let ended = format!("the access token of {} ended at {expires:.0}", account.label);
+    match (account.renewable, left) {
+        (false, left) if left <= SignedDuration::ZERO => {
+            Some(at(Finding::problem("login-ended", ended)
+                .why("there is nothing to renew it with: a turn ends with a 401")
+                .mend(login(facts))))
+        }
+        (false, left) if left < SOON => Some(at(Finding::warning(
+            "login-ending",
+            format!("the access token of {} ends at {expires:.0}", account.label),
+        )
+        .why("there is nothing to renew it with")
+        .mend(login(facts)))),
+        (true, left) if left < -LONG => Some(at(Finding::warning("login-not-renewed", ended)
+            .why(
+                "the next turn renews it, and none has for more than a day. If turns were asked \
+                     since, its refresh token is spent: log in anew",
+            )
+            .mend("codexpin check live")
+            .mend(login(facts)))),
+        (true, left) if left <= SignedDuration::ZERO => {
+            Some(at(Finding::note("login-to-be-renewed", ended)
+                .why("the next turn renews it; until then codexpin cannot lend it")))
+        }
+        _ => None,
+    }
+}
+
+fn left(now: Timestamp, expires: Timestamp) -> SignedDuration {
+    expires.duration_since(now)
+}
+
+/// A profile that the config names and no store has.
+fn named_and_missing(facts: &Facts, read: &[&Account]) -> Vec<Finding> {
+    let release: Option<Version> = facts.release();
+    let named = facts.settings().map(|settings| settings.profiles.as_slice()).unwrap_or_default();
+    let missing = named.iter().filter(|(_, name)| {
+        !read.is_empty() && !read.iter().any(|account| account.profile == *name)
+    });
+    missing
+        .map(|(label, _)| {
+            Finding::warning("profile-without-login", format!("the config names {label}, and there is no such login"))
+                .file(&facts.config)
+                .key(format!("auth.profiles.{label}"))
+                .why(match release {
+                    Some(release) => format!("a turn that is led to it ends in {release} with `auth profile was not found` or a 401"),
+                    None => "a turn that is led to it fails".to_owned(),
+                })
+                .mend(login(facts))
+        })
+        .collect()
+}

@@ -1,0 +1,134 @@
+//! The route that the config asks: whether the release knows it, and whether what
+//! runs it is there.
+
+use super::Facts;
+use super::finding::Finding;
+use super::plugin::install;
+use super::release_knowledge::{knows_openai_codex, plugin_of};
+use crate::login::Kind;
+use crate::release::Version;
+use crate::route::Route;
+
+pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
+    let Some(settings) = facts.settings() else { return Vec::new() };
+    let mut findings = Vec::new();
+    if let Some(why) = &settings.not_a_model {
+        findings.push(
+            Finding::warning("route-unreadable", "the model is not written provider/model")
+                .file(&facts.config)
+                .why(why)
+                .mend(facts.command("models status")),
+        );
+    }
+    let Some(route) = &settings.route else {
+        if settings.not_a_model.is_none() {
+            findings.push(
+                Finding::note("route-unnamed", "the config names no model")
+                    .file(&facts.config)
+                    .key("agents.defaults.model.primary")
+                    .why("the release takes its own default, and an upgrade can change it")
+                    .mend(facts.command("models status")),
+            );
+        }
+        return findings;
+    };
+    if let Some(release) = facts.release() {
+        findings.extend(legacy(facts, route, release));
+        findings.extend(harness(facts, route, release));
+    }
+    findings
+}
+
+pub(super) fn sound(facts: &Facts) -> Option<String> {
+    facts.route().map(ToString::to_string)
+}
+
+/// Models that answer in another's place hide that it does not answer.
+pub(super) fn fallbacks(facts: &Facts) -> Vec<Finding> {
+    let settings = facts.settings();
+    let lists = settings.map(|settings| settings.fallbacks.as_slice()).unwrap_or_default();
+    let finding = |list: &super::Fallbacks| {
+        Finding::note("fallbacks", format!("{} can answer in the model's place", list.models.join(", ")))
+            .file(&facts.config)
+            .key(&list.key)
+            .why("where the route is broken a fallback answers, and nobody notices: `codexpin check` asks without them")
+    };
+    lists.iter().map(finding).collect()
+}
+
+/// What to say where there are no fallbacks.
+pub(super) fn no_fallbacks(facts: &Facts) -> Option<String> {
+    let settings = facts.settings()?;
+    (settings.route.is_some() && settings.fallbacks.is_empty()).then(|| "none".to_owned())
+}
+
+fn legacy(facts: &Facts, route: &Route, release: Version) -> Option<Finding> {
+    if route.provider != "openai-codex" || knows_openai_codex(release) {
+        return None;
+    }
+    let finding = Finding::problem(
+        "route-legacy",
+        format!("{release} does not know the route {}", route.model_id()),
+    )
+    .file(&facts.config);
+    let finding = match &facts.settings().and_then(|settings| settings.route_key.clone()) {
+        Some(key) => finding.key(key),
+        None => finding,
+    };
+    Some(
+        finding
+            .why(format!(
+                "since 2026.6.1 the provider is called openai, and every turn ends with `Unknown \
+                 model: {}`. OpenClaw's own doctor moves route and login, and there is no way back \
+                 but a backup; `codexpin apply` goes back to a release that knows it",
+                route.model_id()
+            ))
+            .mend(facts.command("backup create --verify"))
+            .mend(facts.command("doctor --fix")),
+    )
+}
+
+/// The Codex harness is the plugin's.
+fn harness(facts: &Facts, route: &Route, release: Version) -> Option<Finding> {
+    let settings = facts.settings()?;
+    let at = |finding: Finding, key: Option<&String>| match key {
+        Some(key) => finding.file(&facts.config).key(key),
+        None => finding.file(&facts.config),
+    };
+    let named = route.wants_codex();
+    // Newer releases choose the Codex harness for a ChatGPT login by themselves.
+    let chosen = !knows_openai_codex(release)
+        && route.provider == "openai"
+        && route.harness.is_none()
+        && !facts.api_key
+        && facts.accounts.iter().any(|account| account.kind == Kind::OAuth);
+    if !named && !chosen {
+        return None;
+    }
+    if facts.plugin.is_none() {
+        let title = "the route runs in the Codex harness, and its plugin is not installed";
+        let why = if named {
+            "a turn fails: harness \"codex\" is not registered"
+        } else {
+            "the config names no harness, and with a ChatGPT login the release takes Codex: a turn \
+             fails, harness \"codex\" is not registered"
+        };
+        let key = settings.harness_key.as_ref().or(settings.route_key.as_ref());
+        let finding = Finding::problem("codex-plugin-missing", title).why(why);
+        return Some(
+            at(finding, key)
+                .mend(install(facts, plugin_of(release)))
+                .mend(facts.command("gateway restart")),
+        );
+    }
+    let off = settings.codex.off.as_ref()?;
+    Some(
+        at(
+            Finding::problem("codex-plugin-off", "the Codex plugin is installed and turned off"),
+            Some(off),
+        )
+        .why("the route runs in its harness: a turn fails, harness \"codex\" is not registered")
+        .mend(facts.command("plugins enable codex"))
+        .mend(facts.command("gateway restart")),
+    )
+}

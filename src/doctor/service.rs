@@ -1,0 +1,173 @@
+//! The Gateway's service: what its unit runs, and how it does.
+
+use jiff::SignedDuration;
+
+use super::finding::{Finding, Level};
+use super::{Facts, UnitRead};
+use crate::installation::Standing;
+
+/// systemd's own name for it, in commands.
+const UNIT: &str = "openclaw-gateway.service";
+/// How much later than the start of the service files must have changed to count:
+/// a start right behind an install is in order.
+const SLACK: SignedDuration = SignedDuration::from_secs(5);
+
+pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
+    let Some(unit) = &facts.unit else {
+        return Vec::from_iter(facts.core.as_ref().map(|_| {
+            Finding::note("no-service", "there is no systemd user service for the Gateway")
+                .file(&facts.unit_path)
+                .why("whoever starts the Gateway, and with which Node, is not seen from here")
+                .mend(facts.command("gateway install"))
+        }));
+    };
+    let mut findings = program(facts, unit);
+    match &unit.standing {
+        Ok(standing) => findings.extend(doing(facts, unit, standing)),
+        Err(why) => findings.push(
+            Finding::note("service-unseen", "whether the service runs could not be seen")
+                .file(&unit.path)
+                .why(why)
+                .mend(format!("systemctl --user status {UNIT}")),
+        ),
+    }
+    findings.extend(written_by(facts, unit));
+    findings
+}
+
+pub(super) fn sound(facts: &Facts) -> Option<String> {
+    let standing = facts.unit.as_ref()?.standing.as_ref().ok()?;
+    let restarts = match standing.state.restarts {
+        0 => "no restarts".to_owned(),
+        n => format!("{n} restarts"),
+    };
+    Some(format!(
+        "{} ({}), {}, {restarts}",
+        standing.state.active, standing.state.sub, standing.file
+    ))
+}
+
+/// What `ExecStart=` names.
+fn program(facts: &Facts, unit: &UnitRead) -> Vec<Finding> {
+    let mend = |finding: Finding| {
+        finding
+            .file(&unit.path)
+            .key("ExecStart")
+            .mend(facts.command("gateway install --force"))
+            .mend(facts.command("gateway restart"))
+    };
+    let (Some(node), Some(entry)) = (&unit.node, &unit.entry) else {
+        return vec![mend(
+            Finding::warning("service-runs-something-else", "the unit does not run Node with OpenClaw")
+                .why("which release answers cannot be told from it, and `codexpin apply` cannot change it"),
+        )];
+    };
+    let mut findings = Vec::new();
+    for (there, what, path) in
+        [(unit.entry_exists, "entry point", entry), (unit.node_exists, "Node", node)]
+    {
+        if !there {
+            let id = if what == "Node" { "service-node-missing" } else { "service-entry-missing" };
+            findings.push(mend(
+                Finding::problem(id, format!("the service's {what} is not there"))
+                    .why(format!("the unit runs {path}, so the next start fails")),
+            ));
+        }
+    }
+    findings
+}
+
+fn doing(facts: &Facts, unit: &UnitRead, standing: &Standing) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let state = &standing.state;
+    let log = format!("journalctl --user -u {UNIT} -n 50 --no-pager");
+    let failing = state.active == "failed" || (state.sub == "auto-restart" && state.restarts > 0);
+    if failing && state.exit == 78 {
+        findings.push(
+            Finding::problem(
+                "service-refuses-config",
+                "the Gateway refuses its config and stays down",
+            )
+            .file(&unit.path)
+            .why("it ended with exit status 78, OpenClaw's word for a config that it does not take")
+            .mend(facts.command("config validate"))
+            .mend(facts.command("doctor --fix")),
+        );
+    } else if failing {
+        let title = match state.active.as_str() {
+            "failed" => format!("the service has failed (exit status {})", state.exit),
+            _ => format!("the service starts over and over ({} restarts)", state.restarts),
+        };
+        findings.push(
+            Finding::problem("service-failed", title)
+                .file(&unit.path)
+                .why("nobody answers while it is down; its log says why")
+                .mend(log)
+                .mend(facts.command("gateway restart")),
+        );
+    } else if !state.is_wanted() {
+        findings.push(
+            Finding::warning(
+                "service-stopped",
+                format!("the service is stopped ({})", state.active),
+            )
+            .file(&unit.path)
+            .why("nobody answers until it is started")
+            .mend(format!("systemctl --user start {UNIT}")),
+        );
+    }
+    if standing.file == "disabled" {
+        findings.push(
+            Finding::warning("service-disabled", "the service is disabled")
+                .file(&unit.path)
+                .why("it does not come back by itself after a reboot")
+                .mend(format!("systemctl --user enable {UNIT}")),
+        );
+    }
+    if standing.reload {
+        findings.push(
+            Finding::warning(
+                "unit-changed",
+                "the unit was changed and systemd has not read it again",
+            )
+            .file(&unit.path)
+            .why("a restart would still run what the unit said before")
+            .mend("systemctl --user daemon-reload")
+            .mend(format!("systemctl --user restart {UNIT}")),
+        );
+    }
+    findings.extend(older_than_disk(facts, unit, standing));
+    findings
+}
+
+/// A process that began before the files were put there has the old ones loaded.
+fn older_than_disk(facts: &Facts, unit: &UnitRead, standing: &Standing) -> Option<Finding> {
+    let installed = facts.core.as_ref()?.installed?;
+    let begun = facts.now - SignedDuration::try_from(standing.running_for?).ok()?;
+    (begun + SLACK < installed).then(|| {
+        Finding::warning("service-older-than-disk", "the Gateway runs since before this release was installed")
+            .file(&unit.path)
+            .why(format!(
+                "it was started at {begun:.0} and openclaw on disk is from {installed:.0}: it may still be \
+                 the old release that answers, or half of each"
+            ))
+            .mend(facts.command("gateway restart"))
+    })
+}
+
+/// `openclaw gateway start` of 2026.5.18 refuses a unit of another release
+/// (`version-mismatch`); systemd itself does not care, and 2026.9.5 takes the mark out.
+fn written_by(facts: &Facts, unit: &UnitRead) -> Option<Finding> {
+    let (core, written_by) = (facts.core.as_ref()?, unit.written_by.as_ref()?);
+    (core.version.to_string() != *written_by).then(|| {
+        Finding::new(
+            "unit-of-another-release",
+            Level::Note,
+            format!("the unit was written by {written_by}, and {} is installed", core.version),
+        )
+        .file(&unit.path)
+        .key("Environment: OPENCLAW_SERVICE_VERSION")
+        .why("the service starts all the same; `openclaw gateway start` of some releases wants the unit written anew")
+        .mend(facts.command("gateway install --force"))
+    })
+}

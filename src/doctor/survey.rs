@@ -1,0 +1,159 @@
+//! Reads the facts. It opens files to read them, runs `node --version` and
+//! `systemctl --user show`, and leaves nothing behind.
+
+mod catalogue;
+mod packages;
+mod settings;
+mod stores;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use jiff::Timestamp;
+
+use super::facts::{ApplyLeft, Core, Facts, OnPath, PinRead, UnitRead};
+use crate::apply::{Journal, Phase};
+use crate::env::{
+    Environment, OPENCLAW_CONFIG_PATH, OPENCLAW_HOME, OPENCLAW_NO_AUTO_UPDATE, OPENCLAW_STATE_DIR,
+};
+use crate::installation::{self, Config, Installation, Surroundings, Unit};
+use crate::pin::{PinFile, PinFileError};
+
+/// Looks at the live installation of these surroundings, at codexpin's own
+/// backups, and at a pin file.
+pub async fn survey(
+    surroundings: &Surroundings,
+    backups: &Utf8Path,
+    pin_file: &Utf8Path,
+    now: Timestamp,
+) -> Facts {
+    let Surroundings { environment, home, .. } = surroundings;
+    let unit = installation::unit(environment, home);
+    let on_path = packages::on_path(environment);
+    let core = packages::core(unit.as_ref(), &on_path);
+    let (state, config) = installation::lives_in(environment, home);
+    let lived_in = unit.as_ref().map_or(environment, |unit| &unit.environment);
+    let node = match packages::node_of(unit.as_ref(), environment) {
+        Some(node) => installation::run_node(surroundings, node).await.ok(),
+        None => None,
+    };
+    let not_for_apply = match Installation::find(surroundings).await {
+        Ok(installation) => installation.may_be_changed().err(),
+        Err(error) => Some(error),
+    };
+    let settings = settings::read(&config, lived_in);
+    let stores = stores::read(&state, home, lived_in);
+    let written_by = Config::read(&config).ok().flatten().and_then(|config| config.last_touched());
+    let (mut endpoints, broken_catalogues) = catalogue::of_agents(&state);
+    endpoints.splice(0..0, settings.endpoints);
+    Facts {
+        now,
+        openclaw: how_to_call(environment, unit.as_ref(), core.as_ref(), &on_path),
+        plugin: packages::plugin(&state),
+        saved_configs: settings::saved(&config, core.as_ref().map(|core| core.version)),
+        node,
+        unit: match &unit {
+            Some(unit) => Some(read_unit(surroundings, unit).await),
+            None => None,
+        },
+        unit_path: installation::unit_file(environment, home),
+        not_for_apply: not_for_apply.map(|error| (error.to_string(), error.hint())),
+        core,
+        on_path,
+        state_exists: state.is_dir(),
+        settings: settings.config,
+        written_by,
+        accounts: stores.accounts,
+        api_key: stores.api_key || settings.api_key,
+        logins_unread: stores.unread,
+        auth_files: stores.files,
+        endpoints,
+        broken_catalogues,
+        databases: stores.databases,
+        pin: pin(pin_file),
+        unfinished: unfinished(backups),
+        registry: None,
+        state,
+        config,
+    }
+}
+
+async fn read_unit(surroundings: &Surroundings, unit: &Unit) -> UnitRead {
+    let there = |path: Option<&Utf8PathBuf>| path.is_some_and(|path| path.exists());
+    let value = |name: &str| unit.environment.get(name).map(str::to_owned);
+    UnitRead {
+        path: unit.path.clone(),
+        node_exists: there(unit.node.as_ref()),
+        entry_exists: there(unit.entry.as_ref()),
+        node: unit.node.clone(),
+        entry: unit.entry.clone(),
+        written_by: value("OPENCLAW_SERVICE_VERSION"),
+        no_auto_update: value(OPENCLAW_NO_AUTO_UPDATE).is_some_and(|value| is_true(&value)),
+        standing: installation::standing(surroundings).await.map_err(|error| error.to_string()),
+    }
+}
+
+/// As `isTruthyEnvValue` in the releases.
+fn is_true(value: &str) -> bool {
+    matches!(value.trim().to_ascii_lowercase().as_str(), "1" | "true" | "yes" | "on")
+}
+
+/// How the live `openclaw` is called from this shell, with the state of its service:
+/// a doctor of another one mends something else.
+fn how_to_call(
+    shell: &Environment,
+    unit: Option<&Unit>,
+    core: Option<&Core>,
+    on_path: &[OnPath],
+) -> String {
+    let mut words = Vec::new();
+    if let Some(unit) = unit {
+        for name in [OPENCLAW_HOME, OPENCLAW_STATE_DIR, OPENCLAW_CONFIG_PATH] {
+            match (unit.environment.get(name), shell.get(name)) {
+                (Some(value), other) if other != Some(value) => {
+                    words.push(format!("{name}={value}"));
+                }
+                (None, Some(_)) => words.push(format!("{name}=")),
+                _ => {}
+            }
+        }
+    }
+    let first = on_path.first().map(|found| &found.directory);
+    match (core, unit.and_then(|unit| unit.node.as_ref())) {
+        (Some(core), Some(node)) if first != Some(&core.directory) => {
+            words.push(node.to_string());
+            words.push(core.directory.join("openclaw.mjs").to_string());
+        }
+        _ => words.push("openclaw".to_owned()),
+    }
+    words.join(" ")
+}
+
+fn pin(path: &Utf8Path) -> PinRead {
+    let file = match PinFile::open(path) {
+        Ok(file) => file,
+        Err(PinFileError::Missing { .. }) => return PinRead::Missing,
+        Err(error) => return PinRead::Refused(path.to_owned(), error.to_string(), error.hint()),
+    };
+    let bad = file.pins().into_iter().filter_map(|pin| {
+        let bad = pin.first_bad?;
+        Some((bad.core, bad.signature, pin.core))
+    });
+    PinRead::Read {
+        path: path.to_owned(),
+        current: file.current().ok().map(|pin| (pin.core, pin.plugin)),
+        bad: bad.collect(),
+    }
+}
+
+/// What cannot be read of the backups is `apply`'s to tell.
+fn unfinished(backups: &Utf8Path) -> Vec<ApplyLeft> {
+    let journals = Journal::all(backups).unwrap_or_default();
+    let left = journals.into_iter().filter(|journal| !journal.record.phase.is_finished());
+    left.map(|journal| ApplyLeft {
+        from: journal.record.from.core,
+        to: journal.record.to.core,
+        changed: journal.record.phase >= Phase::BackedUp,
+        at: journal.record.at,
+        directory: journal.directory,
+    })
+    .collect()
+}

@@ -1,0 +1,182 @@
+//! The config: whether it reads, the route, addresses, the updater.
+
+use super::*;
+
+fn plugin(release: &str) -> Plugin {
+    Plugin { version: version(release), directory: "/p".into(), wants_codex: None, codex: None }
+}
+
+#[test]
+fn a_config_that_does_not_read_is_a_problem_and_hides_what_hangs_on_it() {
+    let mut facts = sound("2026.6.11");
+    facts.settings = ConfigRead::Refused("openclaw.json:3:1 is not JSON5".to_owned(), None);
+    assert_eq!(ids(&facts), ["problem config-unreadable"]);
+    facts.settings = ConfigRead::Unset("it needs MODEL".to_owned(), None);
+    assert_eq!(ids(&facts), ["warning config-variable-unset"]);
+    facts.settings = ConfigRead::Missing;
+    assert_eq!(ids(&facts), ["warning config-missing"]);
+}
+
+#[test]
+fn a_config_of_a_newer_release_is_a_problem_and_the_saved_one_its_way_out() {
+    let mut facts = sound("2026.6.11");
+    facts.written_by = Some(version("2026.6.11"));
+    assert_eq!(ids(&facts), [""; 0]);
+    facts.written_by = Some(version("2026.7.1"));
+    assert_eq!(ids(&facts), ["problem config-from-newer"]);
+    let commands = |facts: &Facts| finding(facts, "config-from-newer").commands;
+    assert_eq!(commands(&facts), ["npm install -g openclaw@2026.7.1"]);
+    facts.saved_configs = vec![SavedConfig {
+        path: "/home/user/.openclaw/openclaw.json.pre-update".into(),
+        written_by: version("2026.6.11"),
+    }];
+    let config = "/home/user/.openclaw/openclaw.json";
+    assert_eq!(
+        commands(&facts),
+        [
+            format!("cp -p {config} {config}.of-2026.7.1"),
+            format!("cp -p {config}.pre-update {config}"),
+            "openclaw gateway restart".to_owned(),
+        ]
+    );
+}
+
+#[test]
+fn a_route_that_the_release_no_longer_knows_is_a_problem() {
+    for (release, expected) in [
+        ("2026.5.28", None),
+        ("2026.6.1", Some("problem route-legacy")),
+        ("2026.9.5", Some("problem route-legacy")),
+    ] {
+        let mut facts = sound(release);
+        settings(&mut facts).route = "openai-codex/gpt-5.5".parse().ok();
+        assert_eq!(ids(&facts), Vec::from_iter(expected), "{release}");
+    }
+}
+
+#[test]
+fn a_route_that_is_not_named_is_a_note_and_one_that_cannot_be_read_a_warning() {
+    let mut facts = sound("2026.6.11");
+    settings(&mut facts).route = None;
+    assert_eq!(ids(&facts), ["note route-unnamed"]);
+    settings(&mut facts).not_a_model = Some("`x` is no model".to_owned());
+    assert_eq!(ids(&facts), ["warning route-unreadable"]);
+}
+
+#[test]
+fn the_codex_harness_needs_its_plugin() {
+    let missing = ["problem codex-plugin-missing"];
+    let with = |release: &str, route: &str| {
+        let mut facts = sound(release);
+        settings(&mut facts).route = route.parse().ok();
+        facts
+    };
+    assert_eq!(ids(&with("2026.7.1", "openai/gpt-5.5@codex")), missing);
+    assert_eq!(ids(&with("2026.5.18", "openai-codex/gpt-5.5@codex")), missing);
+    assert_eq!(ids(&with("2026.7.1", "openai/gpt-5.5")), missing, "chosen for a ChatGPT login");
+    let keyed = Facts { api_key: true, ..with("2026.7.1", "openai/gpt-5.5") };
+    assert_eq!(ids(&keyed), [""; 0]);
+    assert_eq!(ids(&with("2026.5.18", "openai-codex/gpt-5.5")), [""; 0]);
+    assert_eq!(ids(&with("2026.7.1", "openai/gpt-5.5@openclaw")), [""; 0]);
+
+    let mut facts = with("2026.7.1", "openai/gpt-5.5@codex");
+    facts.plugin = Some(plugin("2026.7.1"));
+    assert_eq!(ids(&facts), [""; 0]);
+    settings(&mut facts).codex.off = Some("plugins.allow".to_owned());
+    assert_eq!(ids(&facts), ["problem codex-plugin-off"]);
+    assert_eq!(finding(&facts, "codex-plugin-off").key.as_deref(), Some("plugins.allow"));
+}
+
+#[test]
+fn fallbacks_are_told_as_they_hide_a_broken_route() {
+    let mut facts = sound("2026.6.11");
+    settings(&mut facts).fallbacks = vec![Fallbacks {
+        key: "agents.defaults.model.fallbacks".to_owned(),
+        models: vec!["anthropic/claude".to_owned(), "google/gemini".to_owned()],
+    }];
+    assert_eq!(ids(&facts), ["note fallbacks"]);
+    let title = finding(&facts, "fallbacks").title;
+    assert_eq!(title, "anthropic/claude, google/gemini can answer in the model's place");
+}
+
+fn endpoint(in_config: bool, provider: &str, url: Option<&str>, api: Option<&str>) -> Endpoint {
+    let place = if in_config { "models.providers" } else { "providers" };
+    Endpoint {
+        file: "/home/user/.openclaw/agents/main/agent/models.json".into(),
+        in_config,
+        key: format!("{place}.{provider}"),
+        provider: provider.to_owned(),
+        base_url: url.map(str::to_owned),
+        apis: api.map(str::to_owned).into_iter().collect(),
+    }
+}
+
+fn at(release: &str, endpoint: Endpoint) -> Vec<String> {
+    ids(&Facts { endpoints: vec![endpoint], ..sound(release) })
+}
+
+#[test]
+fn an_address_that_the_service_took_away_is_told_by_how_the_release_takes_it() {
+    let codex = |url: &str| endpoint(false, "openai-codex", Some(url), None);
+    let none = [""; 0];
+    assert_eq!(at("2026.5.18", codex("https://chatgpt.com/backend-api/codex")), none);
+    assert_eq!(at("2026.5.18", codex("https://chatgpt.com/backend-api/codex/")), none);
+    for stale in ["https://chatgpt.com/backend-api", "https://chatgpt.com/backend-api/v1"] {
+        assert_eq!(at("2026.5.18", codex(stale)), ["warning base-url-stale"]);
+        assert_eq!(at("2026.5.7", codex(stale)), ["problem base-url-stale"]);
+    }
+    let wrong = codex("https://chatgpt.com/backend-api/responses");
+    assert_eq!(at("2026.5.18", wrong), ["problem base-url-stale"]);
+    let elsewhere = codex("https://proxy.example.com/v1");
+    assert_eq!(at("2026.5.18", elsewhere), ["note base-url-elsewhere"]);
+    let of_key =
+        endpoint(false, "openai", Some("https://api.openai.com/v1"), Some("openai-responses"));
+    assert_eq!(at("2026.9.5", of_key), none);
+}
+
+#[test]
+fn an_api_of_another_release_is_told_and_a_problem_where_it_is_asked() {
+    let codex = |api: &str| endpoint(false, "openai-codex", None, Some(api));
+    assert_eq!(at("2026.5.18", codex("openai-codex-responses")), [""; 0]);
+    assert_eq!(at("2026.5.18", codex("openai-chatgpt-responses")), ["problem api-stale"]);
+    assert_eq!(at("2026.9.5", codex("openai-codex-responses")), ["warning api-stale"], "not asked");
+    let mut openai = endpoint(false, "openai", None, Some("openai-codex-responses"));
+    assert_eq!(at("2026.9.5", openai.clone()), ["problem api-stale"]);
+    openai.apis = vec!["openai-chatgpt-responses".to_owned()];
+    assert_eq!(at("2026.9.5", openai), [""; 0]);
+}
+
+#[test]
+fn a_provider_of_before_june_in_the_config_is_refused_from_june_on() {
+    let old = || endpoint(true, "openai-codex", None, Some("openai-codex-responses"));
+    assert_eq!(at("2026.5.28", old()), [""; 0]);
+    assert_eq!(at("2026.6.1", old()), ["problem provider-legacy"]);
+}
+
+#[test]
+fn a_catalogue_that_does_not_parse_is_a_problem() {
+    let facts = Facts { broken_catalogues: vec!["/s/models.json".into()], ..sound("2026.9.5") };
+    assert_eq!(ids(&facts), ["problem models-unreadable"]);
+}
+
+#[test]
+fn an_updater_that_would_undo_a_pin_is_a_warning_unless_something_holds_it() {
+    let updates = |auto, checks_off, channel: Option<&str>| Updates {
+        auto,
+        checks_off,
+        channel: channel.map(str::to_owned),
+    };
+    let with = |release: &str, updates, held| {
+        let mut facts = sound(release);
+        settings(&mut facts).updates = updates;
+        facts.unit.as_mut().unwrap().no_auto_update = held;
+        ids(&facts)
+    };
+    let (none, told) = ([""; 0], ["warning auto-update"]);
+    assert_eq!(with("2026.7.1", updates(true, false, None), false), told);
+    assert_eq!(with("2026.7.1", updates(true, false, None), true), none);
+    assert_eq!(with("2026.7.1", updates(true, true, None), false), told, "only the hints are off");
+    assert_eq!(with("2026.9.5", updates(true, true, None), false), none);
+    assert_eq!(with("2026.7.1", updates(true, false, Some("extended-stable")), false), none);
+    assert_eq!(with("2026.7.1", updates(false, false, Some("beta")), false), none);
+}

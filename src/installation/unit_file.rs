@@ -1,0 +1,32 @@
+//! The service's unit for looking at: what it names need not be there.
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::{program_of, service};
+use crate::env::Environment;
+
+/// The service's unit as it is written. What it names need not be there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unit {
+    /// The unit file.
+    pub path: Utf8PathBuf,
+    /// The Node that it runs; none where it runs something else than `OpenClaw`.
+    pub node: Option<Utf8PathBuf>,
+    /// The entry point that it runs, or the `openclaw` command.
+    pub entry: Option<Utf8PathBuf>,
+    /// What the Gateway is started with.
+    pub environment: Environment,
+}
+
+/// Where the service's unit is, or would be.
+pub fn unit_file(environment: &Environment, home: &Utf8Path) -> Utf8PathBuf {
+    service::unit_path(environment, home)
+}
+
+/// Reads the service's unit, where there is one. Nothing is run.
+pub fn unit(environment: &Environment, home: &Utf8Path) -> Option<Unit> {
+    let path = service::unit_path(environment, home);
+    let unit = service::read_unit(&path, home)?;
+    let (entry, node) = program_of(&path, &unit).ok().unzip();
+    Some(Unit { path, node, entry, environment: unit.environment })
+}
