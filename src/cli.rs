@@ -15,6 +15,7 @@ mod npm;
 mod pin;
 mod question;
 mod releases;
+mod report;
 mod routes;
 mod size;
 mod upstream;
@@ -56,6 +57,8 @@ enum Command {
     Pin(pin::Pin),
     /// List the pins.
     Pins(pin::Pins),
+    /// Write a session up as an issue, in Markdown that is safe to paste.
+    Report(report::Report),
 
     /// Roll this machine to the current pin, with backup and proof.
     Apply(apply::Apply),
@@ -96,6 +99,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<ExitCode, Failu
         Command::Bisect(bisect) => Box::pin(bisect.run(context)).await,
         Command::Pin(pin) => pin.run(context).await,
         Command::Pins(pins) => pins.run(context),
+        Command::Report(report) => report.run(context).await,
         Command::Apply(apply) => apply.run(context).await,
         Command::Undo(undo) => undo.run(context).await,
         Command::Cache(cache) => cache.run(context).await,
