@@ -5,53 +5,16 @@ use std::borrow::Cow;
 use camino::Utf8Path;
 use memchr::memmem;
 
-use super::{HOME, HOST, TOKEN, USER, line};
+use super::{HOME, HOST, USER, line};
 use crate::secret::Secret;
 
 /// Names that say nothing of anybody, and that a release's own words are full
 /// of: masked, a failure would not be recognised any more.
-const COMMON: [&str; 40] = [
-    "admin",
-    "agent",
-    "api",
-    "auth",
-    "chatgpt",
-    "claw",
-    "codex",
-    "codexpin",
-    "config",
-    "debian",
-    "default",
-    "docker",
-    "error",
-    "gateway",
-    "guest",
-    "home",
-    "host",
-    "linux",
-    "localhost",
-    "login",
-    "main",
-    "model",
-    "node",
-    "nodejs",
-    "npm",
-    "openai",
-    "openclaw",
-    "plugin",
-    "provider",
-    "proxy",
-    "request",
-    "root",
-    "runner",
-    "server",
-    "session",
-    "test",
-    "token",
-    "ubuntu",
-    "user",
-    "work",
-];
+const COMMON: &str = "\
+    admin agent api auth chatgpt claw codex codexpin config debian default docker \
+    error gateway guest home host linux localhost login main model node nodejs npm \
+    openai openclaw plugin provider proxy request root runner server session test \
+    token ubuntu user work";
 
 /// What is known of the user: home, names, and the secrets that codexpin holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -65,7 +28,9 @@ impl Person {
     /// With a home, a login name, and the name of the machine. A name that is a
     /// word of `OpenClaw`'s own, or that is very short, is left where it stands.
     pub fn new(home: &Utf8Path, user: Option<&str>, host: Option<&str>) -> Self {
-        let telling = |name: &&str| name.len() >= 3 && !COMMON.contains(&lower(name).as_str());
+        let telling = |name: &&str| {
+            name.len() >= 3 && !COMMON.split(' ').any(|common| name.eq_ignore_ascii_case(common))
+        };
         let mut names = Vec::new();
         if home.as_str().len() > 1 {
             names.push((home.as_str().trim_end_matches('/').to_owned(), HOME));
@@ -88,12 +53,6 @@ impl Person {
             self.secrets.push((secret.clone(), mask));
         }
         self
-    }
-
-    /// The same person with a secret that lets somebody in.
-    #[must_use]
-    pub fn with_token(self, token: &Secret) -> Self {
-        self.with_secret(token, TOKEN)
     }
 
     /// The text without the person's names and home, without the secrets that are
@@ -138,8 +97,4 @@ fn without_name(text: &str, name: &str, mask: &str) -> Option<String> {
         masked.push_str(&text[done..]);
         masked
     })
-}
-
-fn lower(name: &str) -> String {
-    name.to_ascii_lowercase()
 }
