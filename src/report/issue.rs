@@ -78,7 +78,7 @@ pub enum RollbackEnd {
 impl Issue<'_> {
     /// Prints it.
     pub fn print(&self) {
-        terminal::print(self.markdown().trim_end());
+        terminal::print_as_it_is(self.markdown().trim_end());
     }
 
     /// The whole text.
@@ -98,7 +98,9 @@ impl Issue<'_> {
         section("Rollback", self.rollback());
         section("Expected", Some(self.expected()));
         section("How to reproduce", Some(reproduction::section(self)));
-        redact::paste(&text, self.person)
+        // Piece by piece: a name at the end of a quotation has no value behind it.
+        let pieces = text.split('`').map(|piece| redact::paste(piece, self.person));
+        pieces.collect::<Vec<_>>().join("`")
     }
 
     fn question(&self) -> &Question {

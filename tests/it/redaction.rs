@@ -189,7 +189,7 @@ fn no_secret_gets_into_a_file_or_an_output() {
     assert!(runs[0].stdout.contains("2026.6.1 is the first bad release"), "{}", runs[0].stdout);
     assert!(runs[0].stderr.contains("the agent is asked for `[e-mail]`"), "{}", runs[0].stderr);
     let report = machine.run("report").exits(0);
-    assert!(report.stdout.contains("asked for `[e-mail]`"), "{}", report.stdout);
+    assert!(report.stdout.contains("asked for '[e-mail]'"), "{}", report.stdout);
     // One cannot be installed. What a package contains is nobody's secret, so it is
     // written there in another way.
     let said = lines(&planted).join("\\n").replace('\'', " ").replace('"', " ");

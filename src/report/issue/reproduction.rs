@@ -18,8 +18,10 @@ pub(super) fn section(issue: &Issue<'_>) -> String {
         [check(good, "answers"), check(bad, "does not")].into_iter().flatten().collect();
     let mut text = String::new();
     if !checks.is_empty() {
-        text.push_str("No account is needed where the upstream is the stand-in. ");
-        text.push_str("Each installs the release into a directory of its own:\n\n");
+        if question.upstream == Upstream::Loopback {
+            text.push_str("No account is needed. ");
+        }
+        text.push_str("Each command installs the release into a directory of its own:\n\n");
         text.push_str(&fence("sh", &checks.join("\n")));
         if question.carry_state {
             text.push_str(
