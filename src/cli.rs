@@ -18,6 +18,7 @@ mod npm;
 mod pin;
 mod question;
 mod releases;
+mod report;
 mod routes;
 mod signatures;
 mod size;
@@ -66,6 +67,8 @@ enum Command {
     Pin(pin::Pin),
     /// List the pins.
     Pins(pin::Pins),
+    /// Write a session up as an issue, in Markdown that is safe to paste.
+    Report(report::Report),
 
     /// Roll this machine to the current pin, with backup and proof.
     Apply(apply::Apply),
@@ -110,6 +113,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<ExitCode, Failu
         Command::Bisect(bisect) => Box::pin(bisect.run(context)).await,
         Command::Pin(pin) => pin.run(context).await,
         Command::Pins(pins) => pins.run(context),
+        Command::Report(report) => report.run(context).await,
         Command::Apply(apply) => apply.run(context).await,
         Command::Undo(undo) => undo.run(context).await,
         Command::Diagnose(diagnose) => diagnose.run(context).await,

@@ -276,7 +276,7 @@ pub async fn run_node(
         enclosure: None,
     };
     let finished = surroundings.processes.run(&program, &CancellationToken::new()).await?;
-    let text = finished.stdout.text();
+    let text = finished.stdout.raw();
     match (text.trim().strip_prefix('v'), executable.parent()) {
         (Some(version), Some(bin)) => Ok(Node { version: version.to_owned(), bin: bin.to_owned() }),
         _ => Err(InstallationError::Node { path: executable }),

@@ -39,8 +39,9 @@
 //! - [`event`] is what happens, as data; [`report`] is the only code that
 //!   prints; [`cli`] turns arguments into calls and results into exit codes.
 //! - [`process`] is the only code that starts programs, if need be in an
-//!   enclosure. [`fs`], [`sqlite`], [`paths`], [`mod@env`] and [`secret`] are
-//!   what everything stands on.
+//!   enclosure. [`redact`] masks what must not be written down or shown, for all
+//!   of them. [`fs`], [`sqlite`], [`paths`], [`mod@env`] and [`secret`] are what
+//!   everything stands on.
 //!
 //! Start with [`bisect`] and [`verdict`] for the ideas, then [`session`] for
 //! how they meet.
@@ -67,6 +68,7 @@ pub mod pin;
 pub mod prefix;
 pub mod process;
 pub mod question;
+pub mod redact;
 pub mod release;
 pub mod report;
 pub mod route;

@@ -5,6 +5,9 @@
 //! It is stopped in stages (SIGTERM, grace, SIGKILL to the group), and when it
 //! has ended, whatever it left running is found and ended as well.
 //!
+//! What a child writes is masked on its way to a log, and in [`Captured::text`];
+//! only what reads an answer out of it takes it as it came.
+//!
 //! A server is started the same way and runs beside other programs
 //! ([`Processes::start`]); a program that must reach nothing but its own
 //! loopback interface runs in an [`enclosure`].
@@ -33,6 +36,8 @@ use running::Registered;
 pub use running::Running;
 
 use crate::env::{self, Environment};
+use crate::redact::Person;
+use crate::secret::Secret;
 
 /// How long a child may take to go by itself after SIGTERM.
 pub const GRACE: Duration = Duration::from_secs(3);
@@ -152,6 +157,7 @@ pub enum ProcessError {
 pub struct Processes {
     runs: Arc<Mutex<ActiveRuns>>,
     started: Arc<AtomicU32>,
+    person: Arc<Mutex<Arc<Person>>>,
 }
 
 impl Processes {
@@ -161,6 +167,25 @@ impl Processes {
         unix::adopt_abandoned();
         leftovers::end_orphans_of_dead_owners();
         Self::default()
+    }
+
+    /// The same, for children of this person: names and home are masked in
+    /// whatever they write.
+    #[must_use]
+    pub fn of(self, person: Person) -> Self {
+        *self.lock_person() = Arc::new(person);
+        self
+    }
+
+    /// Masks a secret, by `mask`, in the output of whatever starts from now on.
+    pub fn hide(&self, secret: &Secret, mask: &'static str) {
+        let mut person = self.lock_person();
+        *person = Arc::new(Person::clone(&person).with_secret(secret, mask));
+    }
+
+    /// Whose texts these are.
+    pub fn person(&self) -> Arc<Person> {
+        Arc::clone(&self.lock_person())
     }
 
     /// Runs a program to its end, or to its time limit.
@@ -260,6 +285,10 @@ impl Processes {
         runs.add(group, run.clone(), leaves);
         drop(runs);
         Ok(Running::new(program, child, Registered::new(self.clone(), group, run), begun))
+    }
+
+    fn lock_person(&self) -> MutexGuard<'_, Arc<Person>> {
+        self.person.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn runs(&self) -> MutexGuard<'_, ActiveRuns> {

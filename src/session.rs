@@ -7,6 +7,7 @@
 
 pub mod journal;
 pub mod lab;
+pub mod story;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

@@ -98,7 +98,8 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
 ];
 
 /// What everything may stand on.
-const GROUND: [&str; 7] = ["env", "fs", "sqlite", "secret", "exit_code", "checkpoint", "paths"];
+const GROUND: [&str; 8] =
+    ["env", "fs", "sqlite", "secret", "redact", "exit_code", "checkpoint", "paths"];
 
 #[test]
 fn every_module_imports_only_what_the_layout_allows() {

@@ -1,12 +1,11 @@
 //! A login to ask with, and how a candidate has the use of it.
 
 use std::fmt;
-use std::io;
-
-use camino::Utf8Path;
 
 use crate::login::Lent;
+use crate::process::Processes;
 use crate::question::Lending;
+use crate::redact;
 use crate::secret::Secret;
 use crate::upstream::live::{RelayLogin, Way};
 use crate::upstream::pace::Pace;
@@ -63,34 +62,17 @@ impl Account {
         Some(held.clone().under(profile, provider))
     }
 
-    /// A text without what is lent, should a candidate have written it down.
-    pub(super) fn masked(&self, text: &str) -> String {
-        let secrets = match &self.credential {
-            Credential::Token(tokens) => [Some(&tokens.real.access), tokens.real.account.as_ref()],
-            Credential::Key(key) => [Some(key), None],
-        };
-        let secrets = secrets.into_iter().flatten().map(Secret::reveal);
-        secrets
-            .filter(|secret| !secret.is_empty())
-            .fold(text.to_owned(), |text, secret| text.replace(secret, "***"))
-    }
-
-    /// The same for every file of a directory.
-    pub(super) fn mask_files(&self, directory: &Utf8Path) -> io::Result<()> {
-        for entry in directory.read_dir_utf8()? {
-            let path = entry?.into_path();
-            if !path.is_file() {
-                continue;
+    /// Has what is lent masked, should a candidate write it down.
+    pub(super) fn hide_from(&self, processes: &Processes) {
+        match &self.credential {
+            Credential::Token(tokens) => {
+                processes.hide(&tokens.real.access, redact::TOKEN);
+                if let Some(account) = &tokens.real.account {
+                    processes.hide(account, redact::ACCOUNT);
+                }
             }
-            // What is no text stays as it is where it holds no secret either.
-            let bytes = fs_err::read(&path)?;
-            let text = String::from_utf8_lossy(&bytes);
-            let masked = self.masked(&text);
-            if masked != text {
-                crate::fs::write_private(&path, masked.as_bytes())?;
-            }
+            Credential::Key(key) => processes.hide(key, redact::TOKEN),
         }
-        Ok(())
     }
 
     /// The variables with the API key that the candidate holds.

@@ -71,7 +71,9 @@ impl Live<'_> {
             enclosure: None,
         };
         let finished = self.processes.run(&program, stop).await?;
-        let stdout = reply::plain(&finished.stdout.text());
+        let person = self.processes.person();
+        let reply = reply::read(&reply::plain(&finished.stdout.raw()));
+        let excerpt = |text: &str| reply::excerpt(&reply::plain(text), turn::EXCERPT);
         let agent = Some(turn::millis(finished.elapsed));
         Ok(Observation {
             core: core.version,
@@ -85,15 +87,15 @@ impl Live<'_> {
             upstream: Upstream::Installation,
             enclosure: Enclosure::None,
             config_changes: Vec::new(),
-            asked: question.reply.clone(),
+            asked: person.line(&question.reply).into_owned(),
             started,
             elapsed_ms: turn::millis(begun.elapsed()),
             times: Times { agent, ..Times::default() },
             ending: turn::ending(finished.ending)?,
             stopped_at: None,
-            reply: reply::read(&stdout),
-            stdout: reply::excerpt(&stdout, turn::EXCERPT),
-            stderr: reply::excerpt(&reply::plain(&finished.stderr.text()), turn::EXCERPT),
+            reply: reply.map(|reply| reply::masked(reply, &question.reply, &person)),
+            stdout: excerpt(&finished.stdout.text()),
+            stderr: excerpt(&finished.stderr.text()),
             gateway: String::new(),
             requests: Vec::new(),
             left_running: finished.left_running,

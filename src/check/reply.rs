@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::observation::Reply;
+use crate::redact::Person;
 
 /// The text without terminal escapes and carriage returns.
 pub(super) fn plain(text: &str) -> String {
@@ -20,6 +21,26 @@ pub(super) fn excerpt(text: &str, limit: usize) -> String {
     let head = text.floor_char_boundary(limit / 2);
     let tail = text.ceil_char_boundary(text.len() - limit / 2);
     format!("{}\n[{} bytes left out]\n{}", &text[..head], tail - head, &text[tail..])
+}
+
+/// The reply as it may be kept. A text that is only masked like the one that was
+/// asked for is still another one.
+pub(super) fn masked(reply: Reply, asked: &str, person: &Person) -> Reply {
+    let masked = |text: String| person.line(&text).into_owned();
+    let as_asked = masked(asked.to_owned());
+    let said = |text: String| match masked(text.clone()) {
+        alike if alike.trim() == as_asked && text.trim() != asked => format!("{alike} (masked)"),
+        said => said,
+    };
+    Reply {
+        texts: reply.texts.into_iter().map(said).collect(),
+        provider: reply.provider.map(masked),
+        model: reply.model.map(masked),
+        harness: reply.harness.map(masked),
+        transport: reply.transport.map(masked),
+        fallback_from: reply.fallback_from.map(masked),
+        ..reply
+    }
 }
 
 /// The reply in stdout; none where no JSON object with payloads is in it.
@@ -171,6 +192,17 @@ mod tests {
                 .unwrap()
                 .fallback_used
         );
+    }
+
+    #[test]
+    fn a_reply_that_was_masked_equals_only_the_one_that_was_asked_for() {
+        let said = |text: &str| {
+            let reply = Reply { texts: vec![text.to_owned()], ..good() };
+            masked(reply, "one@example.com", &Person::default()).texts.remove(0)
+        };
+        assert_eq!(said("one@example.com"), "[e-mail]");
+        assert_eq!(said("two@example.com"), "[e-mail] (masked)");
+        assert_eq!(masked(good(), "OK", &Person::default()), good());
     }
 
     #[test]

@@ -67,7 +67,7 @@ async fn of_provider(
     if finished.ending == Ending::Cancelled {
         return Err(CheckError::Stopped);
     }
-    let list = read(&reply::plain(&finished.stdout.text()));
+    let list = read(&reply::plain(&finished.stdout.raw()));
     let failed = list.is_none().then(|| {
         let said = format!("{}\n{}", finished.stderr.text(), finished.stdout.text());
         let said = reply::plain(&said);

@@ -58,7 +58,10 @@ impl Turn<'_> {
         };
         let logs = self.logs();
         let _leave = match self.course.account {
-            Some(account) => Some(self.leave(account).await?),
+            Some(account) => {
+                account.hide_from(&self.surroundings.processes);
+                Some(self.leave(account).await?)
+            }
             None => None,
         };
         let room = Room {
@@ -94,14 +97,12 @@ impl Turn<'_> {
             run.times.to_first_request = Some(to_first);
             run.times.turn = Some(agent.saturating_sub(to_first));
         }
-        let text = |text: &str| match self.course.account {
-            Some(account) => account.masked(&reply::plain(text)),
-            None => reply::plain(text),
-        };
-        if let Some(account) = self.course.account {
-            account.mask_files(&logs)?;
-        }
-        let stdout = text(&run.finished.stdout.text());
+        let person = self.surroundings.processes.person();
+        let masked = |text: &str| person.line(text).into_owned();
+        let asked = masked(&self.question.reply);
+        let Finished { stdout, stderr, .. } = &run.finished;
+        let reply = reply::read(&reply::plain(&stdout.raw()));
+        let excerpt = |text: &str| reply::excerpt(&reply::plain(text), EXCERPT);
         Ok(Observation {
             core: self.subject.core,
             plugin: self.subject.plugin,
@@ -113,17 +114,17 @@ impl Turn<'_> {
             upgrade: self.question.upgrade,
             upstream: self.question.upstream.clone(),
             enclosure: seen.enclosure,
-            config_changes: seen.config_changes,
-            asked: self.question.reply.clone(),
+            config_changes: seen.config_changes.iter().map(|change| masked(change)).collect(),
             started,
             elapsed_ms: millis(begun.elapsed()),
             times: run.times,
             ending,
             stopped_at: run.stopped_at,
-            reply: reply::read(&stdout),
-            stdout: reply::excerpt(&stdout, EXCERPT),
-            stderr: reply::excerpt(&text(&run.finished.stderr.text()), EXCERPT),
-            gateway: reply::excerpt(&text(&run.gateway), EXCERPT),
+            reply: reply.map(|reply| reply::masked(reply, &self.question.reply, &person)),
+            asked,
+            stdout: excerpt(&stdout.text()),
+            stderr: excerpt(&stderr.text()),
+            gateway: excerpt(&run.gateway),
             requests: seen.requests,
             left_running: run.left_running,
             logs: Some(logs),

@@ -33,7 +33,7 @@ enum Action {
 impl Cache {
     pub(super) async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
         match self.action {
-            Action::Path => terminal::print(context.directories.cache.as_str()),
+            Action::Path => terminal::print_as_it_is(context.directories.cache.as_str()),
             Action::Ls { json } => {
                 let (_, store) = context.workshop().await?;
                 Kept { prefixes: store.list().await?, directory: context.directories.prefixes() }

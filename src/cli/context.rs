@@ -21,6 +21,7 @@ use crate::prefix::runtimes::{self, Runtimes};
 use crate::prefix::store::{DEFAULT_LIMIT, Store};
 use crate::process::Processes;
 use crate::process::enclosure::THIS_EXECUTABLE;
+use crate::redact::Person;
 use crate::release::packument::Packument;
 use crate::release::pairing::{self, Candidate};
 use crate::release::registry::{Fetched, Freshness, Limits, Registry, Source};
@@ -63,7 +64,7 @@ impl Context {
             Failure::new(ExitCode::Failure, format!("{} is not valid UTF-8", path.display()))
         })?;
         let stop = CancellationToken::new();
-        let processes = Processes::new();
+        let processes = Processes::new().of(person(&environment, &directories.home));
         crate::check::sweep(&scratch(&directories));
         let go_on = Arc::default();
         stop_on_signals(stop.clone(), processes.clone(), Arc::clone(&go_on));
@@ -224,4 +225,11 @@ fn stop_on_signals(stop: CancellationToken, processes: Processes, go_on: Arc<Onc
             stop.cancel();
         }
     });
+}
+
+/// Who is at work here, so that no log and no report tells.
+fn person(environment: &Environment, home: &Utf8Path) -> Person {
+    let names = [environment.get("USER"), environment.get("LOGNAME"), home.file_name()];
+    let machine = rustix::system::uname();
+    Person::new(home, names.into_iter().flatten().next(), machine.nodename().to_str().ok())
 }

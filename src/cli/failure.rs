@@ -180,7 +180,9 @@ impl From<JournalError> for Failure {
     fn from(error: JournalError) -> Self {
         match error {
             JournalError::Lock(error) => error.into(),
-            JournalError::Missing { .. } | JournalError::NothingToResume { .. } => {
+            JournalError::Missing { .. }
+            | JournalError::NothingToResume { .. }
+            | JournalError::NoSession { .. } => {
                 Self::usage(&error).with_hint("begin one: `codexpin bisect GOOD BAD`")
             }
             JournalError::OtherFormat { .. } => Self::new(ExitCode::Failure, &error).with_hint(

@@ -30,7 +30,7 @@ pub(super) async fn ask(
     let question = Question {
         upstream: Upstream::Installation,
         through: Through::Gateway,
-        reply: arguments.reply()?,
+        reply: arguments.reply(&context.processes.person())?,
         timeout_s: arguments.timeout,
         ..Question::text_through(vec![route.clone()])
     };

@@ -164,7 +164,7 @@ impl NpmFacts {
             )
             .with_hint("see what `npm --version` says: npm needs Node.js on PATH"));
         }
-        let text = finished.stdout.text();
+        let text = finished.stdout.raw();
         let pairs = text.lines().filter_map(|line| line.split_once('='));
         Ok(pairs.map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned())).collect())
     }

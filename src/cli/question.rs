@@ -11,6 +11,8 @@ use super::upstream::{UpstreamArguments, Watch};
 use crate::check::account::Account;
 use crate::config::{self, Loaded};
 use crate::question::{Ask, Probe, Question, Require, Through, Upgrade};
+use crate::redact::{self, Person};
+use crate::report::terminal;
 use crate::route::Route;
 
 #[derive(Debug, Clone, clap::Args)]
@@ -86,13 +88,16 @@ pub(super) struct Asked {
 }
 
 impl QuestionArguments {
-    /// The text to reply with.
-    pub(super) fn reply(&self) -> Result<String, Failure> {
-        let reply = self.reply.trim();
+    /// The text to reply with. A secret in it would stand in every log.
+    pub(super) fn reply(&self, person: &Person) -> Result<String, Failure> {
+        let reply = person.line(self.reply.trim());
+        if reply != self.reply.trim() {
+            terminal::note(&format!("--reply is masked: the agent is asked for `{reply}`"));
+        }
         if reply.is_empty() || reply.contains('\n') || reply.len() > 200 {
             return Err(Failure::usage("--reply takes one line of 1 to 200 characters".to_owned()));
         }
-        Ok(reply.to_owned())
+        Ok(reply.into_owned())
     }
 
     /// How long a login has to be good for, for one check.
@@ -110,7 +115,7 @@ impl QuestionArguments {
         needed: SignedDuration,
         only_loopback: Option<&str>,
     ) -> Result<Asked, Failure> {
-        let reply = self.reply()?;
+        let reply = self.reply(&context.processes.person())?;
         let tools = (self.probe != Probe::Text).then(|| format!("--probe {}", self.probe));
         let chosen =
             self.upstream.choose(context, needed, only_loopback.or(tools.as_deref())).await?;
@@ -127,6 +132,12 @@ impl QuestionArguments {
         let ask = match &self.exec {
             Some(command) if command.trim().is_empty() => {
                 return Err(Failure::usage("--exec takes a command".to_owned()));
+            }
+            Some(command) if redact::line(command) != *command => {
+                let what = redact::line(command);
+                return Err(Failure::usage(format!("--exec holds a secret: `{what}`")).with_hint(
+                    "it would be seen on this machine and kept in the journal: let the command read it from a file",
+                ));
             }
             Some(command) => Ask::Command(command.clone()),
             None => Ask::Probe(self.probe),

@@ -345,7 +345,7 @@ async fn systemctl(around: &Surroundings, arguments: &[&str]) -> Result<String, 
     // Never cut short by Ctrl-C: half a stop or start helps nobody.
     let finished = around.processes.run(&program, &CancellationToken::new()).await?;
     if finished.ending == Ending::Exited(0) {
-        return Ok(finished.stdout.text());
+        return Ok(finished.stdout.raw());
     }
     let said = finished.stderr.text();
     Err(ServiceError::Systemctl {

@@ -22,7 +22,7 @@ pub struct RequestRecord {
     /// The method, such as `POST` or `CONNECT`; `WS` for a request that came as a
     /// message on a WebSocket.
     pub method: String,
-    /// Path and query, with values that look secret as `***`. Empty for a `CONNECT`.
+    /// Path and query, with values that look secret masked. Empty for a `CONNECT`.
     pub path: String,
     /// The status sent; none while the request is not answered.
     pub status: Option<u16>,

@@ -128,7 +128,7 @@ impl Runtimes {
         let job = self.job(&scratch, &scratch, stop);
         let arguments = ["view", &package, "versions", "--json"].map(str::to_owned);
         let finished = self.npm.run(&job, arguments.to_vec()).await?;
-        let versions: Vec<String> = serde_json::from_str(finished.stdout.text().trim())
+        let versions: Vec<String> = serde_json::from_str(finished.stdout.raw().trim())
             .map_err(|error| NodeError::Io(std::io::Error::other(error)))?;
         let listed = Listed { at: now, versions };
         write_atomic(&file, &serde_json::to_vec(&listed).map_err(std::io::Error::other)?)?;

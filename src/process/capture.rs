@@ -1,6 +1,8 @@
-//! A child's output: whole in a log file, bounded in memory.
+//! A child's output: whole in a log file, bounded in memory. What it holds of the
+//! user's secrets never gets into the file.
 
 use std::io::{self, Write as _};
+use std::sync::Arc;
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
@@ -8,12 +10,16 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::redact::{Person, Stream};
+
 /// What is kept in memory of the beginning, and as much of the end. Bytes.
 const KEPT: usize = 2 * 1024 * 1024;
 /// What a log file may take; the rest is counted and dropped. Bytes.
 const LOG_LIMIT: u64 = 64 * 1024 * 1024;
 /// How long the end of the output is waited for once every writer is ended.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// Within how much of a cut the next end of a line is looked for. Bytes.
+const NEAR: usize = 64 * 1024;
 
 /// The beginning and the end of an output, with what was left out counted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,16 +27,30 @@ pub struct Captured {
     head: Vec<u8>,
     tail: Vec<u8>,
     total: u64,
+    person: Arc<Person>,
 }
 
 impl Captured {
-    /// All of it as text, where nothing was left out; otherwise with a line
-    /// that says how much is missing. What is no UTF-8 is replaced.
+    /// What may be shown and kept: all of it as text without secrets, where
+    /// nothing was left out; otherwise with a line that says how much is missing.
+    /// What is no UTF-8 is replaced.
     pub fn text(&self) -> String {
-        let head = String::from_utf8_lossy(&self.head);
+        if self.omitted() == 0 {
+            return self.person.line(&self.raw()).into_owned();
+        }
+        // A secret that the cut went through would not look like one.
+        let head = &self.head[..before_cut(&self.head)];
+        let tail = &self.tail[after_cut(&self.tail)..];
+        let omitted = self.total - (head.len() + tail.len()) as u64;
+        self.person.line(&joined(head, omitted, tail)).into_owned()
+    }
+
+    /// The same as it came, secrets and all: for what reads an answer in it and
+    /// keeps nothing else.
+    pub fn raw(&self) -> String {
         match self.omitted() {
-            0 => format!("{head}{}", String::from_utf8_lossy(&self.tail)),
-            n => format!("{head}\n[{n} bytes left out]\n{}", String::from_utf8_lossy(&self.tail)),
+            0 => String::from_utf8_lossy(&[&*self.head, &*self.tail].concat()).into_owned(),
+            n => joined(&self.head, n, &self.tail),
         }
     }
 
@@ -65,6 +85,28 @@ impl From<&str> for Captured {
     }
 }
 
+fn joined(head: &[u8], omitted: u64, tail: &[u8]) -> String {
+    let (head, tail) = (String::from_utf8_lossy(head), String::from_utf8_lossy(tail));
+    format!("{head}\n[{omitted} bytes left out]\n{tail}")
+}
+
+/// The end of the last whole line, or word, before a cut; the cut itself where
+/// none is near.
+fn before_cut(head: &[u8]) -> usize {
+    let near = &head[head.len().saturating_sub(NEAR)..];
+    let apart = near.iter().rposition(|byte| *byte == b'\n');
+    let apart = apart.or_else(|| near.iter().rposition(u8::is_ascii_whitespace));
+    apart.map_or(head.len(), |at| head.len() - near.len() + at)
+}
+
+/// The beginning of the first whole line, or word, after a cut.
+fn after_cut(tail: &[u8]) -> usize {
+    let near = &tail[..tail.len().min(NEAR)];
+    let apart = near.iter().position(|byte| *byte == b'\n');
+    let apart = apart.or_else(|| near.iter().position(u8::is_ascii_whitespace));
+    apart.map_or(0, |at| at + 1)
+}
+
 /// A capture under way.
 #[derive(Debug)]
 pub(super) struct Capture {
@@ -75,17 +117,20 @@ pub(super) struct Capture {
 pub(super) fn start(
     stream: Option<impl AsyncRead + Unpin + Send + 'static>,
     log: Option<Utf8PathBuf>,
+    person: Arc<Person>,
 ) -> Capture {
-    let (captured, so_far) = watch::channel(Captured::default());
+    let captured = Captured { person: Arc::clone(&person), ..Captured::default() };
+    let (captured, so_far) = watch::channel(captured);
     let reader = tokio::spawn(async move {
         let Some(mut stream) = stream else { return Ok(()) };
-        let mut log = log.map(fs_err::File::create).transpose()?;
+        let log = log.map(fs_err::File::create).transpose()?;
+        let mut log = log.map(|file| Stream::new(file, person));
         let mut written = 0;
         let mut buffer = vec![0; 64 * 1024];
         loop {
             let n = stream.read(&mut buffer).await?;
             if n == 0 {
-                return Ok(());
+                return log.as_mut().map_or(Ok(()), Stream::flush);
             }
             captured.send_modify(|captured| captured.push(&buffer[..n]));
             if let Some(log) = log.as_mut().filter(|_| written < LOG_LIMIT) {
@@ -138,6 +183,25 @@ mod tests {
         }
         captured.trim();
         assert_eq!((captured.text().len(), captured.omitted()), (KEPT / 2 * 3, 0));
+    }
+
+    #[test]
+    fn a_secret_that_the_cut_goes_through_is_not_told_in_pieces() {
+        let secret = "refresh_token=made-up-1234567890";
+        let mut captured = Captured::default();
+        captured.push(&vec![b'x'; KEPT - 50]);
+        captured.push(format!("\n{}{secret}\n", "y".repeat(20)).as_bytes());
+        captured.push(&vec![b'z'; 2 * KEPT]);
+        captured.push(b"\nthe end");
+        captured.trim();
+        assert!(captured.raw().contains("refresh_token=made-up"), "it is cut in the middle");
+        let text = captured.text();
+        assert!(
+            !text.contains("made-up") && !text.contains("567890"),
+            "{}",
+            &text[KEPT - 99..KEPT]
+        );
+        assert!(text.ends_with("the end"));
     }
 
     #[test]

@@ -29,10 +29,13 @@ impl Running {
         begun: Instant,
     ) -> Self {
         let log = |kind: &str| program.log.as_ref().map(|log| log.with_extension(kind));
+        let person = || registered.processes.person();
+        let stdout = capture::start(child.stdout.take(), log("stdout"), person());
+        let stderr = capture::start(child.stderr.take(), log("stderr"), person());
         Self {
             registered,
-            stdout: capture::start(child.stdout.take(), log("stdout")),
-            stderr: capture::start(child.stderr.take(), log("stderr")),
+            stdout,
+            stderr,
             child,
             program: program.executable.clone(),
             begun,
@@ -55,7 +58,7 @@ impl Running {
     pub async fn output_until(&mut self, ready: impl Fn(&str, &str) -> bool) -> bool {
         let (mut stdout, mut stderr) = (self.stdout.changes(), self.stderr.changes());
         loop {
-            let so_far = (stdout.borrow_and_update().text(), stderr.borrow_and_update().text());
+            let so_far = (stdout.borrow_and_update().raw(), stderr.borrow_and_update().raw());
             if ready(&so_far.0, &so_far.1) {
                 return true;
             }

@@ -99,7 +99,7 @@ fn turns(length: usize) -> usize {
 }
 
 /// What the check does beyond a text reply from the agent's own process.
-fn how(question: &Question) -> Option<String> {
+pub(super) fn how(question: &Question) -> Option<String> {
     let mut parts = Vec::new();
     match &question.ask {
         Ask::Probe(Probe::Text) => {}

@@ -18,7 +18,7 @@ impl Served {
         fault: Option<(&str, &str)>,
     ) -> Self {
         for (name, value) in environment {
-            terminal::print(&format!("export {name}={value}"));
+            terminal::print_as_it_is(&format!("export {name}={value}"));
         }
         if let Some((name, description)) = fault {
             terminal::note(&format!("every turn meets the fault {name}: {description}"));

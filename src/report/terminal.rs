@@ -1,4 +1,5 @@
-//! Writing to stdout and stderr, colours dropped where they do not belong.
+//! Writing to stdout and stderr, colours dropped where they do not belong, and
+//! never a secret.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the one place that prints")]
 
@@ -8,8 +9,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use indicatif::{MultiProgress, ProgressDrawTarget};
 use owo_colors::OwoColorize as _;
 
+use crate::redact;
+
 /// A line of data. A reader that went away is no error.
 pub fn print(text: &str) {
+    print_as_it_is(&redact::line(text));
+}
+
+/// The same for what a program goes on with, such as a path of codexpin's own.
+pub fn print_as_it_is(text: &str) {
     let mut stdout = anstream::stdout();
     let _ = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
 }
@@ -40,6 +48,7 @@ pub fn end_bars() {
 
 /// A line for the person at the terminal; above the bars, where there are any.
 pub fn say(text: &str) {
+    let text = redact::line(text);
     let write = || {
         let _ = writeln!(anstream::stderr(), "{text}");
     };
@@ -77,7 +86,7 @@ pub fn confirm(question: &str) -> Option<bool> {
     if !std::io::stdin().is_terminal() || !is_watched() {
         return None;
     }
-    let _ = write!(anstream::stderr(), "{question} [y/N] ");
+    let _ = write!(anstream::stderr(), "{} [y/N] ", redact::line(question));
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer).ok()?;
     Some(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))

@@ -23,7 +23,7 @@ use crate::verdict::Verdict;
 /// The format of the journal: 2 has questions of several routes, 3 says what
 /// each check is for.
 const FORMAT: u32 = 3;
-const FILE: &str = "journal.jsonl";
+pub(super) const FILE: &str = "journal.jsonl";
 
 /// What a session was asked to do: enough to go on with it after any end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -119,6 +119,12 @@ pub enum JournalError {
         /// Where sessions are.
         directory: Utf8PathBuf,
     },
+    /// There is no session at all.
+    #[error("no session is under {directory}")]
+    NoSession {
+        /// Where sessions are.
+        directory: Utf8PathBuf,
+    },
     /// A line cannot be understood, and it is not the last one.
     #[error("{path}:{line} cannot be read: {reason}")]
     Damaged {
@@ -206,30 +212,10 @@ impl Journal {
         let path = directory.join(FILE);
         let io = |source| JournalError::Io { path: path.clone(), source };
         let text = fs::read(&path).map_err(io)?;
-        let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         let file = File::options().append(true).open(&path).map_err(io)?;
         // A line without its end was cut short by a crash.
-        file.set_len(whole as u64).map_err(io)?;
-        let mut request = None;
-        let (mut checked, mut outcome) = (Vec::new(), None);
-        let lines = text[..whole].split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-        for (at, line) in lines.enumerate() {
-            let damaged =
-                |reason: String| JournalError::Damaged { path: path.clone(), line: at + 1, reason };
-            if at == 0 {
-                check_format(line, &path)?;
-            }
-            match serde_json::from_slice(line).map_err(|error| damaged(error.to_string()))? {
-                Entry::Begun { at, request: begun, .. } => request = Some((at, *begun)),
-                Entry::Checked(entry) => checked.push(*entry),
-                Entry::Concluded { outcome: concluded, .. } => outcome = Some(concluded),
-            }
-        }
-        let (begun, request) = request.ok_or_else(|| JournalError::Damaged {
-            path: path.clone(),
-            line: 1,
-            reason: "the session was never begun".to_owned(),
-        })?;
+        file.set_len(whole(&text).len() as u64).map_err(io)?;
+        let Told { begun, request, checked, outcome } = parse(&path, &text)?;
         Ok(Self { directory, file, request, begun, checked, outcome, _alone: alone })
     }
 
@@ -298,6 +284,44 @@ impl Journal {
     }
 }
 
+/// What the lines of a journal tell.
+pub(super) struct Told {
+    pub(super) begun: Timestamp,
+    pub(super) request: Request,
+    pub(super) checked: Vec<Checked>,
+    pub(super) outcome: Option<Outcome>,
+}
+
+/// Reads the lines that are whole.
+pub(super) fn parse(path: &Utf8Path, text: &[u8]) -> Result<Told, JournalError> {
+    let mut request = None;
+    let (mut checked, mut outcome) = (Vec::new(), None);
+    let lines = whole(text).split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    for (at, line) in lines.enumerate() {
+        let damaged =
+            |reason: String| JournalError::Damaged { path: path.to_owned(), line: at + 1, reason };
+        if at == 0 {
+            check_format(line, path)?;
+        }
+        match serde_json::from_slice(line).map_err(|error| damaged(error.to_string()))? {
+            Entry::Begun { at, request: begun, .. } => request = Some((at, *begun)),
+            Entry::Checked(entry) => checked.push(*entry),
+            Entry::Concluded { outcome: concluded, .. } => outcome = Some(concluded),
+        }
+    }
+    let (begun, request) = request.ok_or_else(|| JournalError::Damaged {
+        path: path.to_owned(),
+        line: 1,
+        reason: "the session was never begun".to_owned(),
+    })?;
+    Ok(Told { begun, request, checked, outcome })
+}
+
+/// Without the line that a crash cut short, or that is being written.
+fn whole(text: &[u8]) -> &[u8] {
+    &text[..text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1)]
+}
+
 fn check_format(line: &[u8], path: &Utf8Path) -> Result<(), JournalError> {
     #[derive(Deserialize)]
     struct Format {
@@ -311,17 +335,24 @@ fn check_format(line: &[u8], path: &Utf8Path) -> Result<(), JournalError> {
     }
 }
 
-/// The ids of the sessions that have not ended, the oldest first.
-pub fn unfinished(sessions: &Utf8Path) -> Vec<String> {
+/// The ids of all sessions, the oldest first.
+pub fn sessions(sessions: &Utf8Path) -> Vec<String> {
     let Ok(entries) = fs::read_dir(sessions) else { return Vec::new() };
+    let mut ids: Vec<_> =
+        entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    ids.retain(|id| sessions.join(id).join(FILE).is_file());
+    ids.sort();
+    ids
+}
+
+/// The ids of the sessions that have not ended, the oldest first.
+pub fn unfinished(directory: &Utf8Path) -> Vec<String> {
     let ended = |id: &String| {
-        let text = fs::read(sessions.join(id).join(FILE)).unwrap_or_default();
+        let text = fs::read(directory.join(id).join(FILE)).unwrap_or_default();
         let last = text.trim_ascii_end().rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
         text.is_empty() || last.starts_with(br#"{"entry":"concluded""#)
     };
-    let mut ids: Vec<_> =
-        entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    let mut ids = sessions(directory);
     ids.retain(|id| !ended(id));
-    ids.sort();
     ids
 }

@@ -330,6 +330,27 @@ async fn two_codexpins_cannot_work_at_one_session() {
     assert!(error.to_string().starts_with("another codexpin"), "{error}");
 }
 
+#[tokio::test]
+async fn a_story_is_read_while_the_session_is_held_and_changes_nothing() {
+    let bench = Bench::new(4);
+    let lab = ScriptedLab { fail_after: Some(2), ..ScriptedLab::of(&scripts("ggbb")) };
+    let mut journal = bench.begin();
+    bench.run(&lab, &mut journal).await.unwrap_err();
+    let file = journal.directory().join("journal.jsonl");
+    let begun = [fs_err::read(&file).unwrap(), br#"{"entry":"checked","pla"#.to_vec()].concat();
+    fs_err::write(&file, &begun).unwrap();
+
+    let story = story::Story::read(&bench.sessions, None).unwrap();
+    assert_eq!((story.id.as_str(), story.outcome.as_ref()), (journal.id(), None));
+    assert_eq!((story.checked.len(), story.ends()), (2, (Some(0), Some(3))));
+    assert_eq!(fs_err::read(&file).unwrap(), begun);
+
+    let missing = story::Story::read(&bench.sessions, Some("yesterday")).unwrap_err();
+    assert!(matches!(missing, JournalError::Missing { .. }), "{missing}");
+    let none = story::Story::read(&bench.sessions.join("none"), None).unwrap_err();
+    assert!(matches!(none, JournalError::NoSession { .. }), "{none}");
+}
+
 #[test]
 fn a_journal_that_cannot_be_read_is_refused_with_the_line() {
     let bench = Bench::new(3);

@@ -45,11 +45,6 @@ fn is_chatgpt_token(token: &str) -> bool {
         .is_some_and(|claims| claims.get(CHATGPT_CLAIM).is_some())
 }
 
-/// Whether a text looks like a credential wherever it stands: a JWT or an API key.
-pub(super) fn looks_secret(text: &str) -> bool {
-    text.starts_with("sk-") || text.starts_with("eyJ")
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;

@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::credential::looks_secret;
 use super::handshake::NoHandshake;
 use crate::observation::{Credential, RequestKind, RequestRecord, Scheme};
+use crate::redact;
 
 /// Longest text of the client's that a record keeps, in characters.
 const LONGEST_TEXT: usize = 512;
@@ -38,7 +38,7 @@ impl Ledger {
             host: shortened(head.host),
             port: head.port,
             method: shortened(head.method),
-            path: masked(head.path_and_query),
+            path: shortened(head.path_and_query),
             status: None,
             kind: RequestKind::Unanswered,
             websocket: head.websocket,
@@ -83,10 +83,7 @@ impl Entry {
     }
 
     pub(super) fn model(&self, model: Option<&str>) {
-        self.change(|record| {
-            record.model = model
-                .map(|text| if looks_secret(text) { "***".to_owned() } else { shortened(text) });
-        });
+        self.change(|record| record.model = model.map(shortened));
     }
 
     pub(super) fn settle(&self, status: Option<u16>, kind: RequestKind) {
@@ -118,45 +115,13 @@ impl Entry {
     }
 }
 
-/// Path and query without the values that could let somebody in.
-fn masked(path_and_query: &str) -> String {
-    let (path, query) = match path_and_query.split_once('?') {
-        Some((path, query)) => (path, Some(query)),
-        None => (path_and_query, None),
-    };
-    let segments: Vec<_> =
-        path.split('/').map(|part| if looks_secret(part) { "***" } else { part }).collect();
-    let mut text = segments.join("/");
-    if let Some(query) = query {
-        let pairs: Vec<_> = query.split('&').map(masked_pair).collect();
-        text.push('?');
-        text.push_str(&pairs.join("&"));
-    }
-    shortened(&text)
-}
-
-fn masked_pair(pair: &str) -> String {
-    match pair.split_once('=') {
-        Some((name, value)) if is_secret_name(name) || looks_secret(value) => format!("{name}=***"),
-        None if looks_secret(pair) => "***".to_owned(),
-        _ => pair.to_owned(),
-    }
-}
-
-/// Query names whose values are secrets by their name. Broad on purpose: a
-/// masked harmless value costs nothing.
-fn is_secret_name(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    ["token", "secret", "password", "key", "auth", "verifier", "assertion", "signature", "session"]
-        .iter()
-        .any(|word| name.contains(word))
-        || ["code", "state", "sig", "jwt"].contains(&name.as_str())
-}
-
+/// What a client sent, without what could let somebody in, and no longer than it
+/// has to be.
 fn shortened(text: &str) -> String {
+    let text = redact::line(text);
     match text.char_indices().nth(LONGEST_TEXT) {
         Some((end, _)) => format!("{}...", &text[..end]),
-        None => text.to_owned(),
+        None => text.into_owned(),
     }
 }
 
@@ -171,24 +136,24 @@ mod tests {
                 "/backend-api/codex/models?client_version=0.1",
                 "/backend-api/codex/models?client_version=0.1",
             ),
-            ("/cb?code=canary&x=1", "/cb?code=***&x=1"),
-            ("/cb?Access_Token=canary", "/cb?Access_Token=***"),
+            ("/cb?code=canary&x=1", "/cb?code=[token]&x=1"),
+            ("/cb?Access_Token=canary", "/cb?Access_Token=[token]"),
             (
                 "/cb?client_secret=canary&refresh_token=canary",
-                "/cb?client_secret=***&refresh_token=***",
+                "/cb?client_secret=[token]&refresh_token=[token]",
             ),
-            ("/cb?x=sk-canary", "/cb?x=***"),
-            ("/cb?eyJcanary.eyJ.x", "/cb?***"),
-            ("/files/eyJcanary.eyJ.x/list", "/files/***/list"),
+            ("/cb?x=sk-canary", "/cb?x=[token]"),
+            ("/cb?eyJcanary.eyJ.x", "/cb?[token]"),
+            ("/files/eyJcanary.eyJ.x/list", "/files/[token]/list"),
             ("/plain", "/plain"),
             ("", ""),
         ] {
-            assert_eq!(masked(path), kept, "{path}");
+            assert_eq!(shortened(path), kept, "{path}");
         }
     }
 
     #[test]
     fn a_text_without_end_is_cut() {
-        assert_eq!(masked(&"ä".repeat(100_000)).chars().count(), LONGEST_TEXT + 3);
+        assert_eq!(shortened(&"ä".repeat(100_000)).chars().count(), LONGEST_TEXT + 3);
     }
 }

@@ -26,6 +26,7 @@ mod live;
 mod loopback;
 mod node;
 mod pins;
+mod redaction;
 mod releases;
 mod routes;
 mod tools;

@@ -1,0 +1,90 @@
+//! `codexpin report`.
+
+use std::time::Duration;
+
+use super::context::Context;
+use super::failure::Failure;
+use crate::apply::{self, Operation, Phase};
+use crate::exit_code::ExitCode;
+use crate::prefix::npm::Npm;
+use crate::process::Program;
+use crate::report::issue::{Issue, Machine, Rollback, RollbackEnd};
+use crate::session::story::Story;
+
+/// How long npm may take to tell its version.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Report {
+    /// The session, finished or not. [default: the newest]
+    session: Option<String>,
+}
+
+impl Report {
+    pub(super) async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
+        let story = Story::read(&context.directories.sessions(), self.session.as_deref())?;
+        let machine = machine(context).await;
+        Issue {
+            story: &story,
+            machine: &machine,
+            rollback: rollback(context, &story)?,
+            // What `changes.json` in the session's directory says, once it is there.
+            changes: None,
+            person: &context.processes.person(),
+        }
+        .print();
+        Ok(ExitCode::Success)
+    }
+}
+
+async fn machine(context: &Context) -> Machine {
+    Machine {
+        system: system(),
+        processor: std::env::consts::ARCH.to_owned(),
+        npm: npm(context).await,
+    }
+}
+
+/// The system by the name that it gives itself (os-release(5)).
+fn system() -> String {
+    let release = fs_err::read_to_string("/etc/os-release").unwrap_or_default();
+    let name = release.lines().find_map(|line| line.strip_prefix("PRETTY_NAME="));
+    name.map_or_else(|| std::env::consts::OS.to_owned(), |name| name.trim_matches('"').to_owned())
+}
+
+/// npm's version; that it cannot tell is no reason for no report.
+async fn npm(context: &Context) -> Option<String> {
+    let program = Program {
+        executable: Npm::locate(&context.environment).ok()?,
+        arguments: vec!["--version".to_owned()],
+        directory: "/".into(),
+        environment: context.environment.inherited().with("HOME", "/nonexistent"),
+        time_limit: PATIENCE,
+        log: None,
+        enclosure: None,
+    };
+    let finished = context.processes.run(&program, &context.stop).await.ok()?;
+    finished.ending.success().then(|| finished.stdout.text().trim().to_owned())
+}
+
+/// The last apply of the session's last good release, since the session began.
+fn rollback(context: &Context, story: &Story) -> Result<Option<Rollback>, Failure> {
+    let Some(good) = story.ends().0 else { return Ok(None) };
+    let good = story.request.line[good].core;
+    let applied = apply::Journal::all(&context.directories.backups())
+        .map_err(|error| Failure::new(ExitCode::Infrastructure, error))?;
+    let mut records = applied.into_iter().rev().map(|journal| journal.record);
+    let record = records.find(|record| {
+        record.operation == Operation::Apply && record.at > story.begun && record.to.core == good
+    });
+    Ok(record.map(|record| Rollback {
+        at: record.at,
+        from: record.from,
+        to: record.to,
+        end: match record.phase {
+            Phase::Done => RollbackEnd::Proved,
+            Phase::RolledBack => RollbackEnd::PutBack(record.why),
+            _ => RollbackEnd::Unfinished,
+        },
+    }))
+}

@@ -1,0 +1,127 @@
+//! How to see it again: with codexpin, and by hand.
+
+use super::super::markdown::{code, fence};
+use super::Issue;
+use crate::question::{Ask, Probe, Question, Require, Through, Upgrade, Upstream};
+use crate::release::PackageName;
+use crate::release::pairing::Candidate;
+
+/// The section.
+pub(super) fn section(issue: &Issue<'_>) -> String {
+    let question = issue.question();
+    let (good, bad) = issue.story.ends();
+    let words = words(question);
+    let check = |at: Option<usize>, what: &str| {
+        Some(format!("codexpin check {}{words}    # {what}", issue.candidate(at?).core))
+    };
+    let checks: Vec<_> =
+        [check(good, "answers"), check(bad, "does not")].into_iter().flatten().collect();
+    let mut text = String::new();
+    if !checks.is_empty() {
+        if question.upstream == Upstream::Loopback {
+            text.push_str("No account is needed. ");
+        }
+        text.push_str("Each command installs the release into a directory of its own:\n\n");
+        text.push_str(&fence("sh", &checks.join("\n")));
+        if question.carry_state {
+            text.push_str(
+                "\nIn the search, each release met the state that the good end had left: ",
+            );
+            text.push_str(&format!("{}.\n", code(&bisect(issue, &words))));
+        }
+    }
+    if let (Some(at), None) = (bad.or(good), question.ask.command()) {
+        text.push_str("\nBy hand:\n\n");
+        text.push_str(&fence("sh", &by_hand(issue.candidate(at), question)));
+    }
+    text
+}
+
+fn bisect(issue: &Issue<'_>, words: &str) -> String {
+    let line = &issue.story.request.line;
+    let ends = [line.first(), line.last()].into_iter().flatten();
+    let ends: Vec<_> = ends.map(|candidate| candidate.core.to_string()).collect();
+    format!("codexpin bisect {} --carry-state{words}", ends.join(" "))
+}
+
+/// The options that ask the same question.
+fn words(question: &Question) -> String {
+    let mut words = String::new();
+    let mut add = |word: String| {
+        words.push(' ');
+        words.push_str(&word);
+    };
+    for route in &question.routes {
+        add(format!("--route {route}"));
+    }
+    if question.require == Require::Any {
+        add("--require any".to_owned());
+    }
+    match &question.ask {
+        Ask::Probe(Probe::Text) => {}
+        Ask::Probe(probe) => add(format!("--probe {probe}")),
+        Ask::Command(command) => add(format!("--exec '{}'", command.replace('\'', r"'\''"))),
+    }
+    if question.through == Through::Gateway {
+        add("--through gateway".to_owned());
+    }
+    if let Some(config) = &question.config {
+        add(format!("--config {}", config.file_name().unwrap_or("openclaw.json")));
+    }
+    if question.upgrade == Upgrade::Doctor {
+        add("--upgrade doctor".to_owned());
+    }
+    match &question.upstream {
+        Upstream::Loopback => add("--upstream loopback".to_owned()),
+        Upstream::Live(lending) if lending.relay => add("--upstream live --relay".to_owned()),
+        Upstream::Live(_) => add("--upstream live".to_owned()),
+        Upstream::Installation => {}
+    }
+    let usual = Question::text_through(Vec::new());
+    if question.timeout_s != usual.timeout_s {
+        add(format!("--timeout {}", question.timeout_s));
+    }
+    if question.reply != usual.reply && question.ask.command().is_none() {
+        add(format!("--reply '{}'", question.reply.replace('\'', r"'\''")));
+    }
+    words
+}
+
+/// What a check does, for who has no codexpin at hand or does not want it to.
+fn by_hand(candidate: &Candidate, question: &Question) -> String {
+    let mut packages = format!("openclaw@{}", candidate.core);
+    if let Some(plugin) = &candidate.plugin {
+        packages.push_str(&format!(" {}@{}", PackageName::PLUGIN, plugin.version));
+    }
+    let route = question.routes.first().map(|route| route.model_id()).unwrap_or_default();
+    let mut lines = vec![
+        format!("npm install --prefix ./repro {packages} --no-audit --no-fund --omit=dev"),
+        "export OPENCLAW_STATE_DIR=$PWD/repro/state OPENCLAW_NO_AUTO_UPDATE=1".to_owned(),
+        format!(
+            "# its openclaw.json: agents.defaults.model = {{ \"primary\": \"{route}\", \"fallbacks\": [] }}"
+        ),
+    ];
+    lines.push(match &question.upstream {
+        Upstream::Loopback => {
+            "# in another shell, `codexpin loopback` tells what to export; any login of the right form will do".to_owned()
+        }
+        _ => "# and a login of your own for that provider".to_owned(),
+    });
+    let openclaw = "./repro/node_modules/.bin/openclaw";
+    if question.upgrade == Upgrade::Doctor {
+        lines.push(format!("{openclaw} doctor --fix --non-interactive"));
+    }
+    let local = match question.through {
+        Through::Local => " --local",
+        Through::Gateway => {
+            lines.push(format!("{openclaw} gateway run &"));
+            ""
+        }
+    };
+    lines.push(format!(
+        "{openclaw} agent{local} --agent main --session-id repro --message 'Reply exactly: {}' --timeout {} --json",
+        question.reply.replace('\'', r"'\''"),
+        question.timeout_s
+    ));
+    lines.join("\n")
+}

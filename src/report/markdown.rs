@@ -1,0 +1,51 @@
+//! Markdown in which nothing that is quoted can be taken for more than a text.
+
+/// How much of a line is quoted. Characters.
+const LONGEST: usize = 300;
+
+/// The lines in a fence that none of them can close.
+pub(super) fn fence(language: &str, text: &str) -> String {
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or_default();
+    let fence = "`".repeat(longest.max(2) + 1);
+    format!("{fence}{language}\n{}\n{fence}\n", text.trim_end_matches('\n'))
+}
+
+/// A piece of code within a sentence, or within a row of a table.
+pub(super) fn code(text: &str) -> String {
+    let text = shortened(text).replace('`', "'");
+    // A bar ends a cell even in code.
+    format!("`{}`", text.replace('|', "\\|"))
+}
+
+/// The beginning of a long line, without what moves a terminal's cursor.
+pub(super) fn shortened(line: &str) -> String {
+    let plain = |c: &char| !c.is_control() || *c == '\t';
+    let mut text: String = line.chars().filter(plain).take(LONGEST).collect();
+    if line.chars().filter(plain).nth(LONGEST).is_some() {
+        text.push('…');
+    }
+    text
+}
+
+/// A table.
+pub(super) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {
+    let mut lines = vec![head.join(" | "), ["---"; N].join(" | ")];
+    lines.extend(rows.iter().map(|row| row.join(" | ")));
+    lines.iter().fold(String::new(), |text, line| text + "| " + line + " |\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_quoted_line_ends_its_fence_or_its_cell() {
+        let text = fence("text", "a\n```\n````html\n");
+        assert_eq!(text, "`````text\na\n```\n````html\n`````\n");
+        assert_eq!(code("a `b` | c\r"), "`a 'b' \\| c`");
+        assert_eq!(
+            table(["a", "b"], &[["1".into(), "2".into()]]),
+            "| a | b |\n| --- | --- |\n| 1 | 2 |\n"
+        );
+    }
+}
