@@ -61,10 +61,8 @@ pub enum Trial {
     BaseUrl,
     /// The route under the name that newer releases have for it.
     NewRoute,
-    /// A longer idle time-out.
-    IdleTimeout,
-    /// The plugin of the matching release.
-    Plugin,
+    /// More time for the turn.
+    MoreTime,
 }
 
 /// A known failure.

@@ -23,6 +23,7 @@ mod turn;
 mod upstream;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 pub use home::sweep;
@@ -89,6 +90,8 @@ pub struct Course<'a> {
     pub meets: Option<&'a Utf8Path>,
     /// Where the state that this candidate leaves is kept, one directory a route.
     pub leaves: Option<&'a Utf8Path>,
+    /// What is written into the config besides, where a remedy is tried.
+    pub settings: Option<&'a Value>,
     /// The login that is lent, where the service itself answers. Without one the
     /// loopback does.
     pub account: Option<&'a Account>,

@@ -56,6 +56,11 @@ pub enum Event {
         /// What the check was for.
         purpose: Purpose,
     },
+    /// The failing candidate is asked once more, with something that may mend it.
+    RemedyStarted {
+        /// With what, to be read after "answers".
+        words: String,
+    },
     /// How far the search is.
     Search {
         /// The last good candidate so far.

@@ -25,6 +25,8 @@
 //! - [`catalogue`] is what is known of failures, as data; [`verdict`] judges an
 //!   observation by it: good, bad with a failure, or skip with a reason. Pure.
 //! - [`diagnose`] holds the catalogue against a log of any length. Pure.
+//! - [`remedy`] turns what the catalogue knows of a failure into other questions
+//!   to ask of the same release. Pure.
 //! - [`bisect`] says which candidate is next, and when the search is over. Pure.
 //! - [`session`] drives all of these, installs ahead, and writes every check
 //!   down before the next step.
@@ -70,6 +72,7 @@ pub mod process;
 pub mod question;
 pub mod redact;
 pub mod release;
+pub mod remedy;
 pub mod report;
 pub mod route;
 pub mod secret;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// For each module, the modules that it may import besides what everything
 /// stands on.
-const MAY_IMPORT: [(&str, &[&str]); 22] = [
+const MAY_IMPORT: [(&str, &[&str]); 23] = [
     ("release", &[]),
     ("login", &[]),
     ("route", &[]),
@@ -18,6 +18,7 @@ const MAY_IMPORT: [(&str, &[&str]); 22] = [
     ("catalogue", &["observation"]),
     ("verdict", &["bisect", "catalogue", "observation", "question"]),
     ("diagnose", &["catalogue", "verdict"]),
+    ("remedy", &["catalogue", "question", "release", "route"]),
     ("bisect", &[]),
     ("event", &["question", "release", "verdict"]),
     ("upstream", &["observation"]),

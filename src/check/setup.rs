@@ -87,6 +87,9 @@ impl Setup<'_> {
         if with_plugin.is_some() {
             minimal::enable_plugin(&mut config);
         }
+        if let Some(settings) = self.course.settings {
+            minimal::merge(&mut config, settings.clone());
+        }
         self.write_config(&config)?;
         match account {
             None => login::make_up(&logins, &self.home.state())?,

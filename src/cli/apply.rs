@@ -206,6 +206,7 @@ impl Proof for Live<'_> {
         let course = Course {
             logs: &logs,
             config: None,
+            settings: None,
             meets: None,
             leaves: None,
             account: None,

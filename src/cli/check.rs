@@ -1,22 +1,27 @@
 //! `codexpin check`.
 
-use camino::Utf8PathBuf;
+use std::sync::Arc;
+
+use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 
 use super::context::Context;
 use super::failure::{Failure, state_directory_hint};
 use super::question::{Asked, QuestionArguments};
 use super::{lab, live};
+use crate::catalogue::Signature;
 use crate::event::{Event, Events};
 use crate::exit_code::ExitCode;
+use crate::prefix::Prefix;
 use crate::release::end::End;
 use crate::release::line;
 use crate::release::pairing::Candidate;
 use crate::release::registry::Freshness;
-use crate::report::check::{CheckReport, RouteReport};
+use crate::remedy::remedies;
+use crate::report::check::{CheckReport, RemedyReport, RouteReport};
 use crate::report::progress::Progress;
 use crate::report::terminal;
-use crate::session::lab::{Lab as _, LabError};
+use crate::session::lab::{Lab as _, LabError, RealLab};
 use crate::upstream::loopback::Fault;
 use crate::verdict::{self, Verdict};
 
@@ -31,6 +36,9 @@ pub(super) struct Check {
     /// What is to be wrong with every turn, to see what the release says to it.
     #[arg(long, value_name = "NAME", value_parser = super::loopback::faults())]
     fault: Option<Fault>,
+    /// Where it fails, try in scratch what may make it answer.
+    #[arg(long)]
+    try_remedies: bool,
     /// Print every host and path that the release tried to reach.
     #[arg(long)]
     egress: bool,
@@ -54,7 +62,8 @@ impl Check {
         let releases = context.releases(Freshness::Cached).await?;
         let version = end.resolve(&releases.core, context.installed())?;
         let candidate = line::find(&releases.candidates(), version)?.clone();
-        let report = check(context, candidate, asked, self.fault).await?;
+        let how = How { fault: self.fault, try_remedies: self.try_remedies };
+        let report = check(context, candidate, asked, how).await?;
         report.print(self.json, self.egress);
         if let Some(watch) = watch {
             watch.end()?;
@@ -63,18 +72,25 @@ impl Check {
     }
 }
 
+/// What else a check is to do.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct How {
+    pub(super) fault: Option<Fault>,
+    pub(super) try_remedies: bool,
+}
+
 /// Installs one candidate and asks it.
 pub(super) async fn check(
     context: &Context,
     candidate: Candidate,
     asked: Asked,
-    fault: Option<Fault>,
+    how: How,
 ) -> Result<CheckReport, Failure> {
     let catalogue = context.catalogue()?;
     let core = candidate.core;
     let line = [candidate.clone()];
     let (mut lab, _) = lab::build(context, &line, None, asked, None).await?;
-    lab.fault = fault;
+    lab.fault = how.fault;
     if let Some(lending) = lab.question.upstream.lending() {
         let turns = crate::report::counted(lab.question.routes.len(), "turn", "turns");
         terminal::note(&format!("live upstream, {turns}: {lending}"));
@@ -98,6 +114,14 @@ pub(super) async fn check(
         Err(LabError::Skip(reason)) => (Verdict::Skip { reason }, Vec::new(), None),
         Err(error) => return Err(error.into()),
     };
+    let failed = verdict.failure().filter(|_| how.try_remedies);
+    let known = failed.and_then(|failure| catalogue.signature(&failure.signature));
+    let remedies = match (&prefix, known) {
+        (Some(prefix), Some(known)) => {
+            Some(tried(context, &lab, prefix, known, &logs, &events).await?)
+        }
+        _ => failed.map(|_| Vec::new()),
+    };
     progress.end();
     Ok(CheckReport {
         candidate,
@@ -106,9 +130,37 @@ pub(super) async fn check(
         verdict,
         routes,
         install_egress: prefix.as_ref().and_then(|prefix| prefix.manifest.egress.clone()),
-        fault: fault.map(|fault| fault.to_string()),
+        fault: how.fault.map(|fault| fault.to_string()),
+        remedies,
         prefix,
     })
+}
+
+/// Asks the failing candidate once more with each thing that may mend it.
+async fn tried(
+    context: &Context,
+    lab: &RealLab,
+    prefix: &Prefix,
+    known: &Signature,
+    logs: &Utf8Path,
+    events: &Events,
+) -> Result<Vec<RemedyReport>, Failure> {
+    let core = prefix.manifest.candidate.core;
+    let mut reports = Vec::new();
+    for (at, remedy) in remedies(known, &lab.question, core).into_iter().enumerate() {
+        let mut lab = lab.clone();
+        lab.question = remedy.question;
+        lab.settings = remedy.settings.map(Arc::new);
+        let logs = logs.join(format!("remedy-{}", at + 1));
+        crate::fs::create_private_dir(&logs)?;
+        events.tell(Event::RemedyStarted { words: remedy.words.clone() });
+        let observations = lab.check(prefix, &logs, &context.stop).await?;
+        let verdict =
+            verdict::judge_all(&observations, lab.question.require, context.catalogue()?);
+        let elapsed_ms = observations.iter().map(|observation| observation.elapsed_ms).sum();
+        reports.push(RemedyReport { words: remedy.words, how: remedy.how, verdict, elapsed_ms });
+    }
+    Ok(reports)
 }
 
 /// A directory of its own for this check's output.

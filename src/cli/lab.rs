@@ -37,6 +37,7 @@ pub(super) async fn build(
         nodes: Arc::new(nodes),
         question: asked.question,
         config: asked.config,
+        settings: None,
         carried,
         account: asked.account,
         fault: None,

@@ -63,6 +63,7 @@ pub(super) async fn ask(
         routes: vec![RouteReport::of(observation, catalogue)],
         install_egress: None,
         fault: None,
+        remedies: None,
         prefix: None,
     })
 }

@@ -52,7 +52,7 @@ impl Pin {
         let releases = context.releases(Freshness::Cached).await?;
         let version = end.resolve(&releases.core, context.installed())?;
         let candidate = line::find(&releases.candidates(), version)?.clone();
-        let report = check::check(context, candidate.clone(), asked, None).await?;
+        let report = check::check(context, candidate.clone(), asked, check::How::default()).await?;
         report.print(false, false);
         if let Some(watch) = watch {
             watch.end()?;

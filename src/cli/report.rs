@@ -5,9 +5,11 @@ use std::time::Duration;
 use super::context::Context;
 use super::failure::Failure;
 use crate::apply::{self, Operation, Phase};
+use crate::changes;
 use crate::exit_code::ExitCode;
 use crate::prefix::npm::Npm;
 use crate::process::Program;
+use crate::report::changes::lines;
 use crate::report::issue::{Issue, Machine, Rollback, RollbackEnd};
 use crate::session::story::Story;
 
@@ -28,13 +30,19 @@ impl Report {
             story: &story,
             machine: &machine,
             rollback: rollback(context, &story)?,
-            // What `changes.json` in the session's directory says, once it is there.
-            changes: None,
+            changes: changes(&story),
             person: &context.processes.person(),
         }
         .print();
         Ok(ExitCode::Success)
     }
+}
+
+/// What differs between the last good and the first bad release, as a list.
+fn changes(story: &Story) -> Option<String> {
+    let changes = changes::load(&story.directory).ok()??;
+    let lines = lines(&changes).into_iter().map(|line| format!("- {line}"));
+    Some(lines.collect::<Vec<_>>().join("\n"))
 }
 
 async fn machine(context: &Context) -> Machine {

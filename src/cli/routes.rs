@@ -33,6 +33,7 @@ impl Routes {
         let course = Course {
             logs: &logs,
             config: None,
+            settings: None,
             meets: None,
             leaves: None,
             account: None,

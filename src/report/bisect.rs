@@ -353,6 +353,11 @@ impl SessionReport<'_> {
         let _ =
             writeln!(text, "\nnext  codexpin apply             roll this machine back to {good}");
         let _ = writeln!(text, "      codexpin check {bad:<11} see it fail again");
+        let _ = writeln!(
+            text,
+            "      codexpin check {bad:<11} --try-remedies    whether something makes it answer"
+        );
+        let _ = writeln!(text, "      codexpin report            Markdown for an upstream issue");
         if let Some(command) = self.any_failure() {
             let _ = writeln!(text, "      {command}");
         }

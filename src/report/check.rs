@@ -37,9 +37,26 @@ pub struct CheckReport {
     /// What went wrong with the upstream, on purpose.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<String>,
+    /// What was tried to make it answer; none where nothing was to be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remedies: Option<Vec<RemedyReport>>,
     /// Where it is installed.
     #[serde(skip)]
     pub prefix: Option<Prefix>,
+}
+
+/// One thing that was tried to make a failing release answer.
+#[derive(Debug, Serialize)]
+pub struct RemedyReport {
+    /// In words, to be read after "answers".
+    pub words: String,
+    /// How a user does the same with the live installation.
+    pub how: String,
+    /// What came of it.
+    #[serde(flatten)]
+    pub verdict: Verdict,
+    /// From start to end. Milliseconds.
+    pub elapsed_ms: u64,
 }
 
 /// What one route showed.
@@ -127,8 +144,34 @@ impl CheckReport {
                 }
             }
         }
+        text.push_str(&self.remedies());
         for next in self.next() {
             let _ = writeln!(text, "  next  {next}");
+        }
+        text
+    }
+
+    /// What makes it answer, and what does not.
+    fn remedies(&self) -> String {
+        let mut text = String::new();
+        let Some(tried) = &self.remedies else { return text };
+        let mending: Vec<_> = tried.iter().filter(|r| r.verdict == Verdict::Good).collect();
+        let _ = match (tried.is_empty(), mending.first()) {
+            (true, _) => writeln!(text, "  nothing is known that could be tried against this failure"),
+            (false, None) => writeln!(text, "  bad as it is, and nothing that was tried makes it answer"),
+            (false, Some(first)) => {
+                writeln!(text, "  {}", format!("bad as it is; answers {}", first.words).bold())
+            }
+        };
+        for remedy in tried {
+            let elapsed = duration(Duration::from_millis(remedy.elapsed_ms));
+            let _ = writeln!(text, "  {}  {}  ({elapsed})", word(&remedy.verdict), remedy.words);
+            match remedy.verdict.failure() {
+                None => _ = writeln!(text, "        {}", remedy.how.dimmed()),
+                Some(failure) => {
+                    let _ = writeln!(text, "        {}", failure_lines(failure)[1].dimmed());
+                }
+            }
         }
         text
     }
@@ -139,6 +182,11 @@ impl CheckReport {
             Verdict::Good => vec![],
             Verdict::Bad { failure } => {
                 let mut next: Vec<String> = failure.remedy.iter().cloned().collect();
+                if self.remedies.is_none() && failure.remedy.is_some() {
+                    next.push(format!(
+                        "codexpin check {core} --try-remedies tries in scratch what may mend it"
+                    ));
+                }
                 next.push(format!("codexpin bisect GOOD {core} finds the release where it broke"));
                 next
             }

@@ -85,6 +85,16 @@ impl Display {
                     self.check = Some(spinner(bars, format!("asking {core} for a reply")));
                 }
             }
+            Event::RemedyStarted { words } => {
+                if let Some(bar) = self.check.take() {
+                    bar.finish_and_clear();
+                }
+                let message = format!("trying whether it answers {words}");
+                match &self.bars {
+                    Some(bars) => self.check = Some(spinner(bars, message)),
+                    None => terminal::say(&message),
+                }
+            }
             Event::CheckFinished { core, verdict, elapsed_ms, purpose } => {
                 if let Some(bar) = self.check.take() {
                     bar.finish_and_clear();

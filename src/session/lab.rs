@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::check::account::Account;
@@ -93,6 +94,8 @@ pub struct RealLab {
     pub surroundings: Surroundings,
     /// The config that is carried over, where one is.
     pub config: Option<Arc<Loaded>>,
+    /// What is written into the config besides, where a remedy is tried.
+    pub settings: Option<Arc<Value>>,
     /// Whose state every candidate meets, where one is carried along.
     pub carried: Option<Carried>,
     /// The login that is lent, where the service itself answers.
@@ -200,6 +203,7 @@ impl Lab for RealLab {
         let mut course = Course {
             logs,
             config: self.config.as_deref(),
+            settings: self.settings.as_deref(),
             meets: None,
             leaves: None,
             account: self.account.as_deref(),

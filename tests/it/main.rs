@@ -6,6 +6,7 @@
 mod agent;
 mod machine;
 mod registry;
+mod remedies;
 #[expect(dead_code, reason = "shared with the tests of real logins")]
 #[path = "../service/service.rs"]
 mod service;
@@ -15,6 +16,7 @@ mod cache;
 mod check;
 mod command;
 mod config;
+mod diagnose;
 mod doctor;
 mod egress;
 mod faults;

@@ -156,7 +156,7 @@ fn commands(session: &Utf8Path) -> Vec<String> {
         "releases 2026.5.18..2026.6.11".to_owned(),
         "apply --dry-run".to_owned(),
         "cache ls".to_owned(),
-        // Further commands that tell of a session go here: `diagnose`.
+        // Further commands that tell of a session go here.
     ]
 }
 

@@ -1,0 +1,183 @@
+//! What may make a failing release answer, as another question to ask of it.
+//! Pure: who asks is the business of others.
+
+use serde_json::{Value, json};
+
+use crate::catalogue::{Signature, Trial};
+use crate::question::{Question, Upgrade};
+use crate::release::Version;
+use crate::route::Route;
+
+/// So many times longer a turn may take where time is what is tried.
+const LONGER: u64 = 3;
+/// Where the `ChatGPT` backend answers, and what is spoken there (openclaw issues
+/// 66633, 62142).
+const CODEX_BASE_URL: &str = "https://chatgpt.com/backend-api/codex";
+const CODEX_API: &str = "openai-codex-responses";
+
+/// A change to what a candidate meets, that may make it answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Remedy {
+    /// In words, to be read after "answers".
+    pub words: String,
+    /// How a user does the same with the live installation.
+    pub how: String,
+    /// What is asked in place of the question that failed.
+    pub question: Question,
+    /// What is written into the config besides.
+    pub settings: Option<Value>,
+}
+
+/// What to try against this failure of a release, in this order.
+pub fn remedies(signature: &Signature, question: &Question, core: Version) -> Vec<Remedy> {
+    let mut remedies: Vec<Remedy> = Vec::new();
+    for trial in &signature.trials {
+        let (doctor, embedded) = (with_doctor(question), embedded(question, core));
+        let found = match trial {
+            // The doctor of June's releases moves the route, and names a harness that
+            // only the plugin has.
+            Trial::Doctor => {
+                let both = embedded.as_ref().and_then(|embedded| {
+                    let question = with_doctor(&embedded.question)?.question;
+                    let words = format!("after `openclaw doctor --fix`, {}", embedded.words);
+                    let how = format!("openclaw doctor --fix, then {}", embedded.how);
+                    Some(Remedy { words, how, question, settings: None })
+                });
+                vec![doctor, both]
+            }
+            Trial::EmbeddedHarness => vec![embedded],
+            Trial::CodexHarness => vec![through(question, |route| Route {
+                harness: Some("codex".to_owned()),
+                ..route.clone()
+            })],
+            Trial::NewRoute => vec![through(question, |route| Route {
+                provider: "openai".to_owned(),
+                harness: Some(embedded_harness(core).to_owned()),
+                ..route.clone()
+            })],
+            Trial::BaseUrl => vec![base_url(question)],
+            Trial::MoreTime => vec![Some(more_time(question))],
+        };
+        for remedy in found.into_iter().flatten() {
+            let known = |other: &Remedy| {
+                other.question == remedy.question && other.settings == remedy.settings
+            };
+            if !remedies.iter().any(known) {
+                remedies.push(remedy);
+            }
+        }
+    }
+    remedies
+}
+
+fn with_doctor(question: &Question) -> Option<Remedy> {
+    (question.upgrade == Upgrade::AsIs).then(|| Remedy {
+        words: "after `openclaw doctor --fix`".to_owned(),
+        how: "openclaw doctor --fix".to_owned(),
+        question: Question { upgrade: Upgrade::Doctor, ..question.clone() },
+        settings: None,
+    })
+}
+
+/// The embedded harness is called `pi` up to 2026.5.27, and `openclaw` from then on.
+fn embedded_harness(core: Version) -> &'static str {
+    const RENAMED: &str = "2026.5.28";
+    match RENAMED.parse::<Version>() {
+        Ok(renamed) if core < renamed => "pi",
+        _ => "openclaw",
+    }
+}
+
+fn embedded(question: &Question, core: Version) -> Option<Remedy> {
+    let harness = embedded_harness(core);
+    through(question, |route| Route { harness: Some(harness.to_owned()), ..route.clone() })
+}
+
+/// Through other routes; none where they are the same.
+fn through(question: &Question, other: impl Fn(&Route) -> Route) -> Option<Remedy> {
+    let routes: Vec<Route> = question.routes.iter().map(other).collect();
+    if routes == question.routes {
+        return None;
+    }
+    let question = Question { routes, ..question.clone() };
+    let words = format!("through {}", question.routes_in_words());
+    let key = question.routes.iter().any(|route| route.provider == "openai");
+    let key = if key { " (with an API key, unless the login was moved there)" } else { "" };
+    let how = format!("name the route {} in openclaw.json{key}", question.routes_in_words());
+    Some(Remedy { words, how, question, settings: None })
+}
+
+fn base_url(question: &Question) -> Option<Remedy> {
+    let provider = "openai-codex";
+    question.routes.iter().any(|route| route.provider == provider).then(|| {
+        let own = json!({ "baseUrl": CODEX_BASE_URL, "api": CODEX_API, "models": [] });
+        let key = format!("models.providers.{provider}");
+        Remedy {
+            words: format!("with {key}.baseUrl {CODEX_BASE_URL} and api {CODEX_API}"),
+            how: format!("write {key}.baseUrl and .api into openclaw.json"),
+            question: question.clone(),
+            settings: Some(json!({ "models": { "providers": { provider: own } } })),
+        }
+    })
+}
+
+fn more_time(question: &Question) -> Remedy {
+    let timeout_s = question.timeout_s * LONGER;
+    Remedy {
+        words: format!("with {timeout_s} s for the turn"),
+        how: format!("write agents.defaults.timeoutSeconds {timeout_s} into openclaw.json"),
+        question: Question { timeout_s, ..question.clone() },
+        settings: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::Catalogue;
+
+    fn words(signature: &str, route: &str, core: &str) -> Vec<String> {
+        let catalogue = Catalogue::built_in();
+        let question = Question::text_through(vec![route.parse().unwrap()]);
+        let signature = catalogue.signature(signature).unwrap();
+        remedies(signature, &question, core.parse().unwrap()).into_iter().map(|r| r.words).collect()
+    }
+
+    #[test]
+    fn an_unknown_route_is_tried_after_the_doctor_and_under_its_new_name() {
+        assert_eq!(
+            words("unknown-model", "openai-codex/gpt-5.5", "2026.6.1"),
+            [
+                "after `openclaw doctor --fix`",
+                "after `openclaw doctor --fix`, through openai-codex/gpt-5.5@openclaw",
+                "through openai/gpt-5.5@openclaw",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_asked_already_is_not_tried_again() {
+        assert_eq!(
+            words("harness-missing", "openai-codex/gpt-5.5@pi", "2026.5.18"),
+            Vec::<String>::new()
+        );
+        assert_eq!(
+            words("harness-missing", "openai-codex/gpt-5.5@codex", "2026.5.18"),
+            ["through openai-codex/gpt-5.5@pi"]
+        );
+    }
+
+    #[test]
+    fn a_base_url_is_written_only_for_the_provider_that_has_it() {
+        let with = words("cloudflare-403", "openai-codex/gpt-5.5", "2026.5.18");
+        assert!(with[0].contains("https://chatgpt.com/backend-api/codex"), "{with:?}");
+        let without = words("cloudflare-403", "openai/gpt-5.5", "2026.5.18");
+        assert!(!without.iter().any(|words| words.contains("baseUrl")), "{without:?}");
+    }
+
+    #[test]
+    fn a_turn_that_ran_out_of_time_is_given_more() {
+        let words = words("turn-timed-out", "loop/x", "2026.5.18");
+        assert_eq!(words[0], "with 360 s for the turn");
+    }
+}
