@@ -180,8 +180,8 @@ fn a_log_alone_never_calls_the_accounts_or_the_networks_failure_the_releases() {
         let diagnosis = scan.end();
         let Some(main) = diagnosis.main() else { continue };
         // What a release swallows, only the upstream can tell.
-        let swallowed = main.signature.id == "bad-request-no-body"
-            || main.signature.id == "turn-timed-out";
+        let swallowed =
+            main.signature.id == "bad-request-no-body" || main.signature.id == "turn-timed-out";
         assert!(
             main.signature.kind != Kind::Release || swallowed,
             "{}: {}",

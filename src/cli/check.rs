@@ -155,8 +155,7 @@ async fn tried(
         crate::fs::create_private_dir(&logs)?;
         events.tell(Event::RemedyStarted { words: remedy.words.clone() });
         let observations = lab.check(prefix, &logs, &context.stop).await?;
-        let verdict =
-            verdict::judge_all(&observations, lab.question.require, context.catalogue()?);
+        let verdict = verdict::judge_all(&observations, lab.question.require, context.catalogue()?);
         let elapsed_ms = observations.iter().map(|observation| observation.elapsed_ms).sum();
         reports.push(RemedyReport { words: remedy.words, how: remedy.how, verdict, elapsed_ms });
     }

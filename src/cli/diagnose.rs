@@ -91,7 +91,9 @@ impl Reading<'_> {
                 ExitCode::Failure,
                 "there is no Gateway service of this user, and no log in /tmp/openclaw",
             )
-            .with_hint("name a log: codexpin diagnose FILE, or pipe one into codexpin diagnose -"));
+            .with_hint(
+                "name a log: codexpin diagnose FILE, or pipe one into codexpin diagnose -",
+            ));
         };
         self.file(log.as_str(), &log)
     }

@@ -31,6 +31,7 @@ impl Report {
             machine: &machine,
             rollback: rollback(context, &story)?,
             changes: changes(&story),
+            catalogue: context.catalogue()?,
             person: &context.processes.person(),
         }
         .print();

@@ -14,9 +14,8 @@ pub fn since(text: &str, now: Timestamp) -> Result<Timestamp, SinceError> {
     }
     let wrong = || SinceError(text.to_owned());
     let span: Span = text.parse().map_err(|_| wrong())?;
-    let duration = span
-        .to_duration(jiff::SpanRelativeTo::days_are_24_hours())
-        .map_err(|_| wrong())?;
+    let duration =
+        span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).map_err(|_| wrong())?;
     now.checked_sub(duration.max(SignedDuration::ZERO)).map_err(|_| wrong())
 }
 

@@ -157,8 +157,12 @@ impl CheckReport {
         let Some(tried) = &self.remedies else { return text };
         let mending: Vec<_> = tried.iter().filter(|r| r.verdict == Verdict::Good).collect();
         let _ = match (tried.is_empty(), mending.first()) {
-            (true, _) => writeln!(text, "  nothing is known that could be tried against this failure"),
-            (false, None) => writeln!(text, "  bad as it is, and nothing that was tried makes it answer"),
+            (true, _) => {
+                writeln!(text, "  nothing is known that could be tried against this failure")
+            }
+            (false, None) => {
+                writeln!(text, "  bad as it is, and nothing that was tried makes it answer")
+            }
             (false, Some(first)) => {
                 writeln!(text, "  {}", format!("bad as it is; answers {}", first.words).bold())
             }

@@ -55,7 +55,8 @@ fn text(diagnosis: &Diagnosis, log: &str) -> String {
                 );
             }
             None => {
-                let _ = writeln!(text, "{}", format!("no known failure in {lines} of {log}").bold());
+                let _ =
+                    writeln!(text, "{}", format!("no known failure in {lines} of {log}").bold());
             }
         }
         noise(&mut text, diagnosis, log);
@@ -107,11 +108,8 @@ fn details(text: &mut String, finding: &Finding, log: &str) {
 
 fn noise(text: &mut String, diagnosis: &Diagnosis, log: &str) {
     for finding in diagnosis.findings.iter().filter(|f| f.signature.kind == Kind::Cosmetic) {
-        let _ = writeln!(
-            text,
-            "\nnoise {}  ({log}:{})",
-            finding.signature.title, finding.first.line
-        );
+        let _ =
+            writeln!(text, "\nnoise {}  ({log}:{})", finding.signature.title, finding.first.line);
     }
 }
 

@@ -14,6 +14,7 @@ use super::markdown::{code, table};
 use super::{counted, place, terminal};
 use crate::apply::Versions;
 use crate::bisect::Outcome;
+use crate::catalogue::Catalogue;
 use crate::observation::Observation;
 use crate::question::{Lender, Question, Upstream};
 use crate::redact::{self, Person};
@@ -21,7 +22,6 @@ use crate::release::PackageName;
 use crate::release::pairing::Candidate;
 use crate::session::journal::Checked;
 use crate::session::story::Story;
-use crate::verdict::catalogue::signature;
 use crate::verdict::{Failure, Verdict};
 
 /// What goes into an issue.
@@ -36,6 +36,8 @@ pub struct Issue<'a> {
     /// What is different between the last good and the first bad release, in
     /// Markdown without a heading, where that was looked at.
     pub changes: Option<String>,
+    /// What is known of failures.
+    pub catalogue: &'a Catalogue,
     /// Whose names are left out.
     pub person: &'a Person,
 }
@@ -221,7 +223,8 @@ impl Issue<'_> {
             let _ = writeln!(text, "\n- Failure: {} ({})", failure.title, code(&failure.signature));
             let evidence = &failure.evidence;
             let _ = writeln!(text, "- Evidence: {} ({})", code(&evidence.text), place(evidence));
-            let issues = signature(&failure.signature).map(|known| known.issues.as_slice());
+            let issues =
+                self.catalogue.signature(&failure.signature).map(|known| known.issues.as_slice());
             let issues: Vec<_> =
                 issues.unwrap_or_default().iter().map(|n| format!("#{n}")).collect();
             if !issues.is_empty() {

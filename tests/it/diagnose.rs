@@ -91,7 +91,11 @@ fn signatures_are_listed_explained_and_added_to() {
     // What is named on the command line takes its place, and has to be there.
     fs_err::write(machine.work().join("bad.toml"), entry.replace("'407 Proxy'", "'('")).unwrap();
     let run = machine.run("diagnose gateway.log --signatures bad.toml").exits(2);
-    assert!(run.stderr.contains("bad.toml: signature \"our-proxy\": \"(\" is not"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("bad.toml: signature \"our-proxy\": \"(\" is not"),
+        "{}",
+        run.stderr
+    );
     let run = machine.run("signatures --signatures nowhere.toml").exits(2);
     assert!(run.stderr.contains("nowhere.toml"), "{}", run.stderr);
     let table = machine.run("signatures --table").exits(0).stdout;

@@ -33,6 +33,7 @@ fn row(at: usize, checked: &Checked) -> [String; 5] {
     };
     let why = match checked.purpose {
         Purpose::Search | Purpose::Controlled => "",
+        Purpose::Another => " (another failure: not counted)",
         Purpose::Surprise => " (a new failure: asked again)",
         Purpose::Control => " (control: does it still answer?)",
         Purpose::Pause => " (the search paused)",

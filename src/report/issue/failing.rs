@@ -24,7 +24,7 @@ pub(super) fn section(issue: &Issue<'_>) -> Option<String> {
     let (_, bad) = issue.story.ends();
     let bad = bad?;
     let (checked, failure) = issue.bad_check(bad)?;
-    let shows = |observation: &&Observation| matches!(verdict::judge(observation), Verdict::Bad { failure: of } if of.signature == failure.signature);
+    let shows = |observation: &&Observation| matches!(verdict::judge(observation, issue.catalogue), Verdict::Bad { failure: of } if of.signature == failure.signature);
     let observation =
         checked.observations.iter().find(shows).or_else(|| checked.observations.first())?;
     let elapsed = duration(Duration::from_millis(observation.elapsed_ms));

@@ -1,6 +1,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::*;
+use crate::catalogue::Catalogue;
 use crate::observation::sample;
 use crate::observation::{Ending, RequestKind};
 use crate::prefix::node::Node;
@@ -87,8 +88,14 @@ fn markdown_with(story: &Story, change: impl FnOnce(&mut Issue<'_>)) -> String {
         processor: "x86_64".to_owned(),
         npm: Some("11.6.2".to_owned()),
     };
-    let mut issue =
-        Issue { story, machine: &machine, rollback: None, changes: None, person: &person };
+    let mut issue = Issue {
+        story,
+        machine: &machine,
+        rollback: None,
+        changes: None,
+        catalogue: &Catalogue::built_in(),
+        person: &person,
+    };
     change(&mut issue);
     issue.markdown().replace(env!("CARGO_PKG_VERSION"), "[VERSION]")
 }
