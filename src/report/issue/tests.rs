@@ -25,7 +25,7 @@ fn candidate(core: &str, plugin: bool) -> Candidate {
 }
 
 fn checked(place: usize, observation: Observation, purpose: Purpose) -> Checked {
-    let verdict = verdict::judge(&observation);
+    let verdict = verdict::judge(&observation, &Catalogue::built_in());
     Checked { place, core: observation.core, verdict, observations: vec![observation], purpose }
 }
 
@@ -66,6 +66,7 @@ fn story(outcome: Option<Outcome>, checked: Vec<Checked>) -> Story {
             nodes: vec![Some(node); line.len()],
             line,
             pin_file: "/home/ann/work/known-good.toml".into(),
+            any_failure: false,
         },
         checked,
         outcome,
