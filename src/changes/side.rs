@@ -175,3 +175,18 @@ fn schema_versions(manifest: &Value) -> BTreeMap<String, u64> {
 fn text(value: &Value) -> Option<String> {
     value.as_str().map(ToOwned::to_owned)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_schema_versions_that_a_release_declares_are_read_and_none_is_none() {
+        let declared = include_str!("../../tests/corpus/changes/2026.9.5/package.json");
+        let older = include_str!("../../tests/corpus/changes/2026.6.1/package.json");
+        let versions = |text: &str| schema_versions(&serde_json::from_str(text).unwrap());
+        let expected = BTreeMap::from([("agent".to_owned(), 21), ("state".to_owned(), 17)]);
+        assert_eq!(versions(declared), expected);
+        assert_eq!(versions(older), BTreeMap::new());
+    }
+}
