@@ -268,7 +268,9 @@ impl Issue<'_> {
         row("Route", self.through());
         row("Harness", self.harnesses());
         let turn = how(self.question()).unwrap_or_else(|| "a text reply".to_owned());
-        row("Turn", format!("{turn}; install and state are fresh"));
+        let fresh =
+            if self.question().carry_state { "the install is" } else { "install and state are" };
+        row("Turn", format!("{turn}; {fresh} fresh"));
         row("Upstream", self.upstream().to_owned());
         let nodes = self.story.request.nodes.iter().flatten().map(|node| node.version.as_str());
         let nodes: std::collections::BTreeSet<_> = nodes.collect();

@@ -10,11 +10,9 @@ pub(super) fn fence(language: &str, text: &str) -> String {
     format!("{fence}{language}\n{}\n{fence}\n", text.trim_end_matches('\n'))
 }
 
-/// A piece of code within a sentence, or within a row of a table.
+/// A piece of code within a sentence.
 pub(super) fn code(text: &str) -> String {
-    let text = shortened(text).replace('`', "'");
-    // A bar ends a cell even in code.
-    format!("`{}`", text.replace('|', "\\|"))
+    format!("`{}`", shortened(text).replace('`', "'"))
 }
 
 /// The beginning of a long line, without what moves a terminal's cursor.
@@ -27,10 +25,11 @@ pub(super) fn shortened(line: &str) -> String {
     text
 }
 
-/// A table.
+/// A table. A bar ends a cell even in code, unless it is escaped.
 pub(super) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {
     let mut lines = vec![head.join(" | "), ["---"; N].join(" | ")];
-    lines.extend(rows.iter().map(|row| row.join(" | ")));
+    let escaped = |cell: &String| cell.replace('|', "\\|");
+    lines.extend(rows.iter().map(|row| row.each_ref().map(escaped).join(" | ")));
     lines.iter().fold(String::new(), |text, line| text + "| " + line + " |\n")
 }
 
@@ -42,10 +41,10 @@ mod tests {
     fn no_quoted_line_ends_its_fence_or_its_cell() {
         let text = fence("text", "a\n```\n````html\n");
         assert_eq!(text, "`````text\na\n```\n````html\n`````\n");
-        assert_eq!(code("a `b` | c\r"), "`a 'b' \\| c`");
+        assert_eq!(code("a `b` | c\r"), "`a 'b' | c`");
         assert_eq!(
-            table(["a", "b"], &[["1".into(), "2".into()]]),
-            "| a | b |\n| --- | --- |\n| 1 | 2 |\n"
+            table(["a", "b"], &[["1".into(), "2 | 3".into()]]),
+            "| a | b |\n| --- | --- |\n| 1 | 2 \\| 3 |\n"
         );
     }
 }

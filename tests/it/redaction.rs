@@ -58,7 +58,7 @@ impl Planted {
         let mut machine = Machine::new();
         // Not under /tmp, which candidates find empty anyway.
         let guard = tempfile::Builder::new()
-            .prefix(&format!("{CANARY}-home-"))
+            .prefix("codexpin-it-home-")
             .tempdir_in(env!("CARGO_TARGET_TMPDIR"))
             .unwrap();
         let home = Utf8PathBuf::from_path_buf(guard.path().to_owned()).unwrap();
@@ -123,6 +123,8 @@ impl Planted {
         let files = self.files();
         for (path, bytes) in &files {
             assert!(!has_canary(bytes), "{path}: {}", shown(bytes));
+            let home = path.starts_with(self.machine.state()) && has(bytes, self.home.as_str());
+            assert!(!home, "{path} tells where the user's home is");
         }
         let logs =
             files.iter().filter(|(path, _)| matches!(path.extension(), Some("stdout" | "stderr")));
@@ -131,7 +133,11 @@ impl Planted {
 }
 
 fn has_canary(bytes: &[u8]) -> bool {
-    bytes.windows(CANARY.len()).any(|window| window.eq_ignore_ascii_case(CANARY.as_bytes()))
+    has(bytes, CANARY)
+}
+
+fn has(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|window| window.eq_ignore_ascii_case(text.as_bytes()))
 }
 
 /// The neighbourhood of a canary.
@@ -190,6 +196,7 @@ fn no_secret_gets_into_a_file_or_an_output() {
     assert!(runs[0].stderr.contains("the agent is asked for `[e-mail]`"), "{}", runs[0].stderr);
     let report = machine.run("report").exits(0);
     assert!(report.stdout.contains("asked for '[e-mail]'"), "{}", report.stdout);
+    assert!(!report.stdout.contains(planted.home.as_str()), "{}", report.stdout);
     // One cannot be installed. What a package contains is nobody's secret, so it is
     // written there in another way.
     let said = lines(&planted).join("\\n").replace('\'', " ").replace('"', " ");
@@ -198,6 +205,7 @@ fn no_secret_gets_into_a_file_or_an_output() {
         "node -e \"console.error('error ' + Buffer.from('{said}', 'hex')); process.exit(1)\""
     );
     machine.registry.publish_core("2026.7.1", json!({ "scripts": { "preinstall": install } }));
+    machine.run("releases --refresh").exits(0);
     runs.push(machine.run("check 2026.7.1 --upstream loopback").exits(125));
     for command in commands(&machine.session()) {
         runs.push(machine.run(&command));
