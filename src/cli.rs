@@ -22,6 +22,7 @@ mod report;
 mod routes;
 mod signatures;
 mod size;
+mod standalone;
 mod upstream;
 
 use camino::Utf8PathBuf;

@@ -10,7 +10,7 @@ use super::failure::Failure;
 use super::pin::{Tested, write_pin};
 use super::question::{self, QuestionArguments};
 use super::upstream::Watch;
-use super::{PinFileArgument, changes, lab};
+use super::{PinFileArgument, changes, lab, standalone};
 use crate::bisect::Outcome;
 use crate::catalogue::Catalogue;
 use crate::event::Events;
@@ -97,7 +97,7 @@ impl Bisect {
         progress.end();
         let ended = match result {
             Ok(conclusion) => conclude(context, &request, &conclusion, &journal, &lab, json).await,
-            Err(error) => Err(interrupted(error, &resume)),
+            Err(error) => Err(interrupted(context, error, &resume).await),
         };
         if let Some(watch) = watch {
             watch.end()?;
@@ -265,9 +265,13 @@ fn first_bad_of(conclusion: &Conclusion, place: usize) -> Option<FirstBad> {
 }
 
 /// Every early end says how to go on.
-fn interrupted(error: SessionError, resume: &str) -> Failure {
-    Failure::from(error)
-        .with_hint(format!("everything seen so far is saved; go on with\n      {resume}"))
+async fn interrupted(context: &Context, error: SessionError, resume: &str) -> Failure {
+    let of_account = matches!(error, SessionError::Account { .. } | SessionError::Control { .. });
+    let mut hint = format!("everything seen so far is saved; go on with\n      {resume}");
+    if of_account && let Some(said) = standalone::login_status(context).await {
+        hint = format!("{said}\n      {hint}");
+    }
+    Failure::from(error).with_hint(hint)
 }
 
 fn absolute(context: &Context, path: &camino::Utf8Path) -> Utf8PathBuf {
