@@ -3,6 +3,8 @@
 
 mod table;
 
+use std::sync::LazyLock;
+
 use regex::{Regex, RegexSet};
 use serde::{Deserialize, Serialize};
 
@@ -194,9 +196,14 @@ pub struct Match<'a> {
 impl Catalogue {
     /// The table that is built in.
     pub fn built_in() -> Self {
-        #[expect(clippy::expect_used, reason = "the table is part of the program; a test reads it")]
-        Self::of(table::parse(KNOWN, false).expect("the built-in table is valid"))
-            .expect("the built-in patterns are valid")
+        static BUILT_IN: LazyLock<Catalogue> = LazyLock::new(|| {
+            #[expect(
+                clippy::expect_used,
+                reason = "the table is part of the program; tests read it"
+            )]
+            table::parse(KNOWN, false).and_then(Catalogue::of).expect("the built-in table is valid")
+        });
+        BUILT_IN.clone()
     }
 
     /// The built-in table with a user's own before it. An entry of the same name

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::{Utf8DirEntry, Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
@@ -24,9 +24,9 @@ pub fn unit(environment: &Environment, home: &Utf8Path) -> Option<String> {
 pub fn newest_log() -> Option<Utf8PathBuf> {
     let files = Utf8Path::new(LOGS).read_dir_utf8().ok()?.flatten();
     let logs = files.filter(|file| {
-        file.file_name().starts_with("openclaw-") && file.file_name().ends_with(".log")
+        file.file_name().starts_with("openclaw-") && file.path().extension() == Some("log")
     });
-    logs.map(|log| log.into_path()).max()
+    logs.map(Utf8DirEntry::into_path).max()
 }
 
 /// A unit's journal.

@@ -52,8 +52,9 @@ impl Story {
     /// as they are known, where the search has not ended.
     pub fn ends(&self) -> (Option<usize>, Option<usize>) {
         match self.outcome {
-            Some(Outcome::Found { last_good, first_bad })
-            | Some(Outcome::Range { last_good, first_bad }) => (Some(last_good), Some(first_bad)),
+            Some(
+                Outcome::Found { last_good, first_bad } | Outcome::Range { last_good, first_bad },
+            ) => (Some(last_good), Some(first_bad)),
             Some(Outcome::NoRegression) => (self.request.line.len().checked_sub(1), None),
             Some(Outcome::GoodEndIsBad) => (None, Some(0)),
             Some(Outcome::EndSkipped { .. }) | None => {

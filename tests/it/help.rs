@@ -40,7 +40,7 @@ fn every_command_has_a_help_text() {
 fn a_bare_codexpin_shows_what_it_can_do() {
     let machine = Machine::new();
     let run = machine.run("").exits(2);
-    assert!(run.stderr.contains("Usage: codexpin <COMMAND>"), "{}", run.stderr);
+    assert!(run.stderr.contains("Usage: codexpin [OPTIONS] <COMMAND>"), "{}", run.stderr);
 }
 
 #[test]

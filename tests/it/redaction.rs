@@ -190,7 +190,16 @@ fn no_secret_gets_into_a_file_or_an_output() {
     machine.registry.script("2026.6.1", [agent::says(&says)]);
     machine.registry.script_all(&["2026.6.5", "2026.6.11"], &script(&planted, true));
     let reply = format!("{CANARY}.person@example.com");
-    let words = ["bisect", "2026.5.18", "2026.6.11", "--upstream", "loopback", "--reply", &reply];
+    let words = [
+        "bisect",
+        "2026.5.18",
+        "2026.6.11",
+        "--upstream",
+        "loopback",
+        "--any-failure",
+        "--reply",
+        &reply,
+    ];
     let mut runs = vec![machine.start_with(&words, &[]).finish().exits(0)];
     assert!(runs[0].stdout.contains("2026.6.1 is the first bad release"), "{}", runs[0].stdout);
     assert!(runs[0].stderr.contains("the agent is asked for `[e-mail]`"), "{}", runs[0].stderr);
@@ -199,8 +208,8 @@ fn no_secret_gets_into_a_file_or_an_output() {
     assert!(!report.stdout.contains(planted.home.as_str()), "{}", report.stdout);
     // One cannot be installed. What a package contains is nobody's secret, so it is
     // written there in another way.
-    let said = lines(&planted).join("\\n").replace('\'', " ").replace('"', " ");
-    let said = said.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let said = lines(&planted).join("\\n").replace(['\'', '"'], " ");
+    let said = said.bytes().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
     let install = format!(
         "node -e \"console.error('error ' + Buffer.from('{said}', 'hex')); process.exit(1)\""
     );

@@ -1,5 +1,6 @@
 //! Every check in its order, whatever came of it.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::super::duration;
@@ -18,7 +19,7 @@ pub(super) fn section(issue: &Issue<'_>) -> String {
     let mut text = table(["#", "release", "verdict", "what it showed", "time"], &rows);
     let remedy = issue.story.ends().1.and_then(|bad| issue.bad_check(bad)?.1.remedy.as_deref());
     if let Some(remedy) = remedy {
-        text.push_str(&format!("\nNot tried in this search: {remedy}.\n"));
+        let _ = writeln!(text, "\nNot tried in this search: {remedy}.");
     }
     text
 }

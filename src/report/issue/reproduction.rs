@@ -1,10 +1,13 @@
 //! How to see it again: with codexpin, and by hand.
 
+use std::fmt::Write as _;
+
 use super::super::markdown::{code, fence};
 use super::Issue;
 use crate::question::{Ask, Probe, Question, Require, Through, Upgrade, Upstream};
 use crate::release::PackageName;
 use crate::release::pairing::Candidate;
+use crate::route::Route;
 
 /// The section.
 pub(super) fn section(issue: &Issue<'_>) -> String {
@@ -27,7 +30,7 @@ pub(super) fn section(issue: &Issue<'_>) -> String {
             text.push_str(
                 "\nIn the search, each release met the state that the good end had left: ",
             );
-            text.push_str(&format!("{}.\n", code(&bisect(issue, &words))));
+            let _ = writeln!(text, "{}.", code(&bisect(issue, &words)));
         }
     }
     if let (Some(at), None) = (bad.or(good), question.ask.command()) {
@@ -91,9 +94,9 @@ fn words(question: &Question) -> String {
 fn by_hand(candidate: &Candidate, question: &Question) -> String {
     let mut packages = format!("openclaw@{}", candidate.core);
     if let Some(plugin) = &candidate.plugin {
-        packages.push_str(&format!(" {}@{}", PackageName::PLUGIN, plugin.version));
+        let _ = write!(packages, " {}@{}", PackageName::PLUGIN, plugin.version);
     }
-    let route = question.routes.first().map(|route| route.model_id()).unwrap_or_default();
+    let route = question.routes.first().map(Route::model_id).unwrap_or_default();
     let mut lines = vec![
         format!("npm install --prefix ./repro {packages} --no-audit --no-fund --omit=dev"),
         "export OPENCLAW_STATE_DIR=$PWD/repro/state OPENCLAW_NO_AUTO_UPDATE=1".to_owned(),
