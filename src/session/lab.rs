@@ -198,12 +198,10 @@ impl Lab for RealLab {
         stop: &CancellationToken,
     ) -> Result<Vec<Observation>, LabError> {
         let mut course = Course {
-            logs,
             config: self.config.as_deref(),
-            meets: None,
-            leaves: None,
             account: self.account.as_deref(),
             fault: self.fault,
+            ..Course::plain(logs)
         };
         if let Some(carried) = &self.carried {
             let directory = Some(carried.directory.as_path());
