@@ -99,6 +99,21 @@ pub struct Course<'a> {
     pub fault: Option<Fault>,
 }
 
+impl<'a> Course<'a> {
+    /// A minimal config and a fresh state, with the loopback.
+    pub fn plain(logs: &'a Utf8Path) -> Self {
+        Self {
+            logs,
+            config: None,
+            settings: None,
+            meets: None,
+            leaves: None,
+            account: None,
+            fault: None,
+        }
+    }
+}
+
 /// A check could not be made. Nothing about the candidate.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckError {

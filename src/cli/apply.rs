@@ -203,15 +203,7 @@ impl Proof for Live<'_> {
         crate::fs::create_private_dir(&logs).map_err(|error| error.to_string())?;
         // A stop is heeded by `apply` itself; here it would look like a failed proof.
         let stop = CancellationToken::new();
-        let course = Course {
-            logs: &logs,
-            config: None,
-            settings: None,
-            meets: None,
-            leaves: None,
-            account: None,
-            fault: None,
-        };
+        let course = Course::plain(&logs);
         let surroundings = context.check_surroundings();
         let observations = check::check(&subject, &self.question, &surroundings, course, &stop)
             .await

@@ -30,15 +30,7 @@ impl Routes {
         let candidate = line::find(&releases.candidates(), version)?.clone();
         let prefix = lab::install(context, &candidate).await?;
         let logs = logs(context, version)?;
-        let course = Course {
-            logs: &logs,
-            config: None,
-            settings: None,
-            meets: None,
-            leaves: None,
-            account: None,
-            fault: None,
-        };
+        let course = Course::plain(&logs);
         let listed =
             routes::list(&subject(&prefix), &context.check_surroundings(), course, &context.stop)
                 .await

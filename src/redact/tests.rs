@@ -66,6 +66,9 @@ fn planted(canary: &str) -> Vec<(String, String, &'static str)> {
         within(format!("account_id={canary}"), ACCOUNT),
         within(format!("accountId: '{canary}'"), ACCOUNT),
         within(format!(r#"\"chatgpt_user_id\": \"{canary}\""#), ACCOUNT),
+        within(format!(r"token\u001b[39m: \u001b[33m'{canary}'\u001b[39m"), TOKEN),
+        within(format!(r"\\u001b[1mtoken\\u001b[39m: \\u001b[33m{canary}\\u001b[39m"), TOKEN),
+        within(format!(r"\x1b[1mapi_key\x1b[39m=\x1b[33m{canary}\x1b[39m"), TOKEN),
     ]
 }
 
@@ -104,6 +107,10 @@ fn what_is_masked_leaves_the_rest_of_the_line_to_be_read() {
         (
             "\u{1b}[1mtoken\u{1b}[0m: \u{1b}[32m'abc'\u{1b}[39m\nnext \u{1b}[1mline\u{1b}[0m",
             "token: '[token]'\nnext \u{1b}[1mline\u{1b}[0m",
+        ),
+        (
+            r#"{"text":"\u001b[32mtoken\u001b[39m: \u001b[33mabc\u001b[39m\n"}"#,
+            r#"{"text":"token: [token]\n"}"#,
         ),
     ] {
         assert_eq!(line(text), masked);

@@ -201,13 +201,11 @@ impl Lab for RealLab {
         stop: &CancellationToken,
     ) -> Result<Vec<Observation>, LabError> {
         let mut course = Course {
-            logs,
             config: self.config.as_deref(),
             settings: self.settings.as_deref(),
-            meets: None,
-            leaves: None,
             account: self.account.as_deref(),
             fault: self.fault,
+            ..Course::plain(logs)
         };
         if let Some(carried) = &self.carried {
             let directory = Some(carried.directory.as_path());

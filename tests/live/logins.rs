@@ -67,7 +67,6 @@ fn a_login_lives_and_dies(version: &'static str, kept_in: Option<&str>) {
 }
 
 #[test]
-#[ignore = "what the release itself does, in minutes; run with --ignored"]
 fn a_login_of_5_12_lives_and_dies_encrypted() {
     a_login_lives_and_dies("2026.5.12", None);
 }
@@ -78,7 +77,6 @@ fn a_login_of_5_18_lives_and_dies_in_json() {
 }
 
 #[test]
-#[ignore = "what the release itself does, in minutes; run with --ignored"]
 fn a_login_of_9_5_lives_and_dies_in_a_database() {
     a_login_lives_and_dies("2026.9.5", Some("openclaw.sqlite"));
 }

@@ -226,48 +226,45 @@ fn lend_and_ask(release: &Release, login: &Login, model: &str, harness: &str) {
     }
 }
 
-#[test]
-fn a_login_that_2026_5_12_sealed_is_lent_to_it() {
-    let release = Release::installed("2026.5.12");
+/// What a release of May makes of a login that it uses is lent back to it.
+fn used_and_lent(version: &str, format: Format) {
+    let release = Release::installed(version);
     let (model, harness) = ("openai-codex/gpt-5.5", "pi");
     let live = Home::new(model, harness);
     live.log_in();
     live.ask(&release);
     let login = live.the_login();
-    assert_eq!((login.format, login.provider.as_str()), (Format::Sealed, "openai-codex"));
+    assert_eq!((login.format, login.provider.as_str()), (format, "openai-codex"));
     lend_and_ask(&release, &login, model, harness);
+}
+
+/// What a later release's own doctor makes of it is lent back to it.
+fn moved_and_lent(version: &str) {
+    let release = Release::installed(version);
+    let live = Home::new("openai-codex/gpt-5.5", "openclaw");
+    live.log_in();
+    live.run(&release, &["doctor", "--fix", "--non-interactive"]);
+    let login = live.the_login();
+    assert_eq!((login.format, login.provider.as_str()), (Format::Sqlite, "openai"));
+    lend_and_ask(&release, &login, "openai/gpt-5.5", "openclaw");
+}
+
+#[test]
+fn a_login_that_2026_5_12_sealed_is_lent_to_it() {
+    used_and_lent("2026.5.12", Format::Sealed);
 }
 
 #[test]
 fn a_login_that_2026_5_18_has_in_its_file_is_lent_to_it() {
-    let release = Release::installed("2026.5.18");
-    let (model, harness) = ("openai-codex/gpt-5.5", "pi");
-    let live = Home::new(model, harness);
-    live.log_in();
-    live.ask(&release);
-    let login = live.the_login();
-    assert_eq!((login.format, login.provider.as_str()), (Format::Inline, "openai-codex"));
-    lend_and_ask(&release, &login, model, harness);
+    used_and_lent("2026.5.18", Format::Inline);
 }
 
 #[test]
 fn a_login_that_2026_7_1_keeps_in_the_agents_database_is_lent_to_it() {
-    let release = Release::installed("2026.7.1");
-    let live = Home::new("openai-codex/gpt-5.5", "openclaw");
-    live.log_in();
-    live.run(&release, &["doctor", "--fix", "--non-interactive"]);
-    let login = live.the_login();
-    assert_eq!((login.format, login.provider.as_str()), (Format::Sqlite, "openai"));
-    lend_and_ask(&release, &login, "openai/gpt-5.5", "openclaw");
+    moved_and_lent("2026.7.1");
 }
 
 #[test]
 fn a_login_that_2026_9_5_keeps_in_the_shared_database_is_lent_to_it() {
-    let release = Release::installed("2026.9.5");
-    let live = Home::new("openai-codex/gpt-5.5", "openclaw");
-    live.log_in();
-    live.run(&release, &["doctor", "--fix", "--non-interactive"]);
-    let login = live.the_login();
-    assert_eq!((login.format, login.provider.as_str()), (Format::Sqlite, "openai"));
-    lend_and_ask(&release, &login, "openai/gpt-5.5", "openclaw");
+    moved_and_lent("2026.9.5");
 }

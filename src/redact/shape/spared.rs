@@ -1,0 +1,68 @@
+//! What has the shape of a secret and is none.
+
+use super::Found;
+
+pub(super) fn never(_: &Found<'_>) -> bool {
+    false
+}
+
+/// Words that stand after `token:` in a sentence. Whatever else does is masked.
+const PROSE: &str = "\
+    a an and are auth authentication authorization cannot could credential \
+    credentials denied empty error expected expired failed false for forbidden from \
+    has header headers in invalid is malformed missing must no none not null ok or \
+    present refresh refused required revoked scheme the token tokens true \
+    unauthorized undefined unset was";
+
+pub(super) fn is_prose(value: &str) -> bool {
+    if !value.contains(char::is_alphanumeric) {
+        return true;
+    }
+    let word = value.trim_end_matches(['.', ':', '!', '?']).to_ascii_lowercase();
+    PROSE.split(' ').any(|known| known == word)
+}
+
+/// How a credential is meant; it comes before it.
+pub(super) fn is_scheme(word: &str) -> bool {
+    ["bearer", "basic", "digest", "apikey"].iter().any(|scheme| word.eq_ignore_ascii_case(scheme))
+}
+
+/// Values of a field that tell nothing: a count, a word, the name of a variable.
+pub(super) fn is_no_secret(&Found { name, value, .. }: &Found<'_>) -> bool {
+    let count = value.len() <= 6 && value.bytes().all(|byte| byte.is_ascii_digit());
+    let name = name.to_ascii_lowercase();
+    let password = name.starts_with("pass");
+    value.starts_with('$') || (!password && (count || is_prose(value)))
+}
+
+pub(super) fn is_no_account(&Found { name, value, .. }: &Found<'_>) -> bool {
+    if name.is_empty() {
+        // Words behind `user-` that happen to be long.
+        let of_shape = value.starts_with("user-") || value.starts_with("org-");
+        return of_shape
+            && value.len() < 24
+            && !value.bytes().any(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase());
+    }
+    value.starts_with('$') || value == "default" || is_prose(value)
+}
+
+/// What is written like an e-mail address: a release, a unit of systemd's, a
+/// file, the host of a URL behind a password.
+pub(super) fn is_no_address(&Found { head, value: address, .. }: &Found<'_>) -> bool {
+    const UNITS: [&str; 9] =
+        ["service", "socket", "timer", "target", "slice", "scope", "mount", "path", "device"];
+    const FILES: [&str; 8] = ["js", "mjs", "cjs", "ts", "json", "tgz", "png", "svg"];
+    let Some((local, domain)) = address.rsplit_once('@') else { return false };
+    let first = domain.split('.').next().unwrap_or_default();
+    let last = domain.rsplit('.').next().unwrap_or_default();
+    let number = first.trim_start_matches('v').trim_end_matches('x');
+    local == "git"
+        || !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+        || head.rsplit_once("://").is_some_and(|(_, before)| before.chars().all(is_of_userinfo))
+        || UNITS.contains(&last)
+        || FILES.contains(&last)
+}
+
+fn is_of_userinfo(c: char) -> bool {
+    !c.is_whitespace() && !"/?#\"'<>\\".contains(c)
+}
