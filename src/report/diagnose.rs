@@ -62,7 +62,7 @@ fn text(diagnosis: &Diagnosis, log: &str) -> String {
         noise(&mut text, diagnosis, log);
         return text;
     };
-    let _ = writeln!(text, "{}", headline(main).bold());
+    let _ = writeln!(text, "{}\n{}", main.signature.title.bold(), whose(main));
     for finding in diagnosis.findings.iter().filter(|f| f.signature.kind != Kind::Cosmetic) {
         details(&mut text, finding, log);
     }
@@ -72,17 +72,16 @@ fn text(diagnosis: &Diagnosis, log: &str) -> String {
     text
 }
 
-fn headline(main: &Finding) -> String {
-    let whose = match main.signature.kind {
-        Kind::Release => "the release",
-        Kind::Route => "the route: a setting that this release does not take",
-        Kind::Account => "the account, and not a release",
-        Kind::Environment => "the machine, the network or the service, and not a release",
-        Kind::Incomplete => "a piece that is not installed",
-        Kind::State => "state that another release wrote",
-        Kind::Cosmetic => "noise",
-    };
-    format!("{}: {whose}", main.signature.title)
+fn whose(main: &Finding) -> &'static str {
+    match main.signature.kind {
+        Kind::Release => "It is the release.",
+        Kind::Route => "It is the route: a setting that this release does not take.",
+        Kind::Account => "It is the account, and not a release.",
+        Kind::Environment => "It is the machine, the network or the service, and not a release.",
+        Kind::Incomplete => "It is a piece that is not installed.",
+        Kind::State => "It is state that another release wrote.",
+        Kind::Cosmetic => "It is noise.",
+    }
 }
 
 fn details(text: &mut String, finding: &Finding, log: &str) {

@@ -72,13 +72,15 @@ fn numbered(source: Source, text: &str) -> impl Iterator<Item = (Source, usize, 
 pub fn excerpt(line: &str, at: usize) -> String {
     const LONGEST: usize = 240;
     const BEFORE: usize = 60;
+    // What would move the cursor or colour what follows.
+    let visible = |c: char| if c.is_control() { ' ' } else { c };
     if line.chars().count() <= LONGEST {
-        return line.to_owned();
+        return line.chars().map(visible).collect();
     }
     let before = line.get(..at).unwrap_or_default().chars().count();
     // The beginning of a line says who speaks: it stays as long as the match fits.
     let from = if before + BEFORE < LONGEST { 0 } else { before - BEFORE };
-    let text: String = line.chars().skip(from).take(LONGEST).collect();
+    let text: String = line.chars().skip(from).take(LONGEST).map(visible).collect();
     let opening = if from > 0 { "…" } else { "" };
     format!("{opening}{}…", text.trim())
 }
@@ -93,6 +95,7 @@ mod tests {
         let text = excerpt(&line, 5000);
         assert!(text.contains("Unknown model: x") && text.chars().count() < 250, "{text}");
         assert_eq!(excerpt("short", 2), "short");
+        assert_eq!(excerpt("over\rwritten \u{9b}31m", 2), "over written  31m");
         assert!(excerpt(&line, 0).starts_with('a'));
     }
 }

@@ -150,7 +150,7 @@ fn shown(bytes: &[u8]) -> String {
 }
 
 /// What tells of a session, or of what came of it.
-fn commands(session: &Utf8Path) -> Vec<String> {
+fn commands(session: &Utf8Path, log: &Utf8Path) -> Vec<String> {
     let id = session.file_name().unwrap();
     vec![
         "report".to_owned(),
@@ -162,7 +162,12 @@ fn commands(session: &Utf8Path) -> Vec<String> {
         "releases 2026.5.18..2026.6.11".to_owned(),
         "apply --dry-run".to_owned(),
         "cache ls".to_owned(),
-        // Further commands that tell of a session go here.
+        "doctor".to_owned(),
+        "doctor --json".to_owned(),
+        "changes 2026.5.19 2026.6.1".to_owned(),
+        "check live".to_owned(),
+        format!("diagnose {log}"),
+        format!("diagnose {log} --json"),
     ]
 }
 
@@ -216,7 +221,12 @@ fn no_secret_gets_into_a_file_or_an_output() {
     machine.registry.publish_core("2026.7.1", json!({ "scripts": { "preinstall": install } }));
     machine.run("releases --refresh").exits(0);
     runs.push(machine.run("check 2026.7.1 --upstream loopback").exits(125));
-    for command in commands(&machine.session()) {
+    let log = planted.home.join("gateway.log");
+    let failure = "Unknown model: openai-codex/gpt-5.5";
+    let logged =
+        lines(&planted).iter().map(|said| format!("{said} {failure}\n")).collect::<String>();
+    fs_err::write(&log, logged + "Error: " + &lines(&planted).join("\nError: ")).unwrap();
+    for command in commands(&machine.session(), &log) {
         runs.push(machine.run(&command));
     }
     runs.push(report);

@@ -11,6 +11,8 @@ use crate::user_manager::{UserManager, gateway_port, wait_for};
 
 const BROKEN: &str = "2026.6.1";
 const GOOD: &str = "2026.5.28";
+/// In every secret of this user.
+const CANARY: &str = "cAnArY7";
 
 /// A user with `BROKEN` installed as a global npm package, and a Gateway service.
 struct Machine {
@@ -71,6 +73,7 @@ impl Machine {
                 ("npm_config_cache", text(crate::support::cache().join("npm"))),
                 ("OPENCLAW_NO_AUTO_UPDATE", "1".to_owned()),
                 ("OPENCLAW_SKIP_CHANNELS", "1".to_owned()),
+                ("OPENAI_API_KEY", format!("sk-{CANARY}0environment")),
             ]
             .map(|(name, value)| (name.to_owned(), value)),
         );
@@ -94,10 +97,21 @@ impl Machine {
     /// As `openclaw gateway install` does it: its own unit, its own start.
     fn start_gateway(&self) {
         let state = self.user.home().join(".openclaw");
-        std::fs::create_dir_all(&state).unwrap();
+        let agent = state.join("agents/main/agent");
+        std::fs::create_dir_all(&agent).unwrap();
+        let mail = format!("{CANARY}.person@example.com");
+        let login = serde_json::json!({ "version": 1, "profiles": {
+            format!("openai-codex:{mail}"): {
+                "type": "oauth", "provider": "openai-codex", "email": mail,
+                "access": format!("eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiI{CANARY}In0.{CANARY}signed"),
+                "refresh": format!("rt_{CANARY}_refresh"), "expires": 4_000_000_000_000_u64,
+                "accountId": format!("0a1b2c3d-4e5f-6071-8293-{CANARY}d4e5"),
+            },
+        } });
+        std::fs::write(agent.join("auth-profiles.json"), login.to_string()).unwrap();
         let config = format!(
             r#"{{"gateway": {{"mode": "local", "bind": "loopback", "port": {},
-                 "auth": {{"mode": "token", "token": "made-up-for-a-test"}}}}}}"#,
+                 "auth": {{"mode": "token", "token": "{CANARY}-gateway"}}}}}}"#,
             self.port
         );
         std::fs::write(state.join("openclaw.json"), config).unwrap();
@@ -127,33 +141,67 @@ impl Machine {
     fn service(&self) -> String {
         self.run("systemctl", &["--user", "is-active", "openclaw-gateway.service"])
     }
+
+    /// No file that codexpin keeps has a canary, but for the backup: that is the
+    /// user's own state, to be put back as it was.
+    fn keeps_no_canary(&self) {
+        let mut logs = 0;
+        for directory in [self.user.state(), self.user.work()] {
+            let files = walkdir::WalkDir::new(directory).into_iter().map(Result::unwrap);
+            for file in files.filter(|entry| entry.file_type().is_file()) {
+                let path = file.path().to_str().unwrap();
+                let found = has_canary(&std::fs::read(path).unwrap());
+                assert!(!found || path.contains("/backups/"), "{path}");
+                logs += usize::from(path.ends_with(".stderr"));
+            }
+        }
+        assert!(logs >= 3, "there are logs to look at");
+    }
+}
+
+fn has_canary(bytes: &[u8]) -> bool {
+    bytes.windows(CANARY.len()).any(|window| window.eq_ignore_ascii_case(CANARY.as_bytes()))
 }
 
 #[test]
-fn a_machine_is_rolled_back_to_the_pin_with_its_gateway_and_taken_back() {
-    let user = User::new();
-    assert_eq!(user.run(&["pin", GOOD]).code, Some(0));
-    let machine = Machine::new(user);
+fn a_machine_is_rolled_back_to_the_pin_with_its_gateway_and_taken_back_and_no_secret_is_told() {
+    let machine = Machine::new(User::new());
     assert!(machine.version().contains(BROKEN));
+    let mut told = Vec::new();
+    let mut codexpin = |words: &str| {
+        let ran = machine.codexpin(&words.split(' ').collect::<Vec<_>>());
+        told.push((words.to_owned(), ran.stdout.clone() + &ran.stderr));
+        ran
+    };
 
-    let plan = machine.codexpin(&["apply", "--dry-run"]);
+    let bisected = codexpin(&format!("bisect {GOOD} {BROKEN} --upstream loopback"));
+    assert_eq!(bisected.code, Some(0));
+    assert!(codexpin("report").stdout.contains(BROKEN));
+    assert!([Some(1), Some(3)].contains(&codexpin("doctor").code));
+    assert!(codexpin("diagnose").code.is_some());
+
+    let plan = codexpin("apply --dry-run");
     assert_eq!(plan.code, Some(0));
     assert!(plan.stdout.contains(&format!("{BROKEN} -> {GOOD}")));
     assert!(machine.version().contains(BROKEN), "a dry run changes nothing");
 
-    let applied = machine.codexpin(&["apply", "--yes"]);
+    let applied = codexpin("apply --yes");
     assert_eq!(applied.code, Some(0));
     assert!(machine.version().contains(GOOD));
     assert_eq!(machine.service().trim(), "active");
     assert!(machine.is_serving());
+    assert!(codexpin("apply --yes").stdout.contains("already as pinned"));
+    codexpin("doctor");
 
-    let again = machine.codexpin(&["apply", "--yes"]);
-    assert!(again.stdout.contains("already as pinned"));
-
-    let undone = machine.codexpin(&["undo", "--yes"]);
+    let undone = codexpin("undo --yes");
     assert_eq!(undone.code, Some(0));
     assert!(machine.version().contains(BROKEN));
     assert!(machine.is_serving());
+
+    for (words, text) in &told {
+        assert!(!has_canary(text.as_bytes()), "codexpin {words}: {text}");
+    }
+    machine.keeps_no_canary();
 }
 
 #[test]
