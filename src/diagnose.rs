@@ -10,7 +10,7 @@ mod line;
 mod scan;
 pub mod since;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::catalogue::{Kind, Rank, Signature};
@@ -61,9 +61,30 @@ pub struct Diagnosis {
     pub bytes: u64,
 }
 
+/// What was seen last so long before the newest failure is over.
+const OVER: SignedDuration = SignedDuration::from_hours(1);
+
 impl Diagnosis {
-    /// The finding to begin with: the first that is no noise.
+    /// The finding to begin with: the first that is no noise and not over.
     pub fn main(&self) -> Option<&Finding> {
-        self.findings.iter().find(|finding| finding.signature.kind != Kind::Cosmetic)
+        self.findings.iter().find(|finding| !finding.is_noise() && !self.is_over(finding))
+    }
+
+    /// Whether it was not seen for an hour before the newest failure: something
+    /// else is wrong by now.
+    pub fn is_over(&self, finding: &Finding) -> bool {
+        let failures = self.findings.iter().filter(|finding| !finding.is_noise());
+        let newest = failures.filter_map(|finding| finding.last).max();
+        match (finding.last, newest) {
+            (Some(last), Some(newest)) => newest.duration_since(last) > OVER,
+            _ => false,
+        }
+    }
+}
+
+impl Finding {
+    /// Whether it is told and never what failed.
+    pub fn is_noise(&self) -> bool {
+        self.signature.kind == Kind::Cosmetic
     }
 }

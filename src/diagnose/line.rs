@@ -70,6 +70,9 @@ fn words(object: &serde_json::Map<String, Value>) -> String {
         let inner = value.as_str().and_then(|text| serde_json::from_str::<Value>(text).ok());
         match inner.as_ref().and_then(|inner| inner.get("subsystem")).and_then(Value::as_str) {
             Some(subsystem) => _ = write!(text, "[{subsystem}] "),
+            // The whole of it once more, in one field.
+            None if key == "message"
+                && value.as_str().is_some_and(|all| text.trim_end().ends_with(all)) => {}
             None => add(&mut text, "", value),
         }
     }
@@ -142,7 +145,7 @@ mod tests {
             ("2026-11-21T08:04:18Z [model] failed: x", time.clone()),
             ("2026-11-21T08:04:18+0000 box node[77]: [model] failed: x", time.clone()),
             (
-                r#"{"0":"{\"subsystem\":\"model\"}","1":"failed: x","_meta":{"hostname":"vm"},"time":"2026-11-21T08:04:18.000+00:00"}"#,
+                r#"{"0":"{\"subsystem\":\"model\"}","1":"failed: x","_meta":{"hostname":"vm"},"message":"failed: x","time":"2026-11-21T08:04:18.000+00:00"}"#,
                 time.clone(),
             ),
         ] {

@@ -71,7 +71,9 @@ impl Store {
     ) -> Result<Prefix, StoreError> {
         let name = name(candidate, node);
         loop {
-            if let Some(prefix) = self.finished(&name).await? {
+            if let Some(mut prefix) = self.finished(&name).await? {
+                // The same version of it may lie elsewhere than it did then.
+                prefix.manifest.node = node.clone();
                 return Ok(prefix);
             }
             let alone = self.wait_for(&name, stop).await?;
@@ -193,7 +195,7 @@ impl Store {
             .names()?
             .into_iter()
             .filter_map(|name| Some((self.manifest(&name)?, name)))
-            .filter(|(manifest, _)| manifest.node == *node)
+            .filter(|(manifest, _)| manifest.node.version == node.version)
             .collect();
         near.sort_by_key(|(manifest, _)| manifest.candidate.core);
         let older = near.partition_point(|(manifest, _)| manifest.candidate.core < candidate.core);

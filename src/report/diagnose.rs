@@ -63,9 +63,10 @@ fn text(diagnosis: &Diagnosis, log: &str) -> String {
         return text;
     };
     let _ = writeln!(text, "{}\n{}", main.signature.title.bold(), whose(main));
-    for finding in diagnosis.findings.iter().filter(|f| f.signature.kind != Kind::Cosmetic) {
-        details(&mut text, finding, log);
-    }
+    let failures = diagnosis.findings.iter().filter(|finding| !finding.is_noise());
+    let (over, now): (Vec<_>, Vec<_>) = failures.partition(|finding| diagnosis.is_over(finding));
+    now.iter().for_each(|finding| details(&mut text, finding, log));
+    earlier(&mut text, &over, log);
     noise(&mut text, diagnosis, log);
     let _ = writeln!(text, "\nnext  {}", next(main));
     let _ = writeln!(text, "\n{lines} of {log}");
@@ -105,8 +106,25 @@ fn details(text: &mut String, finding: &Finding, log: &str) {
     }
 }
 
+fn earlier(text: &mut String, over: &[&Finding], log: &str) {
+    if !over.is_empty() {
+        text.push('\n');
+    }
+    for Finding { signature, last, first, count, .. } in over {
+        let last = last.map(|last| format!(", last at {last:.0}")).unwrap_or_default();
+        let times = counted(usize::try_from(*count).unwrap_or(usize::MAX), "time", "times");
+        let _ = writeln!(
+            text,
+            "earlier  {} ({}), {times}{last}  ({log}:{})",
+            signature.id,
+            signature.kind.word(),
+            first.line
+        );
+    }
+}
+
 fn noise(text: &mut String, diagnosis: &Diagnosis, log: &str) {
-    for finding in diagnosis.findings.iter().filter(|f| f.signature.kind == Kind::Cosmetic) {
+    for finding in diagnosis.findings.iter().filter(|finding| finding.is_noise()) {
         let _ =
             writeln!(text, "\nnoise {}  ({log}:{})", finding.signature.title, finding.first.line);
     }
@@ -143,7 +161,15 @@ mod tests {
             "[gateway] ready\n2026-11-21T08:00:00Z duplicate plugin id: codex\n\
              2026-11-21T08:00:00Z [openai-transport] status=429 message=429 The usage limit has been reached\n\
              2026-11-21T08:00:01Z FailoverError: Unknown model: openai-codex/gpt-5.5\n\
-             2026-11-21T09:00:01Z FailoverError: Unknown model: openai-codex/gpt-5.5\n"
+             2026-11-21T08:30:01Z FailoverError: Unknown model: openai-codex/gpt-5.5\n"
+        ));
+    }
+
+    #[test]
+    fn what_was_over_an_hour_before_the_newest_failure_is_told_in_a_line() {
+        insta::assert_snapshot!(of(
+            "2026-11-21T08:00:00Z Error: getaddrinfo ENOTFOUND chatgpt.com\n\
+             2026-11-21T12:00:01Z FailoverError: Unknown model: openai-codex/gpt-5.5\n"
         ));
     }
 
