@@ -8,7 +8,7 @@
 //! ```
 //!
 //! A mask says what was there: `[e-mail]`, `[account]`, and `[token]` for
-//! whatever lets somebody in. Secrets are known by their shape ([`line`]), and
+//! whatever lets somebody in. Secrets are known by their shape ([`fn@line`]), and
 //! those that codexpin holds itself by their text ([`Person`]). Masking twice
 //! changes nothing more, it keeps the number of lines, and a text that is JSON
 //! stays JSON.

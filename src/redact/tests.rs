@@ -349,34 +349,3 @@ fn a_line_without_end_is_masked_and_takes_no_more_memory_than_it_may() {
     assert!(!text.contains("canary"));
     assert_eq!(text.matches(TOKEN).count(), 40_000_usize.div_ceil(7));
 }
-
-/// How long this thread has been on a processor: others may want it as well.
-fn on_processor() -> std::time::Duration {
-    let times = fs_err::read_to_string("/proc/thread-self/schedstat").unwrap();
-    let nanoseconds = times.split(' ').next().unwrap().parse().unwrap();
-    std::time::Duration::from_nanos(nanoseconds)
-}
-
-/// `cargo test --release --lib redact::tests::how_fast -- --ignored --nocapture`
-#[test]
-#[ignore = "measures"]
-#[allow(clippy::cast_precision_loss, reason = "it tells a number")]
-fn how_fast_a_log_is_read() {
-    let corpus = walkdir::WalkDir::new("tests/corpus/faults").into_iter().flatten();
-    let texts = corpus.filter_map(|entry| fs_err::read_to_string(entry.path()).ok());
-    let log: String = texts.collect();
-    let clean: String =
-        log.lines().filter(|l| line(l) == *l).flat_map(|l| [l, "\n"]).collect::<String>();
-    for (name, text) in [("without a secret", clean), ("as it comes", log)] {
-        let text = text.repeat((64 << 20) / text.len());
-        for (by, person) in [("by shape", Person::default()), ("with a person", person())] {
-            let begun = on_processor();
-            let mut stream = Stream::new(std::io::sink(), Arc::new(person));
-            for chunk in text.as_bytes().chunks(64 * 1024) {
-                stream.write_all(chunk).unwrap();
-            }
-            let rate = text.len() as f64 / on_processor().saturating_sub(begun).as_secs_f64() / 1e6;
-            writeln!(std::io::stdout(), "{name}, {by}: {rate:.0} MB/s of processor time").unwrap();
-        }
-    }
-}

@@ -65,7 +65,9 @@ fn text(diagnosis: &Diagnosis, log: &str) -> String {
     let _ = writeln!(text, "{}\n{}", main.signature.title.bold(), whose(main));
     let failures = diagnosis.findings.iter().filter(|finding| !finding.is_noise());
     let (over, now): (Vec<_>, Vec<_>) = failures.partition(|finding| diagnosis.is_over(finding));
-    now.iter().for_each(|finding| details(&mut text, finding, log));
+    for finding in now {
+        details(&mut text, finding, log);
+    }
     earlier(&mut text, &over, log);
     noise(&mut text, diagnosis, log);
     let _ = writeln!(text, "\nnext  {}", next(main));

@@ -223,9 +223,8 @@ fn no_secret_gets_into_a_file_or_an_output() {
     runs.push(machine.run("check 2026.7.1 --upstream loopback").exits(125));
     let log = planted.home.join("gateway.log");
     let failure = "Unknown model: openai-codex/gpt-5.5";
-    let logged =
-        lines(&planted).iter().map(|said| format!("{said} {failure}\n")).collect::<String>();
-    fs_err::write(&log, logged + "Error: " + &lines(&planted).join("\nError: ")).unwrap();
+    let logged = lines(&planted).join(&format!(" {failure}\n"));
+    fs_err::write(&log, logged + "\nError: " + &lines(&planted).join("\nError: ")).unwrap();
     for command in commands(&machine.session(), &log) {
         runs.push(machine.run(&command));
     }

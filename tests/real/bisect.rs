@@ -41,8 +41,8 @@ fn the_release_where_the_route_broke_is_found_and_the_last_good_one_is_pinned() 
     assert!(commit("last_good").starts_with("e93216080aa1"), "{changes:#}");
     assert!(commit("first_bad").starts_with("2e08f0f4221f"), "{changes:#}");
     assert_eq!(changes["identical"], false);
-    let changed = changes["dependencies"]["changed"].as_array().unwrap();
-    assert!(changed.iter().any(|dependency| dependency["name"] == "openai"), "{changes:#}");
+    let dependencies = changes["dependencies"]["changed"].as_array().unwrap();
+    assert!(dependencies.iter().any(|dependency| dependency["name"] == "openai"), "{changes:#}");
     let nearest = changes["changelog"]["touching"].as_array().unwrap().iter().take(3);
     let cause = "migrate legacy OpenAI Codex";
     assert!(nearest.clone().any(|e| e["text"].as_str().unwrap().contains(cause)), "{changes:#}");
