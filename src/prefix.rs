@@ -50,6 +50,10 @@ pub struct Manifest {
     /// The plugin's npm project, relative to the directory, where there is a plugin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plugin_project: Option<Utf8PathBuf>,
+    /// Where it was made: OpenClaw's record of a plugin names the path of it, so that
+    /// a prefix with a plugin is of no use anywhere else.
+    #[serde(default)]
+    pub made_in: Utf8PathBuf,
     /// When npm had finished.
     pub installed: Timestamp,
     /// How long npm took. Milliseconds.

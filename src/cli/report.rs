@@ -39,11 +39,9 @@ impl Report {
     }
 }
 
-/// What differs between the last good and the first bad release, as a list.
-fn changes(story: &Story) -> Option<String> {
-    let changes = changes::load(&story.directory).ok()??;
-    let lines = lines(&changes).into_iter().map(|line| format!("- {line}"));
-    Some(lines.collect::<Vec<_>>().join("\n"))
+/// What differs between the last good and the first bad release, line by line.
+fn changes(story: &Story) -> Option<Vec<String>> {
+    Some(lines(&changes::load(&story.directory).ok()??))
 }
 
 async fn machine(context: &Context) -> Machine {

@@ -170,6 +170,7 @@ impl Store {
             node: node.clone(),
             entry: installed.entry,
             plugin_project: installed.plugin_project,
+            made_in: directory.clone(),
             egress: Some(installed.egress),
             installed: Timestamp::now(),
             install_ms,
@@ -208,10 +209,13 @@ impl Store {
     }
 
     fn manifest(&self, name: &str) -> Option<Manifest> {
-        let text = fs::read(self.directory.join(name).join(MARKER)).ok()?;
+        let directory = self.directory.join(name);
+        let text = fs::read(directory.join(MARKER)).ok()?;
         let manifest: Manifest = serde_json::from_slice(&text).ok()?;
-        // Where there is a plugin, it has to be on record with OpenClaw.
-        let whole = manifest.candidate.plugin.is_some() == manifest.plugin_project.is_some();
+        // Where there is a plugin, it has to be on record with OpenClaw, and there.
+        let plugin = manifest.candidate.plugin.is_some();
+        let whole = plugin == manifest.plugin_project.is_some()
+            && (!plugin || manifest.made_in == directory);
         Some(manifest).filter(|manifest| manifest.format == FORMAT && whole)
     }
 

@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 
 use super::bisect::how;
-use super::markdown::{code, table};
+use super::markdown::{code, list, table};
 use super::{counted, place, terminal};
 use crate::apply::Versions;
 use crate::bisect::Outcome;
@@ -33,9 +33,9 @@ pub struct Issue<'a> {
     pub machine: &'a Machine,
     /// What `codexpin apply` did about it, where it did anything.
     pub rollback: Option<Rollback>,
-    /// What is different between the last good and the first bad release, in
-    /// Markdown without a heading, where that was looked at.
-    pub changes: Option<String>,
+    /// What is different between the last good and the first bad release, line by
+    /// line, where that was looked at.
+    pub changes: Option<Vec<String>>,
     /// What is known of failures.
     pub catalogue: &'a Catalogue,
     /// Whose names are left out.
@@ -96,7 +96,7 @@ impl Issue<'_> {
         section("Baseline", self.baseline());
         section("Failure", failing::section(self));
         section("What was tried", Some(attempts::section(self)));
-        section("What changed", self.changes.clone());
+        section("What changed", self.changes.as_deref().map(list));
         section("Rollback", self.rollback());
         section("Expected", Some(self.expected()));
         section("How to reproduce", Some(reproduction::section(self)));

@@ -33,9 +33,23 @@ pub(super) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> St
     lines.iter().fold(String::new(), |text, line| text + "| " + line + " |\n")
 }
 
+/// A list; lines that begin as its items do stand under the one before.
+pub(super) fn list(lines: &[String]) -> String {
+    let item = |line: &String| {
+        if line.starts_with("- ") { format!("  {line}") } else { format!("- {line}") }
+    };
+    lines.iter().map(item).collect::<Vec<_>>().join("\n")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_item_of_a_list_in_a_list_stands_under_its_line() {
+        let lines = ["two entries:", "- one", "- another", "commit a..b"].map(str::to_owned);
+        assert_eq!(list(&lines), "- two entries:\n  - one\n  - another\n- commit a..b");
+    }
 
     #[test]
     fn no_quoted_line_ends_its_fence_or_its_cell() {

@@ -1,8 +1,10 @@
 //! `codexpin cache`.
 
 use insta::assert_snapshot;
+use serde_json::Value;
 
 use crate::machine::Machine;
+use crate::registry::Registry;
 
 #[test]
 fn prefixes_are_listed_and_removed() {
@@ -44,4 +46,32 @@ fn the_limit_is_kept_by_itself_and_what_is_in_use_stays() {
     let kept = value["prefixes"].as_array().unwrap();
     assert_eq!(kept.len(), 1, "{kept:?}");
     assert_eq!(kept[0]["core"], "2026.5.19");
+}
+
+/// A plugin is on record with the path that it was installed at; a core is not.
+#[test]
+fn in_a_cache_that_was_moved_only_what_names_its_place_is_made_anew() {
+    let registry = Registry::with_releases();
+    registry.publish_plugin(&["2026.6.11"]);
+    let mut machine = Machine::with(registry);
+    for core in ["2026.5.18", "2026.6.11"] {
+        machine.run(&format!("check {core}")).exits(0);
+    }
+    let moved = machine.work().join("elsewhere");
+    fs_err::rename(machine.cache(), &moved).unwrap();
+    machine.set("CODEXPIN_CACHE_DIR", moved.as_str());
+    let mut installed = Vec::new();
+    for core in ["2026.5.18", "2026.6.11"] {
+        let (run, value) = machine.run_json(&format!("check {core}"));
+        run.exits(0);
+        let records = moved.join("prefixes").read_dir_utf8().unwrap().map(Result::unwrap);
+        let record = records
+            .map(|entry| entry.path().join("prefix.json"))
+            .find(|record| record.is_file() && record.as_str().contains(&format!("/{core}")));
+        let record: Value =
+            serde_json::from_slice(&fs_err::read(record.unwrap()).unwrap()).unwrap();
+        assert_eq!(value["verdict"], "good");
+        installed.push(record["made_in"].as_str().unwrap().starts_with(moved.as_str()));
+    }
+    assert_eq!(installed, [false, true]);
 }

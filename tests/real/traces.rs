@@ -68,7 +68,7 @@ fn nothing_is_left_of_a_check_that_passed_failed_or_timed_out() {
     for (arguments, code) in [
         (&["check", "2026.5.18", "--through", "gateway", "--probe", "tool"][..], 0),
         (&["check", "2026.6.1"], 1),
-        (&[&["check", "2026.5.18", "--through", "gateway"], &silent[..]].concat(), 1),
+        (&[&["check", "2026.5.18", "--through", "gateway"], &silent[..]].concat(), 125),
     ] {
         let ran = user.run(arguments);
         assert_eq!(ran.code, Some(code), "{arguments:?}");
