@@ -1,0 +1,111 @@
+//! What broke where, in a title and a few sentences.
+
+use std::fmt::Write as _;
+
+use super::Issue;
+use crate::bisect::Outcome;
+use crate::report::markdown::code;
+use crate::report::{counted, place};
+
+pub(super) fn title(issue: &Issue<'_>) -> String {
+    let line = &issue.story.request.line;
+    let (Some(first), Some(last)) = (line.first(), line.last()) else {
+        return "An empty search".to_owned();
+    };
+    let (good, bad) = issue.story.ends();
+    let failure = bad.and_then(|bad| issue.bad_check(bad)).map(|(_, failure)| failure);
+    let what = failure.map_or("no reply", |failure| failure.title.as_str());
+    match (&issue.story.outcome, good, bad) {
+        (Some(Outcome::Found { .. }), Some(good), Some(bad)) => {
+            let (good, bad) = (issue.candidate(good).core, issue.candidate(bad).core);
+            format!("{bad}: {what} ({good} answers)")
+        }
+        (Some(Outcome::NoRegression), ..) => {
+            format!("{} and {} both answer", first.core, last.core)
+        }
+        (Some(Outcome::GoodEndIsBad), ..) => format!("{}: {what}", first.core),
+        (_, Some(good), Some(bad)) => {
+            let (good, bad) = (issue.candidate(good).core, issue.candidate(bad).core);
+            format!("After {good}, not later than {bad}: {what}")
+        }
+        _ => format!("{} to {}: not yet known", first.core, last.core),
+    }
+}
+
+pub(super) fn section(issue: &Issue<'_>) -> String {
+    let mut text = String::new();
+    let line = &issue.story.request.line;
+    let asked = issue.story.checked.iter().filter(|c| !c.observations.is_empty()).count();
+    let checks = counted(asked, "check", "checks");
+    if issue.story.outcome.is_none() {
+        let _ = writeln!(
+            text,
+            "**This search has not ended**: {checks} so far, on a line of {}. What follows may change.\n",
+            counted(line.len(), "release", "releases")
+        );
+    }
+    let through = issue.through();
+    let (good, bad) = issue.story.ends();
+    let _ = match (&issue.story.outcome, good, bad) {
+        (Some(Outcome::Found { .. }), Some(good), Some(bad)) => writeln!(
+            text,
+            "{} is the first release that does not answer through {through}. {}, the one before it, does.",
+            issue.spec(bad),
+            issue.spec(good)
+        ),
+        (Some(Outcome::NoRegression), ..) => writeln!(
+            text,
+            "No regression: {} and {} both answer through {through}.",
+            issue.spec(0),
+            issue.spec(line.len() - 1)
+        ),
+        (Some(Outcome::GoodEndIsBad), ..) => writeln!(
+            text,
+            "{} does not answer through {through}; no older release was tried.",
+            issue.spec(0)
+        ),
+        (Some(Outcome::EndSkipped { end }), ..) => writeln!(
+            text,
+            "{} could not be judged, so nothing is known of the releases between the ends.",
+            issue.spec(*end)
+        ),
+        (_, Some(good), Some(bad)) => writeln!(
+            text,
+            "Through {through}, {} answers and {} does not. {}",
+            issue.spec(good),
+            issue.spec(bad),
+            match bad - good - 1 {
+                0 => "Nothing lies between them.".to_owned(),
+                n => format!(
+                    "Of the {} between them nothing is known.",
+                    counted(n, "release", "releases")
+                ),
+            }
+        ),
+        (_, Some(good), None) => {
+            writeln!(text, "{} answers through {through}.", issue.spec(good))
+        }
+        (_, None, Some(bad)) => {
+            writeln!(text, "{} does not answer through {through}.", issue.spec(bad))
+        }
+        (_, None, None) => writeln!(text, "Nothing could be judged yet."),
+    };
+    if let Some((_, failure)) = bad.and_then(|bad| issue.bad_check(bad)) {
+        let _ = writeln!(text, "\n- Failure: {} ({})", failure.title, code(&failure.signature));
+        let evidence = &failure.evidence;
+        let _ = writeln!(text, "- Evidence: {} ({})", code(&evidence.text), place(evidence));
+        let issues =
+            issue.catalogue.signature(&failure.signature).map(|known| known.issues.as_slice());
+        let issues: Vec<_> = issues.unwrap_or_default().iter().map(|n| format!("#{n}")).collect();
+        if !issues.is_empty() {
+            let _ = writeln!(text, "- Reported alike: {}", issues.join(", "));
+        }
+        if failure.of_route {
+            let _ = writeln!(
+                text,
+                "- The same configuration is answered before: the release changed what it accepts"
+            );
+        }
+    }
+    text
+}
