@@ -256,7 +256,9 @@ impl Catalogue {
             };
             belongs && !pattern.unless.as_ref().is_some_and(|unless| unless.is_match(line))
         });
-        let first = shown.min_by_key(|pattern| (pattern.rank, pattern.signature))?;
+        // What never fails a turn names a line only where nothing else does.
+        let noise = |at: usize| self.signatures[at].kind == Kind::Cosmetic;
+        let first = shown.min_by_key(|p| (noise(p.signature), p.rank, p.signature))?;
         Some(Match {
             signature: &self.signatures[first.signature],
             rank: first.rank,

@@ -252,7 +252,9 @@ fn pause(checked: &Checked) -> SessionError {
     SessionError::Account {
         title: failure.map(|failure| failure.title.clone()).unwrap_or_default(),
         evidence: failure.map(|failure| failure.evidence.text.clone()).unwrap_or_default(),
-        until: wait.map(|seconds| Timestamp::now() + SignedDuration::from_secs(seconds)),
+        until: wait.and_then(|seconds| {
+            Timestamp::now().checked_add(SignedDuration::from_secs(seconds)).ok()
+        }),
     }
 }
 

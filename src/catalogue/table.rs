@@ -31,12 +31,16 @@ pub enum TableError {
     /// Nothing can ever match it.
     #[error("signature {0:?} has no pattern and no request")]
     Empty(String),
+    /// A request of it has no part.
+    #[error("signature {0:?} has a request that everything is: give it a status, a host, ...")]
+    Everything(String),
     /// Each pattern is valid, and all of them together are too large.
     #[error("the patterns are too large together: {0}")]
     Together(String),
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Table {
     #[serde(default)]
     signature: Vec<Row>,
@@ -147,7 +151,9 @@ pub(super) fn compile(rows: Vec<Row>) -> Result<(Vec<Signature>, Vec<Pattern>), 
 }
 
 fn regex(id: &str, pattern: &str) -> Result<Regex, TableError> {
-    Regex::new(pattern).map_err(|error| TableError::Pattern {
+    // In JSON a quotation mark has a backslash before it, in JSON within it three.
+    let anywhere = pattern.replace(r#"\""#, "\"").replace('"', r#"\\*""#);
+    Regex::new(&anywhere).map_err(|error| TableError::Pattern {
         id: id.to_owned(),
         pattern: pattern.to_owned(),
         why: error.to_string().lines().last().unwrap_or_default().trim().to_owned(),
@@ -180,6 +186,11 @@ impl PatternRow {
 
 impl RequestRow {
     fn compile(self, id: &str) -> Result<RequestRule, TableError> {
+        let lists = self.outcome.is_empty() && self.status.is_empty();
+        let texts = [&self.host, &self.path, &self.code].iter().all(|text| text.is_none());
+        if lists && texts && !self.turn {
+            return Err(TableError::Everything(id.to_owned()));
+        }
         Ok(RequestRule {
             outcome: self.outcome,
             status: self.status,

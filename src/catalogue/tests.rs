@@ -55,6 +55,34 @@ fn the_right_address_behind_a_challenge_is_not_the_wrong_address() {
     let id = |request| catalogue.in_request(&request).map(|signature| signature.id.as_str());
     assert_eq!(id(at("/backend-api/codex/responses")), Some("cloudflare-challenge"));
     assert_eq!(id(at("/backend-api/responses")), Some("cloudflare-403"));
+    let passed = |path| request("chatgpt.com", path, RequestKind::Forwarded, Some(403));
+    assert_eq!(id(passed("/backend-api/codex/responses")), Some("cloudflare-challenge"));
+    assert_eq!(id(passed("/backend-api/responses")), Some("cloudflare-403"));
+}
+
+#[test]
+fn a_limit_that_is_told_over_a_websocket_is_a_limit() {
+    let catalogue = Catalogue::built_in();
+    let told = |code: &str| {
+        let path = "/backend-api/codex/responses";
+        let request = request("chatgpt.com", path, RequestKind::Forwarded, Some(200));
+        let request = RequestRecord { code: Some(code.to_owned()), ..request };
+        catalogue.in_request(&request).map(|signature| signature.id.as_str())
+    };
+    assert_eq!(told("usage_limit_reached"), Some("usage-limit"));
+    assert_eq!(told("rate_limit_exceeded"), Some("rate-limit"));
+    assert_eq!(told("server_error"), Some("service-outage"));
+    assert_eq!(told("something_else"), None);
+}
+
+#[test]
+fn words_in_quotation_marks_are_known_in_json_too() {
+    let catalogue = Catalogue::built_in();
+    let reply = r#"{"message": "Requested agent harness \"codex\" is not registered."}"#;
+    let found = catalogue.in_line(Place::Reply, reply).unwrap();
+    assert_eq!(found.signature.id, "harness-missing");
+    let local = "connect ECONNREFUSED 127.0.0.1:18789";
+    assert!(of_line(&catalogue, local).is_none(), "that is the user's own Gateway");
 }
 
 #[test]
@@ -91,6 +119,8 @@ fn what_is_wrong_with_a_users_table_is_named() {
         (entry("a", ""), "signature \"a\" has no pattern and no request"),
         (entry("a", "raw = [{ text = 'x', of = 'stdin' }]"), "`of` is log, reply, npm or a [tag]"),
         (entry("a", "raws = ['x']"), "unknown field `raws`"),
+        ("[[signatures]]\nid = \"a\"".to_owned(), "unknown field `signatures`"),
+        (entry("a", "requests = [{}]"), "signature \"a\" has a request that everything is"),
         ("signature = 3".to_owned(), "invalid type"),
     ] {
         let error = Catalogue::with(&table).unwrap_err().to_string();

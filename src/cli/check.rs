@@ -23,7 +23,7 @@ use crate::report::progress::Progress;
 use crate::report::terminal;
 use crate::session::lab::{Lab as _, LabError, RealLab};
 use crate::upstream::loopback::Fault;
-use crate::verdict::{self, Verdict};
+use crate::verdict::{self, SkipReason, Verdict};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Check {
@@ -93,7 +93,8 @@ pub(super) async fn check(
     lab.fault = how.fault;
     if let Some(lending) = lab.question.upstream.lending() {
         let turns = crate::report::counted(lab.question.routes.len(), "turn", "turns");
-        terminal::note(&format!("live upstream, {turns}: {lending}"));
+        let more = if how.try_remedies { ", and as many for each remedy" } else { "" };
+        terminal::note(&format!("live upstream, {turns}{more}: {lending}"));
     }
     let progress = Progress::start();
     let events = Events::to({
@@ -115,7 +116,9 @@ pub(super) async fn check(
         Err(error) => return Err(error.into()),
     };
     let failed = verdict.failure().filter(|_| how.try_remedies);
-    let known = failed.and_then(|failure| catalogue.signature(&failure.signature));
+    // Against an account's limit or a dead network nothing in a home helps.
+    let own = !matches!(verdict, Verdict::Skip { reason: SkipReason::NotTheRelease { .. } });
+    let known = failed.filter(|_| own).and_then(|failed| catalogue.signature(&failed.signature));
     let remedies = match (&prefix, known) {
         (Some(prefix), Some(known)) => {
             Some(tried(context, &lab, prefix, known, &logs, &events).await?)
@@ -154,7 +157,15 @@ async fn tried(
         let logs = logs.join(format!("remedy-{}", at + 1));
         crate::fs::create_private_dir(&logs)?;
         events.tell(Event::RemedyStarted { words: remedy.words.clone() });
-        let observations = lab.check(prefix, &logs, &context.stop).await?;
+        let observations = match lab.check(prefix, &logs, &context.stop).await {
+            Ok(observations) => observations,
+            Err(LabError::Stopped) => return Err(LabError::Stopped.into()),
+            // What is known by now is worth more than the rest of it.
+            Err(error) => {
+                terminal::note(&format!("no other remedy is tried: {error}"));
+                break;
+            }
+        };
         let verdict = verdict::judge_all(&observations, lab.question.require, context.catalogue()?);
         let elapsed_ms = observations.iter().map(|observation| observation.elapsed_ms).sum();
         reports.push(RemedyReport { words: remedy.words, how: remedy.how, verdict, elapsed_ms });

@@ -14,7 +14,7 @@ use super::failure::Failure;
 use crate::diagnose::since::since;
 use crate::diagnose::{Diagnosis, Scan};
 use crate::exit_code::ExitCode;
-use crate::installation::journal::{self, Journal};
+use crate::installation::journal::{self, Journal, UnreadJournal};
 use crate::report::diagnose as report;
 
 /// What is read at once. Bytes.
@@ -78,8 +78,10 @@ impl Reading<'_> {
             let scratch = tempfile::tempdir()?;
             let scratch = Utf8Path::from_path(scratch.path()).unwrap_or(home);
             let of = Journal { unit: &unit, from, follow: self.follow, scratch };
-            let (file, running) =
-                of.read(&context.environment, &context.processes, &context.stop).await?;
+            let (file, running) = of
+                .read(&context.environment, &context.processes, &context.stop)
+                .await
+                .map_err(unread)?;
             let ended = self.file(&format!("the journal of {unit}"), &file);
             if let Some(running) = running {
                 let _ = running.stop().await;
@@ -184,6 +186,14 @@ impl Reading<'_> {
         let diagnosis = self.scan.end();
         report::print(&diagnosis, name, json);
         exit_code(&diagnosis)
+    }
+}
+
+fn unread(error: UnreadJournal) -> Failure {
+    match error {
+        UnreadJournal::Process(error) => error.into(),
+        refused @ UnreadJournal::Refused { .. } => Failure::new(ExitCode::Failure, refused)
+            .with_hint("name a log: codexpin diagnose /tmp/openclaw/openclaw-DATE.log"),
     }
 }
 

@@ -1,5 +1,7 @@
 //! One pass over a block of lines for all patterns at once.
 
+use std::sync::LazyLock;
+
 use regex::bytes::{Regex, RegexBuilder};
 
 use crate::catalogue::Catalogue;
@@ -10,9 +12,7 @@ pub(super) struct Finder(Option<Regex>);
 
 impl Finder {
     pub(super) fn of(catalogue: &Catalogue) -> Self {
-        // In a line of JSON a quotation mark has a backslash before it.
-        let escaped = |pattern: &str| format!("(?:{})", pattern.replace('"', r#"\\*""#));
-        let all: Vec<_> = catalogue.patterns().map(escaped).collect();
+        let all: Vec<_> = catalogue.patterns().map(in_any_shape).collect();
         let together = RegexBuilder::new(&all.join("|"))
             .unicode(false)
             .multi_line(true)
@@ -30,5 +30,25 @@ impl Finder {
             Some(regex) => regex.find_at(block, from).map(|found| found.start()),
             None => (from < block.len()).then_some(from),
         }
+    }
+}
+
+/// A pattern as it may stand in a line that was not looked into yet: what reads
+/// `key=value ` may be `"key":"value",` in a line of JSON, and the line may begin
+/// with a time and end with a carriage return.
+fn in_any_shape(pattern: &str) -> String {
+    static KEY: LazyLock<regex::Regex> = LazyLock::new(|| {
+        #[expect(clippy::expect_used, reason = "the pattern is part of the program")]
+        regex::Regex::new(r"(\w)=").expect("the pattern is valid")
+    });
+    let anchored = |pattern: &str| pattern.ends_with('$') && !pattern.ends_with(r"\$");
+    let mut whole = pattern.trim_start_matches('^');
+    if anchored(whole) {
+        whole = &whole[..whole.len() - 1];
+    }
+    let text = KEY.replace_all(whole, r#"$1(?:=|\\*"[ \t]*:[ \t]*\\*"?)"#);
+    match text.strip_suffix(' ') {
+        Some(text) => format!(r#"(?:{text}[ ,}}"\\])"#),
+        None => format!("(?:{text})"),
     }
 }

@@ -15,6 +15,8 @@ pub(super) struct Line {
     pub(super) at: Option<Timestamp>,
     pub(super) place: Place,
     pub(super) text: String,
+    /// Whether it was written as an error, where the line says how it was written.
+    of_error: Option<bool>,
 }
 
 /// The shape of file logs, of which only the parts with words are of use
@@ -30,11 +32,26 @@ impl Line {
             && (object.contains_key("_meta") || object.contains_key("0"))
         {
             let at = object.get("time").and_then(Value::as_str).and_then(|at| at.parse().ok());
-            return Self { at, place: Place::Log, text: words(&object) };
+            let level = object.get("_meta").and_then(|meta| meta.get("logLevelName"));
+            let level = level.and_then(Value::as_str);
+            let of_error = level.map(|level| ["ERROR", "FATAL"].contains(&level));
+            return Self { at, place: Place::Log, text: words(&object), of_error };
         }
         let (at, text) = split_time(text);
         let place = if text.starts_with("npm ") { Place::Npm } else { Place::Log };
-        Self { at, place, text: text.to_owned() }
+        Self { at, place, text: text.to_owned(), of_error: None }
+    }
+
+    /// Where it speaks of an error, if it does.
+    pub(super) fn error(&self) -> Option<usize> {
+        const SIGNS: [&str; 4] = ["rror", "ERROR", "FATAL", "Unhandled"];
+        const NONE: [&str; 3] = ["isError=false", "error=null", "0 errors"];
+        let signs = SIGNS.iter().filter_map(|sign| self.text.find(sign));
+        let said = signs.min().filter(|_| !NONE.iter().any(|none| self.text.contains(none)));
+        match self.of_error {
+            Some(true) => Some(said.unwrap_or(0)),
+            _ => said,
+        }
     }
 
     /// Only the time of a line, for those that are not looked at otherwise.

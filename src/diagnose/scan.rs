@@ -7,13 +7,16 @@ use jiff::Timestamp;
 use super::finder::Finder;
 use super::line::Line;
 use super::{Diagnosis, Finding, Quote};
-use crate::catalogue::{Catalogue, Rank};
+use crate::catalogue::{Catalogue, Kind, Rank};
 use crate::verdict::excerpt;
 
 /// A longer line is looked at in pieces. Bytes.
 const LONGEST_LINE: usize = 256 * 1024;
 /// So many lines after the raw words, a summary is taken for an echo of them.
 const ECHO: u64 = 200;
+
+/// So many lines of a block may only look like an error.
+const LOOKED_AT: usize = 50;
 
 /// A log that is being read.
 #[derive(Debug)]
@@ -85,7 +88,7 @@ impl<'a> Scan<'a> {
     /// What was found until now.
     pub fn so_far(&self) -> Diagnosis {
         let findings: Vec<_> = self.found.values().cloned().collect();
-        let unknown = self.unknown.clone().filter(|_| findings.is_empty());
+        let unknown = self.unknown.clone().filter(|_| findings.iter().all(Finding::is_noise));
         Diagnosis { findings, unknown, lines: self.lines, bytes: self.bytes }
     }
 
@@ -123,7 +126,8 @@ impl<'a> Scan<'a> {
         }
         let near = |raw: u64| number.saturating_sub(raw) <= ECHO;
         match shown.rank {
-            Rank::Raw => self.raw_at = Some(number),
+            Rank::Raw if shown.signature.kind != Kind::Cosmetic => self.raw_at = Some(number),
+            Rank::Raw => {}
             Rank::Friendly if self.raw_at.is_some_and(near) => return,
             Rank::Friendly => {}
         }
@@ -149,13 +153,28 @@ impl<'a> Scan<'a> {
 
     /// The last error that nobody knows, for a log in which nothing else is found.
     fn errors_without_a_name(&mut self, block: &[u8]) {
-        if !self.found.is_empty() {
+        if !self.found.values().all(Finding::is_noise) {
             return;
         }
-        let Some(at) = memchr::memmem::rfind(block, b"rror") else { return };
-        let start = memchr::memrchr(b'\n', &block[..at]).map_or(0, |at| at + 1);
-        let end = memchr::memchr(b'\n', &block[at..]).map_or(block.len(), |to| at + to);
-        let line = Line::of(&block[start..end]);
+        let mut end = block.len();
+        for _ in 0..LOOKED_AT {
+            let at = [&b"rror"[..], b"RROR", b"FATAL"]
+                .into_iter()
+                .filter_map(|word| memchr::memmem::rfind(&block[..end], word))
+                .max();
+            let Some(at) = at else { return };
+            let start = memchr::memrchr(b'\n', &block[..at]).map_or(0, |at| at + 1);
+            let stop = memchr::memchr(b'\n', &block[at..]).map_or(block.len(), |to| at + to);
+            let line = Line::of(&block[start..stop]);
+            if let Some(matters) = line.error() {
+                self.quote_unknown(block, start, &line, matters);
+                return;
+            }
+            end = start;
+        }
+    }
+
+    fn quote_unknown(&mut self, block: &[u8], start: usize, line: &Line, matters: usize) {
         let at = line.at.or_else(|| self.last_time(&block[..start])).or(self.now);
         if let (Some(since), Some(at)) = (self.since, at)
             && at < since
@@ -163,7 +182,6 @@ impl<'a> Scan<'a> {
             return;
         }
         let number = self.lines + 1 + newlines(&block[..start]);
-        let matters = line.text.find("rror").unwrap_or(0);
         self.unknown = Some(Quote { line: number, at, text: excerpt(&line.text, matters) });
     }
 

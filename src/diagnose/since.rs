@@ -1,6 +1,6 @@
 //! How far back to look: `2h`, `30m`, `3d`, or a time.
 
-use jiff::{SignedDuration, Span, Timestamp};
+use jiff::{Span, Timestamp};
 
 /// It is neither a duration nor a time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -16,7 +16,7 @@ pub fn since(text: &str, now: Timestamp) -> Result<Timestamp, SinceError> {
     let span: Span = text.parse().map_err(|_| wrong())?;
     let duration =
         span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).map_err(|_| wrong())?;
-    now.checked_sub(duration.max(SignedDuration::ZERO)).map_err(|_| wrong())
+    now.checked_sub(duration.abs()).map_err(|_| wrong())
 }
 
 #[cfg(test)]
@@ -29,6 +29,8 @@ mod tests {
         for (text, at) in [
             ("2h", "2026-11-21T10:00:00Z"),
             ("90m", "2026-11-21T10:30:00Z"),
+            ("2 hours ago", "2026-11-21T10:00:00Z"),
+            ("-2h", "2026-11-21T10:00:00Z"),
             ("1d", "2026-11-20T12:00:00Z"),
             ("2026-11-21T08:00:00Z", "2026-11-21T08:00:00Z"),
         ] {

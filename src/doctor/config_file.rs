@@ -72,6 +72,6 @@ fn newer(facts: &Facts) -> Option<Finding> {
             .mend(format!("cp -p {} {}.of-{written_by}", facts.config, facts.config))
             .mend(format!("cp -p {} {}", saved.path, facts.config))
             .mend(facts.command("gateway restart")),
-        None => finding.mend(format!("npm install -g openclaw@{written_by}")),
+        None => finding.mend(facts.install(&written_by.to_string())),
     })
 }

@@ -92,6 +92,15 @@ impl Facts {
         self.settings()?.route.as_ref()
     }
 
+    /// The command that puts another release where this one is.
+    pub(super) fn install(&self, version: &str) -> String {
+        let core = self.core.as_ref();
+        let place = core
+            .and_then(|core| core.directory.as_str().strip_suffix("/lib/node_modules/openclaw"));
+        let prefix = place.map(|place| format!(" --prefix {place}")).unwrap_or_default();
+        format!("npm install -g openclaw@{version}{prefix}")
+    }
+
     /// A command of the live `openclaw`.
     pub(super) fn command(&self, words: &str) -> String {
         format!("{} {words}", self.openclaw)

@@ -8,8 +8,8 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
         let (level, why) = if left.changed {
             (
                 Level::Problem,
-                "core, plugin and config may be of two releases now. Any `codexpin apply` or \
-                 `codexpin undo` first finishes it, or puts everything back",
+                "core, plugin and config may be of two releases now. `codexpin apply`, \
+                 where known-good.toml is, first finishes it, or puts everything back",
             )
         } else {
             (

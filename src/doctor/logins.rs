@@ -44,7 +44,13 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
     for account in &read {
         // One login is often in the stores of several agents.
         if told.insert((&account.label, account.expires)) {
-            findings.extend(ending(facts, account));
+            let others = read.iter().filter(|other| other.label != account.label);
+            findings.extend(ending(facts, account).map(|finding| match finding.level {
+                Level::Problem if others.into_iter().any(|other| is_good(facts, other)) => {
+                    Finding { level: Level::Warning, ..finding }
+                }
+                _ => finding,
+            }));
         }
     }
     findings.extend(named_and_missing(facts, &read));
@@ -165,24 +171,28 @@ fn several(facts: &Facts, read: &[&Account]) -> Option<Finding> {
     } else {
         twice.to_owned()
     };
-    // What is left out of the label is left out here, too.
-    let name = if keep.label == keep.profile { keep.label.as_str() } else { "PROFILE" };
-    Some(
-        Finding::warning("several-logins", title)
-            .file(place(facts, keep))
-            .key(format!("profiles of the agent {agent}"))
-            .why(why)
-            .mend(facts.command("models auth list"))
-            .mend(facts.command(&format!(
-                "config set auth.order.{} '[\"{name}\"]' --strict-json",
-                keep.provider
-            ))),
-    )
+    let order = format!("auth.order.{}", keep.provider);
+    // What is left out of the label is left out of a command, too.
+    let told = keep.label == keep.profile;
+    let why = if told { why } else { format!("{why}; {order} names the one to use") };
+    let finding = Finding::warning("several-logins", title)
+        .file(place(facts, keep))
+        .key(format!("profiles of the agent {agent}"))
+        .why(why)
+        .mend(facts.command("models auth list"));
+    let set = format!("config set {order} '[\"{}\"]' --strict-json", keep.label);
+    Some(if told { finding.mend(facts.command(&set)) } else { finding })
+}
+
+/// Whether a turn can be asked with it, now or once it has renewed itself.
+fn is_good(facts: &Facts, account: &Account) -> bool {
+    let runs = account.expires.is_none_or(|expires| expires > facts.now);
+    account.renewable || (account.has_access && runs)
 }
 
 fn ending(facts: &Facts, account: &Account) -> Option<Finding> {
     let at = |finding: Finding| finding.file(place(facts, account)).key(&account.label);
-    if !account.has_access {
+    if !account.has_access && !account.renewable {
         return Some(at(Finding::problem(
             "login-without-token",
             format!("{} has no access token", account.label),

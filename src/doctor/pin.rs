@@ -22,7 +22,10 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
     let Some(core) = facts.release() else { return Vec::new() };
     let plugin = facts.plugin.as_ref().map(|plugin| plugin.version);
     let mut findings = Vec::new();
-    if let Some((_, signature, before)) = bad.iter().find(|(bad, ..)| *bad == core) {
+    // What was bad for one pin and is the pin now was tested in another way since.
+    let is_pinned = current.as_ref().is_some_and(|(pinned, _)| *pinned == core);
+    let known_bad = bad.iter().find(|(bad, ..)| *bad == core && !is_pinned);
+    if let Some((_, signature, before)) = known_bad {
         findings.push(
             Finding::problem("known-bad", format!("{core} is known to be bad: {signature}"))
                 .file(path)

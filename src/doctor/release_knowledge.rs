@@ -47,7 +47,7 @@ pub(super) fn refuses_older_stores(release: Version) -> bool {
 /// a release opens, where its package.json does not say: 1 in the sources of
 /// 2026.6.1 to 7.1, which have a state database; none before them.
 pub(super) fn schemas(release: Version) -> Option<(i64, i64)> {
-    since(release, "2026.6.1").then_some((1, 1))
+    (since(release, "2026.6.1") && !since(release, "2026.7.2")).then_some((1, 1))
 }
 
 /// Whether the release leaves the agents' databases of older ones alone until

@@ -40,7 +40,7 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
                      restore one",
                     core.version
                 ))
-                .mend("npm install -g openclaw@latest"),
+                .mend(facts.install("latest")),
             );
         } else if database.of_agent
             && (1..supported).contains(&schema)

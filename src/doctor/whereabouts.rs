@@ -95,7 +95,8 @@ fn several(facts: &Facts) -> Option<Finding> {
     };
     let prefix = other.directory.as_str().strip_suffix("/lib/node_modules/openclaw");
     let finding = Finding::warning("two-copies", title).file(&other.command).why(why);
-    Some(match prefix {
+    // Without a unit nobody knows which of them is in use.
+    Some(match prefix.filter(|_| facts.unit.is_some()) {
         Some(prefix) => finding.mend(format!("npm uninstall -g openclaw --prefix {prefix}")),
         None => finding,
     })

@@ -8,12 +8,28 @@ use tokio_util::sync::CancellationToken;
 
 use super::service::{UNIT, unit_path};
 use crate::env::Environment;
-use crate::process::{ProcessError, Processes, Program, Running};
+use crate::process::{Ending, ProcessError, Processes, Program, Running};
 
 /// Where `OpenClaw` keeps a file a day (`openclaw-YYYY-MM-DD.log`).
 const LOGS: &str = "/tmp/openclaw";
 /// How long journald may take to hand out what there is.
 const LIMIT: Duration = Duration::from_mins(1);
+
+/// What journald has could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum UnreadJournal {
+    /// `journalctl` could not be run.
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+    /// It did not hand the journal out, or not in time.
+    #[error("journalctl does not hand out the journal of {unit}: {said}")]
+    Refused {
+        /// The unit.
+        unit: String,
+        /// What it said.
+        said: String,
+    },
+}
 
 /// The unit of the user's Gateway, if it has one.
 pub fn unit(environment: &Environment, home: &Utf8Path) -> Option<String> {
@@ -50,7 +66,7 @@ impl Journal<'_> {
         environment: &Environment,
         processes: &Processes,
         stop: &CancellationToken,
-    ) -> Result<(Utf8PathBuf, Option<Running>), ProcessError> {
+    ) -> Result<(Utf8PathBuf, Option<Running>), UnreadJournal> {
         let since = format!("@{}", self.from.as_second());
         let mut arguments =
             vec!["--user", "--unit", self.unit, "--output=short-iso", "--no-pager", "--since"];
@@ -72,7 +88,11 @@ impl Journal<'_> {
             let running = processes.start(&program)?;
             return Ok((file, Some(running)));
         }
-        processes.run(&program, stop).await?;
-        Ok((file, None))
+        let finished = processes.run(&program, stop).await?;
+        if finished.ending.success() || finished.ending == Ending::Cancelled {
+            return Ok((file, None));
+        }
+        let said = finished.stderr.text().trim().to_owned();
+        Err(UnreadJournal::Refused { unit: self.unit.to_owned(), said })
     }
 }

@@ -155,16 +155,20 @@ impl CheckReport {
     fn remedies(&self) -> String {
         let mut text = String::new();
         let Some(tried) = &self.remedies else { return text };
+        let as_it_is = match self.verdict {
+            Verdict::Skip { .. } => "not to be judged as it is",
+            Verdict::Good | Verdict::Bad { .. } => "bad as it is",
+        };
         let mending: Vec<_> = tried.iter().filter(|r| r.verdict == Verdict::Good).collect();
         let _ = match (tried.is_empty(), mending.first()) {
             (true, _) => {
                 writeln!(text, "  nothing is known that could be tried against this failure")
             }
             (false, None) => {
-                writeln!(text, "  bad as it is, and nothing that was tried makes it answer")
+                writeln!(text, "  {as_it_is}, and nothing that was tried makes it answer")
             }
             (false, Some(first)) => {
-                writeln!(text, "  {}", format!("bad as it is; answers {}", first.words).bold())
+                writeln!(text, "  {}", format!("{as_it_is}; answers {}", first.words).bold())
             }
         };
         for remedy in tried {

@@ -9,6 +9,9 @@ mod rollback;
 mod summary;
 
 use std::fmt::Write as _;
+use std::sync::LazyLock;
+
+use regex::Regex;
 
 use super::markdown::{code, list};
 use super::{counted, terminal};
@@ -71,7 +74,10 @@ impl Issue<'_> {
         section("Baseline", self.baseline());
         section("Failure", failing::section(self));
         section("What was tried", Some(attempts::section(self)));
-        section("What changed", self.changes.as_deref().map(list));
+        section(
+            "What changed",
+            self.changes.as_deref().map(|lines| list(&addressing_nobody(lines))),
+        );
         section("Rollback", rollback::section(self));
         section("Expected", Some(self.expected()));
         section("How to reproduce", Some(reproduction::section(self)));
@@ -145,6 +151,15 @@ impl Issue<'_> {
             ),
         }
     }
+}
+
+/// `@scope/name` in plain text would be a team to whoever shows the Markdown.
+fn addressing_nobody(lines: &[String]) -> Vec<String> {
+    static MENTION: LazyLock<Regex> = LazyLock::new(|| {
+        #[expect(clippy::expect_used, reason = "the pattern is part of the program")]
+        Regex::new(r"(^|[^`\w])(@[A-Za-z][\w-]*(?:/[\w.-]*\w)?)").expect("the pattern is valid")
+    });
+    lines.iter().map(|line| MENTION.replace_all(line, "$1`$2`").into_owned()).collect()
 }
 
 /// An answer in a few words.

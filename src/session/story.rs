@@ -59,7 +59,7 @@ impl Story {
             Some(Outcome::GoodEndIsBad) => (None, Some(0)),
             Some(Outcome::EndSkipped { .. }) | None => {
                 let places = |mark| {
-                    let marked = counting(&self.checked).filter(move |c| c.verdict.mark() == mark);
+                    let marked = counting(&self.checked).filter(move |c| c.mark() == mark);
                     marked.map(|checked| checked.place)
                 };
                 let bad = places(Mark::Bad).min();

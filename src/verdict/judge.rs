@@ -25,7 +25,7 @@ pub fn judge_all(observations: &[Observation], require: Require, catalogue: &Cat
 /// Judges an observation.
 pub fn judge(observation: &Observation, catalogue: &Catalogue) -> Verdict {
     if let (Ask::Command(_), None) = (&observation.ask, observation.stopped_at) {
-        return by_exit_code(observation);
+        return by_exit_code(observation, catalogue);
     }
     let broken = pass::broken_rules(observation);
     if broken.is_empty() {
@@ -37,7 +37,7 @@ pub fn judge(observation: &Observation, catalogue: &Catalogue) -> Verdict {
         return verdict_of(signature, evidence, has_its_plugin(observation));
     }
     let failure = if observation.ending == Ending::TimedOut && observation.stopped_at.is_none() {
-        timed_out(observation)
+        timed_out(observation, catalogue)
     } else {
         unknown(observation, &broken)
     };
@@ -45,11 +45,11 @@ pub fn judge(observation: &Observation, catalogue: &Catalogue) -> Verdict {
 }
 
 /// The exit codes of a check command are those of `git bisect run`.
-fn by_exit_code(observation: &Observation) -> Verdict {
+fn by_exit_code(observation: &Observation, catalogue: &Catalogue) -> Verdict {
     match observation.ending {
         Ending::Exited(0) => Verdict::Good,
         Ending::Exited(125) => Verdict::Skip { reason: SkipReason::CommandSaysSo },
-        Ending::TimedOut => Verdict::Bad { failure: timed_out(observation) },
+        Ending::TimedOut => Verdict::Bad { failure: timed_out(observation, catalogue) },
         Ending::Exited(_) | Ending::Signalled(_) => {
             let text = pass::Broken::Exit(observation.ending).to_string();
             Verdict::Bad {
@@ -59,14 +59,16 @@ fn by_exit_code(observation: &Observation) -> Verdict {
     }
 }
 
-fn timed_out(observation: &Observation) -> Failure {
+fn timed_out(observation: &Observation, catalogue: &Catalogue) -> Failure {
     let mut text = format!("stopped after {} s without a reply", observation.elapsed_ms / 1000);
     let called_for = observation.expected_tool_calls();
     if called_for > 0 {
         let ran = pass::tools_ran(observation);
         let _ = write!(text, ", {ran} of {called_for} tool calls done");
     }
-    plain("turn-timed-out", "the turn timed out", of_process(text))
+    const ID: &str = "turn-timed-out";
+    let remedy = catalogue.signature(ID).and_then(Signature::advice);
+    Failure { remedy, ..plain(ID, "the turn timed out", of_process(text)) }
 }
 
 fn plain(signature: &str, title: &str, evidence: Evidence) -> Failure {

@@ -12,7 +12,7 @@ const LOG: &str = "\
 2026-11-21T08:00:00.000Z [gateway] ready
 2026-11-21T08:01:00.000Z [openai-transport] [responses] error status=403 message=403 <!DOCTYPE html><html lang=\"en-US\">
 2026-11-21T08:01:00.100Z FailoverError: DNS lookup for the provider endpoint failed.
-2026-11-21T09:30:00.000Z FailoverError: Unknown model: openai-codex/gpt-5.5
+2026-11-21T08:30:00.000Z FailoverError: Unknown model: openai-codex/gpt-5.5
 ";
 
 fn with_log(text: &str) -> Machine {
@@ -50,7 +50,7 @@ fn a_sound_log_an_unknown_error_and_no_log_at_all_are_told_apart() {
 #[test]
 fn only_what_is_new_enough_counts() {
     let machine = with_log(LOG);
-    let (run, value) = machine.run_json("diagnose gateway.log --since 2026-11-21T09:00:00Z");
+    let (run, value) = machine.run_json("diagnose gateway.log --since 2026-11-21T08:15:00Z");
     run.exits(1);
     assert_eq!(value["findings"][0]["id"], "unknown-model");
     assert_eq!(value["findings"][1], Value::Null);

@@ -10,36 +10,36 @@ use crate::machine::{Machine, Run};
 /// Every canary has this in it, so that a part of one is found as well.
 const CANARY: &str = "cAnArY7";
 
-/// A secret of each shape, and the words that it is told with.
-fn canaries() -> Vec<(String, String)> {
-    let uuid = format!("0a1b2c3d-4e5f-6071-8293-{CANARY}d4e5");
-    let jwt = format!("eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiI{CANARY}In0.{CANARY}signed");
-    let of = |text: String, secret: &str| (text, secret.to_owned());
+/// The end of most of them: nothing that is left over passes.
+const TAIL: &str = "tAiL3Xq";
+
+/// A secret of each shape.
+fn canaries() -> Vec<String> {
+    let uuid = format!("0a1b2c3d-4e5f-6071-8293-{CANARY}d4{TAIL}");
+    let jwt = format!("eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiI{CANARY}In0.{CANARY}signed{TAIL}");
     vec![
-        of(format!("mail for {CANARY}.person@example.com"), ".person@example.com"),
-        of(format!("key sk-{CANARY}0123456789"), "0123456789"),
-        of(format!("got {jwt}"), &jwt),
-        of(format!("authorization: Bearer {CANARY}.opaque"), ".opaque"),
-        of(format!(r#"{{"refresh_token": "rt_{CANARY}_refresh"}}"#), "_refresh"),
-        of(format!("ChatGPT-Account-Id: {uuid}"), &uuid),
-        of(format!("chatgpt_account_id={uuid}"), &uuid),
-        of(
-            format!(
-                "GET http://localhost:1455/auth/callback?code={CANARY}code&state={CANARY}state"
-            ),
-            "code",
+        format!("mail for {CANARY}.person@{TAIL}.example.com"),
+        format!("key sk-{CANARY}0123456789{TAIL}"),
+        format!("got {jwt}"),
+        format!("authorization: Bearer {CANARY}.opaque{TAIL}"),
+        format!(r#"{{"refresh_token": "rt_{CANARY}_refresh{TAIL}"}}"#),
+        format!("ChatGPT-Account-Id: {uuid}"),
+        format!("chatgpt_account_id={uuid}"),
+        format!("GET http://localhost:1455/auth/callback?code={CANARY}{TAIL}&state={CANARY}{TAIL}"),
+        format!("//registry.example.com/:_authToken=npm_{CANARY}0123456789{TAIL}"),
+        format!("https://somebody:{CANARY}{TAIL}@registry.example.com/openclaw"),
+        format!("cookie: __cf_bm={CANARY}; session={CANARY}{TAIL}"),
+        format!("OPENAI_API_KEY={CANARY}plain{TAIL}"),
+        format!("password: {CANARY}word{TAIL}"),
+        format!(
+            "POST https://api.telegram.org/bot1234567890:AA{CANARY}0123456789abcdefghij{TAIL}/getMe"
         ),
-        of(format!("//registry.example.com/:_authToken=npm_{CANARY}0123456789abcdef"), "npm_"),
-        of(format!("https://somebody:{CANARY}@registry.example.com/openclaw"), "somebody"),
-        of(format!("cookie: __cf_bm={CANARY}; session={CANARY}"), "__cf_bm"),
-        of(format!("OPENAI_API_KEY={CANARY}plain"), "plain"),
-        of(format!("password: {CANARY}word"), "word"),
     ]
 }
 
 /// All of them, a line each, with what names the user and the machine.
 fn lines(machine: &Planted) -> Vec<String> {
-    let mut lines: Vec<_> = canaries().into_iter().map(|(text, _)| text).collect();
+    let mut lines: Vec<_> = canaries();
     lines.push(format!("ENOENT: no such file, open '{}/.openclaw/gone.json'", machine.home));
     lines.push(format!("\u{1b}[32mtoken\u{1b}[39m: \u{1b}[33m'{CANARY}coloured'\u{1b}[39m"));
     lines.push(format!("one long line {} token={CANARY}late", "x".repeat(9000)));
@@ -133,7 +133,7 @@ impl Planted {
 }
 
 fn has_canary(bytes: &[u8]) -> bool {
-    has(bytes, CANARY)
+    has(bytes, CANARY) || has(bytes, TAIL)
 }
 
 fn has(bytes: &[u8], text: &str) -> bool {
@@ -150,24 +150,23 @@ fn shown(bytes: &[u8]) -> String {
 }
 
 /// What tells of a session, or of what came of it.
-fn commands(session: &Utf8Path, log: &Utf8Path) -> Vec<String> {
+fn commands(session: &Utf8Path, log: &Utf8Path) -> Vec<(String, i32)> {
     let id = session.file_name().unwrap();
     vec![
-        "report".to_owned(),
-        format!("report {id}"),
-        format!("bisect --resume {id}"),
-        format!("bisect --resume {id} --json"),
-        "pins".to_owned(),
-        "pins --json".to_owned(),
-        "releases 2026.5.18..2026.6.11".to_owned(),
-        "apply --dry-run".to_owned(),
-        "cache ls".to_owned(),
-        "doctor".to_owned(),
-        "doctor --json".to_owned(),
-        "changes 2026.5.19 2026.6.1".to_owned(),
-        "check live".to_owned(),
-        format!("diagnose {log}"),
-        format!("diagnose {log} --json"),
+        ("report".to_owned(), 0),
+        (format!("report {id}"), 0),
+        (format!("bisect --resume {id}"), 0),
+        (format!("bisect --resume {id} --json"), 0),
+        ("pins".to_owned(), 0),
+        ("pins --json".to_owned(), 0),
+        ("releases 2026.5.18..2026.6.11".to_owned(), 0),
+        ("apply --dry-run".to_owned(), 6),
+        ("cache ls".to_owned(), 0),
+        ("doctor".to_owned(), 1),
+        ("doctor --json".to_owned(), 1),
+        ("check live".to_owned(), 1),
+        (format!("diagnose {log}"), 1),
+        (format!("diagnose {log} --json"), 1),
     ]
 }
 
@@ -225,8 +224,8 @@ fn no_secret_gets_into_a_file_or_an_output() {
     let failure = "Unknown model: openai-codex/gpt-5.5";
     let logged = lines(&planted).join(&format!(" {failure}\n"));
     fs_err::write(&log, logged + "\nError: " + &lines(&planted).join("\nError: ")).unwrap();
-    for command in commands(&machine.session(), &log) {
-        runs.push(machine.run(&command));
+    for (command, code) in commands(&machine.session(), &log) {
+        runs.push(machine.run(&command).exits(code));
     }
     runs.push(report);
     planted.tells_nobody(&runs);

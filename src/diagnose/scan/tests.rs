@@ -50,6 +50,48 @@ fn an_error_that_nobody_knows_is_quoted_as_unknown() {
 }
 
 #[test]
+fn noise_hides_neither_a_summary_nor_an_error_that_nobody_knows() {
+    let noise = "[plugins] duplicate plugin id detected: codex (bundled wins)\n";
+    let summary = diagnose(format!("{noise}FailoverError: LLM request timed out.\n").as_bytes());
+    assert_eq!(summary.main().unwrap().signature.id, "turn-timed-out");
+    let unknown = diagnose(format!("{noise}TypeError: x is not a function\n").as_bytes());
+    assert_eq!(unknown.unknown.unwrap().line, 2);
+}
+
+#[test]
+fn an_error_is_known_by_its_level_and_not_by_a_field_that_denies_it() {
+    let leveled = r#"{"0":"it broke","_meta":{"logLevelName":"ERROR"}}"#;
+    assert_eq!(diagnose(leveled.as_bytes()).unknown.unwrap().text, "it broke");
+    let denied = r#"{"0":{"event":"run end","isError":false},"_meta":{"logLevelName":"INFO"}}"#;
+    assert!(diagnose(denied.as_bytes()).unknown.is_none());
+    assert!(diagnose(b"ERROR: it broke\n").unknown.is_some());
+}
+
+#[test]
+fn the_fields_of_a_line_of_json_are_found_as_words() {
+    for (fields, id) in [
+        (r#""causeCode":"ECONNRESET""#, "connection-reset"),
+        (r#""status": 429,"x":1"#, "rate-limit"),
+        (r#""reason":"active_work_without_progress""#, "run-without-progress"),
+    ] {
+        let log =
+            format!(r#"{{"0":"{{\"subsystem\":\"a\"}}","1":{{{fields}}},"2":"x","_meta":{{}}}}"#);
+        assert_eq!(ids(&diagnose(log.as_bytes())), [(id, 1)], "{log}");
+    }
+}
+
+#[test]
+fn a_users_pattern_may_be_bound_to_the_ends_of_a_line() {
+    let own = "[[signature]]\nid = \"own\"\nkind = \"account\"\ntitle = \"t\"\nraw = ['^our proxy said no$']\n";
+    let catalogue = Catalogue::with(own).unwrap();
+    for line in ["our proxy said no\r\n", "2026-11-21T08:00:00Z our proxy said no\n"] {
+        let mut scan = Scan::new(&catalogue, None);
+        scan.feed(line.as_bytes());
+        assert_eq!(ids(&scan.end()), [("own", 1)], "{line:?}");
+    }
+}
+
+#[test]
 fn quotation_marks_in_a_line_of_json_are_seen_through() {
     let log = br#"{"0":"{\"subsystem\":\"agent\"}","1":"No API key found for provider \"openai-codex\"","_meta":{},"time":"2026-11-21T08:00:00Z"}"#;
     assert_eq!(ids(&diagnose(log)), [("no-api-key", 1)]);

@@ -28,7 +28,20 @@ fn an_access_token_that_ended_matters_by_whether_it_can_be_renewed() {
         });
         assert_eq!(ids(&facts), Vec::from_iter(expected), "{left} {renewable}");
     }
-    assert_eq!(ids(&with(|account| account.has_access = false)), ["problem login-without-token"]);
+    let without =
+        |renewable| with(|account| (account.has_access, account.renewable) = (false, renewable));
+    assert_eq!(ids(&without(false)), ["problem login-without-token"]);
+    assert_eq!(ids(&without(true)), [""; 0], "it renews itself when it is asked with");
+}
+
+#[test]
+fn a_login_that_ended_beside_a_good_one_is_no_more_than_a_warning() {
+    let mut facts = sound("2026.5.18");
+    let mut second = facts.accounts[0].clone();
+    second.label = "openai-codex:second".to_owned();
+    (second.expires, second.renewable) = (Some(hours(-1)), false);
+    facts.accounts.push(second);
+    assert!(ids(&facts).contains(&"warning login-ended".to_owned()), "{:?}", ids(&facts));
 }
 
 #[test]

@@ -25,7 +25,7 @@ fn a_config_of_a_newer_release_is_a_problem_and_the_saved_one_its_way_out() {
     facts.written_by = Some(version("2026.7.1"));
     assert_eq!(ids(&facts), ["problem config-from-newer"]);
     let commands = |facts: &Facts| finding(facts, "config-from-newer").commands;
-    assert_eq!(commands(&facts), ["npm install -g openclaw@2026.7.1"]);
+    assert_eq!(commands(&facts), ["npm install -g openclaw@2026.7.1 --prefix /npm"]);
     facts.saved_configs = vec![SavedConfig {
         path: "/home/user/.openclaw/openclaw.json.pre-update".into(),
         written_by: version("2026.6.11"),

@@ -32,7 +32,15 @@ pub(super) fn is_no_secret(&Found { name, value, .. }: &Found<'_>) -> bool {
     let count = value.len() <= 6 && value.bytes().all(|byte| byte.is_ascii_digit());
     let name = name.to_ascii_lowercase();
     let password = name.starts_with("pass");
-    value.starts_with('$') || (!password && (count || is_prose(value)))
+    is_variable(value) || (!password && (count || is_prose(value)))
+}
+
+/// `$NAME` or `${NAME}`: says where a secret is and not what.
+fn is_variable(value: &str) -> bool {
+    let Some(name) = value.strip_prefix('$') else { return false };
+    let name = name.trim_start_matches('{').trim_end_matches('}');
+    let of_name = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    !name.is_empty() && name.chars().all(of_name)
 }
 
 pub(super) fn is_no_account(&Found { name, value, .. }: &Found<'_>) -> bool {
@@ -43,7 +51,7 @@ pub(super) fn is_no_account(&Found { name, value, .. }: &Found<'_>) -> bool {
             && value.len() < 24
             && !value.bytes().any(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase());
     }
-    value.starts_with('$') || value == "default" || is_prose(value)
+    is_variable(value) || value == "default" || is_prose(value)
 }
 
 /// What is written like an e-mail address: a release, a unit of systemd's, a
@@ -53,11 +61,13 @@ pub(super) fn is_no_address(&Found { head, value: address, .. }: &Found<'_>) -> 
         ["service", "socket", "timer", "target", "slice", "scope", "mount", "path", "device"];
     const FILES: [&str; 8] = ["js", "mjs", "cjs", "ts", "json", "tgz", "png", "svg"];
     let Some((local, domain)) = address.rsplit_once('@') else { return false };
-    let first = domain.split('.').next().unwrap_or_default();
     let last = domain.rsplit('.').next().unwrap_or_default();
-    let number = first.trim_start_matches('v').trim_end_matches('x');
+    let of_release = |label: &str| {
+        let number = label.trim_start_matches('v').trim_end_matches('x');
+        !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+    };
     local == "git"
-        || !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+        || domain.split('.').take(2).all(of_release)
         || head.rsplit_once("://").is_some_and(|(_, before)| before.chars().all(is_of_userinfo))
         || UNITS.contains(&last)
         || FILES.contains(&last)

@@ -8,8 +8,8 @@ use super::spared::{is_no_account, is_no_address, is_no_secret, is_prose, is_sch
 /// `refresh_token`, `_authToken`, `OPENAI_API_KEY`, `client_secret`.
 macro_rules! secret_names {
     () => {
-        "(?i-u:token|api[_-]?key|secret|passw(?:or)?d|passphrase|private[_-]?key\
-         |code[_-]?verifier|client[_-]?assertion|\\b_auth)"
+        "(?i-u:token|api[_-]?key|secret(?:[_-]?(?:access[_-]?)?key)?|passw(?:or)?d|passphrase\
+         |private[_-]?key|code[_-]?verifier|client[_-]?assertion|\\b_auth)"
     };
 }
 
@@ -33,6 +33,8 @@ macro_rules! field {
             "|",
             r#"\\"[ \t]*:[ \t]*\\"((?:[^"\\\n]|\\\\\\\\|\\\\\\"|\\\\[^"\\\n])+)"#,
             "|",
+            r#"\\*"[ \t]*:[ \t]*([0-9][^\s",}\]\\]*)"#,
+            "|",
             r#"\\{2,}"[ \t]*:[ \t]*\\+"([^"\\\n]+)"#,
             "|",
             r"'?[ \t]*(?:=>|[:=])[ \t]*",
@@ -52,7 +54,7 @@ macro_rules! parameter_names {
     };
 }
 
-pub(super) const SECRETS: [Shape; 11] = [
+pub(super) const SECRETS: [Shape; 12] = [
     Shape {
         pattern: r#"://([^\s/?#"'<>\\]+)@"#,
         mask: TOKEN,
@@ -71,7 +73,7 @@ pub(super) const SECRETS: [Shape; 11] = [
     },
     Shape {
         pattern: concat!(
-            r"(?:(?-u:\b)|_)(",
+            r"(?:(?-u:\b)|_|bot)(",
             r"sk-[A-Za-z0-9_-]{6,}",
             r"|rt_[A-Za-z0-9][A-Za-z0-9._-]{5,}|rt\.[0-9]+\.[A-Za-z0-9._-]{8,}",
             r"|npm_[A-Za-z0-9]{16,}",
@@ -94,19 +96,31 @@ pub(super) const SECRETS: [Shape; 11] = [
     Shape {
         pattern: concat!(
             r#"(?i-u:authorization)(?:\\*["'])?[ \t]*[:=][ \t]*(?:\\*["'])?"#,
-            r"(?i-u:(?:bearer|basic|token|digest|apikey)[ \t]+)?",
+            r"(?i-u:(?:bearer|basic|token|digest|apikey|key|bot|oauth|dpop|negotiate|ntlm|hawk|signature)[ \t]+)?",
             r#"([^\s"'\\,;:=>\[\](){}&<][^\s"'\\,;]*)"#,
         ),
         mask: TOKEN,
         spared: |found| is_prose(found.value) || is_scheme(found.value),
     },
     Shape {
+        // On a command line, and as OpenClaw keeps a login.
         pattern: concat!(
+            r#"(?i-u:--[a-z-]*(?:token|password|passphrase|api-key|secret))(?:[ \t]+|=)\\*["']?([^\s"'\\-][^\s"'\\]*)"#,
+            "|",
+            r#"\\*"(?:access|refresh)\\*"[ \t]*:[ \t]*\\*"([^"\\\s]{12,})"#,
+        ),
+        mask: TOKEN,
+        spared: is_no_secret,
+    },
+    Shape {
+        pattern: concat!(
+            r#"(?i-u:cookie)(?:\\*["'])?[ \t]*[:=][ \t]*\[[ \t]*\\*["']((?:[^\]\n"'\\]|\\*["'][ \t]*,[ \t]*\\*["'])+)"#,
+            "|",
             r#"(?i-u:cookie)(?:\\*["'])?[ \t]*[:=][ \t]*(?:(?:\[[ \t]*)?\\*["'])?"#,
             r#"([^\s"'\\,;:=>\[\](){}&<][^"'\\\n]*)"#,
         ),
         mask: TOKEN,
-        spared: |found| is_prose(found.value),
+        spared: |found| is_prose(found.value) || TOKEN.starts_with(found.value),
     },
     Shape {
         pattern: concat!("[?&#;]", parameter_names!(), r#"=([^\s&#"'<>\\]+)"#),
@@ -137,7 +151,7 @@ pub(super) const SECRETS: [Shape; 11] = [
     },
 ];
 
-pub(super) const PLACES: [Shape; 3] = [
+pub(super) const PLACES: [Shape; 4] = [
     Shape {
         pattern: r#"(?:/home/|/Users/|\\Users\\)([^/\s"'`\\:,;<>()\[\]|]+)"#,
         mask: USER,
@@ -159,5 +173,13 @@ pub(super) const PLACES: [Shape; 3] = [
         ),
         mask: ADDRESS,
         spared: never,
+    },
+    Shape {
+        // A global one with its zeros left out.
+        pattern: r"(?-u:\b)([23][0-9A-Fa-f]{3}:(?:[0-9A-Fa-f]{0,4}:){1,6}[0-9A-Fa-f]{0,4})",
+        mask: ADDRESS,
+        spared: |found| {
+            !found.value.contains("::") || found.value.parse::<std::net::Ipv6Addr>().is_err()
+        },
     },
 ];

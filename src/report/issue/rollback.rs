@@ -45,17 +45,17 @@ pub(super) fn section(issue: &Issue<'_>) -> Option<String> {
     };
     let Rollback { at, from, to, end } = rollback;
     let what = format!(
-        "`codexpin apply` took the installation from {} to {} on {}",
+        "`codexpin apply`, from {} to {} on {}",
         versions(*from),
         versions(*to),
         at.strftime("%Y-%m-%d %H:%M UTC")
     );
     Some(match end {
-        RollbackEnd::Proved => format!("{what}. It starts and answers again."),
+        RollbackEnd::Proved => format!("{what}: it starts and answers again."),
         RollbackEnd::PutBack(why) => {
             let why = why.as_deref().map(|why| format!(" ({})", code(why)));
-            format!("{what}. It failed its proof{}, and was put back.", why.unwrap_or_default())
+            format!("{what}: everything was put back{}.", why.unwrap_or_default())
         }
-        RollbackEnd::Unfinished => format!("{what}, and was interrupted."),
+        RollbackEnd::Unfinished => format!("{what}: interrupted."),
     })
 }

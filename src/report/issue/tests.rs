@@ -132,7 +132,8 @@ fn a_rollback_and_what_changed_have_their_place() {
     ] {
         let text = markdown_with(&found(), |issue| {
             issue.rollback = Some(rolled_back(end));
-            issue.changes = Some(vec!["one more dependency".to_owned()]);
+            issue.changes =
+                Some(vec!["one more dependency: @scope/name 1.0.0 -> 1.1.0".to_owned()]);
         });
         let from = text.find("## What changed").unwrap();
         let to = text.find("## Expected").unwrap();
