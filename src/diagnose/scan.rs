@@ -127,9 +127,8 @@ impl<'a> Scan<'a> {
         let near = |raw: u64| number.saturating_sub(raw) <= ECHO;
         match shown.rank {
             Rank::Raw if shown.signature.kind != Kind::Cosmetic => self.raw_at = Some(number),
-            Rank::Raw => {}
             Rank::Friendly if self.raw_at.is_some_and(near) => return,
-            Rank::Friendly => {}
+            Rank::Raw | Rank::Friendly => {}
         }
         let Some(place) =
             self.catalogue.signatures().iter().position(|known| known.id == shown.signature.id)

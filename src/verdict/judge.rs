@@ -66,9 +66,8 @@ fn timed_out(observation: &Observation, catalogue: &Catalogue) -> Failure {
         let ran = pass::tools_ran(observation);
         let _ = write!(text, ", {ran} of {called_for} tool calls done");
     }
-    const ID: &str = "turn-timed-out";
-    let remedy = catalogue.signature(ID).and_then(Signature::advice);
-    Failure { remedy, ..plain(ID, "the turn timed out", of_process(text)) }
+    let remedy = catalogue.signature("turn-timed-out").and_then(Signature::advice);
+    Failure { remedy, ..plain("turn-timed-out", "the turn timed out", of_process(text)) }
 }
 
 fn plain(signature: &str, title: &str, evidence: Evidence) -> Failure {
