@@ -154,9 +154,9 @@ fn terms(area: &Area, entries: &[(Entry, BTreeSet<String>)]) -> Vec<Term> {
     terms
 }
 
-#[allow(clippy::cast_precision_loss, reason = "numbers of entries in a file")]
 fn ratio(all: usize, having: usize) -> f64 {
-    all as f64 / having as f64
+    let number = |count| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
+    number(all) / number(having)
 }
 
 /// What stands before the first colon, where that is a heading and no sentence.

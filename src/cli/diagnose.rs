@@ -15,7 +15,7 @@ use crate::diagnose::since::since;
 use crate::diagnose::{Diagnosis, Scan};
 use crate::exit_code::ExitCode;
 use crate::installation::journal::{self, Journal, UnreadJournal};
-use crate::report::diagnose as report;
+use crate::report::{diagnose as report, terminal};
 
 /// What is read at once. Bytes.
 const BLOCK: usize = 1024 * 1024;
@@ -78,10 +78,16 @@ impl Reading<'_> {
             let scratch = tempfile::tempdir()?;
             let scratch = Utf8Path::from_path(scratch.path()).unwrap_or(home);
             let of = Journal { unit: &unit, from, follow: self.follow, scratch };
-            let (file, running) = of
-                .read(&context.environment, &context.processes, &context.stop)
-                .await
-                .map_err(unread)?;
+            let read = of.read(&context.environment, &context.processes, &context.stop).await;
+            let (file, running) = match (read, journal::newest_log()) {
+                (Ok(read), _) => read,
+                // A container has user units, and often no journal.
+                (Err(error), Some(log)) => {
+                    terminal::note(&format!("{error}; reading {log}"));
+                    return self.file(log.as_str(), &log);
+                }
+                (Err(error), None) => return Err(unread(error)),
+            };
             let ended = self.file(&format!("the journal of {unit}"), &file);
             if let Some(running) = running {
                 let _ = running.stop().await;

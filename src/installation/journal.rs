@@ -92,7 +92,10 @@ impl Journal<'_> {
         if finished.ending.success() || finished.ending == Ending::Cancelled {
             return Ok((file, None));
         }
-        let said = finished.stderr.text().trim().to_owned();
+        let said = match finished.ending {
+            Ending::TimedOut => format!("it takes longer than {} s", LIMIT.as_secs()),
+            _ => finished.stderr.text().trim().to_owned(),
+        };
         Err(UnreadJournal::Refused { unit: self.unit.to_owned(), said })
     }
 }

@@ -351,6 +351,19 @@ async fn a_story_is_read_while_the_session_is_held_and_changes_nothing() {
     assert!(matches!(none, JournalError::NoSession { .. }), "{none}");
 }
 
+#[tokio::test]
+async fn a_story_takes_another_failure_for_no_end() {
+    let bench = Bench::new(5);
+    let (good, bad, other) = (vec!["OK"], vec![BAD], vec!["something else"]);
+    let scripts = [good, other.clone(), other.clone(), other, bad];
+    let lab = ScriptedLab { fail_after: Some(4), ..ScriptedLab::of(&scripts) };
+    let mut journal = bench.begin();
+    bench.run(&lab, &mut journal).await.unwrap_err();
+    let story = story::Story::read(&bench.sessions, None).unwrap();
+    assert!(story.checked.iter().any(|checked| checked.purpose == Purpose::Another));
+    assert_eq!(story.ends(), (Some(0), Some(4)));
+}
+
 #[test]
 fn a_journal_that_cannot_be_read_is_refused_with_the_line() {
     let bench = Bench::new(3);

@@ -43,7 +43,7 @@ mod tests {
     #[test]
     fn the_same_failure_at_another_time_has_the_same_fingerprint() {
         let one = "2026-11-21T08:00:00.123Z TypeError: x is not a function at /home/a/b.js:10:2 run=94af5a13-bfef-4192-a612-5708cd9d1ac2";
-        let other = "2026-11-22T09:01:10.5Z TypeError: x is not a function at /root/c/d/e.js:7:91 run=0e667a91-e5a8-4fd8-92dd-b2a17ef1bc1c";
+        let other = "2026-11-22T09:01:10.5Z TypeError: x is not a function at /srv/c/d/e.js:7:91 run=0e667a91-e5a8-4fd8-92dd-b2a17ef1bc1c";
         assert_eq!(of(one), of(other));
         assert_eq!(of(one).len(), 8);
     }

@@ -47,6 +47,39 @@ fn a_sound_log_an_unknown_error_and_no_log_at_all_are_told_apart() {
     assert!(run.stderr.contains("\"yesterday\" is neither a duration"), "{}", run.stderr);
 }
 
+/// A Gateway service whose journal is what this script prints.
+fn with_journal(script: &str) -> Machine {
+    let mut machine = Machine::new();
+    let units = machine.home().join(".config/systemd/user");
+    fs_err::create_dir_all(&units).unwrap();
+    fs_err::write(units.join("openclaw-gateway.service"), "[Service]\n").unwrap();
+    machine.provide("journalctl", script);
+    machine
+}
+
+#[test]
+fn without_a_file_the_journal_of_the_users_unit_is_read() {
+    let line = "2026-11-21T08:00:00+0000 box node[7]: FailoverError: Unknown model: x";
+    let machine = with_journal(&format!(
+        r#"case "$*" in *--user*--unit*openclaw-gateway.service*--since*) echo '{line}';; *) exit 9;; esac"#
+    ));
+    let run = machine.run("diagnose --since 2026-11-21T07:00:00Z").exits(1);
+    assert!(run.stdout.contains("the journal of openclaw-gateway.service:1"), "{}", run.stdout);
+    assert!(run.stdout.contains("unknown-model"), "{}", run.stdout);
+    machine.run("diagnose --since 2026-11-21T09:00:00Z").exits(0);
+}
+
+#[test]
+fn a_journal_that_cannot_be_read_is_told_and_never_taken_for_a_sound_one() {
+    let machine = with_journal("echo 'No journal files were found.' >&2; exit 1");
+    let run = machine.run("diagnose");
+    let told = "journalctl does not hand out the journal of openclaw-gateway.service: \
+                No journal files were found.";
+    assert!(run.stderr.contains(told), "{}", run.stderr);
+    // OpenClaw's own log is read in its place, where this machine has one.
+    assert!(run.stderr.contains("; reading /tmp/openclaw/") || run.code == 1, "{run:?}");
+}
+
 #[test]
 fn only_what_is_new_enough_counts() {
     let machine = with_log(LOG);

@@ -217,10 +217,13 @@ fn a_candidate_that_prints_what_it_is_lent_puts_it_into_no_log() {
 
 #[test]
 fn a_usage_limit_pauses_a_bisect_which_goes_on_when_it_is_lifted() {
-    let lived = broken_since_june();
+    let mut lived = broken_since_june();
+    lived.machine.provide("codex", "[ \"$*\" = 'login status' ] && echo 'Logged in using ChatGPT'");
     lived.service.usage_limit(&lived.account, 1);
     let run = lived.machine.run("bisect 2026.5.18 2026.7.1 --relay").exits(75);
     assert!(run.stderr.contains("codexpin bisect --resume"), "{}", run.stderr);
+    let control = "`codex login status` says: Logged in using ChatGPT";
+    assert!(run.stderr.contains(control), "{}", run.stderr);
     lived.service.lift_usage_limit(&lived.account);
     let (run, value) = lived.machine.run_json("bisect --resume");
     run.exits(0);

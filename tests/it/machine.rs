@@ -105,6 +105,16 @@ impl Machine {
         fs_err::write(self.npmrc(), text).unwrap();
     }
 
+    /// Puts a program of the user's before all others on PATH.
+    pub(crate) fn provide(&mut self, program: &str, script: &str) {
+        let bin = self.root.join("provided");
+        fs_err::create_dir_all(&bin).unwrap();
+        fs_err::write(bin.join(program), format!("#!/bin/sh\n{script}\n")).unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        fs_err::set_permissions(bin.join(program), mode).unwrap();
+        self.set("PATH", format!("{bin}:{}", std::env::var("PATH").unwrap()));
+    }
+
     /// A PATH on which only these programs are.
     pub(crate) fn only_with(&mut self, programs: &[&str]) {
         let bin = self.root.join("bin");

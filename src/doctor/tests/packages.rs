@@ -93,7 +93,7 @@ fn an_installation_that_apply_cannot_change_is_a_note() {
 #[test]
 fn what_is_installed_is_held_against_the_pin_file() {
     let pinned = |current: &str, bad: &[(&str, &str)]| PinRead::Read {
-        path: "/work/known-good.toml".into(),
+        path: "/team/known-good.toml".into(),
         current: Some((version(current), None)),
         bad: bad
             .iter()
@@ -106,10 +106,12 @@ fn what_is_installed_is_held_against_the_pin_file() {
     let known = facts(pinned("2026.5.28", &[("2026.6.1", "2026.5.28")]));
     assert_eq!(ids(&known), ["problem known-bad"], "one finding for one cause");
     assert_eq!(finding(&known, "known-bad").commands, ["codexpin apply 2026.5.28"]);
-    let refused = PinRead::Refused("/work/known-good.toml".into(), "no TOML".to_owned(), None);
+    let tested_since = facts(pinned("2026.6.1", &[("2026.6.1", "2026.5.28")]));
+    assert_eq!(ids(&tested_since), [""; 0], "a later pin of it knows better");
+    let refused = PinRead::Refused("/team/known-good.toml".into(), "no TOML".to_owned(), None);
     assert_eq!(ids(&facts(refused)), ["warning pin-file-unreadable"]);
     let mut with_plugin = facts(PinRead::Read {
-        path: "/work/known-good.toml".into(),
+        path: "/team/known-good.toml".into(),
         current: Some((version("2026.6.1"), Some(version("2026.6.1")))),
         bad: Vec::new(),
     });
@@ -121,7 +123,7 @@ fn what_is_installed_is_held_against_the_pin_file() {
 fn a_missing_installation_is_made_at_the_pinned_release() {
     let facts = Facts {
         pin: PinRead::Read {
-            path: "/work/known-good.toml".into(),
+            path: "/team/known-good.toml".into(),
             current: Some((version("2026.5.28"), None)),
             bad: Vec::new(),
         },

@@ -67,7 +67,7 @@ fn story(outcome: Option<Outcome>, checked: Vec<Checked>) -> Story {
             question: Question::text_through(vec!["openai-codex/gpt-5.5".parse().unwrap()]),
             nodes: vec![Some(node); line.len()],
             line,
-            pin_file: "/home/ann/work/known-good.toml".into(),
+            pin_file: "/home/ann/team/known-good.toml".into(),
             any_failure: false,
         },
         checked,
