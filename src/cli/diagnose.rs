@@ -198,7 +198,7 @@ impl Reading<'_> {
 fn unread(error: UnreadJournal) -> Failure {
     match error {
         UnreadJournal::Process(error) => error.into(),
-        refused @ UnreadJournal::Refused { .. } => Failure::new(ExitCode::Failure, refused)
+        error => Failure::new(ExitCode::Failure, error)
             .with_hint("name a log: codexpin diagnose /tmp/openclaw/openclaw-DATE.log"),
     }
 }

@@ -29,6 +29,12 @@ pub enum UnreadJournal {
         /// What it said.
         said: String,
     },
+    /// It has nothing of the unit since then.
+    #[error("journalctl has nothing of {unit} since then")]
+    Empty {
+        /// The unit.
+        unit: String,
+    },
 }
 
 /// The unit of the user's Gateway, if it has one.
@@ -68,8 +74,15 @@ impl Journal<'_> {
         stop: &CancellationToken,
     ) -> Result<(Utf8PathBuf, Option<Running>), UnreadJournal> {
         let since = format!("@{}", self.from.as_second());
-        let mut arguments =
-            vec!["--user", "--unit", self.unit, "--output=short-iso", "--no-pager", "--since"];
+        let mut arguments = vec![
+            "--user",
+            "--unit",
+            self.unit,
+            "--output=short-iso",
+            "--no-pager",
+            "--quiet",
+            "--since",
+        ];
         arguments.push(&since);
         if self.follow {
             arguments.extend(["--follow", "--no-tail"]);
@@ -89,6 +102,10 @@ impl Journal<'_> {
             return Ok((file, Some(running)));
         }
         let finished = processes.run(&program, stop).await?;
+        let unit = self.unit.to_owned();
+        if finished.ending.success() && finished.stdout.text().trim().is_empty() {
+            return Err(UnreadJournal::Empty { unit });
+        }
         if finished.ending.success() || finished.ending == Ending::Cancelled {
             return Ok((file, None));
         }
@@ -96,6 +113,6 @@ impl Journal<'_> {
             Ending::TimedOut => format!("it takes longer than {} s", LIMIT.as_secs()),
             _ => finished.stderr.text().trim().to_owned(),
         };
-        Err(UnreadJournal::Refused { unit: self.unit.to_owned(), said })
+        Err(UnreadJournal::Refused { unit, said })
     }
 }

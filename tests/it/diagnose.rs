@@ -71,13 +71,18 @@ fn without_a_file_the_journal_of_the_users_unit_is_read() {
 
 #[test]
 fn a_journal_that_cannot_be_read_is_told_and_never_taken_for_a_sound_one() {
-    let machine = with_journal("echo 'No journal files were found.' >&2; exit 1");
-    let run = machine.run("diagnose");
-    let told = "journalctl does not hand out the journal of openclaw-gateway.service: \
-                No journal files were found.";
-    assert!(run.stderr.contains(told), "{}", run.stderr);
-    // OpenClaw's own log is read in its place, where this machine has one.
-    assert!(run.stderr.contains("; reading /tmp/openclaw/") || run.code == 1, "{run:?}");
+    for (script, told) in [
+        (
+            "echo 'No journal files were found.' >&2; exit 1",
+            "does not hand out the journal of openclaw-gateway.service: No journal files were found.",
+        ),
+        ("exit 0", "has nothing of openclaw-gateway.service since then"),
+    ] {
+        let run = with_journal(script).run("diagnose");
+        assert!(run.stderr.contains(told), "{}", run.stderr);
+        // OpenClaw's own log is read in its place, where this machine has one.
+        assert!(run.stderr.contains("; reading /tmp/openclaw/") || run.code == 1, "{run:?}");
+    }
 }
 
 #[test]
