@@ -41,7 +41,7 @@ use crate::fs::{self, Lock};
 use crate::installation::{
     Config, Installation, InstallationError, Limits, Package, ServiceState, Surroundings, refuses,
 };
-use crate::prefix::npm::Npm;
+use crate::npm::run::Npm;
 use crate::release::Version;
 
 /// What apply and undo work with.

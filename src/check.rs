@@ -30,8 +30,8 @@ pub use home::sweep;
 
 use crate::config::{ConfigError, Loaded};
 use crate::env::Environment;
+use crate::node::choice::Node;
 use crate::observation::Observation;
-use crate::prefix::node::Node;
 use crate::process::{ProcessError, Processes};
 use crate::question::Question;
 use crate::release::Version;

@@ -21,7 +21,7 @@ use unit::UnitText;
 use crate::env::{
     Environment, OPENCLAW_CONFIG_PATH, OPENCLAW_HOME, OPENCLAW_STATE_DIR, in_scratch_home,
 };
-use crate::prefix::node::Node;
+use crate::node::choice::Node;
 use crate::process::{self, ProcessError, Processes, Program};
 use crate::release::{PackageName, Version};
 

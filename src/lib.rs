@@ -4,7 +4,7 @@
 //! Data flows one way:
 //!
 //! ```text
-//! release ──▶ line of candidates ──▶ [ prefix ─▶ check ─▶ verdict ] ──▶ bisect ──▶ pin ──▶ apply
+//! release ──▶ line of candidates ──▶ [ prefix ─▶ check ─▶ verdict ] ──▶ search ──▶ pin ──▶ apply
 //! registry    pairing                  one turn of the session          pure       file    live machine
 //!                                      every step tells its story as events ──▶ report
 //! ```
@@ -27,7 +27,7 @@
 //! - [`diagnose`] holds the catalogue against a log of any length. Pure.
 //! - [`remedy`] turns what the catalogue knows of a failure into other questions
 //!   to ask of the same release. Pure.
-//! - [`bisect`] says which candidate is next, and when the search is over. Pure.
+//! - [`search`] says which candidate is next, and when the search is over. Pure.
 //! - [`session`] drives all of these, installs ahead, and writes every check
 //!   down before the next step.
 //! - [`changes`] says what differs between the last good and the first bad
@@ -45,15 +45,13 @@
 //!   of them. [`fs`], [`sqlite`], [`paths`], [`mod@env`] and [`secret`] are what
 //!   everything stands on.
 //!
-//! Start with [`bisect`] and [`verdict`] for the ideas, then [`session`] for
+//! Start with [`search`] and [`verdict`] for the ideas, then [`session`] for
 //! how they meet.
 
 pub mod apply;
-pub mod bisect;
 pub mod catalogue;
 pub mod changes;
 pub mod check;
-pub mod checkpoint;
 pub mod cli;
 pub mod config;
 pub mod diagnose;
@@ -61,9 +59,12 @@ pub mod doctor;
 pub mod env;
 pub mod event;
 pub mod exit_code;
+pub mod failpoint;
 pub mod fs;
 pub mod installation;
 pub mod login;
+pub mod node;
+pub mod npm;
 pub mod observation;
 pub mod paths;
 pub mod pin;
@@ -75,6 +76,7 @@ pub mod release;
 pub mod remedy;
 pub mod report;
 pub mod route;
+pub mod search;
 pub mod secret;
 pub mod session;
 pub mod sqlite;

@@ -6,23 +6,18 @@
 //!                                                 ⇅ turnstile ─▶ egress
 //! ```
 
-pub mod egress;
 pub mod install;
-pub mod node;
-pub mod npm;
 mod plugin;
-pub mod runtimes;
 pub mod store;
 mod tree;
-pub mod turnstile;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::node::choice::Node;
+use crate::npm::egress::Egress;
 use crate::release::pairing::Candidate;
-use egress::Egress;
-use node::Node;
 
 /// A finished prefix. While it is held, no codexpin removes it.
 #[derive(Debug)]

@@ -2,10 +2,7 @@
 
 pub mod end;
 pub mod line;
-pub mod npmrc;
-pub mod packument;
 pub mod pairing;
-pub mod registry;
 pub mod version;
 
 use std::fmt;

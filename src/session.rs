@@ -16,12 +16,12 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::bisect::{Mark, Outcome, Search, Step};
 use crate::catalogue::Catalogue;
 use crate::event::{Event, Events};
 use crate::question::Purpose;
 use crate::release::Version;
 use crate::release::pairing::Candidate;
+use crate::search::{Mark, Outcome, Search, Step};
 use crate::verdict::{self, SkipReason, Verdict};
 use journal::{Checked, Journal, JournalError, counting};
 use lab::{Lab, LabError};
@@ -295,7 +295,7 @@ fn note(
     events: &Events,
 ) -> Result<Mark, JournalError> {
     journal.record(checked)?;
-    crate::checkpoint::reach("session-recorded");
+    crate::failpoint::reach("session-recorded");
     let (core, verdict, purpose) = (checked.core, checked.verdict.clone(), checked.purpose);
     let mark = checked.mark();
     events.tell(Event::CheckFinished { core, verdict, elapsed_ms, purpose });

@@ -16,7 +16,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::bisect::Mark;
+use crate::search::Mark;
 pub use evidence::excerpt;
 pub use judge::{judge, judge_all};
 

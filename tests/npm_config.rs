@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::extract::Request;
 use camino::{Utf8Path, Utf8PathBuf};
+use codexpin::npm::config::{NpmConfig, NpmSurroundings};
 use codexpin::release::PackageName;
-use codexpin::release::npmrc::{NpmConfig, NpmSurroundings};
 use url::Url;
 
 /// Files, variables and a working directory; `ROOT` and `HOST` stand for the
@@ -332,7 +332,7 @@ fn a_workspace_asks_the_registry_of_its_root_as_the_real_npm_does() {
 }
 
 fn ask(config: NpmConfig, package: &PackageName, cache: &Utf8Path) {
-    use codexpin::release::registry::{Freshness, Limits, Registry};
+    use codexpin::npm::registry::{Freshness, Limits, Registry};
     let limits = Limits { retries: 0, ..Limits::of(&config) };
     let registry = Registry::new(config, limits, cache.to_owned(), jiff::Timestamp::now).unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();

@@ -11,7 +11,7 @@ use super::stage::{Stage, size_of};
 use super::swap::{Identity, Part, PartKind};
 use super::target::Target;
 use super::{Apply, ApplyError, Kept, Note, Outcome, Step};
-use crate::checkpoint::reach;
+use crate::failpoint::reach;
 use crate::fs;
 use crate::installation::Installation;
 use crate::installation::Package;

@@ -11,7 +11,7 @@ use crate::exit_code::ExitCode;
 use crate::fs::LockError;
 use crate::installation::InstallationError;
 use crate::installation::ServiceError;
-use crate::prefix::npm::{Meaning, NpmError};
+use crate::npm::run::{Meaning, NpmError};
 use crate::release::Version;
 
 /// It could not be done. But for `Stuck`, the live installation is as it was.

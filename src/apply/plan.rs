@@ -9,7 +9,7 @@ use super::target::{Target, Wanted};
 use crate::installation::ServiceState;
 use crate::installation::refuses;
 use crate::installation::{Installation, ManagedPlugin};
-use crate::prefix::node::{Node, satisfies};
+use crate::node::choice::{Node, satisfies};
 use crate::release::Version;
 
 /// A core and its plugin, by version.

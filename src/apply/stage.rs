@@ -11,8 +11,8 @@ use super::target::Wanted;
 use crate::fs;
 use crate::installation::{Installation, ManagedPlugin};
 use crate::installation::{Package, PackageError};
-use crate::prefix::node::{Node, satisfies};
-use crate::prefix::npm::{Job, Npm, NpmError};
+use crate::node::choice::{Node, satisfies};
+use crate::npm::run::{Job, Npm, NpmError};
 use crate::release::{PackageName, Version};
 
 /// What `npm ci` gets; lifecycle scripts run, as they do for the user. A

@@ -121,7 +121,7 @@ impl Part {
     fn rename_twice(&self, place: &Utf8Path) -> io::Result<()> {
         let free = if place == self.other { self.aside() } else { self.other.clone() };
         fs_err::rename(&self.live, free)?;
-        crate::checkpoint::reach("between-renames");
+        crate::failpoint::reach("between-renames");
         fs_err::rename(place, &self.live)
     }
 

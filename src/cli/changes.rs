@@ -2,9 +2,9 @@
 
 use camino::Utf8Path;
 
-use crate::bisect::Outcome;
 use crate::changes::{self, Area, Changes, Facts, Span};
 use crate::report::terminal;
+use crate::search::Outcome;
 use crate::session::Conclusion;
 use crate::session::journal::Request;
 use crate::session::lab::RealLab;

@@ -15,16 +15,16 @@ use crate::check::Surroundings;
 use crate::env::Environment;
 use crate::exit_code::ExitCode;
 use crate::installation;
+use crate::node::runtime::{self, Runtimes};
+use crate::npm::packument::Packument;
+use crate::npm::registry::{Fetched, Freshness, Limits, Registry, Source};
+use crate::npm::run::Npm;
 use crate::paths::Directories;
-use crate::prefix::npm::Npm;
-use crate::prefix::runtimes::{self, Runtimes};
 use crate::prefix::store::{DEFAULT_LIMIT, Store};
 use crate::process::Processes;
 use crate::process::enclosure::THIS_EXECUTABLE;
 use crate::redact::Person;
-use crate::release::packument::Packument;
 use crate::release::pairing::{self, Candidate};
-use crate::release::registry::{Fetched, Freshness, Limits, Registry, Source};
 use crate::release::{PackageName, Version};
 use crate::report::terminal;
 
@@ -149,7 +149,7 @@ impl Context {
             Some(bin) => self.environment.clone().with_path_first(&bin),
             None => self.environment.clone(),
         };
-        let machine = runtimes::of_this_machine(&environment, &self.processes, &self.stop).await?;
+        let machine = runtime::of_this_machine(&environment, &self.processes, &self.stop).await?;
         let limit = match self.environment.get(crate::env::CACHE_LIMIT) {
             Some(text) => super::size::bytes(text)
                 .map_err(|why| Failure::usage(format!("{}: {why}", crate::env::CACHE_LIMIT)))?,

@@ -8,8 +8,8 @@ use super::failure::Failure;
 use crate::doctor::{self, Facts, Registry};
 use crate::exit_code::ExitCode;
 use crate::installation::Surroundings;
+use crate::npm::registry::Freshness;
 use crate::release::Version;
-use crate::release::registry::Freshness;
 use crate::report::doctor::DoctorReport;
 
 #[derive(Debug, clap::Args)]

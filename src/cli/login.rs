@@ -12,12 +12,12 @@ use super::lab;
 use crate::env::in_scratch_home;
 use crate::exit_code::ExitCode;
 use crate::login::{self, Login as Held, Place};
+use crate::npm::registry::Freshness;
 use crate::prefix::Prefix;
 use crate::process::{ProcessError, Program};
 use crate::release::Version;
 use crate::release::end::End;
 use crate::release::line;
-use crate::release::registry::Freshness;
 use crate::report::terminal;
 
 /// The release that made the login, beside its home.

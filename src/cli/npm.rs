@@ -12,11 +12,11 @@ use super::context::Context;
 use super::failure::Failure;
 use crate::exit_code::ExitCode;
 use crate::fs::write_atomic;
-use crate::prefix::npm::{Npm, NpmError, NpmPlaces};
-use crate::prefix::turnstile::WayOut;
+use crate::npm::config::{NpmConfig, NpmSurroundings};
+use crate::npm::registry_proxy::WayOut;
+use crate::npm::run::{Npm, NpmError, NpmPlaces};
 use crate::process::Program;
 use crate::process::enclosure::THIS_EXECUTABLE;
-use crate::release::npmrc::{NpmConfig, NpmSurroundings};
 use crate::report::terminal;
 
 /// The npm that PATH finds, and how it is configured here.

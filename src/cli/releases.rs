@@ -3,11 +3,11 @@
 use super::context::Context;
 use super::failure::Failure;
 use crate::exit_code::ExitCode;
+use crate::npm::registry::Freshness;
 use crate::pin::{FILE_NAME, PinFile, PinFileError};
 use crate::release::end::End;
 use crate::release::line;
 use crate::release::pairing::Candidate;
-use crate::release::registry::Freshness;
 use crate::release::{Channel, Version};
 use crate::report::releases::{Listed, PinState, Table};
 

@@ -7,7 +7,7 @@ use super::failure::Failure;
 use crate::apply::{self, Operation, Phase};
 use crate::changes;
 use crate::exit_code::ExitCode;
-use crate::prefix::npm::Npm;
+use crate::npm::run::Npm;
 use crate::process::Program;
 use crate::report::changes::lines;
 use crate::report::issue::{Issue, Machine, Rollback, RollbackEnd};

@@ -6,9 +6,9 @@ use super::failure::Failure;
 use super::lab;
 use crate::check::{Course, routes};
 use crate::exit_code::ExitCode;
+use crate::npm::registry::Freshness;
 use crate::release::end::End;
 use crate::release::line;
-use crate::release::registry::Freshness;
 use crate::report::routes::RoutesReport;
 use crate::session::lab::{LabError, subject};
 

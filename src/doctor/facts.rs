@@ -14,7 +14,7 @@ pub use known::{ApplyLeft, PinRead, Registry};
 pub use settings::{ConfigRead, Fallbacks, PluginSwitch, SavedConfig, Settings, Updates};
 pub use state::{Account, AuthFile, Database, Endpoint};
 
-use crate::prefix::node::Node;
+use crate::node::choice::Node;
 use crate::release::Version;
 use crate::route::Route;
 

@@ -2,7 +2,7 @@
 
 use super::Facts;
 use super::finding::Finding;
-use crate::prefix::node::satisfies;
+use crate::node::choice::satisfies;
 
 pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
     let (Some(core), Some(node)) = (&facts.core, &facts.node) else {

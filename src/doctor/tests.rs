@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::*;
 use crate::installation::{ServiceState, Standing};
 use crate::login::{Format, Kind};
-use crate::prefix::node::Node;
+use crate::node::choice::Node;
 use crate::release::Version;
 
 mod logins;

@@ -12,11 +12,11 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::egress::Egress;
-use super::node::Node;
-use super::npm::{Job, Npm, NpmError};
 use super::plugin::PluginInstall;
 use super::{core_project, tree};
+use crate::node::choice::Node;
+use crate::npm::egress::Egress;
+use crate::npm::run::{Job, Npm, NpmError};
 use crate::release::pairing::Candidate;
 use crate::release::{PackageName, Version};
 

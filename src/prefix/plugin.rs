@@ -11,9 +11,9 @@ use fs_err as fs;
 use tokio_util::sync::CancellationToken;
 
 use super::install::InstallError;
-use super::node::Node;
-use super::npm::Npm;
 use super::plugin_home;
+use crate::node::choice::Node;
+use crate::npm::run::Npm;
 use crate::process::Ending;
 use crate::release::{PackageName, Version};
 
@@ -47,7 +47,7 @@ impl PluginInstall<'_> {
         let refused = |why: String| InstallError::Plugin { version: self.version, why };
         match finished.ending {
             Ending::Exited(0) => {}
-            Ending::Cancelled => return Err(super::npm::NpmError::Stopped.into()),
+            Ending::Cancelled => return Err(crate::npm::run::NpmError::Stopped.into()),
             ending => {
                 let said = format!("{}\n{}", finished.stdout.text(), finished.stderr.text());
                 return Err(refused(reason(&said).unwrap_or_else(|| ending.to_string())));

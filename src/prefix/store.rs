@@ -10,10 +10,10 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::install::{Install, InstallError};
-use super::node::Node;
-use super::npm::Npm;
 use super::{FORMAT, MARKER, Manifest, Prefix, core_project, name, plugin_home, tree};
 use crate::fs::{Lock, LockError, write_atomic};
+use crate::node::choice::Node;
+use crate::npm::run::Npm;
 use crate::release::Version;
 use crate::release::pairing::Candidate;
 
@@ -103,7 +103,7 @@ impl Store {
         let file = self.lock_file(name);
         tokio::select! {
             lock = Lock::wait(&file) => Ok(lock?),
-            () = stop.cancelled() => Err(InstallError::Npm(super::npm::NpmError::Stopped).into()),
+            () = stop.cancelled() => Err(InstallError::Npm(crate::npm::run::NpmError::Stopped).into()),
         }
     }
 

@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use jiff::civil::Date;
 
-use super::packument::Packument;
 use super::version::{Channel, Version};
+use crate::npm::packument::Packument;
 
 /// A release as it was named.
 #[derive(Debug, Clone, PartialEq, Eq)]

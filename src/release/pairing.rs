@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::packument::Packument;
 use super::version::Version;
+use crate::npm::packument::Packument;
 
 /// The thing under test: a core release with the plugin release that pairs with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

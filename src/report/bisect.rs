@@ -7,11 +7,11 @@ use owo_colors::OwoColorize as _;
 use serde::Serialize;
 
 use super::{changes, counted, duration, failure_lines, history, print_json, terminal};
-use crate::bisect::Outcome;
 use crate::changes::Changes;
 use crate::question::{Ask, Probe, Purpose, Question, Through, Upgrade, Upstream};
 use crate::release::Version;
 use crate::release::pairing::Candidate;
+use crate::search::Outcome;
 use crate::session::Conclusion;
 use crate::session::journal::{Checked, Request};
 use crate::session::lab::Nodes;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use crate::npm::egress::{Egress, Outcome, Reached};
 use crate::observation::{Observation, RequestKind, RequestRecord};
-use crate::prefix::egress::{Egress, Outcome, Reached};
 
 /// A line for each place that an install tried to reach.
 pub(super) fn of_install(egress: Option<&Egress>) -> String {

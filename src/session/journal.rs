@@ -11,13 +11,13 @@ use fs_err as fs;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::bisect::{Mark, Outcome};
 use crate::fs::{Lock, LockError, sync_directory};
+use crate::node::choice::Node;
 use crate::observation::Observation;
-use crate::prefix::node::Node;
 use crate::question::{Purpose, Question};
 use crate::release::Version;
 use crate::release::pairing::Candidate;
+use crate::search::{Mark, Outcome};
 use crate::verdict::Verdict;
 
 /// The format of the journal: 2 has questions of several routes, 3 says what

@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 
 use super::journal::{self, Checked, JournalError, Request, counting};
-use crate::bisect::{Mark, Outcome};
+use crate::search::{Mark, Outcome};
 
 /// What a journal tells.
 #[derive(Debug, Clone)]

@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 
 use super::{Evidence, Failure, SkipReason, Source, Verdict, evidence, fingerprint, pass};
-use crate::bisect::Mark;
 use crate::catalogue::{Catalogue, Kind, Signature};
 use crate::observation::{Ending, Observation, RequestKind, RequestRecord};
 use crate::question::{Ask, Require};
+use crate::search::Mark;
 
 /// Judges a candidate by what was seen through each of its routes.
 pub fn judge_all(observations: &[Observation], require: Require, catalogue: &Catalogue) -> Verdict {

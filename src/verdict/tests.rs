@@ -3,12 +3,12 @@
 use std::sync::LazyLock;
 
 use super::*;
-use crate::bisect::Mark;
 use crate::catalogue::Catalogue;
 use crate::observation::sample::{answered, failed, good, request};
 use crate::observation::{Ending, Observation, Reply, RequestKind, Stage, ToolReturn};
 use crate::question::{Ask, Probe, Require, Through};
 use crate::route::Route;
+use crate::search::Mark;
 
 static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(Catalogue::built_in);
 

@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 
 use super::Issue;
-use crate::bisect::Outcome;
 use crate::report::markdown::code;
 use crate::report::{counted, place};
+use crate::search::Outcome;
 
 pub(super) fn title(issue: &Issue<'_>) -> String {
     let line = &issue.story.request.line;

@@ -2,13 +2,13 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::*;
 use crate::apply::Versions;
-use crate::bisect::Outcome;
 use crate::catalogue::Catalogue;
+use crate::node::choice::Node;
 use crate::observation::sample;
 use crate::observation::{Ending, RequestKind};
-use crate::prefix::node::Node;
 use crate::question::{Ask, Lender, Lending, Purpose, Upstream};
 use crate::release::pairing::Plugin;
+use crate::search::Outcome;
 use crate::session::journal::Request;
 use crate::verdict;
 

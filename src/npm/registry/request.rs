@@ -11,8 +11,8 @@ use url::Url;
 
 use super::cache::{Copy, Validity};
 use super::{Limits, RegistryError};
-use crate::release::npmrc::{Authorization, NpmConfig};
-use crate::release::packument::Packument;
+use crate::npm::config::{Authorization, NpmConfig};
+use crate::npm::packument::Packument;
 
 /// What a registry said to a question that it understood.
 pub(super) enum Answer {

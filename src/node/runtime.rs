@@ -7,10 +7,10 @@ use fs_err as fs;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-use super::node::{self, Node};
-use super::npm::{Job, Npm, NpmError};
+use super::choice::{self, Node};
 use crate::env::Environment;
 use crate::fs::{Lock, LockError, write_atomic};
+use crate::npm::run::{Job, Npm, NpmError};
 use crate::process::{self, Processes, Program};
 
 /// How long a list of published Node versions serves. Hours.
@@ -98,11 +98,11 @@ impl Runtimes {
         ranges: &[&str],
         stop: &CancellationToken,
     ) -> Result<Node, NodeError> {
-        if ranges.iter().all(|range| node::satisfies(&self.machine.version, Some(range))) {
+        if ranges.iter().all(|range| choice::satisfies(&self.machine.version, Some(range))) {
             return Ok(self.machine.clone());
         }
         let published = self.published(stop).await?;
-        let version = node::choose(&published, ranges)
+        let version = choice::choose(&published, ranges)
             .ok_or_else(|| NodeError::NoneFits { range: ranges.join("` and `") })?;
         self.install(version, stop).await
     }
@@ -115,7 +115,7 @@ impl Runtimes {
             at: jiff::Timestamp,
             versions: Vec<String>,
         }
-        let package = node::platform_package();
+        let package = choice::platform_package();
         let file = self.directory.join(format!("{package}.json"));
         let now = jiff::Timestamp::now();
         let kept =
@@ -136,7 +136,7 @@ impl Runtimes {
     }
 
     async fn install(&self, version: &str, stop: &CancellationToken) -> Result<Node, NodeError> {
-        let package = node::platform_package();
+        let package = choice::platform_package();
         let directory = self.directory.join(version);
         let bin = directory.join("node_modules").join(&package).join("bin");
         let provided = Node { version: version.to_owned(), bin };

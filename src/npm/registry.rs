@@ -18,9 +18,9 @@ pub use error::RegistryError;
 
 use self::cache::{Copy, Validity};
 use self::request::{Answer, Request};
-use super::PackageName;
-use super::npmrc::NpmConfig;
 use super::packument::Packument;
+use crate::npm::config::NpmConfig;
+use crate::release::PackageName;
 
 /// How long to wait for a registry, how often, and for how much.
 #[derive(Debug, Clone)]

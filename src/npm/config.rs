@@ -27,7 +27,7 @@ pub use layers::Origin;
 
 use self::ini::Raw;
 use self::layers::{Entry, Layers};
-use super::PackageName;
+use crate::release::PackageName;
 
 /// What npm would see if it were started now.
 #[derive(Clone)]

@@ -11,7 +11,7 @@ use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
-use super::Version;
+use crate::release::Version;
 
 /// A package's releases, as one registry has them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,14 +86,14 @@ mod by_version {
 
     use super::{Manifest, Version};
 
-    pub(super) fn serialize<S: Serializer>(
+    pub(crate) fn serialize<S: Serializer>(
         releases: &BTreeMap<Version, Manifest>,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(releases.values())
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<BTreeMap<Version, Manifest>, D::Error> {
         let list = Vec::<Manifest>::deserialize(deserializer)?;

@@ -1,18 +1,16 @@
 //! Running npm, the only installer. codexpin never re-implements it.
 
-mod failure;
-
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use tokio_util::sync::CancellationToken;
 
-pub use failure::{Meaning, NpmFailure};
+pub use super::failure::{Meaning, NpmFailure};
 
 use super::egress::Egress;
-use super::node::Node;
-use super::turnstile::{Turnstile, WayOut};
+use super::registry_proxy::{Turnstile, WayOut};
 use crate::env::Environment;
+use crate::node::choice::Node;
 use crate::process::enclosure::Entrance;
 use crate::process::{self, Ending, Finished, ProcessError, Processes, Program};
 
@@ -124,7 +122,7 @@ impl Npm {
     }
 
     /// The turnstile for one install, or a record that says why there is none.
-    pub(super) async fn turnstile(&self) -> Result<Turnstile, Egress> {
+    pub(crate) async fn turnstile(&self) -> Result<Turnstile, Egress> {
         match &self.way_out {
             WayOut::Registries { executable, registries } => {
                 let opened = Turnstile::open(&self.processes, executable, registries).await;
@@ -135,7 +133,7 @@ impl Npm {
     }
 
     /// The same npm with a turnstile as its only way out.
-    pub(super) fn behind(&self, turnstile: &Turnstile) -> Self {
+    pub(crate) fn behind(&self, turnstile: &Turnstile) -> Self {
         let mut npm = self.clone();
         for (name, value) in turnstile.environment() {
             npm.environment = npm.environment.with(name, value);
@@ -170,7 +168,7 @@ impl Npm {
     }
 
     /// Runs a program that starts npm by itself, with the same settings.
-    pub(super) async fn run_beside(
+    pub(crate) async fn run_beside(
         &self,
         node: &Node,
         home: &Utf8Path,

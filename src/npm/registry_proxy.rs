@@ -55,7 +55,7 @@ pub enum WayOut {
 }
 
 /// An enclosure with its turnstile.
-pub(super) struct Turnstile {
+pub(crate) struct Turnstile {
     enclosure: Enclosure,
     port: u16,
     gate: Arc<Gate>,
@@ -74,7 +74,7 @@ type Body = Either<Incoming, Full<Bytes>>;
 
 impl Turnstile {
     /// Opens an enclosure and listens in it, or says why that cannot be.
-    pub(super) async fn open(
+    pub(crate) async fn open(
         processes: &Processes,
         executable: &Utf8Path,
         registries: &[Url],
@@ -94,13 +94,13 @@ impl Turnstile {
     }
 
     /// The way in for npm.
-    pub(super) fn entrance(&self) -> Entrance {
+    pub(crate) fn entrance(&self) -> Entrance {
         self.enclosure.entrance()
     }
 
     /// What makes npm, Node and other programs take this way. An empty setting
     /// counts as none with npm, so that its `noproxy` has to name something.
-    pub(super) fn environment(&self) -> Vec<(&'static str, String)> {
+    pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
         let proxy = || format!("http://127.0.0.1:{}", self.port);
         let set = [
             "npm_config_proxy",
@@ -119,7 +119,7 @@ impl Turnstile {
     }
 
     /// Stops, and hands over what was seen.
-    pub(super) async fn close(self) -> Egress {
+    pub(crate) async fn close(self) -> Egress {
         self.gate.stop.cancel();
         self.gate.tasks.close();
         self.gate.tasks.wait().await;

@@ -9,7 +9,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
 use super::RegistryError;
-use crate::release::npmrc::NpmConfig;
+use crate::npm::config::NpmConfig;
 
 /// npm trusts `ca` or `cafile` alone where one is set, and otherwise what Node
 /// trusts: the usual authorities, here the system's, with `NODE_EXTRA_CA_CERTS`.

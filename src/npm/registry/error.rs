@@ -7,7 +7,7 @@ use std::time::Duration;
 use camino::Utf8PathBuf;
 use jiff::Timestamp;
 
-use crate::release::npmrc::NpmConfigError;
+use crate::npm::config::NpmConfigError;
 
 /// Why there is no packument. URLs are shown without credentials.
 #[derive(Debug, thiserror::Error)]

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use url::Url;
 
 use super::RegistryError;
-use crate::release::packument::Packument;
+use crate::npm::packument::Packument;
 
 /// Counts up when the content of these files changes its meaning.
 const FORMAT: u32 = 1;

@@ -51,17 +51,17 @@ pub enum Outcome {
 
 impl Egress {
     /// A record of nothing, which says why.
-    pub(super) fn none(why: &str) -> Self {
+    pub(crate) fn none(why: &str) -> Self {
         Self { reached: Vec::new(), note: Some(format!("not recorded: {why}")) }
     }
 
     /// Whether everything that was asked for was let through and there.
-    pub(super) fn all_passed(&self) -> bool {
+    pub(crate) fn all_passed(&self) -> bool {
         self.reached.iter().all(|reached| reached.outcome == Outcome::Passed)
     }
 
     /// Counts a request. `path` with its query; none for a tunnel.
-    pub(super) fn add(&mut self, method: &str, to: &Place, path: Option<&str>, outcome: Outcome) {
+    pub(crate) fn add(&mut self, method: &str, to: &Place, path: Option<&str>, outcome: Outcome) {
         let path = path.map(folded).filter(|path| {
             self.reached.len() < LINES
                 || self.reached.iter().any(|known| known.path.as_ref() == Some(path))
@@ -99,17 +99,17 @@ fn folded(path: &str) -> String {
 
 /// A host and a port, as a URL or a `CONNECT` names them.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place {
-    pub(super) host: String,
-    pub(super) port: u16,
+pub(crate) struct Place {
+    pub(crate) host: String,
+    pub(crate) port: u16,
 }
 
 impl Place {
-    pub(super) fn new(host: &str, port: u16) -> Self {
+    pub(crate) fn new(host: &str, port: u16) -> Self {
         Self { host: host.trim_matches(['[', ']']).to_ascii_lowercase(), port }
     }
 
-    pub(super) fn of(url: &Url) -> Option<Self> {
+    pub(crate) fn of(url: &Url) -> Option<Self> {
         Some(Self::new(url.host_str()?, url.port_or_known_default()?))
     }
 }

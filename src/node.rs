@@ -1,0 +1,6 @@
+//! Node: which one a candidate runs on, and where it comes from.
+
+pub mod choice;
+pub mod runtime;
+
+pub use choice::Node;
