@@ -10,7 +10,6 @@ mod backup;
 mod course;
 mod error;
 mod journal;
-mod lockfile;
 mod outcome;
 mod plan;
 mod proof;
@@ -27,7 +26,7 @@ pub use backup::{BackupError, Saved, SavedKind};
 use course::{Course, OnStep};
 pub use error::ApplyError;
 pub use journal::{Journal, JournalError, Operation, Phase, Record};
-pub use lockfile::{LockFile, LockFileError};
+
 pub use outcome::{Kept, Note, Outcome, Step};
 pub use plan::{Change, Facts, Plan, PlanError, Versions, Warning};
 pub use proof::{NoQuestion, Proof};

@@ -24,11 +24,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use build_info::BuildInfo;
-pub use changelog::Entry;
-pub use dependencies::{ChangedDependency, Dependencies, Dependency, Tree};
+pub use changelog::ChangelogEntry;
+pub use dependencies::{ChangedDependency, Dependency, DependencyChanges, DependencyTree};
 pub use record::{FILE, RecordError, load, save};
 pub use relevance::{Area, Touching};
-pub use side::{Facts, Side};
+pub use side::{Side, SpanFacts};
 
 use crate::release::Version;
 
@@ -54,10 +54,10 @@ pub struct Changes {
     /// Node, so that the release cannot be why. None where not all of it is known.
     pub identical: Option<bool>,
     /// What npm unpacked beside the core.
-    pub dependencies: Option<Dependencies>,
+    pub dependencies: Option<DependencyChanges>,
     /// What npm unpacked beside the plugin, where both have one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub plugin_dependencies: Option<Dependencies>,
+    pub plugin_dependencies: Option<DependencyChanges>,
     /// The plugin's release.
     pub plugin: Pair<Version>,
     /// The release of `@openai/codex`.
@@ -114,7 +114,7 @@ pub struct Changelog {
 }
 
 /// Compares what was read of both ends of a span; `area` has the words of the failure.
-pub fn compare(span: &Span, facts: &Facts, area: &Area) -> Changes {
+pub fn compare(span: &Span, facts: &SpanFacts, area: &Area) -> Changes {
     let (good, bad) = (facts.last_good.as_ref(), facts.first_bad.as_ref());
     let mut unknown = Vec::new();
     for (side, core) in [(good, span.last_good), (bad, span.first_bad)] {
@@ -127,8 +127,9 @@ pub fn compare(span: &Span, facts: &Facts, area: &Area) -> Changes {
     if bad.is_some() && changelog.is_none() {
         unknown.push(format!("{} has no CHANGELOG.md", span.first_bad));
     }
-    let between =
-        |tree: fn(&Side) -> Option<&Tree>| Some(Dependencies::between(tree(good?)?, tree(bad?)?));
+    let between = |tree: fn(&Side) -> Option<&DependencyTree>| {
+        Some(DependencyChanges::between(tree(good?)?, tree(bad?)?))
+    };
     let build = pair(good, bad, |side| side.build.clone());
     let compare = match (&build.last_good, &build.first_bad, bad) {
         (Some(one), Some(other), Some(Side { repository: Some(repository), .. })) => {
@@ -161,7 +162,7 @@ pub fn compare(span: &Span, facts: &Facts, area: &Area) -> Changes {
 }
 
 fn identical(changes: &Changes, same_code: Option<bool>, good: &Side, bad: &Side) -> Option<bool> {
-    let same_tree = |found: Option<&Dependencies>| found.map(Dependencies::is_empty);
+    let same_tree = |found: Option<&DependencyChanges>| found.map(DependencyChanges::is_empty);
     let plugin_tree = match (good.plugin, bad.plugin) {
         (None, None) => Some(true),
         (Some(_), Some(_)) => same_tree(changes.plugin_dependencies.as_ref()),

@@ -3,4 +3,5 @@
 pub mod choice;
 pub mod runtime;
 
-pub use choice::Node;
+pub use choice::{Node, Nodes, platform_package, satisfies};
+pub use runtime::{NodeError, Runtimes};

@@ -4,7 +4,18 @@
 pub mod config;
 pub mod egress;
 mod failure;
+pub mod lockfile;
 pub mod packument;
+pub(crate) mod project;
 pub mod registry;
 pub mod registry_proxy;
 pub mod run;
+
+pub use config::{NpmConfig, NpmConfigError, NpmEnvironment};
+pub use egress::Egress;
+pub use failure::{Meaning, NpmFailure};
+pub use lockfile::{LockFile, LockFileError};
+pub use packument::Packument;
+pub use registry::{Registry, RegistryError};
+pub use registry_proxy::NetworkAccess;
+pub use run::{Npm, NpmCommand, NpmError, NpmPlaces};

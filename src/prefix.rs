@@ -25,7 +25,7 @@ pub struct Prefix {
     /// Its directory.
     pub directory: Utf8PathBuf,
     /// What is installed in it, and with which Node.
-    pub manifest: Manifest,
+    pub manifest: PrefixManifest,
     /// Whether it was there already.
     pub reused: bool,
     _in_use: crate::fs::Lock,
@@ -33,7 +33,7 @@ pub struct Prefix {
 
 /// What `prefix.json` says. It is written last: a prefix without it is half made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Manifest {
+pub struct PrefixManifest {
     /// The format of this file.
     pub format: u32,
     /// What is installed.

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("release", &["npm"]),
     ("npm", &["node", "process", "release"]),
-    ("node", &["npm", "process"]),
+    ("node", &["npm", "process", "release"]),
     ("login", &[]),
     ("route", &[]),
     ("config", &["route"]),

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::extract::Request;
 use camino::{Utf8Path, Utf8PathBuf};
-use codexpin::npm::config::{NpmConfig, NpmSurroundings};
+use codexpin::npm::config::{NpmConfig, NpmEnvironment};
 use codexpin::release::PackageName;
 use url::Url;
 
@@ -24,7 +24,7 @@ struct Layout<'a> {
 
 struct Machine {
     _guard: tempfile::TempDir,
-    around: NpmSurroundings,
+    around: NpmEnvironment,
 }
 
 impl Machine {
@@ -55,7 +55,7 @@ impl Machine {
                 env.insert((*name).to_owned(), put_in(value));
             }
         }
-        let around = NpmSurroundings { env, home: root.join("home"), cwd, npm: Some(npm()) };
+        let around = NpmEnvironment { env, home: root.join("home"), cwd, npm: Some(npm()) };
         Self { _guard: guard, around }
     }
 
@@ -332,8 +332,8 @@ fn a_workspace_asks_the_registry_of_its_root_as_the_real_npm_does() {
 }
 
 fn ask(config: NpmConfig, package: &PackageName, cache: &Utf8Path) {
-    use codexpin::npm::registry::{Freshness, Limits, Registry};
-    let limits = Limits { retries: 0, ..Limits::of(&config) };
+    use codexpin::npm::registry::{Freshness, Registry, RegistryLimits};
+    let limits = RegistryLimits { retries: 0, ..RegistryLimits::of(&config) };
     let registry = Registry::new(config, limits, cache.to_owned(), jiff::Timestamp::now).unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     // The server has nothing to say; it is the question that counts.

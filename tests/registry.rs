@@ -13,8 +13,10 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, Response};
 use camino::Utf8PathBuf;
-use codexpin::npm::config::{NpmConfig, NpmSurroundings};
-use codexpin::npm::registry::{Fetched, Freshness, Limits, Registry, RegistryError, Source};
+use codexpin::npm::config::{NpmConfig, NpmEnvironment};
+use codexpin::npm::registry::{
+    Freshness, PackumentFetch, PackumentSource, Registry, RegistryError, RegistryLimits,
+};
 use codexpin::release::PackageName;
 use jiff::Timestamp;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -85,7 +87,7 @@ impl Server {
 struct Client {
     guard: tempfile::TempDir,
     npmrc: String,
-    limits: Limits,
+    limits: RegistryLimits,
     clock: fn() -> Timestamp,
 }
 
@@ -106,7 +108,7 @@ impl Client {
     }
 
     fn with(npmrc: &str) -> Self {
-        let limits = Limits {
+        let limits = RegistryLimits {
             connect: Duration::from_secs(5),
             stall: Duration::from_millis(200),
             overall: Duration::from_secs(20),
@@ -128,16 +130,16 @@ impl Client {
         fs_err::write(home.join(".npmrc"), &self.npmrc).unwrap();
         let env = BTreeMap::from([("PREFIX".to_owned(), home.join("none").into_string())]);
         let cwd = home.join("work");
-        let around = NpmSurroundings { env, home: home.clone(), cwd, npm: None };
+        let around = NpmEnvironment { env, home: home.clone(), cwd, npm: None };
         let config = NpmConfig::load(&around);
         Registry::new(config, self.limits.clone(), home.join("cache"), self.clock).unwrap()
     }
 
-    async fn ask(&self, freshness: Freshness) -> Result<Fetched, RegistryError> {
+    async fn ask(&self, freshness: Freshness) -> Result<PackumentFetch, RegistryError> {
         self.registry().packument(&PackageName::CORE, freshness).await
     }
 
-    async fn cached(&self) -> Fetched {
+    async fn cached(&self) -> PackumentFetch {
         self.ask(Freshness::Cached).await.unwrap()
     }
 
@@ -163,15 +165,15 @@ async fn an_answer_is_read_and_kept_for_as_long_as_it_says() {
     let mut client = Client::of(&server);
     client.clock = moving_clock;
     let first = client.cached().await;
-    assert!(matches!(first.source, Source::Network));
+    assert!(matches!(first.source, PackumentSource::Network));
     assert_eq!(first.packument.dist_tags["latest"], "2026.5.2");
     let second = client.cached().await;
-    assert!(matches!(second.source, Source::Cache));
+    assert!(matches!(second.source, PackumentSource::Cache));
     assert_eq!(second.packument, first.packument);
     LATER.store(60, Ordering::SeqCst);
-    assert!(matches!(client.cached().await.source, Source::Network));
+    assert!(matches!(client.cached().await.source, PackumentSource::Network));
     let forced = client.ask(Freshness::Refresh).await.unwrap();
-    assert!(matches!(forced.source, Source::Network));
+    assert!(matches!(forced.source, PackumentSource::Network));
     assert_eq!(server.paths(), ["/npm/openclaw"; 3]);
     assert_eq!(server.header(0, "accept").as_deref(), Some("application/json"));
 }
@@ -190,13 +192,13 @@ async fn an_unchanged_packument_is_not_sent_again() {
     let first = client.cached().await;
     for turn in 1..3 {
         let again = client.ask(Freshness::Refresh).await.unwrap();
-        assert!(matches!(again.source, Source::Revalidated));
+        assert!(matches!(again.source, PackumentSource::Revalidated));
         assert_eq!(again.packument, first.packument);
         assert_eq!(server.header(turn, "if-none-match").as_deref(), Some("\"v1\""));
         let date = server.header(turn, "if-modified-since");
         assert_eq!(date.as_deref(), Some("Fri, 20 Nov 2026 08:00:00 GMT"));
     }
-    assert!(matches!(client.cached().await.source, Source::Cache));
+    assert!(matches!(client.cached().await.source, PackumentSource::Cache));
 }
 
 #[tokio::test]
@@ -250,7 +252,7 @@ async fn a_limited_rate_is_waited_out_where_the_wait_is_short() {
     })
     .await;
     let start = Instant::now();
-    assert!(matches!(Client::of(&server).cached().await.source, Source::Network));
+    assert!(matches!(Client::of(&server).cached().await.source, PackumentSource::Network));
     assert!(start.elapsed() >= Duration::from_secs(1));
     assert_eq!(server.paths().len(), 2);
 }
@@ -293,7 +295,7 @@ async fn an_old_copy_stands_in_for_a_registry_in_trouble_and_not_for_one_that_re
     let client = Client::of(&server);
     client.cached().await;
     let stale = client.ask(Freshness::Refresh).await.unwrap();
-    let Source::Stale { since, why } = stale.source else { panic!("{stale:?}") };
+    let PackumentSource::Stale { since, why } = stale.source else { panic!("{stale:?}") };
     assert_eq!(since, still_clock());
     assert!(matches!(*why, RegistryError::Server { status: 503, .. }));
     let refused = client.ask(Freshness::Refresh).await.unwrap_err();
@@ -387,7 +389,7 @@ async fn a_broken_copy_counts_as_none_and_a_cache_that_cannot_be_written_is_name
     for file in fs_err::read_dir(&cache).unwrap() {
         fs_err::write(file.unwrap().path(), "{\"format\": 1, \"url\"").unwrap();
     }
-    assert!(matches!(client.cached().await.source, Source::Network));
+    assert!(matches!(client.cached().await.source, PackumentSource::Network));
     fs_err::remove_dir_all(&cache).unwrap();
     fs_err::write(&cache, "in the way").unwrap();
     let error = client.error().await.to_string();

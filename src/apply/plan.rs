@@ -409,8 +409,7 @@ mod tests {
         }});
         let version = "2026.9.5".parse().unwrap();
         let core = crate::release::PackageName::CORE;
-        let lock =
-            super::super::lockfile::LockFile::check(&lock.to_string(), &core, version, None).ok();
+        let lock = crate::npm::LockFile::check(&lock.to_string(), &core, version, None).ok();
         let core = Wanted { version, integrity: None, lock };
         let target = Target { core, plugin: None };
         let error =

@@ -11,8 +11,8 @@ use super::target::Wanted;
 use crate::fs;
 use crate::installation::{Installation, ManagedPlugin};
 use crate::installation::{Package, PackageError};
-use crate::node::choice::{Node, satisfies};
-use crate::npm::run::{Job, Npm, NpmError};
+use crate::node::{Node, satisfies};
+use crate::npm::{self, Npm, NpmCommand, NpmError};
 use crate::release::{PackageName, Version};
 
 /// What `npm ci` gets; lifecycle scripts run, as they do for the user. A
@@ -187,7 +187,7 @@ impl Stage<'_> {
         fs::create_private_dir(project)?;
         fs::create_private_dir(&home.join("tmp"))?;
         let log = self.logs.join(format!("npm-{}", project.file_name().unwrap_or("stage")));
-        let job = Job {
+        let job = NpmCommand {
             project,
             node: &self.installation.node,
             home: &home,
@@ -200,7 +200,8 @@ impl Stage<'_> {
             let arguments = CI.iter().chain(extra).map(ToString::to_string).collect();
             self.npm.run(&job, arguments).await?;
         } else {
-            fs_err::write(project.join("package.json"), r#"{"private":true}"#)?;
+            let nothing = std::collections::BTreeMap::new();
+            fs_err::write(project.join("package.json"), npm::project::manifest(&nothing))?;
             let package = format!("{name}@{}", wanted.version);
             let exact: Vec<_> = ["--save-exact"].iter().chain(extra).copied().collect();
             self.npm.install(&job, &[package], &exact).await?;

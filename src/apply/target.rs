@@ -4,7 +4,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 use sha2::{Digest as _, Sha512};
 
-use super::lockfile::{LockFile, LockFileError};
+use crate::npm::{LockFile, LockFileError};
 use crate::pin::{Pin, PinFileError};
 use crate::release::{PackageName, Version};
 

@@ -14,7 +14,7 @@ use crate::release::Version;
 
 /// One thing that a release says it changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
+pub struct ChangelogEntry {
     /// The release.
     pub release: Version,
     /// Under which heading: `Fixes`, `Changes`, `Highlights`, `Pull requests`.
@@ -29,18 +29,18 @@ pub struct Entry {
 
 /// What a file says of the releases after one and up to another.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Covered {
+pub(super) struct ChangelogExcerpt {
     /// The releases that it has a heading for, in the file's order.
     pub releases: Vec<Version>,
     /// Every entry of theirs, in the file's order.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<ChangelogEntry>,
 }
 
 /// What `text` says of the releases after `after` and up to `up_to`. A beta is
 /// told of under the heading of the release that it leads to.
-pub(super) fn covered(text: &str, after: Version, up_to: Version) -> Covered {
+pub(super) fn covered(text: &str, after: Version, up_to: Version) -> ChangelogExcerpt {
     let last = up_to.max(up_to.base());
-    let mut covered = Covered::default();
+    let mut covered = ChangelogExcerpt::default();
     let (mut release, mut section, mut raw) = (None, None, Vec::<(Version, _, String)>::new());
     for line in text.lines() {
         if let Some(heading) = line.strip_prefix("## ") {
@@ -65,7 +65,7 @@ pub(super) fn covered(text: &str, after: Version, up_to: Version) -> Covered {
     }
     let entries = raw.into_iter().map(|(release, section, item)| {
         let (text, issues) = plain(&item);
-        Entry { release, section, text, issues }
+        ChangelogEntry { release, section, text, issues }
     });
     // A list of pull requests by number alone says nothing.
     covered.entries = entries.filter(|entry| !entry.text.is_empty()).collect();

@@ -4,18 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::npm::lockfile::{LockFile, name_at};
 use crate::release::PackageName;
 
 /// The packages of one npm project, as its lock file has them, without the core
 /// and the plugin themselves: those have versions of their own to tell.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tree {
-    packages: BTreeMap<String, Package>,
+pub struct DependencyTree {
+    packages: BTreeMap<String, TreePackage>,
     direct: BTreeSet<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Package {
+struct TreePackage {
     version: String,
     /// What the tarball hashes to, or where it came from if npm has no hash for it.
     content: Option<String>,
@@ -23,7 +24,7 @@ struct Package {
 
 /// How two trees differ, by name: one package can be there in several versions.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Dependencies {
+pub struct DependencyChanges {
     /// How many packages the last good release has, counted by name.
     pub last_good: usize,
     /// How many the first bad one has.
@@ -65,56 +66,37 @@ pub struct ChangedDependency {
     pub direct: bool,
 }
 
-#[derive(Deserialize)]
-struct LockFile {
-    packages: BTreeMap<String, Locked>,
-}
-
-#[derive(Deserialize)]
-struct Locked {
-    version: Option<String>,
-    integrity: Option<String>,
-    resolved: Option<String>,
-    #[serde(default)]
-    dependencies: BTreeMap<String, String>,
-    #[serde(default, rename = "optionalDependencies")]
-    optional: BTreeMap<String, String>,
-}
-
-impl Tree {
-    /// Reads a lock file of npm 7 or later (`lockfileVersion` 2 and 3), or the
-    /// hidden one that npm keeps under `node_modules`.
-    pub fn parse(lock: &[u8]) -> Result<Self, serde_json::Error> {
-        let file: LockFile = serde_json::from_slice(lock)?;
+impl DependencyTree {
+    /// What a lock file has, or the hidden one that npm keeps under `node_modules`.
+    pub fn of(lock: &LockFile) -> Self {
         let mut tree = Self::default();
-        for (path, locked) in file.packages {
-            // The project itself has the empty path.
-            let Some(name) = name(&path) else { continue };
+        for (place, entry) in lock.packages() {
+            let Some(name) = name_at(place) else { continue };
             if is_release(name) {
-                tree.direct.extend(locked.dependencies.into_keys());
-                tree.direct.extend(locked.optional.into_keys());
+                let asked = entry.dependencies.keys().chain(entry.optional_dependencies.keys());
+                tree.direct.extend(asked.cloned());
                 continue;
             }
             // A link into the machine has no version: it is no package of the release.
-            let Some(version) = locked.version else { continue };
-            let content = locked.integrity.or(locked.resolved);
-            tree.packages.insert(path, Package { version, content });
+            let Some(version) = entry.version.clone() else { continue };
+            let content = entry.content().map(ToOwned::to_owned);
+            tree.packages.insert(place.to_owned(), TreePackage { version, content });
         }
-        Ok(tree)
+        tree
     }
 
     /// The version of a package: the one that is not inside another, where there
     /// are several.
     pub fn version_of(&self, package: &str) -> Option<&str> {
         let top = self.packages.get(&format!("node_modules/{package}"));
-        let any = || self.packages.iter().find(|(path, _)| name(path) == Some(package));
+        let any = || self.packages.iter().find(|(path, _)| name_at(path) == Some(package));
         top.or_else(|| any().map(|(_, found)| found)).map(|found| found.version.as_str())
     }
 
-    fn by_name(&self) -> BTreeMap<&str, BTreeMap<&str, &Package>> {
-        let mut names: BTreeMap<&str, BTreeMap<&str, &Package>> = BTreeMap::new();
+    fn by_name(&self) -> BTreeMap<&str, BTreeMap<&str, &TreePackage>> {
+        let mut names: BTreeMap<&str, BTreeMap<&str, &TreePackage>> = BTreeMap::new();
         for (path, package) in &self.packages {
-            if let Some(name) = name(path) {
+            if let Some(name) = name_at(path) {
                 names.entry(name).or_default().insert(path, package);
             }
         }
@@ -122,13 +104,13 @@ impl Tree {
     }
 }
 
-impl Dependencies {
+impl DependencyChanges {
     /// What `bad` has otherwise than `good`.
-    pub fn between(good: &Tree, bad: &Tree) -> Self {
+    pub fn between(good: &DependencyTree, bad: &DependencyTree) -> Self {
         let (before, after) = (good.by_name(), bad.by_name());
         let mut found = Self { last_good: before.len(), first_bad: after.len(), ..Self::default() };
         let direct = |name: &str| good.direct.contains(name) || bad.direct.contains(name);
-        let only = |name: &str, at: &BTreeMap<&str, &Package>| Dependency {
+        let only = |name: &str, at: &BTreeMap<&str, &TreePackage>| Dependency {
             name: name.to_owned(),
             versions: versions(at),
             direct: direct(name),
@@ -165,19 +147,13 @@ impl Dependencies {
     }
 }
 
-fn versions(at: &BTreeMap<&str, &Package>) -> Vec<String> {
+fn versions(at: &BTreeMap<&str, &TreePackage>) -> Vec<String> {
     let versions: BTreeSet<_> = at.values().map(|package| package.version.as_str()).collect();
     versions.into_iter().map(ToOwned::to_owned).collect()
 }
 
-fn contents<'a>(at: &BTreeMap<&str, &'a Package>) -> BTreeSet<&'a Package> {
+fn contents<'a>(at: &BTreeMap<&str, &'a TreePackage>) -> BTreeSet<&'a TreePackage> {
     at.values().copied().collect()
-}
-
-/// `@scope/b` of `node_modules/a/node_modules/@scope/b`.
-fn name(path: &str) -> Option<&str> {
-    let (_, name) = path.rsplit_once("node_modules/")?;
-    Some(name)
 }
 
 fn is_release(name: &str) -> bool {
@@ -190,7 +166,7 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
-    fn tree(packages: &[(&str, &str)]) -> Tree {
+    fn tree(packages: &[(&str, &str)]) -> DependencyTree {
         let mut entries = serde_json::Map::new();
         entries.insert(String::new(), json!({ "dependencies": { "openclaw": "2026.6.1" } }));
         let own = json!({ "version": "2026.6.1", "dependencies": { "near": "^1.0.0" } });
@@ -200,14 +176,14 @@ mod tests {
             let entry = json!({ "version": version, "integrity": integrity });
             entries.insert(format!("node_modules/{path}"), entry);
         }
-        Tree::parse(json!({ "packages": entries }).to_string().as_bytes()).unwrap()
+        DependencyTree::of(&LockFile::parse(&json!({ "packages": entries }).to_string()).unwrap())
     }
 
     #[test]
     fn what_came_went_and_changed_is_told_by_name_with_all_versions() {
         let good = tree(&[("near", "1.0.0"), ("far", "2.0.0"), ("far/node_modules/near", "0.9.0")]);
         let bad = tree(&[("near", "1.1.0"), ("@new/one", "3.0.0")]);
-        let found = Dependencies::between(&good, &bad);
+        let found = DependencyChanges::between(&good, &bad);
         assert_eq!((found.last_good, found.first_bad, found.count()), (2, 2, 3));
         let changed = &found.changed[0];
         assert_eq!((changed.name.as_str(), changed.direct), ("near", true));
@@ -223,7 +199,7 @@ mod tests {
     fn a_package_at_another_place_is_moved_and_not_changed() {
         let good = tree(&[("a", "1.0.0"), ("b", "1.0.0")]);
         let bad = tree(&[("a", "1.0.0"), ("a/node_modules/b", "1.0.0")]);
-        let found = Dependencies::between(&good, &bad);
+        let found = DependencyChanges::between(&good, &bad);
         assert_eq!((found.count(), found.is_empty()), (0, false));
         assert_eq!(found.moved, ["b"]);
     }
@@ -233,9 +209,9 @@ mod tests {
         let lock = |hash: &str| {
             let entry = json!({ "version": "1.0.0", "integrity": hash });
             let lock = json!({ "packages": { "node_modules/a": entry } });
-            Tree::parse(lock.to_string().as_bytes()).unwrap()
+            DependencyTree::of(&LockFile::parse(&lock.to_string()).unwrap())
         };
-        let found = Dependencies::between(&lock("sha512-1"), &lock("sha512-2"));
+        let found = DependencyChanges::between(&lock("sha512-1"), &lock("sha512-2"));
         assert_eq!(found.changed[0].from, found.changed[0].to);
     }
 
@@ -255,7 +231,7 @@ mod tests {
             let packages: Vec<_> =
                 packages.iter().map(|(path, version)| (path.as_str(), version.as_str())).collect();
             let tree = tree(&packages);
-            prop_assert!(Dependencies::between(&tree, &tree).is_empty());
+            prop_assert!(DependencyChanges::between(&tree, &tree).is_empty());
         }
 
         #[test]
@@ -267,8 +243,8 @@ mod tests {
                 let packages: Vec<_> = from.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
                 tree(&packages)
             };
-            let there = Dependencies::between(&build(&one), &build(&other));
-            let back = Dependencies::between(&build(&other), &build(&one));
+            let there = DependencyChanges::between(&build(&one), &build(&other));
+            let back = DependencyChanges::between(&build(&other), &build(&one));
             prop_assert_eq!(&there.added, &back.removed);
             prop_assert_eq!(&there.removed, &back.added);
             prop_assert_eq!(there.changed.len(), back.changed.len());

@@ -37,7 +37,7 @@ const LEFT_OUT_DIRECTORIES: &[&str] = &["docs", "node_modules"];
 
 /// An unpacked package and what its build stamped into it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Package<'a> {
+pub(super) struct PackageFiles<'a> {
     /// Where it is.
     pub directory: &'a Utf8Path,
     /// Its version.
@@ -48,7 +48,7 @@ pub(super) struct Package<'a> {
 
 /// Whether both hold the same code. Ends at the first difference: that the names
 /// of the files differ is known without reading one.
-pub(super) fn same_code(one: Package<'_>, other: Package<'_>) -> io::Result<bool> {
+pub(super) fn same_code(one: PackageFiles<'_>, other: PackageFiles<'_>) -> io::Result<bool> {
     let (files, others) = (one.files()?, other.files()?);
     let counts = |files: &BTreeMap<Vec<u8>, BTreeSet<Utf8PathBuf>>| -> Vec<(Vec<u8>, usize)> {
         files.iter().map(|(name, paths)| (name.clone(), paths.len())).collect()
@@ -81,7 +81,7 @@ pub(super) fn same_code(one: Package<'_>, other: Package<'_>) -> io::Result<bool
     Ok(true)
 }
 
-impl Package<'_> {
+impl PackageFiles<'_> {
     /// Its files by their name without a chunk's hash. Declarations do not run.
     fn files(&self) -> io::Result<BTreeMap<Vec<u8>, BTreeSet<Utf8PathBuf>>> {
         let mut files: BTreeMap<Vec<u8>, BTreeSet<Utf8PathBuf>> = BTreeMap::new();
@@ -163,7 +163,7 @@ mod tests {
     fn same(good: &[(&str, &str)], bad: &[(&str, &str)]) -> bool {
         let (_one, good) = package("2026.7.1", good);
         let (_other, bad) = package("2026.7.1-1", bad);
-        let of = |directory, version: &str| Package {
+        let of = |directory, version: &str| PackageFiles {
             directory,
             version: version.parse().unwrap(),
             build: None,
@@ -205,7 +205,7 @@ mod tests {
     #[test]
     fn a_package_that_is_not_there_is_an_error_and_not_the_same() {
         let directory = Utf8Path::new("/nowhere/at/all");
-        let package = Package { directory, version: "2026.7.1".parse().unwrap(), build: None };
+        let package = PackageFiles { directory, version: "2026.7.1".parse().unwrap(), build: None };
         assert!(same_code(package, package).is_err());
     }
 }

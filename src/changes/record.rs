@@ -38,7 +38,7 @@ pub enum RecordError {
 }
 
 #[derive(Serialize)]
-struct Written<'a> {
+struct ChangesFile<'a> {
     format: u32,
     #[serde(flatten)]
     changes: &'a Changes,
@@ -47,7 +47,7 @@ struct Written<'a> {
 /// Writes what changed into a session's directory.
 pub fn save(session: &Utf8Path, changes: &Changes) -> Result<(), RecordError> {
     let path = session.join(FILE);
-    let text = serde_json::to_vec_pretty(&Written { format: FORMAT, changes })
+    let text = serde_json::to_vec_pretty(&ChangesFile { format: FORMAT, changes })
         .map_err(|source| RecordError::Syntax { path: path.clone(), source })?;
     Ok(write_atomic(&path, &text)?)
 }

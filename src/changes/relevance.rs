@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::changelog::Entry;
+use super::changelog::ChangelogEntry;
 use crate::release::Version;
 
 /// How long [`Touching::gist`] may be. Characters.
@@ -84,7 +84,7 @@ fn tells(word: &str) -> bool {
 pub struct Touching {
     /// The entry.
     #[serde(flatten)]
-    pub entry: Entry,
+    pub entry: ChangelogEntry,
     /// What it was found by.
     pub words: Vec<String>,
     /// The part of its text that says most about it.
@@ -105,7 +105,7 @@ impl Term {
 }
 
 /// The entries that touch the area, the nearest first.
-pub(super) fn touching(entries: Vec<Entry>, area: &Area) -> Vec<Touching> {
+pub(super) fn touching(entries: Vec<ChangelogEntry>, area: &Area) -> Vec<Touching> {
     let entries: Vec<_> = entries
         .into_iter()
         .filter(|entry| !is_of_the_workshop(&entry.text))
@@ -137,7 +137,7 @@ pub(super) fn touching(entries: Vec<Entry>, area: &Area) -> Vec<Touching> {
 }
 
 /// What is looked for, each weighed by how few entries have it.
-fn terms(area: &Area, entries: &[(Entry, BTreeSet<String>)]) -> Vec<Term> {
+fn terms(area: &Area, entries: &[(ChangelogEntry, BTreeSet<String>)]) -> Vec<Term> {
     let one = |word: &String| BTreeSet::from([word.clone()]);
     let topics = TOPICS.iter().map(|(name, words)| {
         ((*name).to_owned(), words.iter().map(|word| (*word).to_owned()).collect())
@@ -259,9 +259,9 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn entries(texts: &[&str]) -> Vec<Entry> {
+    fn entries(texts: &[&str]) -> Vec<ChangelogEntry> {
         let release = "2026.6.1".parse().unwrap();
-        let entry = |text: &&str| Entry {
+        let entry = |text: &&str| ChangelogEntry {
             release,
             section: None,
             text: (*text).to_owned(),

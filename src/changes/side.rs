@@ -7,8 +7,9 @@ use fs_err as fs;
 use serde_json::Value;
 
 use super::build_info::BuildInfo;
-use super::dependencies::Tree;
-use super::package_files::{Package, same_code};
+use super::dependencies::DependencyTree;
+use super::package_files::{PackageFiles, same_code};
+use crate::npm::lockfile::LockFile;
 use crate::prefix::Prefix;
 use crate::release::{PackageName, Version};
 
@@ -41,16 +42,16 @@ pub struct Side {
     /// The core's repository, as `package.json` has it.
     pub repository: Option<String>,
     /// What is unpacked beside the core.
-    pub tree: Option<Tree>,
+    pub tree: Option<DependencyTree>,
     /// What is unpacked beside the plugin.
-    pub plugin_tree: Option<Tree>,
+    pub plugin_tree: Option<DependencyTree>,
     /// What could not be read of it.
     pub unknown: Vec<String>,
 }
 
 /// All that is known of the last good and the first bad candidate.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Facts {
+pub struct SpanFacts {
     /// The last good one; none where it is not installed any more.
     pub last_good: Option<Side>,
     /// The first bad one.
@@ -62,7 +63,7 @@ pub struct Facts {
     pub same_code: Option<bool>,
 }
 
-impl Facts {
+impl SpanFacts {
     /// Reads what both prefixes hold. What cannot be read is not known: nothing
     /// here is an error.
     pub fn read(last_good: Option<&Prefix>, first_bad: Option<&Prefix>) -> Self {
@@ -95,8 +96,8 @@ fn may_be_identical(good: &Side, bad: &Side) -> bool {
 
 /// Whether the core's and the plugin's own files agree.
 fn packages_agree(one: (&Prefix, &Side), other: (&Prefix, &Side)) -> std::io::Result<bool> {
-    fn core<'a>(directory: &'a Utf8Path, side: &'a Side) -> Package<'a> {
-        Package { directory, version: side.core, build: side.build.as_ref() }
+    fn core<'a>(directory: &'a Utf8Path, side: &'a Side) -> PackageFiles<'a> {
+        PackageFiles { directory, version: side.core, build: side.build.as_ref() }
     }
     let (directory, others) = (one.0.core_package(), other.0.core_package());
     if !same_code(core(&directory, one.1), core(&others, other.1))? {
@@ -109,8 +110,8 @@ fn packages_agree(one: (&Prefix, &Side), other: (&Prefix, &Side)) -> std::io::Re
     match (plugin(one), plugin(other)) {
         (None, None) => Ok(true),
         (Some((directory, version)), Some((others, its_version))) => same_code(
-            Package { directory: &directory, version, build: None },
-            Package { directory: &others, version: its_version, build: None },
+            PackageFiles { directory: &directory, version, build: None },
+            PackageFiles { directory: &others, version: its_version, build: None },
         ),
         _ => Ok(false),
     }
@@ -158,8 +159,9 @@ impl Side {
     }
 }
 
-fn read_tree(path: &Utf8Path, unknown: &mut Vec<String>, core: Version) -> Option<Tree> {
-    let tree = fs::read(path).ok().and_then(|text| Tree::parse(&text).ok());
+fn read_tree(path: &Utf8Path, unknown: &mut Vec<String>, core: Version) -> Option<DependencyTree> {
+    let lock = fs::read_to_string(path).ok().and_then(|text| LockFile::parse(&text).ok());
+    let tree = lock.as_ref().map(DependencyTree::of);
     if tree.is_none() {
         unknown.push(format!("{core}: npm's list of what it unpacked cannot be read"));
     }

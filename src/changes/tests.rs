@@ -20,14 +20,14 @@ fn side(core: &str) -> Side {
         schema_versions: BTreeMap::new(),
         build: None,
         repository: None,
-        tree: Some(Tree::default()),
+        tree: Some(DependencyTree::default()),
         plugin_tree: None,
         unknown: Vec::new(),
     }
 }
 
-fn facts(good: Side, bad: Side) -> Facts {
-    Facts {
+fn facts(good: Side, bad: Side) -> SpanFacts {
+    SpanFacts {
         last_good: Some(good),
         first_bad: Some(bad),
         changelog: Some(String::new()),
@@ -35,7 +35,7 @@ fn facts(good: Side, bad: Side) -> Facts {
     }
 }
 
-fn compared(facts: &Facts) -> Changes {
+fn compared(facts: &SpanFacts) -> Changes {
     compare(&span("2026.5.28", "2026.6.1"), facts, &Area::default())
 }
 
@@ -48,25 +48,25 @@ fn two_releases_with_the_same_code_and_tree_are_identical() {
 #[test]
 fn one_difference_of_code_tree_plugin_or_node_is_enough_not_to_be_identical() {
     let same = || facts(side("2026.5.28"), side("2026.6.1"));
-    let other_tree = br#"{"packages": {"node_modules/a": {"version": "1.0.0"}}}"#;
-    let change: [fn(&mut Side, Tree); 3] = [
+    let other_tree = r#"{"packages": {"node_modules/a": {"version": "1.0.0"}}}"#;
+    let change: [fn(&mut Side, DependencyTree); 3] = [
         |side, tree| side.tree = Some(tree),
         |side, _| side.plugin = Some(v("2026.6.1")),
         |side, _| side.node = "24.21.0".to_owned(),
     ];
     for change in change {
         let mut facts = same();
-        change(facts.first_bad.as_mut().unwrap(), Tree::parse(other_tree).unwrap());
+        change(facts.first_bad.as_mut().unwrap(), read_tree(other_tree));
         assert_eq!(compared(&facts).identical, Some(false), "{facts:?}");
     }
-    let other_code = Facts { same_code: Some(false), ..same() };
+    let other_code = SpanFacts { same_code: Some(false), ..same() };
     assert_eq!(compared(&other_code).identical, Some(false));
 }
 
 #[test]
 fn what_is_not_known_is_never_called_identical() {
     let same = || facts(side("2026.5.28"), side("2026.6.1"));
-    let unknown_code = Facts { same_code: None, ..same() };
+    let unknown_code = SpanFacts { same_code: None, ..same() };
     assert_eq!(compared(&unknown_code).identical, None);
     let mut no_tree = same();
     no_tree.last_good.as_mut().unwrap().tree = None;
@@ -76,12 +76,12 @@ fn what_is_not_known_is_never_called_identical() {
 
 #[test]
 fn a_side_that_was_removed_is_told_and_the_other_one_still_says_what_it_knows() {
-    let gone = Facts { last_good: None, ..facts(side("2026.5.28"), side("2026.6.1")) };
+    let gone = SpanFacts { last_good: None, ..facts(side("2026.5.28"), side("2026.6.1")) };
     let changes = compared(&gone);
     assert_eq!(changes.unknown, ["2026.5.28 is not installed any more"]);
     assert_eq!(changes.node_range.first_bad.as_deref(), Some(">=22.19.0"));
     assert_eq!((changes.identical, changes.node_range.last_good), (None, None));
-    let nothing = compared(&Facts::default());
+    let nothing = compared(&SpanFacts::default());
     assert_eq!(nothing.unknown.len(), 2, "{nothing:?}");
 }
 
@@ -90,10 +90,15 @@ fn releases_between_that_the_changelog_does_not_speak_of_are_named() {
     let mut span = span("2026.5.28", "2026.6.8");
     span.between = vec![v("2026.6.1"), v("2026.6.5")];
     let changelog = "## 2026.6.8\n- Codex: more.\n## 2026.6.5\n- Codex: less.\n".to_owned();
-    let facts = Facts { changelog: Some(changelog), ..facts(side("2026.5.28"), side("2026.6.8")) };
+    let facts =
+        SpanFacts { changelog: Some(changelog), ..facts(side("2026.5.28"), side("2026.6.8")) };
     let changelog = compare(&span, &facts, &Area::default()).changelog.unwrap();
     assert_eq!(changelog.silent_about, [v("2026.6.1")]);
     assert_eq!((changelog.entries, changelog.touching.len()), (2, 2));
+}
+
+fn read_tree(lock: &str) -> DependencyTree {
+    DependencyTree::of(&crate::npm::LockFile::parse(lock).unwrap())
 }
 
 macro_rules! corpus {
@@ -109,7 +114,7 @@ fn real(core: &str, manifest: &str, lock: &str, build: &str) -> Side {
         node_range: manifest["engines"]["node"].as_str().map(ToOwned::to_owned),
         repository: manifest["repository"]["url"].as_str().map(ToOwned::to_owned),
         build: BuildInfo::parse(build.as_bytes()),
-        tree: Some(Tree::parse(lock.as_bytes()).unwrap()),
+        tree: Some(read_tree(lock)),
         ..side(core)
     }
 }
@@ -129,7 +134,7 @@ pub(crate) fn real_regression() -> Changes {
         corpus!("2026.6.1/dist/build-info.json"),
     );
     let changelog = Some(corpus!("2026.6.1/CHANGELOG.md").to_owned());
-    let facts = Facts { changelog, same_code: Some(false), ..facts(good, bad) };
+    let facts = SpanFacts { changelog, same_code: Some(false), ..facts(good, bad) };
     let area = Area::of([
         "unknown-model",
         "the release does not know the route",
@@ -205,7 +210,7 @@ proptest! {
             })
             .collect();
         let lock = serde_json::json!({ "packages": packages }).to_string();
-        let tree = Tree::parse(lock.as_bytes()).unwrap();
+        let tree = read_tree(&lock);
         let side = Side {
             node,
             node_range: range,

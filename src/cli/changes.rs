@@ -2,7 +2,7 @@
 
 use camino::Utf8Path;
 
-use crate::changes::{self, Area, Changes, Facts, Span};
+use crate::changes::{self, Area, Changes, Span, SpanFacts};
 use crate::report::terminal;
 use crate::search::Outcome;
 use crate::session::Conclusion;
@@ -44,7 +44,7 @@ pub(super) async fn found(
             return Some(known);
         }
     }
-    let read = tokio::task::spawn_blocking(move || Facts::read(good.as_ref(), bad.as_ref()));
+    let read = tokio::task::spawn_blocking(move || SpanFacts::read(good.as_ref(), bad.as_ref()));
     let facts = read.await.unwrap_or_default();
     let changes = changes::compare(&span, &facts, &area(request, conclusion, first_bad));
     if let Err(error) = changes::save(session, &changes) {

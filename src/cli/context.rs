@@ -17,10 +17,10 @@ use crate::exit_code::ExitCode;
 use crate::installation;
 use crate::node::runtime::{self, Runtimes};
 use crate::npm::packument::Packument;
-use crate::npm::registry::{Fetched, Freshness, Limits, Registry, Source};
+use crate::npm::registry::{Freshness, PackumentFetch, PackumentSource, Registry, RegistryLimits};
 use crate::npm::run::Npm;
 use crate::paths::Directories;
-use crate::prefix::store::{DEFAULT_LIMIT, Store};
+use crate::prefix::store::{DEFAULT_LIMIT, PrefixStore};
 use crate::process::Processes;
 use crate::process::enclosure::THIS_EXECUTABLE;
 use crate::redact::Person;
@@ -127,7 +127,7 @@ impl Context {
         let places = NpmOfThisMachine::find(self).await?;
         let registry = Registry::new(
             places.config.clone(),
-            Limits::of(&places.config),
+            RegistryLimits::of(&places.config),
             self.directories.registry(),
             Timestamp::now,
         )?;
@@ -141,7 +141,7 @@ impl Context {
     }
 
     /// npm, the Node runtimes and the prefixes.
-    pub(super) async fn workshop(&self) -> Result<(Runtimes, Store), Failure> {
+    pub(super) async fn workshop(&self) -> Result<(Runtimes, PrefixStore), Failure> {
         let npm = self.npm().await?;
         // The Node that the live OpenClaw runs on is what candidates run on, too.
         let home = &self.directories.home;
@@ -156,14 +156,14 @@ impl Context {
             None => DEFAULT_LIMIT,
         };
         let runtimes = Runtimes::new(self.directories.nodes(), npm.clone(), machine);
-        Ok((runtimes, Store::new(self.directories.prefixes(), npm, limit)))
+        Ok((runtimes, PrefixStore::new(self.directories.prefixes(), npm, limit)))
     }
 
     pub(super) async fn npm(&self) -> Result<Npm, Failure> {
         let machine = NpmOfThisMachine::find(self).await?;
         let npm =
             Npm::new(&machine.places, &self.environment, &machine.named, self.processes.clone());
-        Ok(npm.with_way_out(machine.way_out()))
+        Ok(npm.with_network(machine.network()))
     }
 
     /// The release that `openclaw` on PATH runs, if any.
@@ -187,8 +187,8 @@ fn scratch(directories: &Directories) -> Utf8PathBuf {
     directories.cache.join("scratch")
 }
 
-fn fetched(fetched: Fetched) -> Packument {
-    if let Source::Stale { since, why } = &fetched.source {
+fn fetched(fetched: PackumentFetch) -> Packument {
+    if let PackumentSource::Stale { since, why } = &fetched.source {
         terminal::warning(&format!(
             "the list of {} is from {since}: {why}",
             fetched.packument.name

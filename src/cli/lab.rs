@@ -8,13 +8,12 @@ use super::failure::Failure;
 use super::question::Asked;
 use crate::event::Events;
 use crate::exit_code::ExitCode;
-use crate::node::choice::{Node, satisfies};
-use crate::node::runtime::{NodeError, Runtimes};
+use crate::node::Node;
 use crate::prefix::Prefix;
 use crate::question::Question;
 use crate::release::pairing::Candidate;
 use crate::report::progress::Progress;
-use crate::session::lab::{Carried, Lab as _, LabError, Nodes, RealLab};
+use crate::session::lab::{Carried, Lab as _, LabError, RealLab};
 
 /// Builds the lab. `nodes` are those of a session that goes on; otherwise one
 /// is chosen for the whole line where one fits. With it comes why that is not the
@@ -27,11 +26,15 @@ pub(super) async fn build(
     carried: Option<Carried>,
 ) -> Result<(RealLab, Option<String>), Failure> {
     let (runtimes, store) = context.workshop().await?;
+    let ranges: Vec<_> = line.iter().map(|c| (c.core, c.node.as_deref())).collect();
     let nodes = match nodes {
-        Some(nodes) => provide_again(&runtimes, line, nodes, context).await?,
-        None => choose(&runtimes, line, context).await?,
+        Some(nodes) => {
+            let nodes = line.iter().map(|candidate| candidate.core).zip(nodes);
+            runtimes.provide_again(nodes, &context.stop).await?
+        }
+        None => runtimes.choose(&ranges, &context.stop).await?,
     };
-    let why_node = why_not_the_machines(runtimes.machine(), line);
+    let why_node = runtimes.why_not_the_machines(&ranges);
     let lab = RealLab {
         store,
         nodes: Arc::new(nodes),
@@ -66,57 +69,4 @@ pub(super) async fn install(context: &Context, candidate: &Candidate) -> Result<
         }
         installed => Ok(installed?),
     }
-}
-
-async fn choose(
-    runtimes: &Runtimes,
-    line: &[Candidate],
-    context: &Context,
-) -> Result<Nodes, Failure> {
-    let ranges: Vec<&str> = line.iter().filter_map(|candidate| candidate.node.as_deref()).collect();
-    match runtimes.provide(&ranges, &context.stop).await {
-        Ok(node) => return Ok(Nodes::new(line.iter().map(|c| (c.core, Ok(node.clone()))))),
-        Err(NodeError::NoneFits { .. }) => {}
-        Err(error) => return Err(error.into()),
-    }
-    let mut chosen = Vec::new();
-    for candidate in line {
-        let range: Vec<&str> = candidate.node.as_deref().into_iter().collect();
-        let node = match runtimes.provide(&range, &context.stop).await {
-            Ok(node) => Ok(node),
-            Err(NodeError::NoneFits { range }) => {
-                Err(format!("no published Node satisfies `{range}`"))
-            }
-            Err(error) => return Err(error.into()),
-        };
-        chosen.push((candidate.core, node));
-    }
-    Ok(Nodes::new(chosen))
-}
-
-/// The Nodes that the session began with; one that was removed since is
-/// provided again in the same version.
-async fn provide_again(
-    runtimes: &Runtimes,
-    line: &[Candidate],
-    nodes: Vec<Option<Node>>,
-    context: &Context,
-) -> Result<Nodes, Failure> {
-    let mut chosen = Vec::new();
-    for (candidate, node) in line.iter().zip(nodes) {
-        let node = match node {
-            None => Err("no published Node satisfies it".to_owned()),
-            Some(node) if node.executable().exists() => Ok(node),
-            Some(node) => Ok(runtimes.provide(&[&node.version], &context.stop).await?),
-        };
-        chosen.push((candidate.core, node));
-    }
-    Ok(Nodes::new(chosen))
-}
-
-/// Why the line does not run on the machine's own Node, in a few words.
-fn why_not_the_machines(machine: &Node, line: &[Candidate]) -> Option<String> {
-    let refusing = line.iter().find(|c| !satisfies(&machine.version, c.node.as_deref()))?;
-    let range = refusing.node.as_deref()?;
-    Some(format!("{} asks for {range}; this machine has {}", refusing.core, machine.version))
 }

@@ -12,8 +12,8 @@ use super::context::Context;
 use super::failure::Failure;
 use crate::exit_code::ExitCode;
 use crate::fs::write_atomic;
-use crate::npm::config::{NpmConfig, NpmSurroundings};
-use crate::npm::registry_proxy::WayOut;
+use crate::npm::config::{NpmConfig, NpmEnvironment};
+use crate::npm::registry_proxy::NetworkAccess;
 use crate::npm::run::{Npm, NpmError, NpmPlaces};
 use crate::process::Program;
 use crate::process::enclosure::THIS_EXECUTABLE;
@@ -30,7 +30,7 @@ pub(super) struct NpmOfThisMachine {
 impl NpmOfThisMachine {
     pub(super) async fn find(context: &Context) -> Result<Self, Failure> {
         let executable = Npm::locate(&context.environment)?;
-        let surroundings = NpmSurroundings {
+        let surroundings = NpmEnvironment {
             env: context.environment.all().clone(),
             home: context.directories.home.clone(),
             cwd: context.cwd.clone(),
@@ -67,16 +67,18 @@ impl NpmOfThisMachine {
 
     /// Which way installs of candidates go: a proxy of the user's own may be
     /// the only way there is, and is left alone.
-    pub(super) fn way_out(&self) -> WayOut {
+    pub(super) fn network(&self) -> NetworkAccess {
         let Ok(registries) = self.config.registries() else {
             // Whoever asks the registry tells what is wrong with it.
-            return WayOut::Open { why: "npm's configuration cannot be followed".to_owned() };
+            return NetworkAccess::Open {
+                why: "npm's configuration cannot be followed".to_owned(),
+            };
         };
         let own = |url| self.config.proxy_for(url).is_ok_and(|proxy| proxy.is_none());
         if registries.iter().all(own) {
-            WayOut::Registries { executable: THIS_EXECUTABLE.into(), registries }
+            NetworkAccess::Registries { executable: THIS_EXECUTABLE.into(), registries }
         } else {
-            WayOut::Open { why: "npm goes through a proxy of your own".to_owned() }
+            NetworkAccess::Open { why: "npm goes through a proxy of your own".to_owned() }
         }
     }
 }

@@ -1,9 +1,14 @@
 //! Which Node a candidate runs on: the machine's where it satisfies
 //! `engines.node`, otherwise one from npm's own platform packages.
 
+use std::collections::BTreeMap;
+use std::fmt;
+
 use camino::Utf8PathBuf;
 use nodejs_semver::{Range, Version as NodeVersion};
 use serde::{Deserialize, Serialize};
+
+use crate::release::Version;
 
 /// A Node that can be run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,9 +20,48 @@ pub struct Node {
 }
 
 impl Node {
-    /// The executable.
-    pub fn executable(&self) -> Utf8PathBuf {
+    pub(crate) fn executable(&self) -> Utf8PathBuf {
         self.bin.join("node")
+    }
+}
+
+/// The Node for each candidate of a line: one for all of them where one fits,
+/// so that it is no second variable.
+#[derive(Debug, Clone)]
+pub struct Nodes {
+    by_core: BTreeMap<Version, Result<Node, String>>,
+}
+
+impl Nodes {
+    /// From what was found for each candidate: a Node, or why there is none.
+    pub fn new(by_core: impl IntoIterator<Item = (Version, Result<Node, String>)>) -> Self {
+        Self { by_core: by_core.into_iter().collect() }
+    }
+
+    /// The candidate's Node.
+    pub fn of(&self, core: Version) -> Result<&Node, &str> {
+        match self.by_core.get(&core) {
+            Some(Ok(node)) => Ok(node),
+            Some(Err(why)) => Err(why),
+            None => Err("no Node was chosen for it"),
+        }
+    }
+
+    /// The different Node versions in use, in the order of the line.
+    pub fn versions(&self) -> Vec<&str> {
+        let mut versions: Vec<&str> = Vec::new();
+        for node in self.by_core.values().flatten() {
+            if !versions.contains(&node.version.as_str()) {
+                versions.push(&node.version);
+            }
+        }
+        versions
+    }
+}
+
+impl fmt::Display for Nodes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.versions().join(", "))
     }
 }
 

@@ -7,11 +7,12 @@ use fs_err as fs;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-use super::choice::{self, Node};
+use super::choice::{self, Node, Nodes};
 use crate::env::Environment;
 use crate::fs::{Lock, LockError, write_atomic};
-use crate::npm::run::{Job, Npm, NpmError};
+use crate::npm::run::{Npm, NpmCommand, NpmError};
 use crate::process::{self, Processes, Program};
+use crate::release::Version;
 
 /// How long a list of published Node versions serves. Hours.
 const LIST_HOURS: i64 = 24;
@@ -107,6 +108,62 @@ impl Runtimes {
         self.install(version, stop).await
     }
 
+    /// The Node for each candidate of a line, by its `engines.node`: one for the
+    /// whole line where one fits.
+    pub async fn choose(
+        &self,
+        line: &[(Version, Option<&str>)],
+        stop: &CancellationToken,
+    ) -> Result<Nodes, NodeError> {
+        let ranges: Vec<&str> = line.iter().filter_map(|(_, range)| *range).collect();
+        match self.provide(&ranges, stop).await {
+            Ok(node) => {
+                return Ok(Nodes::new(line.iter().map(|(core, _)| (*core, Ok(node.clone())))));
+            }
+            Err(NodeError::NoneFits { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        let mut chosen = Vec::new();
+        for (core, range) in line {
+            let node = match self.provide(range.as_slice(), stop).await {
+                Ok(node) => Ok(node),
+                // Only this candidate is lost for it.
+                Err(error @ NodeError::NoneFits { .. }) => Err(error.to_string()),
+                Err(error) => return Err(error),
+            };
+            chosen.push((*core, node));
+        }
+        Ok(Nodes::new(chosen))
+    }
+
+    /// The Nodes that a session began with; one that was removed since is
+    /// provided again in the same version.
+    pub async fn provide_again(
+        &self,
+        line: impl IntoIterator<Item = (Version, Option<Node>)>,
+        stop: &CancellationToken,
+    ) -> Result<Nodes, NodeError> {
+        let mut chosen = Vec::new();
+        for (core, node) in line {
+            let node = match node {
+                None => Err("no published Node satisfies it".to_owned()),
+                Some(node) if node.executable().exists() => Ok(node),
+                Some(node) => Ok(self.provide(&[&node.version], stop).await?),
+            };
+            chosen.push((core, node));
+        }
+        Ok(Nodes::new(chosen))
+    }
+
+    /// Why a line does not run on the machine's own Node, in a few words; none
+    /// where it can.
+    pub fn why_not_the_machines(&self, line: &[(Version, Option<&str>)]) -> Option<String> {
+        let machine = &self.machine.version;
+        let refusing = line.iter().find(|(_, range)| !choice::satisfies(machine, *range));
+        let (core, range) = *refusing?;
+        Some(format!("{core} asks for {}; this machine has {machine}", range?))
+    }
+
     /// The published versions of this platform's Node, from npm, or as they
     /// were less than a day ago.
     async fn published(&self, stop: &CancellationToken) -> Result<Vec<String>, NodeError> {
@@ -169,7 +226,7 @@ impl Runtimes {
         project: &'a Utf8Path,
         home: &'a Utf8Path,
         stop: &'a CancellationToken,
-    ) -> Job<'a> {
-        Job { project, node: &self.machine, home, log: None, stop }
+    ) -> NpmCommand<'a> {
+        NpmCommand { project, node: &self.machine, home, log: None, stop }
     }
 }

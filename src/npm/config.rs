@@ -25,13 +25,13 @@ use url::Url;
 pub use auth::Authorization;
 pub use layers::Origin;
 
-use self::ini::Raw;
-use self::layers::{Entry, Layers};
+use self::ini::IniValue;
+use self::layers::{Layers, Setting};
 use crate::release::PackageName;
 
 /// What npm would see if it were started now.
 #[derive(Clone)]
-pub struct NpmSurroundings {
+pub struct NpmEnvironment {
     /// The environment, whole.
     pub env: BTreeMap<String, String>,
     /// The home directory, where `HOME` is not set.
@@ -42,7 +42,7 @@ pub struct NpmSurroundings {
     pub npm: Option<Utf8PathBuf>,
 }
 
-impl NpmSurroundings {
+impl NpmEnvironment {
     fn var(&self, name: &str) -> Option<&str> {
         self.env.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
@@ -116,7 +116,7 @@ impl NpmConfigError {
 
 /// An `npmrc` that is there and cannot be read. npm goes on without it, and so does codexpin.
 #[derive(Debug)]
-pub struct Unreadable {
+pub struct UnreadableNpmrc {
     /// The file.
     pub path: Utf8PathBuf,
     /// What the system said.
@@ -136,10 +136,10 @@ pub struct Authorities {
 #[derive(Clone)]
 pub struct NpmConfig {
     layers: Layers,
-    files: layers::Files,
-    around: NpmSurroundings,
+    files: layers::NpmrcFiles,
+    around: NpmEnvironment,
     default_registry: Option<Url>,
-    unreadable: std::sync::Arc<Vec<Unreadable>>,
+    unreadable: std::sync::Arc<Vec<UnreadableNpmrc>>,
 }
 
 impl fmt::Debug for NpmConfig {
@@ -151,7 +151,7 @@ impl fmt::Debug for NpmConfig {
 
 impl NpmConfig {
     /// Reads the variables and the files.
-    pub fn load(around: &NpmSurroundings) -> Self {
+    pub fn load(around: &NpmEnvironment) -> Self {
         let mut unreadable = Vec::new();
         let (layers, files) = layers::load(around, &mut unreadable);
         Self {
@@ -180,8 +180,8 @@ impl NpmConfig {
         self.files.global.as_deref()
     }
 
-    /// Files that npm passes over, worth a warning.
-    pub fn unreadable(&self) -> &[Unreadable] {
+    /// NpmrcFiles that npm passes over, worth a warning.
+    pub fn unreadable(&self) -> &[UnreadableNpmrc] {
         &self.unreadable
     }
 
@@ -244,8 +244,8 @@ impl NpmConfig {
         for entry in self.layers.strongest_first(|key| key == "ca" || key == "cafile") {
             let origin = entry.origin.clone();
             let pem = match (&*entry.key, &entry.value) {
-                ("ca", Raw::List(items)) => items.join("\n").into_bytes(),
-                ("ca", Raw::Text(text)) if !text.is_empty() => text.clone().into_bytes(),
+                ("ca", IniValue::List(items)) => items.join("\n").into_bytes(),
+                ("ca", IniValue::Text(text)) if !text.is_empty() => text.clone().into_bytes(),
                 ("ca", _) => return Ok(None),
                 (_, _) => {
                     let Some(text) = entry.text() else { continue };
@@ -270,10 +270,10 @@ impl NpmConfig {
     /// `strict-ssl`: whether certificates are checked at all. npm's default is yes.
     pub fn strict_ssl(&self) -> bool {
         !self.layers.get("strict-ssl").is_some_and(|entry| match &entry.value {
-            Raw::Bool(yes) => !yes,
-            Raw::Text(text) => text == "false",
-            Raw::Null => true,
-            Raw::List(_) => false,
+            IniValue::Bool(yes) => !yes,
+            IniValue::Text(text) => text == "false",
+            IniValue::Null => true,
+            IniValue::List(_) => false,
         })
     }
 
@@ -311,9 +311,9 @@ impl NpmConfig {
         let Some((name, value)) = names.iter().find_map(|name| self.any_case(name)) else {
             return Ok(None);
         };
-        parse_url(&Entry {
+        parse_url(&Setting {
             key: name.to_owned(),
-            value: Raw::Text(value.to_owned()),
+            value: IniValue::Text(value.to_owned()),
             origin: Origin::Variable(name.to_owned()),
             unset: Vec::new(),
         })
@@ -328,8 +328,8 @@ impl NpmConfig {
     /// A host is left out when one of the listed domains is its end, counted in whole labels.
     fn is_no_proxy(&self, url: &Url) -> bool {
         let listed = match self.layers.get("noproxy").map(|entry| &entry.value) {
-            Some(Raw::Text(text)) if !text.is_empty() => text.clone(),
-            Some(Raw::List(items)) => items.join(","),
+            Some(IniValue::Text(text)) if !text.is_empty() => text.clone(),
+            Some(IniValue::List(items)) => items.join(","),
             _ => self.any_case("no_proxy").map(|(_, v)| v.to_owned()).unwrap_or_default(),
         };
         let host: Vec<&str> = url.host_str().unwrap_or_default().rsplit('.').collect();
@@ -341,19 +341,19 @@ impl NpmConfig {
     }
 }
 
-fn parse_url(entry: &Entry) -> Result<Option<Url>, NpmConfigError> {
+fn parse_url(entry: &Setting) -> Result<Option<Url>, NpmConfigError> {
     let wrong = |why: &str| NpmConfigError::NotAUrl {
         key: entry.key.clone(),
         origin: entry.origin.clone(),
         why: why.to_owned(),
     };
     match &entry.value {
-        Raw::Bool(false) | Raw::Null => Ok(None),
-        Raw::Bool(true) => Err(wrong("it has no value")),
-        Raw::List(items) if items.len() != 1 => Err(wrong("it is a list")),
-        Raw::Text(text) if text.is_empty() || matches!(&**text, "null" | "false") => Ok(None),
-        Raw::Text(text) => parse_text(text).map_err(|why| wrong(&why)).map(Some),
-        Raw::List(items) => parse_text(&items[0]).map_err(|why| wrong(&why)).map(Some),
+        IniValue::Bool(false) | IniValue::Null => Ok(None),
+        IniValue::Bool(true) => Err(wrong("it has no value")),
+        IniValue::List(items) if items.len() != 1 => Err(wrong("it is a list")),
+        IniValue::Text(text) if text.is_empty() || matches!(&**text, "null" | "false") => Ok(None),
+        IniValue::Text(text) => parse_text(text).map_err(|why| wrong(&why)).map(Some),
+        IniValue::List(items) => parse_text(&items[0]).map_err(|why| wrong(&why)).map(Some),
     }
 }
 

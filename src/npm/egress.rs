@@ -12,7 +12,7 @@ const PATH: usize = 160;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Egress {
     /// Every place, in the order of the first try.
-    pub reached: Vec<Reached>,
+    pub reached: Vec<EgressEntry>,
     /// What the record lacks, and why, where it lacks anything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
@@ -20,7 +20,7 @@ pub struct Egress {
 
 /// A place that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reached {
+pub struct EgressEntry {
     /// The method; `CONNECT` for a tunnel, in which nothing more can be seen.
     pub method: String,
     /// The host, in lower case.
@@ -32,7 +32,7 @@ pub struct Reached {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
     /// What became of it.
-    pub outcome: Outcome,
+    pub outcome: EgressOutcome,
     /// How often.
     pub count: u32,
 }
@@ -40,7 +40,7 @@ pub struct Reached {
 /// What became of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Outcome {
+pub enum EgressOutcome {
     /// It was let through.
     Passed,
     /// Its host is no registry of npm's configuration.
@@ -57,16 +57,22 @@ impl Egress {
 
     /// Whether everything that was asked for was let through and there.
     pub(crate) fn all_passed(&self) -> bool {
-        self.reached.iter().all(|reached| reached.outcome == Outcome::Passed)
+        self.reached.iter().all(|reached| reached.outcome == EgressOutcome::Passed)
     }
 
     /// Counts a request. `path` with its query; none for a tunnel.
-    pub(crate) fn add(&mut self, method: &str, to: &Place, path: Option<&str>, outcome: Outcome) {
+    pub(crate) fn add(
+        &mut self,
+        method: &str,
+        to: &HostPort,
+        path: Option<&str>,
+        outcome: EgressOutcome,
+    ) {
         let path = path.map(folded).filter(|path| {
             self.reached.len() < LINES
                 || self.reached.iter().any(|known| known.path.as_ref() == Some(path))
         });
-        let same = |known: &&mut Reached| {
+        let same = |known: &&mut EgressEntry| {
             (known.method.as_str(), known.host.as_str(), known.port) == (method, &*to.host, to.port)
                 && known.path == path
                 && known.outcome == outcome
@@ -75,7 +81,7 @@ impl Egress {
             known.count += 1;
         // A program that asks for new hosts all the time is not to fill a disk.
         } else if self.reached.len() < 2 * LINES {
-            self.reached.push(Reached {
+            self.reached.push(EgressEntry {
                 method: method.to_owned(),
                 host: to.host.clone(),
                 port: to.port,
@@ -99,12 +105,12 @@ fn folded(path: &str) -> String {
 
 /// A host and a port, as a URL or a `CONNECT` names them.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Place {
+pub(crate) struct HostPort {
     pub(crate) host: String,
     pub(crate) port: u16,
 }
 
-impl Place {
+impl HostPort {
     pub(crate) fn new(host: &str, port: u16) -> Self {
         Self { host: host.trim_matches(['[', ']']).to_ascii_lowercase(), port }
     }
@@ -120,22 +126,22 @@ mod tests {
 
     #[test]
     fn a_package_and_its_tarballs_are_one_line() {
-        let (mut egress, registry) = (Egress::default(), Place::new("registry.example", 80));
+        let (mut egress, registry) = (Egress::default(), HostPort::new("registry.example", 80));
         let paths =
             ["/@scope%2fname", "/@scope/name/-/name-1.0.0.tgz", "/@scope/name?token=made-up"];
         for path in paths {
-            egress.add("GET", &registry, Some(path), Outcome::Passed);
+            egress.add("GET", &registry, Some(path), EgressOutcome::Passed);
         }
-        egress.add("GET", &registry, Some("/-/ping"), Outcome::Passed);
+        egress.add("GET", &registry, Some("/-/ping"), EgressOutcome::Passed);
         let lines: Vec<_> = egress.reached.iter().map(|r| (r.path.as_deref(), r.count)).collect();
         assert_eq!(lines, [(Some("/@scope/name"), 3), (Some("/-/ping"), 1)]);
     }
 
     #[test]
     fn what_does_not_fit_is_counted_by_host() {
-        let (mut egress, registry) = (Egress::default(), Place::new("[::1]", 80));
+        let (mut egress, registry) = (Egress::default(), HostPort::new("[::1]", 80));
         for number in 0..500 {
-            egress.add("GET", &registry, Some(&format!("/{number}")), Outcome::Passed);
+            egress.add("GET", &registry, Some(&format!("/{number}")), EgressOutcome::Passed);
         }
         assert_eq!(egress.reached.len(), LINES + 1);
         let last = egress.reached.last().unwrap();

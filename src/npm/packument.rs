@@ -22,12 +22,12 @@ pub struct Packument {
     pub dist_tags: BTreeMap<String, String>,
     /// The releases in their order. What is no calendar version is left out.
     #[serde(with = "by_version")]
-    pub releases: BTreeMap<Version, Manifest>,
+    pub releases: BTreeMap<Version, ReleaseManifest>,
 }
 
 /// One release's `package.json` as far as it matters here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Manifest {
+pub struct ReleaseManifest {
     /// The release.
     pub version: Version,
     /// `dist.integrity`: the hash of the tarball, as in a lock file.
@@ -84,10 +84,10 @@ mod by_version {
 
     use serde::{Deserialize, Deserializer, Serializer};
 
-    use super::{Manifest, Version};
+    use super::{ReleaseManifest, Version};
 
     pub(crate) fn serialize<S: Serializer>(
-        releases: &BTreeMap<Version, Manifest>,
+        releases: &BTreeMap<Version, ReleaseManifest>,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(releases.values())
@@ -95,8 +95,8 @@ mod by_version {
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
-    ) -> Result<BTreeMap<Version, Manifest>, D::Error> {
-        let list = Vec::<Manifest>::deserialize(deserializer)?;
+    ) -> Result<BTreeMap<Version, ReleaseManifest>, D::Error> {
+        let list = Vec::<ReleaseManifest>::deserialize(deserializer)?;
         Ok(list.into_iter().map(|manifest| (manifest.version, manifest)).collect())
     }
 }
@@ -116,44 +116,44 @@ struct WirePackument {
 #[derive(Deserialize)]
 struct WireManifest {
     #[serde(default)]
-    dist: Lenient<Dist>,
+    dist: Lenient<WireDist>,
     #[serde(default)]
-    engines: Lenient<Engines>,
+    engines: Lenient<WireEngines>,
     #[serde(default)]
-    deprecated: Lenient<Deprecated>,
+    deprecated: Lenient<WireDeprecation>,
     #[serde(default)]
-    dependencies: Lenient<Dependencies>,
+    dependencies: Lenient<WireDependencies>,
     #[serde(default, rename = "optionalDependencies")]
-    optional_dependencies: Lenient<Dependencies>,
+    optional_dependencies: Lenient<WireDependencies>,
     #[serde(default, rename = "peerDependencies")]
-    peer_dependencies: Lenient<Dependencies>,
+    peer_dependencies: Lenient<WireDependencies>,
     #[serde(default)]
-    openclaw: Lenient<OpenClaw>,
+    openclaw: Lenient<WireOpenClaw>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct Dist {
+struct WireDist {
     integrity: Lenient<String>,
     unpacked_size: Lenient<u64>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Engines {
+struct WireEngines {
     node: Lenient<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Deprecated {
+enum WireDeprecation {
     Reason(String),
     Flag(bool),
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Dependencies {
+struct WireDependencies {
     #[serde(rename = "@openai/codex")]
     codex_cli: Lenient<String>,
     #[serde(rename = "openclaw")]
@@ -162,38 +162,38 @@ struct Dependencies {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct OpenClaw {
-    install: Lenient<Install>,
-    compat: Lenient<Compat>,
+struct WireOpenClaw {
+    install: Lenient<WireInstall>,
+    compat: Lenient<WireCompat>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct Install {
+struct WireInstall {
     min_host_version: Lenient<String>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct Compat {
+struct WireCompat {
     plugin_api: Lenient<String>,
 }
 
 impl WireManifest {
-    fn into_manifest(self, version: Version, published: Option<Timestamp>) -> Manifest {
+    fn into_manifest(self, version: Version, published: Option<Timestamp>) -> ReleaseManifest {
         let dist = self.dist.0.unwrap_or_default();
         let openclaw = self.openclaw.0.unwrap_or_default();
         let install = openclaw.install.0.unwrap_or_default();
         let codex =
-            |dependencies: Lenient<Dependencies>| dependencies.0.and_then(|d| d.codex_cli.0);
-        Manifest {
+            |dependencies: Lenient<WireDependencies>| dependencies.0.and_then(|d| d.codex_cli.0);
+        ReleaseManifest {
             version,
             integrity: dist.integrity.0,
             node: self.engines.0.and_then(|engines| engines.node.0),
             published,
             deprecated: match self.deprecated.0 {
-                Some(Deprecated::Reason(reason)) if !reason.is_empty() => Some(reason),
-                Some(Deprecated::Flag(true)) => Some("deprecated".to_owned()),
+                Some(WireDeprecation::Reason(reason)) if !reason.is_empty() => Some(reason),
+                Some(WireDeprecation::Flag(true)) => Some("deprecated".to_owned()),
                 _ => None,
             },
             codex_cli: codex(self.dependencies).or_else(|| codex(self.optional_dependencies)),
@@ -300,7 +300,7 @@ mod tests {
                              "compat": {"pluginApi": ">=2026.7"}}}}}"#,
         );
         let version: Version = "2026.7.1-2".parse().unwrap();
-        let expected = Manifest {
+        let expected = ReleaseManifest {
             version,
             integrity: Some("sha512-AA==".to_owned()),
             node: Some(">=22.19".to_owned()),

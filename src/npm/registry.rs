@@ -16,15 +16,15 @@ use url::Url;
 
 pub use error::RegistryError;
 
-use self::cache::{Copy, Validity};
-use self::request::{Answer, Request};
+use self::cache::{CacheEntry, Validity};
+use self::request::{RegistryAnswer, RegistryRequest};
 use super::packument::Packument;
 use crate::npm::config::NpmConfig;
 use crate::release::PackageName;
 
 /// How long to wait for a registry, how often, and for how much.
 #[derive(Debug, Clone)]
-pub struct Limits {
+pub struct RegistryLimits {
     /// For a connection.
     pub connect: Duration,
     /// For the next byte.
@@ -41,7 +41,7 @@ pub struct Limits {
     pub largest_body: usize,
 }
 
-impl Limits {
+impl RegistryLimits {
     /// The usual limits, with npm's `fetch-retries` and `fetch-timeout`.
     pub fn of(config: &NpmConfig) -> Self {
         Self {
@@ -67,16 +67,16 @@ pub enum Freshness {
 
 /// A packument and where it came from.
 #[derive(Debug)]
-pub struct Fetched {
+pub struct PackumentFetch {
     /// What the registry says about the package.
     pub packument: Packument,
     /// When and how it said so.
-    pub source: Source,
+    pub source: PackumentSource,
 }
 
 /// Where a packument came from.
 #[derive(Debug)]
-pub enum Source {
+pub enum PackumentSource {
     /// The registry, just now.
     Network,
     /// The disk; it is still fresh.
@@ -96,7 +96,7 @@ pub enum Source {
 #[derive(Debug)]
 pub struct Registry {
     config: NpmConfig,
-    limits: Limits,
+    limits: RegistryLimits,
     client: reqwest::Client,
     cache: Utf8PathBuf,
     clock: fn() -> Timestamp,
@@ -106,7 +106,7 @@ impl Registry {
     /// Sets up a client. `cache` is a directory for its files alone; it is made when needed.
     pub fn new(
         config: NpmConfig,
-        limits: Limits,
+        limits: RegistryLimits,
         cache: Utf8PathBuf,
         clock: fn() -> Timestamp,
     ) -> Result<Self, RegistryError> {
@@ -127,12 +127,12 @@ impl Registry {
     /// What the package's registry says about it.
     ///
     /// Where the registry cannot be heard and an older copy is on disk, that
-    /// copy is the answer, marked as [`Source::Stale`].
+    /// copy is the answer, marked as [`PackumentSource::Stale`].
     pub async fn packument(
         &self,
         name: &PackageName,
         freshness: Freshness,
-    ) -> Result<Fetched, RegistryError> {
+    ) -> Result<PackumentFetch, RegistryError> {
         let registry = self.config.registry_for(name)?;
         let registry = registry
             .ok_or_else(|| RegistryError::NoRegistry { package: name.as_str().to_owned() })?;
@@ -142,13 +142,16 @@ impl Registry {
         let known = cache::read(&file, &shown);
         let known = match known {
             Some(copy) if freshness == Freshness::Cached && copy.is_fresh((self.clock)()) => {
-                return Ok(Fetched { packument: copy.packument, source: Source::Cache });
+                return Ok(PackumentFetch {
+                    packument: copy.packument,
+                    source: PackumentSource::Cache,
+                });
             }
             known => known,
         };
         self.config.proxy_for(&url)?;
         let authorization = self.config.credentials_for(&url);
-        let request = Request {
+        let request = RegistryRequest {
             client: &self.client,
             limits: &self.limits,
             clock: self.clock,
@@ -163,24 +166,24 @@ impl Registry {
         let answer = self.ask(&request).await;
         let now = (self.clock)();
         let (copy, source) = match (answer, known) {
-            (Ok(Answer::Packument(packument, validity)), _) => {
-                (Copy::new(&shown, now, validity, packument), Source::Network)
+            (Ok(RegistryAnswer::Packument(packument, validity)), _) => {
+                (CacheEntry::new(&shown, now, validity, packument), PackumentSource::Network)
             }
-            (Ok(Answer::NotModified(validity)), Some(copy)) => {
-                (copy.renewed(now, validity), Source::Revalidated)
+            (Ok(RegistryAnswer::NotModified(validity)), Some(copy)) => {
+                (copy.renewed(now, validity), PackumentSource::Revalidated)
             }
-            (Ok(Answer::NotModified(_)), None) => {
+            (Ok(RegistryAnswer::NotModified(_)), None) => {
                 // Nothing was held against it that could be unchanged.
                 return Err(RegistryError::Server { url: shown.to_string(), status: 304 });
             }
             (Err(why), Some(copy)) if why.is_outage() => {
-                let source = Source::Stale { since: copy.fetched_at, why: Box::new(why) };
-                return Ok(Fetched { packument: copy.packument, source });
+                let source = PackumentSource::Stale { since: copy.fetched_at, why: Box::new(why) };
+                return Ok(PackumentFetch { packument: copy.packument, source });
             }
             (Err(error), _) => return Err(error),
         };
         cache::write(&file, &copy)?;
-        Ok(Fetched { packument: copy.packument, source })
+        Ok(PackumentFetch { packument: copy.packument, source })
     }
 
     /// The same for a package that a registry may well not have. That it has
@@ -189,7 +192,7 @@ impl Registry {
         &self,
         name: &PackageName,
         freshness: Freshness,
-    ) -> Result<Option<Fetched>, RegistryError> {
+    ) -> Result<Option<PackumentFetch>, RegistryError> {
         match self.packument(name, freshness).await {
             Ok(fetched) => Ok(Some(fetched).filter(|f| !f.packument.releases.is_empty())),
             Err(RegistryError::NotFound { .. }) => {
@@ -209,11 +212,11 @@ impl Registry {
             dist_tags: BTreeMap::new(),
             releases: BTreeMap::new(),
         };
-        cache::write(&file, &Copy::new(&shown, (self.clock)(), Validity::usual(), nothing))
+        cache::write(&file, &CacheEntry::new(&shown, (self.clock)(), Validity::usual(), nothing))
     }
 
     /// Asks until there is an answer, or no hope of one.
-    async fn ask(&self, request: &Request<'_>) -> Result<Answer, RegistryError> {
+    async fn ask(&self, request: &RegistryRequest<'_>) -> Result<RegistryAnswer, RegistryError> {
         let limits = &self.limits;
         let delays = ExponentialBuilder::new()
             .with_min_delay(limits.first_delay)

@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
 
-use super::egress::{Egress, Outcome, Place};
+use super::egress::{Egress, EgressOutcome, HostPort};
 use crate::process::Processes;
 use crate::process::enclosure::{Enclosure, Entrance};
 
@@ -39,7 +39,7 @@ const OF_THE_CONNECTION: [&str; 5] =
 
 /// Which way installs go.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum WayOut {
+pub enum NetworkAccess {
     /// Through a turnstile that lets these registries through.
     Registries {
         /// Codexpin's own executable, which is the way into an enclosure.
@@ -55,24 +55,24 @@ pub enum WayOut {
 }
 
 /// An enclosure with its turnstile.
-pub(crate) struct Turnstile {
+pub(crate) struct RegistryProxy {
     enclosure: Enclosure,
     port: u16,
-    gate: Arc<Gate>,
+    gate: Arc<ProxyState>,
 }
 
 /// What every connection shares.
-struct Gate {
-    registries: BTreeSet<Place>,
+struct ProxyState {
+    registries: BTreeSet<HostPort>,
     egress: Mutex<Egress>,
     client: Client<HttpConnector, Incoming>,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
 
-type Body = Either<Incoming, Full<Bytes>>;
+type ProxyBody = Either<Incoming, Full<Bytes>>;
 
-impl Turnstile {
+impl RegistryProxy {
     /// Opens an enclosure and listens in it, or says why that cannot be.
     pub(crate) async fn open(
         processes: &Processes,
@@ -82,8 +82,8 @@ impl Turnstile {
         let opened = Enclosure::open(processes, executable, None).await;
         let mut enclosure = opened.map_err(|error| error.to_string())?;
         let listener = enclosure.listener().ok_or("nothing listens in the enclosure")?;
-        let gate = Arc::new(Gate {
-            registries: registries.iter().filter_map(Place::of).collect(),
+        let gate = Arc::new(ProxyState {
+            registries: registries.iter().filter_map(HostPort::of).collect(),
             egress: Mutex::default(),
             client: Client::builder(TokioExecutor::new()).build_http(),
             stop: CancellationToken::new(),
@@ -129,7 +129,7 @@ impl Turnstile {
     }
 }
 
-impl Gate {
+impl ProxyState {
     fn listen(self: Arc<Self>, listener: TcpListener) -> io::Result<u16> {
         listener.set_nonblocking(true)?;
         let listener = tokio::net::TcpListener::from_std(listener)?;
@@ -170,7 +170,10 @@ impl Gate {
     }
 
     /// An error closes the connection, which npm takes for one of the network.
-    async fn respond(self: Arc<Self>, request: Request<Incoming>) -> io::Result<Response<Body>> {
+    async fn respond(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+    ) -> io::Result<Response<ProxyBody>> {
         let method = request.method().clone();
         let tunnel = method == Method::CONNECT;
         let uri = request.uri();
@@ -182,22 +185,26 @@ impl Gate {
         let (Some(host), Some(port)) = (uri.host(), port) else {
             return Ok(short(StatusCode::BAD_REQUEST, "this is a proxy\n"));
         };
-        let to = Place::new(host, port);
+        let to = HostPort::new(host, port);
         let path = (!tunnel).then(|| uri.path().to_owned());
         let record = |outcome| self.egress().add(method.as_str(), &to, path.as_deref(), outcome);
         let plain = uri.scheme_str() == Some("http");
         if !self.registries.contains(&to) || !(tunnel || plain) {
-            record(Outcome::Refused);
+            record(EgressOutcome::Refused);
             let why = format!("{}:{} is no registry of npm's configuration\n", to.host, to.port);
             return Ok(short(StatusCode::FORBIDDEN, &why));
         }
         let answer =
             if tunnel { self.tunnel(request, &to).await } else { self.forward(request).await };
-        record(if answer.is_ok() { Outcome::Passed } else { Outcome::Failed });
+        record(if answer.is_ok() { EgressOutcome::Passed } else { EgressOutcome::Failed });
         answer
     }
 
-    async fn tunnel(&self, request: Request<Incoming>, to: &Place) -> io::Result<Response<Body>> {
+    async fn tunnel(
+        &self,
+        request: Request<Incoming>,
+        to: &HostPort,
+    ) -> io::Result<Response<ProxyBody>> {
         let mut out = TcpStream::connect((to.host.as_str(), to.port)).await?;
         let _ = out.set_nodelay(true);
         self.spawn(async move {
@@ -209,7 +216,7 @@ impl Gate {
         Ok(short(StatusCode::OK, ""))
     }
 
-    async fn forward(&self, mut request: Request<Incoming>) -> io::Result<Response<Body>> {
+    async fn forward(&self, mut request: Request<Incoming>) -> io::Result<Response<ProxyBody>> {
         for name in OF_THE_CONNECTION {
             request.headers_mut().remove(name);
         }
@@ -226,7 +233,7 @@ impl Gate {
     }
 }
 
-fn short(status: StatusCode, text: &str) -> Response<Body> {
+fn short(status: StatusCode, text: &str) -> Response<ProxyBody> {
     let mut answer =
         Response::new(Either::Right(Full::new(Bytes::copy_from_slice(text.as_bytes()))));
     *answer.status_mut() = status;

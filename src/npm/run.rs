@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 pub use super::failure::{Meaning, NpmFailure};
 
 use super::egress::Egress;
-use super::registry_proxy::{Turnstile, WayOut};
+use super::registry_proxy::{NetworkAccess, RegistryProxy};
 use crate::env::Environment;
 use crate::node::choice::Node;
 use crate::process::enclosure::Entrance;
@@ -33,7 +33,7 @@ pub struct Npm {
     environment: Environment,
     project_config: Option<Utf8PathBuf>,
     processes: Processes,
-    way_out: WayOut,
+    network: NetworkAccess,
     entrance: Option<Entrance>,
 }
 
@@ -110,30 +110,30 @@ impl Npm {
             environment,
             project_config: places.project_config.clone(),
             processes,
-            way_out: WayOut::Open { why: "npm was given no other way".to_owned() },
+            network: NetworkAccess::Open { why: "npm was given no other way".to_owned() },
             entrance: None,
         }
     }
 
     /// The same npm, whose installs of candidates go this way.
     #[must_use]
-    pub fn with_way_out(self, way_out: WayOut) -> Self {
-        Self { way_out, ..self }
+    pub fn with_network(self, network: NetworkAccess) -> Self {
+        Self { network, ..self }
     }
 
     /// The turnstile for one install, or a record that says why there is none.
-    pub(crate) async fn turnstile(&self) -> Result<Turnstile, Egress> {
-        match &self.way_out {
-            WayOut::Registries { executable, registries } => {
-                let opened = Turnstile::open(&self.processes, executable, registries).await;
+    pub(crate) async fn turnstile(&self) -> Result<RegistryProxy, Egress> {
+        match &self.network {
+            NetworkAccess::Registries { executable, registries } => {
+                let opened = RegistryProxy::open(&self.processes, executable, registries).await;
                 opened.map_err(|why| Egress::none(&why))
             }
-            WayOut::Open { why } => Err(Egress::none(why)),
+            NetworkAccess::Open { why } => Err(Egress::none(why)),
         }
     }
 
     /// The same npm with a turnstile as its only way out.
-    pub(crate) fn behind(&self, turnstile: &Turnstile) -> Self {
+    pub(crate) fn behind(&self, turnstile: &RegistryProxy) -> Self {
         let mut npm = self.clone();
         for (name, value) in turnstile.environment() {
             npm.environment = npm.environment.with(name, value);
@@ -153,11 +153,11 @@ impl Npm {
     /// empty: then the project's own `package.json` and lock file say what.
     pub async fn install(
         &self,
-        job: &Job<'_>,
+        job: &NpmCommand<'_>,
         packages: &[String],
         extra: &[&str],
     ) -> Result<Finished, NpmError> {
-        let _lent = LentConfig::to(job.project, self.project_config.as_deref())?;
+        let _lent = LinkedConfig::to(job.project, self.project_config.as_deref())?;
         let prefix = format!("--prefix={}", job.project);
         let arguments = ["install", prefix.as_str()]
             .into_iter()
@@ -194,7 +194,11 @@ impl Npm {
     }
 
     /// Runs one npm command to its end; a failing one is an error that says why.
-    pub async fn run(&self, job: &Job<'_>, arguments: Vec<String>) -> Result<Finished, NpmError> {
+    pub async fn run(
+        &self,
+        job: &NpmCommand<'_>,
+        arguments: Vec<String>,
+    ) -> Result<Finished, NpmError> {
         let program = Program {
             executable: self.executable.clone(),
             arguments,
@@ -224,9 +228,9 @@ fn without_flags(arguments: &[String]) -> String {
 
 /// The project's `.npmrc`, lent to a scratch project as a link while npm runs:
 /// a token in it is never copied.
-struct LentConfig(Option<Utf8PathBuf>);
+struct LinkedConfig(Option<Utf8PathBuf>);
 
-impl LentConfig {
+impl LinkedConfig {
     fn to(project: &Utf8Path, config: Option<&Utf8Path>) -> Result<Self, NpmError> {
         let Some(config) = config else { return Ok(Self(None)) };
         let link = project.join(".npmrc");
@@ -239,7 +243,7 @@ impl LentConfig {
     }
 }
 
-impl Drop for LentConfig {
+impl Drop for LinkedConfig {
     fn drop(&mut self) {
         if let Some(link) = &self.0 {
             // A link that stays points at a file of the user's own and holds nothing.
@@ -250,7 +254,7 @@ impl Drop for LentConfig {
 
 /// Where and with what an npm command runs.
 #[derive(Debug, Clone, Copy)]
-pub struct Job<'a> {
+pub struct NpmCommand<'a> {
     /// The directory with the `package.json`.
     pub project: &'a Utf8Path,
     /// The Node that runs npm and the lifecycle scripts.

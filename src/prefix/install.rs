@@ -9,14 +9,14 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 use serde::Deserialize;
-use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::plugin::PluginInstall;
 use super::{core_project, tree};
 use crate::node::choice::Node;
 use crate::npm::egress::Egress;
-use crate::npm::run::{Job, Npm, NpmError};
+use crate::npm::run::{Npm, NpmCommand, NpmError};
+use crate::npm::{self, LockFile};
 use crate::release::pairing::Candidate;
 use crate::release::{PackageName, Version};
 
@@ -53,7 +53,7 @@ pub enum InstallError {
 }
 
 /// What one install needs.
-pub(super) struct Install<'a> {
+pub(super) struct PrefixInstall<'a> {
     pub candidate: &'a Candidate,
     pub node: &'a Node,
     pub npm: &'a Npm,
@@ -67,7 +67,7 @@ pub(super) struct Install<'a> {
 }
 
 /// How an install went.
-pub(super) struct Installed {
+pub(super) struct InstallResult {
     pub entry: Utf8PathBuf,
     /// Whether files are shared with the donor.
     pub grown: bool,
@@ -76,17 +76,17 @@ pub(super) struct Installed {
     pub egress: Egress,
 }
 
-impl Install<'_> {
+impl PrefixInstall<'_> {
     /// Installs with the registries as all that can be reached. What fails
     /// where something else was needed is tried once more in the open: no
     /// candidate is lost for it.
-    pub(super) async fn run(&self) -> Result<Installed, InstallError> {
+    pub(super) async fn run(&self) -> Result<InstallResult, InstallError> {
         let turnstile = match self.npm.turnstile().await {
             Ok(turnstile) => turnstile,
-            Err(egress) => return Ok(Installed { egress, ..Box::pin(self.once()).await? }),
+            Err(egress) => return Ok(InstallResult { egress, ..Box::pin(self.once()).await? }),
         };
         let npm = self.npm.behind(&turnstile);
-        let installed = Box::pin(Install { npm: &npm, ..*self }.once()).await;
+        let installed = Box::pin(PrefixInstall { npm: &npm, ..*self }.once()).await;
         let mut egress = turnstile.close().await;
         let for_want_of_it = |error: &InstallError| match error {
             InstallError::Npm(NpmError::Failed { .. }) | InstallError::Plugin { .. } => {
@@ -104,13 +104,13 @@ impl Install<'_> {
                     "what is recorded failed ({error}); it was then installed with the network \
                      open, which is not recorded"
                 ));
-                Ok(Installed { egress, ..Box::pin(self.once()).await? })
+                Ok(InstallResult { egress, ..Box::pin(self.once()).await? })
             }
-            installed => Ok(Installed { egress, ..installed? }),
+            installed => Ok(InstallResult { egress, ..installed? }),
         }
     }
 
-    async fn once(&self) -> Result<Installed, InstallError> {
+    async fn once(&self) -> Result<InstallResult, InstallError> {
         let grown = match self.donor {
             Some(donor) => match self.grow(donor).await {
                 // What the donor left may be why: only a cold install says
@@ -143,7 +143,7 @@ impl Install<'_> {
             verify(&directory, &PackageName::PLUGIN, plugin.version, integrity)?;
             plugin_project = Some(project);
         }
-        Ok(Installed { entry, grown, plugin_project, egress: Egress::default() })
+        Ok(InstallResult { entry, grown, plugin_project, egress: Egress::default() })
     }
 
     async fn cold(&self) -> Result<(), InstallError> {
@@ -171,8 +171,8 @@ impl Install<'_> {
         Ok(tree::fingerprint(&[&from])? == before)
     }
 
-    fn job<'a>(&'a self, project: &'a Utf8Path) -> Job<'a> {
-        Job { project, node: self.node, home: self.home, log: None, stop: self.stop }
+    fn job<'a>(&'a self, project: &'a Utf8Path) -> NpmCommand<'a> {
+        NpmCommand { project, node: self.node, home: self.home, log: None, stop: self.stop }
     }
 }
 
@@ -183,20 +183,9 @@ fn project(
     version: Version,
 ) -> Result<Utf8PathBuf, InstallError> {
     fs::create_dir_all(&directory)?;
-    let manifest = json!({ "private": true, "dependencies": { package.as_str(): version } });
-    fs::write(directory.join("package.json"), format!("{manifest:#}\n"))?;
+    let dependencies = [(package.to_string(), version.to_string())].into();
+    fs::write(directory.join("package.json"), npm::project::manifest(&dependencies))?;
     Ok(directory)
-}
-
-#[derive(Deserialize)]
-struct LockFile {
-    packages: std::collections::BTreeMap<String, Locked>,
-}
-
-#[derive(Deserialize)]
-struct Locked {
-    version: Option<String>,
-    integrity: Option<String>,
 }
 
 /// Holds the lock file that npm wrote against what the registry said.
@@ -206,18 +195,19 @@ fn verify(
     version: Version,
     integrity: Option<&str>,
 ) -> Result<(), InstallError> {
-    let file: LockFile = serde_json::from_slice(&fs::read(project.join("package-lock.json"))?)
-        .map_err(std::io::Error::other)?;
-    let locked = file.packages.get(&format!("node_modules/{package}"));
-    let found = match locked {
+    let text = fs::read_to_string(project.join("package-lock.json"))?;
+    let lock = LockFile::parse(&text).map_err(std::io::Error::other)?;
+    let found = match lock.top(package) {
         None => "nothing".to_owned(),
-        Some(locked) if locked.version.as_deref() != Some(&version.to_string()) => {
-            locked.version.clone().unwrap_or_default()
+        Some(entry) if entry.version.as_deref() != Some(&version.to_string()) => {
+            entry.version.clone().unwrap_or_default()
         }
-        Some(Locked { integrity: Some(found), .. }) if integrity.is_some_and(|i| i != found) => {
-            format!("a tarball with another hash ({found})")
-        }
-        Some(_) => return Ok(()),
+        Some(entry) => match (entry.integrity.as_deref(), integrity) {
+            (Some(found), Some(promised)) if found != promised => {
+                format!("a tarball with another hash ({found})")
+            }
+            _ => return Ok(()),
+        },
     };
     Err(InstallError::NotTheCandidate { package: package.clone(), version, found })
 }

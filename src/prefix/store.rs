@@ -9,8 +9,8 @@ use fs_err as fs;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::install::{Install, InstallError};
-use super::{FORMAT, MARKER, Manifest, Prefix, core_project, name, plugin_home, tree};
+use super::install::{InstallError, PrefixInstall};
+use super::{FORMAT, MARKER, Prefix, PrefixManifest, core_project, name, plugin_home, tree};
 use crate::fs::{Lock, LockError, write_atomic};
 use crate::node::choice::Node;
 use crate::npm::run::Npm;
@@ -22,7 +22,7 @@ pub const DEFAULT_LIMIT: u64 = 15_000_000_000;
 
 /// The scratch prefixes of this machine.
 #[derive(Debug, Clone)]
-pub struct Store {
+pub struct PrefixStore {
     directory: Utf8PathBuf,
     npm: Npm,
     limit: u64,
@@ -44,7 +44,7 @@ pub enum StoreError {
 
 /// A prefix as `cache ls` shows it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Kept {
+pub struct PrefixListing {
     /// Its directory's name.
     pub name: String,
     /// The core release; none where the prefix is half made.
@@ -55,7 +55,7 @@ pub struct Kept {
     pub used: Timestamp,
 }
 
-impl Store {
+impl PrefixStore {
     /// The prefixes in `directory`, made by `npm`, together not larger than
     /// `limit` bytes.
     pub fn new(directory: Utf8PathBuf, npm: Npm, limit: u64) -> Self {
@@ -140,7 +140,7 @@ impl Store {
         fs::create_dir_all(home.join("tmp"))?;
         let donor = self.donor(candidate, node).await?;
         let begun = Instant::now();
-        let install = Install {
+        let install = PrefixInstall {
             candidate,
             node,
             npm: &self.npm,
@@ -164,7 +164,7 @@ impl Store {
             Ok((fingerprint, tree::disk_use(&measured, true, &mut BTreeSet::new())?))
         })
         .await?;
-        let manifest = Manifest {
+        let manifest = PrefixManifest {
             format: FORMAT,
             candidate: candidate.clone(),
             node: node.clone(),
@@ -208,10 +208,10 @@ impl Store {
         Ok(None)
     }
 
-    fn manifest(&self, name: &str) -> Option<Manifest> {
+    fn manifest(&self, name: &str) -> Option<PrefixManifest> {
         let directory = self.directory.join(name);
         let text = fs::read(directory.join(MARKER)).ok()?;
-        let manifest: Manifest = serde_json::from_slice(&text).ok()?;
+        let manifest: PrefixManifest = serde_json::from_slice(&text).ok()?;
         // Where there is a plugin, it has to be on record with OpenClaw, and there.
         let plugin = manifest.candidate.plugin.is_some();
         let whole = plugin == manifest.plugin_project.is_some()
@@ -235,7 +235,7 @@ impl Store {
     }
 
     /// Every prefix, the one not used for longest first.
-    pub async fn list(&self) -> Result<Vec<Kept>, StoreError> {
+    pub async fn list(&self) -> Result<Vec<PrefixListing>, StoreError> {
         let store = self.clone();
         blocking(move || {
             let mut listed = Vec::new();
@@ -252,7 +252,7 @@ impl Store {
                 let bytes = tree::disk_use(&store.directory.join(&name), false, &mut seen)?;
                 let core = store.manifest(&name).map(|manifest| manifest.candidate.core);
                 let used = Timestamp::try_from(used).unwrap_or(Timestamp::UNIX_EPOCH);
-                Ok(Kept { name, core, bytes, used })
+                Ok(PrefixListing { name, core, bytes, used })
             });
             kept.collect()
         })
@@ -262,7 +262,7 @@ impl Store {
 
     /// Removes the prefixes not used for longest until the rest fits in `limit`
     /// bytes. What is in use stays. Returns what was removed.
-    pub async fn prune(&self, limit: u64) -> Result<Vec<Kept>, StoreError> {
+    pub async fn prune(&self, limit: u64) -> Result<Vec<PrefixListing>, StoreError> {
         let kept = self.list().await?;
         let mut total: u64 = kept.iter().map(|prefix| prefix.bytes).sum();
         let mut removed = Vec::new();

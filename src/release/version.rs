@@ -18,12 +18,12 @@ pub struct Version {
     year: u16,
     month: u8,
     patch: u16,
-    tail: Tail,
+    tail: Suffix,
 }
 
 /// What stands behind `YYYY.M.PATCH`. The order of the variants is the order of release.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-enum Tail {
+enum Suffix {
     Alpha(u32),
     Beta(u32),
     Release,
@@ -56,11 +56,11 @@ impl Version {
     /// The channel that this version was published for.
     pub fn channel(self) -> Channel {
         match self.tail {
-            Tail::Alpha(_) | Tail::Beta(_) => Channel::Beta,
-            Tail::Release | Tail::Correction(_) if self.patch >= FIRST_EXTENDED_PATCH => {
+            Suffix::Alpha(_) | Suffix::Beta(_) => Channel::Beta,
+            Suffix::Release | Suffix::Correction(_) if self.patch >= FIRST_EXTENDED_PATCH => {
                 Channel::Extended
             }
-            Tail::Release | Tail::Correction(_) => Channel::Stable,
+            Suffix::Release | Suffix::Correction(_) => Channel::Stable,
         }
     }
 
@@ -71,13 +71,13 @@ impl Version {
 
     /// Whether this is a correction (`-N`) of a release.
     pub fn is_correction(self) -> bool {
-        matches!(self.tail, Tail::Correction(_))
+        matches!(self.tail, Suffix::Correction(_))
     }
 
     /// The release that this one corrects or leads to: `2026.7.1` for `2026.7.1-2`.
     #[must_use]
     pub fn base(self) -> Self {
-        Self { tail: Tail::Release, ..self }
+        Self { tail: Suffix::Release, ..self }
     }
 
     /// Whether both belong to the same month: `2026.6.11` and `2026.6.33` do.
@@ -90,10 +90,10 @@ impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let base = format_args!("{}.{}.{}", self.year, self.month, self.patch).to_string();
         f.pad(&match self.tail {
-            Tail::Alpha(n) => format!("{base}-alpha.{n}"),
-            Tail::Beta(n) => format!("{base}-beta.{n}"),
-            Tail::Release => base,
-            Tail::Correction(n) => format!("{base}-{n}"),
+            Suffix::Alpha(n) => format!("{base}-alpha.{n}"),
+            Suffix::Beta(n) => format!("{base}-beta.{n}"),
+            Suffix::Release => base,
+            Suffix::Correction(n) => format!("{base}-{n}"),
         })
     }
 }
@@ -112,14 +112,14 @@ impl FromStr for Version {
         let error = || ParseVersionError(text.to_owned());
         let plain = text.strip_prefix('v').unwrap_or(text);
         let (base, tail) = match plain.split_once('-') {
-            None => (plain, Tail::Release),
+            None => (plain, Suffix::Release),
             Some((base, tail)) => {
                 let tail = if let Some(n) = tail.strip_prefix("alpha.") {
-                    Tail::Alpha(number(n).ok_or_else(error)?)
+                    Suffix::Alpha(number(n).ok_or_else(error)?)
                 } else if let Some(n) = tail.strip_prefix("beta.") {
-                    Tail::Beta(number(n).ok_or_else(error)?)
+                    Suffix::Beta(number(n).ok_or_else(error)?)
                 } else {
-                    Tail::Correction(number(tail).ok_or_else(error)?)
+                    Suffix::Correction(number(tail).ok_or_else(error)?)
                 };
                 (base, tail)
             }
@@ -239,10 +239,10 @@ mod tests {
             year in 2000u16..2100, month in 1u8..=12, patch in 0u16..100, kind in 0u8..4, n in 0u32..50
         ) {
             let tail = match kind {
-                0 => Tail::Alpha(n),
-                1 => Tail::Beta(n),
-                2 => Tail::Release,
-                _ => Tail::Correction(n),
+                0 => Suffix::Alpha(n),
+                1 => Suffix::Beta(n),
+                2 => Suffix::Release,
+                _ => Suffix::Correction(n),
             };
             let written = Version { year, month, patch, tail };
             prop_assert_eq!(version(&written.to_string()), written);

@@ -13,7 +13,7 @@ use crate::prefix::store;
 #[derive(Debug, Serialize)]
 pub struct Kept {
     /// The one not used for longest first.
-    pub prefixes: Vec<store::Kept>,
+    pub prefixes: Vec<store::PrefixListing>,
     /// Where they are.
     pub directory: Utf8PathBuf,
 }
@@ -41,9 +41,9 @@ impl Kept {
 #[derive(Debug)]
 pub struct Pruned {
     /// What is gone.
-    pub removed: Vec<store::Kept>,
+    pub removed: Vec<store::PrefixListing>,
     /// What is left.
-    pub kept: Vec<store::Kept>,
+    pub kept: Vec<store::PrefixListing>,
 }
 
 impl Pruned {
@@ -56,7 +56,7 @@ impl Pruned {
     }
 }
 
-fn total(prefixes: &[store::Kept]) -> String {
+fn total(prefixes: &[store::PrefixListing]) -> String {
     let bytes: u64 = prefixes.iter().map(|prefix| prefix.bytes).sum();
     format!("{}, {}", counted(prefixes.len(), "prefix", "prefixes"), DecimalBytes(bytes))
 }

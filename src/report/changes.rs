@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use crate::changes::{Changelog, Changes, Dependencies, Pair, Touching};
+use crate::changes::{Changelog, Changes, DependencyChanges, Pair, Touching};
 use crate::release::PackageName;
 
 /// How many entries of the changelog are shown.
 const ENTRIES: usize = 5;
 /// How many characters of a list of dependencies are shown.
 const WIDTH: usize = 110;
-/// Dependencies with these in their names are shown first.
+/// DependencyChanges with these in their names are shown first.
 const NEAR: [&str; 2] = ["codex", "openai"];
 /// How many issue numbers of an entry are shown.
 const ISSUES: usize = 6;
@@ -62,7 +62,7 @@ fn arrow(pair: &Pair<String>, none: &str) -> String {
     format!("{} -> {}", side(&pair.last_good), side(&pair.first_bad))
 }
 
-fn dependencies(found: &Dependencies, of: &str) -> String {
+fn dependencies(found: &DependencyChanges, of: &str) -> String {
     if found.is_empty() {
         return format!("no dependency{of} ({} in both)", found.first_bad);
     }
@@ -83,7 +83,7 @@ fn dependencies(found: &Dependencies, of: &str) -> String {
 
 /// The packages: OpenAI's first, then those that the release itself asks for, as
 /// many as fit.
-fn listed(found: &Dependencies) -> String {
+fn listed(found: &DependencyChanges) -> String {
     let rank = |name: &str, direct: bool| (!NEAR.iter().any(|near| name.contains(near)), !direct);
     let changed = found.changed.iter().map(|d| {
         let (from, to) = (d.from.join(" and "), d.to.join(" and "));

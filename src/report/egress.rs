@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use crate::npm::egress::{Egress, Outcome, Reached};
+use crate::npm::egress::{Egress, EgressEntry, EgressOutcome};
 use crate::observation::{Observation, RequestKind, RequestRecord};
 
 /// A line for each place that an install tried to reach.
@@ -13,11 +13,11 @@ pub(super) fn of_install(egress: Option<&Egress>) -> String {
         text.push_str("  not recorded: it was installed by an older codexpin\n");
         return text;
     };
-    for Reached { method, host, port, path, outcome, count } in &egress.reached {
+    for EgressEntry { method, host, port, path, outcome, count } in &egress.reached {
         let what = match outcome {
-            Outcome::Passed => "passed",
-            Outcome::Refused => "refused",
-            Outcome::Failed => "not there",
+            EgressOutcome::Passed => "passed",
+            EgressOutcome::Refused => "refused",
+            EgressOutcome::Failed => "not there",
         };
         let path = path.as_deref().unwrap_or_default();
         let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };

@@ -2,7 +2,6 @@
 //! the real lab has npm, prefixes and the check behind it.
 
 use std::error::Error;
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -15,12 +14,12 @@ use crate::check::account::Account;
 use crate::check::{self, CheckError, Course, Subject, Surroundings};
 use crate::config::Loaded;
 use crate::event::{Event, Events};
-use crate::node::choice::Node;
+pub use crate::node::Nodes;
 use crate::npm::run::{Meaning, NpmError};
 use crate::observation::{Ending, Observation};
 use crate::prefix::Prefix;
 use crate::prefix::install::InstallError;
-use crate::prefix::store::{Store, StoreError};
+use crate::prefix::store::{PrefixStore, StoreError};
 use crate::question::{Ask, Question};
 use crate::release::pairing::Candidate;
 use crate::release::{PackageName, Version};
@@ -85,7 +84,7 @@ impl From<CheckError> for LabError {
 #[derive(Debug, Clone)]
 pub struct RealLab {
     /// The scratch prefixes.
-    pub store: Store,
+    pub store: PrefixStore,
     /// Which Node each candidate runs on.
     pub nodes: Arc<Nodes>,
     /// What is asked.
@@ -113,40 +112,6 @@ pub struct Carried {
     pub from: Version,
     /// Where its state is kept.
     pub directory: Utf8PathBuf,
-}
-
-/// The Node for each candidate of a line: one for all of them where one fits,
-/// so that it is no second variable.
-#[derive(Debug, Clone)]
-pub struct Nodes {
-    by_core: std::collections::BTreeMap<Version, Result<Node, String>>,
-}
-
-impl Nodes {
-    /// From what was found for each candidate: a Node, or why there is none.
-    pub fn new(by_core: impl IntoIterator<Item = (Version, Result<Node, String>)>) -> Self {
-        Self { by_core: by_core.into_iter().collect() }
-    }
-
-    /// The candidate's Node.
-    pub fn of(&self, core: Version) -> Result<&Node, &str> {
-        match self.by_core.get(&core) {
-            Some(Ok(node)) => Ok(node),
-            Some(Err(why)) => Err(why),
-            None => Err("no Node was chosen for it"),
-        }
-    }
-
-    /// The different Node versions in use, in the order of the line.
-    pub fn versions(&self) -> Vec<&str> {
-        let mut versions: Vec<&str> = Vec::new();
-        for node in self.by_core.values().flatten() {
-            if !versions.contains(&node.version.as_str()) {
-                versions.push(&node.version);
-            }
-        }
-        versions
-    }
 }
 
 impl Lab for RealLab {
@@ -294,11 +259,5 @@ fn meaning(error: StoreError) -> LabError {
             LabError::Skip(SkipReason::CannotInstall { why: error.to_string() })
         }
         _ => LabError::Infrastructure(Box::new(error)),
-    }
-}
-
-impl fmt::Display for Nodes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.versions().join(", "))
     }
 }

@@ -8,7 +8,7 @@ use base64::engine::{DecodePaddingMode, general_purpose::STANDARD};
 use url::Url;
 
 use super::Origin;
-use super::layers::{Entry, Layers};
+use super::layers::{Layers, Setting};
 use crate::secret::Secret;
 
 /// Node's reading of base64: padding or none, and stray bits are no matter.
@@ -67,8 +67,8 @@ fn nerf_dart(url: &Url) -> Option<String> {
 
 fn at_path(layers: &Layers, at: &str) -> Option<Authorization> {
     let setting = |name: &str| layers.get(&format!("{at}:{name}")).filter(|e| e.text().is_some());
-    let text = |entry: &Entry| entry.text().unwrap_or_default().to_owned();
-    let from = |entry: &Entry, header: String| Authorization {
+    let text = |entry: &Setting| entry.text().unwrap_or_default().to_owned();
+    let from = |entry: &Setting, header: String| Authorization {
         header: Secret::new(header),
         key: entry.key.clone(),
         origin: entry.origin.clone(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// A text with its variables put in, and those that were not set.
-pub(super) struct Expanded {
+pub(super) struct Expansion {
     pub text: String,
     /// Names that stayed as `${NAME}` because the environment does not have them.
     pub unset: Vec<String>,
@@ -13,8 +13,8 @@ pub(super) struct Expanded {
 ///
 /// A name that is not set stays as it is written, and an odd number of
 /// backslashes in front keeps the whole from being replaced.
-pub(super) fn expand(text: &str, env: &BTreeMap<String, String>) -> Expanded {
-    let mut out = Expanded { text: String::with_capacity(text.len()), unset: Vec::new() };
+pub(super) fn expand(text: &str, env: &BTreeMap<String, String>) -> Expansion {
+    let mut out = Expansion { text: String::with_capacity(text.len()), unset: Vec::new() };
     let mut rest = text;
     while let Some(start) = rest.find("${") {
         let (before, at) = rest.split_at(start);

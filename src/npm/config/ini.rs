@@ -6,16 +6,16 @@
 
 /// One setting as a file has it: variables are not expanded yet.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Line {
-    /// Line number, from 1.
+pub(super) struct IniLine {
+    /// IniLine number, from 1.
     pub number: u32,
     pub key: String,
-    pub value: Raw,
+    pub value: IniValue,
 }
 
 /// A value before it is known what it is for.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) enum Raw {
+pub(super) enum IniValue {
     Text(String),
     Bool(bool),
     Null,
@@ -24,8 +24,8 @@ pub(super) enum Raw {
 }
 
 /// Reads a file. Nothing in it is an error: npm skips what it cannot read, too.
-pub(super) fn parse(text: &str) -> Vec<Line> {
-    let mut lines: Vec<Line> = Vec::new();
+pub(super) fn parse(text: &str) -> Vec<IniLine> {
+    let mut lines: Vec<IniLine> = Vec::new();
     for (index, line) in text.split('\n').enumerate() {
         let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
         // A lone carriage return ends a line as well, though it does not count as one.
@@ -44,11 +44,11 @@ pub(super) fn parse(text: &str) -> Vec<Line> {
     lines
 }
 
-fn add(lines: &mut Vec<Line>, number: u32, part: &str) {
+fn add(lines: &mut Vec<IniLine>, number: u32, part: &str) {
     let (key, value) = match part.split_once('=') {
         Some(("", _)) => return,
         Some((key, value)) => (unquote(key), typed(unquote(value))),
-        None => (unquote(part), Raw::Bool(true)),
+        None => (unquote(part), IniValue::Bool(true)),
     };
     let (key, listed) = match key.strip_suffix("[]") {
         Some(key) if !key.is_empty() => (key.to_owned(), true),
@@ -56,32 +56,34 @@ fn add(lines: &mut Vec<Line>, number: u32, part: &str) {
     };
     let before = lines.iter_mut().find(|line| line.key == key);
     match (before, listed) {
-        (Some(Line { value: Raw::List(items), .. }), _) => items.push(text(value)),
+        (Some(IniLine { value: IniValue::List(items), .. }), _) => items.push(text(value)),
         (Some(line), false) => (line.number, line.value) = (number, value),
         (Some(line), true) => {
-            let first = text(std::mem::replace(&mut line.value, Raw::Null));
-            line.value = Raw::List(vec![first, text(value)]);
+            let first = text(std::mem::replace(&mut line.value, IniValue::Null));
+            line.value = IniValue::List(vec![first, text(value)]);
         }
-        (None, true) => lines.push(Line { number, key, value: Raw::List(vec![text(value)]) }),
-        (None, false) => lines.push(Line { number, key, value }),
+        (None, true) => {
+            lines.push(IniLine { number, key, value: IniValue::List(vec![text(value)]) })
+        }
+        (None, false) => lines.push(IniLine { number, key, value }),
     }
 }
 
-fn typed(value: String) -> Raw {
+fn typed(value: String) -> IniValue {
     match value.as_str() {
-        "true" => Raw::Bool(true),
-        "false" => Raw::Bool(false),
-        "null" => Raw::Null,
-        _ => Raw::Text(value),
+        "true" => IniValue::Bool(true),
+        "false" => IniValue::Bool(false),
+        "null" => IniValue::Null,
+        _ => IniValue::Text(value),
     }
 }
 
-fn text(value: Raw) -> String {
+fn text(value: IniValue) -> String {
     match value {
-        Raw::Text(text) => text,
-        Raw::Bool(yes) => yes.to_string(),
-        Raw::Null => "null".to_owned(),
-        Raw::List(items) => items.join(","),
+        IniValue::Text(text) => text,
+        IniValue::Bool(yes) => yes.to_string(),
+        IniValue::Null => "null".to_owned(),
+        IniValue::List(items) => items.join(","),
     }
 }
 

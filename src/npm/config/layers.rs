@@ -9,8 +9,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 
 use super::expand::expand;
-use super::ini::{self, Raw};
-use super::{NpmSurroundings, Unreadable};
+use super::ini::{self, IniValue};
+use super::{NpmEnvironment, UnreadableNpmrc};
 
 /// Where one setting was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,19 +37,19 @@ impl fmt::Display for Origin {
 
 /// One setting, expanded. It may be a token, so it is not `Debug`.
 #[derive(Clone)]
-pub(super) struct Entry {
+pub(super) struct Setting {
     pub key: String,
-    pub value: Raw,
+    pub value: IniValue,
     pub origin: Origin,
     /// Variables that the value names and the environment does not have.
     pub unset: Vec<String>,
 }
 
-impl Entry {
+impl Setting {
     /// The text, where there is one: npm takes an empty value as none.
     pub(super) fn text(&self) -> Option<&str> {
         match &self.value {
-            Raw::Text(text) if !text.is_empty() => Some(text),
+            IniValue::Text(text) if !text.is_empty() => Some(text),
             _ => None,
         }
     }
@@ -57,11 +57,11 @@ impl Entry {
 
 /// All settings, the strongest layer first, in the order of each source.
 #[derive(Clone, Default)]
-pub(super) struct Layers(Vec<Vec<Entry>>);
+pub(super) struct Layers(Vec<Vec<Setting>>);
 
 impl Layers {
     /// The setting that counts.
-    pub(super) fn get(&self, key: &str) -> Option<&Entry> {
+    pub(super) fn get(&self, key: &str) -> Option<&Setting> {
         self.0.iter().find_map(|layer| layer.iter().rfind(|entry| entry.key == key))
     }
 
@@ -69,16 +69,16 @@ impl Layers {
     pub(super) fn strongest_first(
         &self,
         wanted: impl Fn(&str) -> bool,
-    ) -> impl Iterator<Item = &Entry> {
+    ) -> impl Iterator<Item = &Setting> {
         self.0.iter().flat_map(|layer| layer.iter().rev()).filter(move |entry| wanted(&entry.key))
     }
 
     fn flag(&self, key: &str) -> bool {
         self.get(key).is_some_and(|entry| match &entry.value {
-            Raw::Bool(yes) => *yes,
+            IniValue::Bool(yes) => *yes,
             // npm reads a bare `--global`, or an empty one, as yes.
-            Raw::Text(text) => text == "true" || text.is_empty(),
-            Raw::Null | Raw::List(_) => false,
+            IniValue::Text(text) => text == "true" || text.is_empty(),
+            IniValue::Null | IniValue::List(_) => false,
         })
     }
 
@@ -97,14 +97,17 @@ pub(super) fn path(text: &str, home: &Utf8Path, cwd: &Utf8Path) -> Utf8PathBuf {
 
 /// Which files the user's and the global settings come from, there or not.
 #[derive(Debug, Clone)]
-pub(super) struct Files {
+pub(super) struct NpmrcFiles {
     pub user: Utf8PathBuf,
     pub global: Option<Utf8PathBuf>,
 }
 
 /// Reads every layer in the order in which one can say where the next is:
 /// builtin and environment, project, user, global.
-pub(super) fn load(around: &NpmSurroundings, unreadable: &mut Vec<Unreadable>) -> (Layers, Files) {
+pub(super) fn load(
+    around: &NpmEnvironment,
+    unreadable: &mut Vec<UnreadableNpmrc>,
+) -> (Layers, NpmrcFiles) {
     let home = around.home();
     let cwd = &around.cwd;
     let mut file = |path: &Utf8Path| read(path, &around.env, unreadable);
@@ -114,7 +117,7 @@ pub(super) fn load(around: &NpmSurroundings, unreadable: &mut Vec<Unreadable>) -
     let user_file =
         |known: &Layers| known.path("userconfig", home, cwd).unwrap_or_else(|| home.join(".npmrc"));
     let global_mode =
-        known.flag("global") || known.get("location").and_then(Entry::text) == Some("global");
+        known.flag("global") || known.get("location").and_then(Setting::text) == Some("global");
     let project_file = project_root(cwd).join(".npmrc");
     let project = if global_mode || project_file == user_file(&known) {
         Vec::new()
@@ -129,12 +132,12 @@ pub(super) fn load(around: &NpmSurroundings, unreadable: &mut Vec<Unreadable>) -
         Some(prefix.join("etc/npmrc"))
     });
     known.0.insert(3, global.as_deref().map(file).unwrap_or_default());
-    (known, Files { user, global })
+    (known, NpmrcFiles { user, global })
 }
 
 /// `npm_config_*` variables: case does not matter and `_` stands for `-`,
 /// but for names that begin with `//`.
-fn variables(env: &BTreeMap<String, String>) -> Vec<Entry> {
+fn variables(env: &BTreeMap<String, String>) -> Vec<Setting> {
     const PREFIX: &str = "npm_config_";
     env.iter()
         .filter(|(name, value)| {
@@ -152,9 +155,9 @@ fn variables(env: &BTreeMap<String, String>) -> Vec<Entry> {
             };
             // npm gives its children a list as one text with empty lines between.
             let value = if key == "ca" {
-                Raw::List(value.split("\n\n").map(str::to_owned).collect())
+                IniValue::List(value.split("\n\n").map(str::to_owned).collect())
             } else {
-                Raw::Text(value.clone())
+                IniValue::Text(value.clone())
             };
             entry(key, value, Origin::Variable(name.clone()), env)
         })
@@ -164,13 +167,13 @@ fn variables(env: &BTreeMap<String, String>) -> Vec<Entry> {
 fn read(
     path: &Utf8Path,
     env: &BTreeMap<String, String>,
-    unreadable: &mut Vec<Unreadable>,
-) -> Vec<Entry> {
+    unreadable: &mut Vec<UnreadableNpmrc>,
+) -> Vec<Setting> {
     let content = match fs::read(path) {
         Ok(content) => content,
         Err(source) => {
             if source.kind() != io::ErrorKind::NotFound {
-                unreadable.push(Unreadable { path: path.to_owned(), source });
+                unreadable.push(UnreadableNpmrc { path: path.to_owned(), source });
             }
             return Vec::new();
         }
@@ -184,7 +187,7 @@ fn read(
         .collect()
 }
 
-fn entry(key: String, value: Raw, origin: Origin, env: &BTreeMap<String, String>) -> Entry {
+fn entry(key: String, value: IniValue, origin: Origin, env: &BTreeMap<String, String>) -> Setting {
     let mut unset = Vec::new();
     let mut put_in = |text: &str| {
         let expanded = expand(text.trim(), env);
@@ -192,12 +195,12 @@ fn entry(key: String, value: Raw, origin: Origin, env: &BTreeMap<String, String>
         expanded.text
     };
     let value = match value {
-        Raw::Text(text) => Raw::Text(put_in(&text)),
-        Raw::List(items) => Raw::List(items.iter().map(|item| put_in(item)).collect()),
-        plain @ (Raw::Bool(_) | Raw::Null) => plain,
+        IniValue::Text(text) => IniValue::Text(put_in(&text)),
+        IniValue::List(items) => IniValue::List(items.iter().map(|item| put_in(item)).collect()),
+        plain @ (IniValue::Bool(_) | IniValue::Null) => plain,
     };
     let key = if key.contains("${") { expand(&key, env).text } else { key };
-    Entry { key, value, origin, unset }
+    Setting { key, value, origin, unset }
 }
 
 /// npm's project root: the nearest directory with a `package.json` or a

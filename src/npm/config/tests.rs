@@ -3,7 +3,7 @@ use super::*;
 struct Layout {
     _guard: tempfile::TempDir,
     root: Utf8PathBuf,
-    around: NpmSurroundings,
+    around: NpmEnvironment,
 }
 
 impl Layout {
@@ -19,7 +19,7 @@ impl Layout {
             env.iter().map(|(k, v)| ((*k).to_owned(), v.replace("ROOT", root.as_str()))).collect();
         env.entry("PREFIX".to_owned()).or_insert_with(|| root.join("prefix").into_string());
         let around =
-            NpmSurroundings { env, home: root.join("home"), cwd: root.join("work"), npm: None };
+            NpmEnvironment { env, home: root.join("home"), cwd: root.join("work"), npm: None };
         Self { _guard: guard, root, around }
     }
 

@@ -17,7 +17,7 @@ const FORMAT: u32 = 1;
 
 /// One file of the cache.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Copy {
+pub(super) struct CacheEntry {
     format: u32,
     /// What was asked for, without credentials.
     url: String,
@@ -30,7 +30,7 @@ pub(super) struct Copy {
     pub packument: Packument,
 }
 
-impl Copy {
+impl CacheEntry {
     pub(super) fn new(
         url: &Url,
         fetched_at: Timestamp,
@@ -128,14 +128,14 @@ pub(super) fn file(directory: &Utf8Path, url: &Url, package: &str) -> Utf8PathBu
 }
 
 /// The copy, if there is one that can be read, of this format and from this URL.
-pub(super) fn read(file: &Utf8Path, url: &Url) -> Option<Copy> {
+pub(super) fn read(file: &Utf8Path, url: &Url) -> Option<CacheEntry> {
     let text = fs_err::read(file).ok()?;
-    let copy: Copy = serde_json::from_slice(&text).ok()?;
+    let copy: CacheEntry = serde_json::from_slice(&text).ok()?;
     (copy.format == FORMAT && copy.url == url.as_str()).then_some(copy)
 }
 
 /// Keeps the copy.
-pub(super) fn write(file: &Utf8Path, copy: &Copy) -> Result<(), RegistryError> {
+pub(super) fn write(file: &Utf8Path, copy: &CacheEntry) -> Result<(), RegistryError> {
     let error = |source| RegistryError::Cache {
         directory: file.parent().unwrap_or(file).to_owned(),
         source,
@@ -173,7 +173,8 @@ mod tests {
         let url = "https://registry.example.test/openclaw".parse().unwrap();
         let at = |seconds| Timestamp::from_second(seconds).unwrap();
         let packument = Packument::from_registry(br#"{"versions":{}}"#).unwrap();
-        let copy = Copy::new(&url, at(1000), Validity::of(&http::HeaderMap::new()), packument);
+        let copy =
+            CacheEntry::new(&url, at(1000), Validity::of(&http::HeaderMap::new()), packument);
         for (now, fresh) in [(1000, true), (1299, true), (1300, false), (999, false)] {
             assert_eq!(copy.is_fresh(at(now)), fresh, "{now}");
         }
@@ -188,7 +189,7 @@ mod tests {
         assert!(path.file_name().unwrap().starts_with("openclaw-"));
         let packument = Packument::from_registry(br#"{"versions":{}}"#).unwrap();
         let validity = Validity::of(&http::HeaderMap::new());
-        let mut copy = Copy::new(&url, Timestamp::UNIX_EPOCH, validity, packument);
+        let mut copy = CacheEntry::new(&url, Timestamp::UNIX_EPOCH, validity, packument);
         write(&path, &copy).unwrap();
         assert!(read(&path, &url).is_some());
         copy.format = 2;

@@ -9,21 +9,21 @@ use http::header::{ACCEPT, AUTHORIZATION, HeaderValue, IF_MODIFIED_SINCE, IF_NON
 use jiff::Timestamp;
 use url::Url;
 
-use super::cache::{Copy, Validity};
-use super::{Limits, RegistryError};
+use super::cache::{CacheEntry, Validity};
+use super::{RegistryError, RegistryLimits};
 use crate::npm::config::{Authorization, NpmConfig};
 use crate::npm::packument::Packument;
 
 /// What a registry said to a question that it understood.
-pub(super) enum Answer {
+pub(super) enum RegistryAnswer {
     Packument(Packument, Validity),
     NotModified(Validity),
 }
 
 /// Everything that one attempt needs.
-pub(super) struct Request<'a> {
+pub(super) struct RegistryRequest<'a> {
     pub client: &'a reqwest::Client,
-    pub limits: &'a Limits,
+    pub limits: &'a RegistryLimits,
     pub clock: fn() -> Timestamp,
     pub package: &'a str,
     /// With whatever credentials the registry's URL has in it.
@@ -32,12 +32,12 @@ pub(super) struct Request<'a> {
     pub shown: &'a Url,
     pub registry: &'a Url,
     pub authorization: Option<&'a Authorization>,
-    pub known: Option<&'a Copy>,
+    pub known: Option<&'a CacheEntry>,
 }
 
-impl Request<'_> {
+impl RegistryRequest<'_> {
     /// Asks once.
-    pub(super) async fn send(&self) -> Result<Answer, RegistryError> {
+    pub(super) async fn send(&self) -> Result<RegistryAnswer, RegistryError> {
         // The short form of the answer (`application/vnd.npm.install-v1+json`)
         // has neither `openclaw` nor `time`.
         let mut request = self.client.get(self.url.clone()).header(ACCEPT, "application/json");
@@ -62,10 +62,12 @@ impl Request<'_> {
         let response = request.send().await.map_err(|error| self.failed(error, 0))?;
         let validity = Validity::of(response.headers());
         match response.status() {
-            StatusCode::NOT_MODIFIED if self.known.is_some() => Ok(Answer::NotModified(validity)),
+            StatusCode::NOT_MODIFIED if self.known.is_some() => {
+                Ok(RegistryAnswer::NotModified(validity))
+            }
             StatusCode::OK => {
                 let body = self.body(response).await?;
-                Ok(Answer::Packument(self.read(&body)?, validity))
+                Ok(RegistryAnswer::Packument(self.read(&body)?, validity))
             }
             status => Err(self.refused(status, response.headers())),
         }

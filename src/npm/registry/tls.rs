@@ -23,7 +23,7 @@ pub(super) fn client_config(config: &NpmConfig) -> Result<ClientConfig, Registry
     } else {
         builder
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Unchecked(provider)))
+            .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
             .with_no_client_auth()
     };
     tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
@@ -58,9 +58,9 @@ fn add(roots: &mut RootCertStore, pem: &[u8], origin: &str) -> Result<(), Regist
 
 /// `strict-ssl=false`: any certificate will do.
 #[derive(Debug)]
-struct Unchecked(Arc<CryptoProvider>);
+struct AnyCertificate(Arc<CryptoProvider>);
 
-impl ServerCertVerifier for Unchecked {
+impl ServerCertVerifier for AnyCertificate {
     fn verify_server_cert(
         &self,
         _end_entity: &CertificateDer<'_>,

@@ -36,10 +36,10 @@ fn node_schemas_plugin_and_codex_cli_are_told_where_they_differ() {
     let mut changes = Changes {
         plugin: Pair { last_good: None, first_bad: Some("2026.6.1".parse().unwrap()) },
         codex_cli: pair("0.154.0", "0.154.0"),
-        plugin_dependencies: Some(Dependencies {
+        plugin_dependencies: Some(DependencyChanges {
             added: vec![direct("zod")],
             changed: vec![ws],
-            ..Dependencies::default()
+            ..DependencyChanges::default()
         }),
         node: pair("22.23.3", "24.21.0"),
         node_range: pair(">=22.19.0", ">=24.16.0 <25 || >=26.1.0"),
@@ -47,10 +47,10 @@ fn node_schemas_plugin_and_codex_cli_are_told_where_they_differ() {
             last_good: Some(BTreeMap::from([("state".to_owned(), 16), ("agent".to_owned(), 21)])),
             first_bad: Some(BTreeMap::from([("state".to_owned(), 17), ("agent".to_owned(), 21)])),
         },
-        dependencies: Some(Dependencies {
+        dependencies: Some(DependencyChanges {
             first_bad: 2,
             moved: vec!["a".to_owned()],
-            ..Dependencies::default()
+            ..DependencyChanges::default()
         }),
         changelog: None,
         unknown: vec!["2026.6.1 has no CHANGELOG.md".to_owned()],

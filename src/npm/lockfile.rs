@@ -1,0 +1,227 @@
+//! npm's lock file: which packages a project has, where, and with which hashes.
+//! Format: `package-lock.json` in npm's documentation, versions 2 and 3.
+//!
+//! One type for all that read it: an install is held against the registry's
+//! word, two releases are compared by it, and one that comes with a pin must
+//! keep strict rules before npm may follow it.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::project;
+use crate::release::{PackageName, Version};
+
+/// A lock file, or the hidden one that npm keeps under `node_modules`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LockFile {
+    text: String,
+    packages: BTreeMap<String, LockEntry>,
+}
+
+/// One package at one place.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct LockEntry {
+    /// None for the project itself and for a link into the machine.
+    pub(crate) version: Option<String>,
+    pub(crate) integrity: Option<String>,
+    pub(crate) resolved: Option<String>,
+    pub(crate) dependencies: BTreeMap<String, String>,
+    pub(crate) optional_dependencies: BTreeMap<String, String>,
+    pub(crate) has_install_script: bool,
+    link: bool,
+    in_bundle: bool,
+    /// An object in all but a few packages of before 2012, which have a list.
+    engines: Value,
+}
+
+/// The lock file does not say what the pin says, or is none.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LockFileError {
+    /// No JSON, or no `packages` in it.
+    #[error("it is no npm lock file of version 2 or 3: {0}")]
+    NotALock(String),
+    /// It is for something else than this one package.
+    #[error("it does not install {0} and nothing else")]
+    OtherRoot(PackageName),
+    /// It holds another release.
+    #[error("it installs {package}@{locked}, the pin says {pinned}")]
+    OtherVersion {
+        /// The package.
+        package: PackageName,
+        /// What the lock file has.
+        locked: String,
+        /// What the pin has.
+        pinned: Version,
+    },
+    /// It holds another tarball of the same release.
+    #[error("its integrity hash of {0} is not the pin's")]
+    OtherIntegrity(PackageName),
+    /// An entry comes from a fixed address, a directory or a git repository.
+    #[error("{0} is not taken from the registry that npm is configured for")]
+    Address(String),
+    /// An entry could be anything.
+    #[error("{0} has no integrity hash")]
+    NoIntegrity(String),
+}
+
+impl LockFile {
+    /// Reads a lock file; nothing is checked but its form.
+    pub fn parse(text: &str) -> Result<Self, LockFileError> {
+        #[derive(Deserialize)]
+        struct Content {
+            packages: BTreeMap<String, LockEntry>,
+        }
+        let content: Content = serde_json::from_str(text)
+            .map_err(|error| LockFileError::NotALock(error.to_string()))?;
+        Ok(Self { text: text.to_owned(), packages: content.packages })
+    }
+
+    /// Reads a lock file that npm is to follow: one package, this release, this
+    /// hash, every other package hashed, nothing from an address of its own.
+    pub fn check(
+        text: &str,
+        package: &PackageName,
+        version: Version,
+        integrity: Option<&str>,
+    ) -> Result<Self, LockFileError> {
+        let lock = Self::parse(text)?;
+        let is_only = |root: &LockEntry| {
+            root.dependencies.len() == 1 && root.dependencies.contains_key(package.as_str())
+        };
+        if !lock.packages.get("").is_some_and(is_only) {
+            return Err(LockFileError::OtherRoot(package.clone()));
+        }
+        let entry = lock.top(package).ok_or_else(|| LockFileError::OtherRoot(package.clone()))?;
+        let locked = entry.version.as_deref().unwrap_or_default();
+        if locked.parse() != Ok(version) {
+            let (package, locked) = (package.clone(), locked.to_owned());
+            return Err(LockFileError::OtherVersion { package, locked, pinned: version });
+        }
+        if integrity.is_some() && entry.integrity.as_deref() != integrity {
+            return Err(LockFileError::OtherIntegrity(package.clone()));
+        }
+        for (place, entry) in lock.packages() {
+            if entry.resolved.is_some() || entry.link {
+                return Err(LockFileError::Address(place.to_owned()));
+            }
+            if !entry.in_bundle && entry.integrity.is_none() {
+                return Err(LockFileError::NoIntegrity(place.to_owned()));
+            }
+        }
+        Ok(lock)
+    }
+
+    /// The file itself.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Every package by its place, such as `node_modules/a/node_modules/b`,
+    /// without the project itself.
+    pub(crate) fn packages(&self) -> impl Iterator<Item = (&str, &LockEntry)> {
+        let all = self.packages.iter().map(|(place, entry)| (place.as_str(), entry));
+        all.filter(|(place, _)| !place.is_empty())
+    }
+
+    /// The package that is not inside another one.
+    pub(crate) fn top(&self, package: &PackageName) -> Option<&LockEntry> {
+        self.packages.get(&format!("node_modules/{package}"))
+    }
+
+    /// The `package.json` that npm finds in agreement with it.
+    pub fn manifest(&self) -> String {
+        let root = self.packages.get("");
+        project::manifest(&root.map(|root| root.dependencies.clone()).unwrap_or_default())
+    }
+
+    /// The `engines.node` of the one package that the project asks for.
+    pub fn node(&self) -> Option<&str> {
+        let (package, _) = self.packages.get("")?.dependencies.first_key_value()?;
+        self.packages.get(&format!("node_modules/{package}"))?.engines["node"].as_str()
+    }
+}
+
+impl LockEntry {
+    /// What the tarball hashes to, or where it came from if npm has no hash for it.
+    pub(crate) fn content(&self) -> Option<&str> {
+        self.integrity.as_deref().or(self.resolved.as_deref())
+    }
+}
+
+/// `@scope/b` of `node_modules/a/node_modules/@scope/b`; none for the project itself.
+pub(crate) fn name_at(place: &str) -> Option<&str> {
+    place.rsplit_once("node_modules/").map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn lock() -> Value {
+        json!({
+            "lockfileVersion": 3,
+            "packages": {
+                "": {"dependencies": {"openclaw": "^2026.6.11"}},
+                "node_modules/openclaw": {
+                    "version": "2026.6.11", "integrity": "sha512-core", "engines": {"node": ">=22.19.0"}
+                },
+                "node_modules/zod": {"version": "4.0.0", "integrity": "sha512-zod"},
+                "node_modules/zod/node_modules/inner": {"version": "1.0.0", "inBundle": true}
+            }
+        })
+    }
+
+    fn check(lock: &Value) -> Result<LockFile, LockFileError> {
+        let version = "2026.6.11".parse().unwrap();
+        LockFile::check(&lock.to_string(), &PackageName::CORE, version, Some("sha512-core"))
+    }
+
+    #[test]
+    fn a_lock_file_that_says_what_the_pin_says_is_taken() {
+        let lock = check(&lock()).unwrap();
+        assert_eq!(lock.node(), Some(">=22.19.0"));
+        let manifest: Value = serde_json::from_str(&lock.manifest()).unwrap();
+        assert_eq!(manifest["dependencies"], json!({"openclaw": "^2026.6.11"}));
+    }
+
+    #[test]
+    fn a_lock_file_that_says_anything_else_is_refused() {
+        let core = "/packages/node_modules~1openclaw";
+        let zod = "/packages/node_modules~1zod";
+        for (place, value, said) in [
+            (format!("{core}/version"), "2026.6.10", "installs openclaw@2026.6.10"),
+            (format!("{core}/integrity"), "sha512-other", "hash of openclaw is not the pin's"),
+            (format!("{zod}/resolved"), "git+ssh://elsewhere", "not taken from the registry"),
+            (format!("{zod}/integrity"), "", "zod has no integrity hash"),
+            ("/packages//dependencies/zod".to_owned(), "4", "and nothing else"),
+        ] {
+            let mut changed = lock();
+            let (parent, key) = place.rsplit_once('/').unwrap();
+            let object = changed.pointer_mut(parent).unwrap().as_object_mut().unwrap();
+            if value.is_empty() {
+                object.remove(key);
+            } else {
+                object.insert(key.to_owned(), value.into());
+            }
+            let error = check(&changed).unwrap_err().to_string();
+            assert!(error.contains(said), "{place}: {error}");
+        }
+        let none = LockFile::check("{}", &PackageName::CORE, "2026.6.11".parse().unwrap(), None);
+        assert!(matches!(none, Err(LockFileError::NotALock(_))));
+    }
+
+    #[test]
+    fn the_hidden_lock_file_has_no_project_and_old_packages_list_their_engines() {
+        let text = r#"{"packages": {"node_modules/a": {"version": "1.0.0", "engines": ["node >= 0.6"]},
+            "node_modules/a/node_modules/@b/c": {"link": true, "resolved": "../c"}}}"#;
+        let lock = LockFile::parse(text).unwrap();
+        let places: Vec<_> = lock.packages().map(|(place, _)| name_at(place).unwrap()).collect();
+        assert_eq!(places, ["a", "@b/c"]);
+        assert_eq!(lock.node(), None);
+        assert_eq!(lock.packages["node_modules/a/node_modules/@b/c"].content(), Some("../c"));
+    }
+}
