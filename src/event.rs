@@ -1,53 +1,66 @@
-//! Everything that happens while candidates are installed and checked, as data.
-//! Whoever shows it, or writes it down, needs nothing else.
+//! One stream for everything that happens, as data: installs, checks, the search,
+//! lent logins, the steps of an apply, warnings and notes. Each event has its time.
+//! The code that does the work tells events; `report` alone shows them.
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use camino::Utf8PathBuf;
+use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::question::Purpose;
-use crate::release::Version;
+use crate::question::{Lender, Purpose};
+use crate::release::{PackageName, Version};
 use crate::verdict::Verdict;
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "event")]
 pub enum Event {
+    /// A session begins, or goes on after `checked` checks.
+    SessionStarted {
+        /// The session's name.
+        session: String,
+        /// The candidates, the good end first.
+        line: Vec<Version>,
+        /// Checks that the journal holds already.
+        checked: usize,
+    },
     /// A prefix is being made.
     InstallStarted {
-        /// Which candidate's.
+        /// The candidate.
         core: Version,
     },
     /// A prefix is ready.
     InstallFinished {
-        /// Which candidate's.
+        /// The candidate.
         core: Version,
-        /// How long it took. Milliseconds.
+        /// Milliseconds.
         elapsed_ms: u64,
-        /// It was there already.
+        /// Whether the prefix was there already.
         reused: bool,
     },
     /// A prefix could not be made.
     InstallFailed {
-        /// Which candidate's.
+        /// The candidate.
         core: Version,
-        /// Why.
+        /// The error.
         why: String,
     },
-    /// An install that was begun ahead is no longer of use.
+    /// An install that was begun ahead is no longer needed.
     InstallDropped {
-        /// Which candidate's.
+        /// The candidate.
         core: Version,
     },
     /// The agent is being asked.
     CheckStarted {
-        /// Which candidate.
+        /// The candidate.
         core: Version,
     },
     /// The candidate was judged.
     CheckFinished {
-        /// Which candidate.
+        /// The candidate.
         core: Version,
         /// What the check says.
         verdict: Verdict,
@@ -58,7 +71,7 @@ pub enum Event {
     },
     /// The failing candidate is asked once more, with something that may mend it.
     RemedyStarted {
-        /// With what, to be read after "answers".
+        /// What is tried, to be read after "answers".
         words: String,
     },
     /// How far the search is.
@@ -74,26 +87,263 @@ pub enum Event {
         /// Whether both ends are verified.
         verified: bool,
     },
+    /// A login is lent to the candidates.
+    LoginLent {
+        /// Whose it is.
+        lender: Lender,
+        /// The login's name; never an address, never a credential.
+        profile: String,
+        /// Whether the candidates hold a made-up login instead of it.
+        relay: bool,
+    },
+    /// codexpin's own login is being renewed.
+    LoginRenewing {
+        /// The login's name.
+        profile: String,
+    },
+    /// The live logins were compared with what they were at the start.
+    LoginsCompared {
+        /// Files that changed meanwhile.
+        changed: Vec<Utf8PathBuf>,
+    },
+    /// An apply that was killed earlier is finished, or put back.
+    ApplyResumed {
+        /// Its backup.
+        backup: Utf8PathBuf,
+        /// How far it had come.
+        phase: String,
+    },
+    /// It is known what an apply would change.
+    ApplyPlanned {
+        /// The installed core.
+        from: Version,
+        /// The installed plugin.
+        from_plugin: Option<Version>,
+        /// The core that is to be installed.
+        to: Version,
+        /// The plugin that is to be installed.
+        to_plugin: Option<Version>,
+        /// The steps in their order, in words.
+        steps: Vec<String>,
+    },
+    /// npm installs beside the live package.
+    ApplyStaging {
+        /// Which package.
+        package: PackageName,
+        /// Its release.
+        version: Version,
+    },
+    /// The service is being stopped.
+    ApplyStopping {
+        /// Its unit file.
+        unit: Utf8PathBuf,
+    },
+    /// The service is stopped.
+    ApplyStopped {
+        /// Its unit file.
+        unit: Utf8PathBuf,
+    },
+    /// Everything is in the backup.
+    ApplySaved {
+        /// The backup.
+        backup: Utf8PathBuf,
+        /// How many files.
+        files: usize,
+    },
+    /// A release is live.
+    ApplySwapped {
+        /// Which package.
+        package: PackageName,
+        /// Its release.
+        version: Version,
+    },
+    /// A saved config is in place.
+    ApplyConfigPlaced {
+        /// The config.
+        path: Utf8PathBuf,
+        /// The saved file that it came from.
+        saved: Utf8PathBuf,
+    },
+    /// The service is being started.
+    ApplyStarting {
+        /// Its unit file.
+        unit: Utf8PathBuf,
+    },
+    /// The service is started.
+    ApplyStarted {
+        /// Its unit file.
+        unit: Utf8PathBuf,
+    },
+    /// Version, service and reply are asked for.
+    ApplyProving {
+        /// The release.
+        version: Version,
+    },
+    /// The release answers where it is live.
+    ApplyProved {
+        /// The release.
+        version: Version,
+    },
+    /// The release does not answer where it is live.
+    ApplyProofFailed {
+        /// The release.
+        version: Version,
+        /// What failed.
+        why: String,
+    },
+    /// Whether the release answers could not be found out; nothing is put back.
+    ApplyUnproven {
+        /// The release.
+        version: Version,
+        /// What prevented the proof.
+        why: String,
+    },
+    /// Everything is being put back.
+    ApplyReverting {
+        /// What failed.
+        why: String,
+    },
+    /// Everything is put back.
+    ApplyReverted {
+        /// The release that is live again.
+        version: Version,
+    },
+    /// A remark beside the work.
+    Note {
+        /// In words.
+        text: String,
+    },
+    /// Something that the reader should know and that stops nothing.
+    Warning {
+        /// In words.
+        text: String,
+    },
 }
 
-/// Where events go. Clones share the receiver.
+/// An event and its time.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TimedEvent {
+    /// Wall clock.
+    pub at: Timestamp,
+    /// Since codexpin started, by a clock that never goes back. Milliseconds.
+    pub since_start_ms: u64,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// Says when something happens.
+pub trait Clock: Send + Sync {
+    /// Wall clock.
+    fn now(&self) -> Timestamp;
+    /// Since codexpin started, by a clock that never goes back.
+    fn since_start(&self) -> Duration;
+}
+
+/// The machine's clock.
+#[derive(Debug, Clone, Copy)]
+pub struct SystemClock {
+    start: Instant,
+}
+
+impl SystemClock {
+    /// A clock that starts now.
+    pub fn start() -> Self {
+        Self { start: Instant::now() }
+    }
+}
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+
+    fn since_start(&self) -> Duration {
+        self.start.elapsed()
+    }
+}
+
+/// Where events go. Clones share clock and receiver.
 #[derive(Clone)]
-pub struct Events(Arc<dyn Fn(Event) + Send + Sync>);
+pub struct Events {
+    clock: Arc<dyn Clock>,
+    receiver: Arc<dyn Fn(TimedEvent) + Send + Sync>,
+}
 
 impl Events {
-    /// Sends events to `receiver`.
-    pub fn to(receiver: impl Fn(Event) + Send + Sync + 'static) -> Self {
-        Self(Arc::new(receiver))
+    /// Sends events, with the time by `clock`, to `receiver`.
+    pub fn new(
+        clock: impl Clock + 'static,
+        receiver: impl Fn(TimedEvent) + Send + Sync + 'static,
+    ) -> Self {
+        Self { clock: Arc::new(clock), receiver: Arc::new(receiver) }
+    }
+
+    /// The same, with the time by the machine's clock from now on.
+    pub fn to(receiver: impl Fn(TimedEvent) + Send + Sync + 'static) -> Self {
+        Self::new(SystemClock::start(), receiver)
     }
 
     /// Tells what happened.
     pub fn tell(&self, event: Event) {
-        (self.0)(event);
+        let since_start = self.clock.since_start().as_millis();
+        (self.receiver)(TimedEvent {
+            at: self.clock.now(),
+            since_start_ms: u64::try_from(since_start).unwrap_or(u64::MAX),
+            event,
+        });
+    }
+
+    /// Tells a remark beside the work.
+    pub fn note(&self, text: impl Into<String>) {
+        self.tell(Event::Note { text: text.into() });
+    }
+
+    /// Tells something that the reader should know and that stops nothing.
+    pub fn warn(&self, text: impl Into<String>) {
+        self.tell(Event::Warning { text: text.into() });
     }
 }
 
 impl fmt::Debug for Events {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Events")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    struct Noon;
+
+    impl Clock for Noon {
+        fn now(&self) -> Timestamp {
+            "2026-05-19T12:00:00Z".parse().unwrap()
+        }
+
+        fn since_start(&self) -> Duration {
+            Duration::from_millis(1500)
+        }
+    }
+
+    #[test]
+    fn an_event_is_one_json_object_with_its_time_by_the_clock_that_was_passed_in() {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let events = Events::new(Noon, {
+            let told = Arc::clone(&told);
+            move |event| told.lock().unwrap().push(serde_json::to_string(&event).unwrap())
+        });
+        let core = "2026.5.19".parse().unwrap();
+        events.tell(Event::InstallFinished { core, elapsed_ms: 7, reused: false });
+        events.warn("disk is nearly full");
+        let time = r#"{"at":"2026-05-19T12:00:00Z","since_start_ms":1500,"#;
+        let rest = [
+            r#""event":"install-finished","core":"2026.5.19","elapsed_ms":7,"reused":false}"#,
+            r#""event":"warning","text":"disk is nearly full"}"#,
+        ];
+        assert_eq!(*told.lock().unwrap(), rest.map(|rest| format!("{time}{rest}")));
     }
 }

@@ -7,10 +7,13 @@ pub mod version;
 
 use std::fmt;
 
+use serde::Serialize;
+
 pub use version::{Channel, Version};
 
 /// The npm name of a package, such as `openclaw` or `@openclaw/codex`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
 pub struct PackageName(&'static str);
 
 impl PackageName {

@@ -15,6 +15,7 @@ pub mod doctor;
 mod egress;
 mod history;
 pub mod issue;
+mod login;
 pub mod loopback;
 mod markdown;
 pub mod pins;

@@ -10,8 +10,9 @@ use super::terminal;
 use crate::apply::{
     Change, Note, Operation, Outcome, PartKind, Plan, SavedBy, Step, Versions, Warning,
 };
+use crate::event::Event;
 use crate::installation::Installation;
-use crate::release::Version;
+use crate::release::{PackageName, Version};
 
 /// What would change, and what to know before saying yes.
 pub fn plan(plan: &Plan, installation: &Installation) {
@@ -138,6 +139,38 @@ fn part_name(part: PartKind) -> &'static str {
         PartKind::Core => "core",
         PartKind::Plugin => "plugin",
     }
+}
+
+fn package_word(package: &PackageName) -> &'static str {
+    if *package == PackageName::PLUGIN { "plugin" } else { "core" }
+}
+
+/// The line for a step of an apply; none for what is not worth one.
+pub(super) fn line(event: &Event) -> Option<String> {
+    let unit_name = |unit: &Utf8Path| unit.file_name().unwrap_or(unit.as_str()).to_owned();
+    Some(match event {
+        Event::ApplyResumed { backup, phase } => {
+            format!("an earlier apply was interrupted ({phase}); finishing it from {backup}")
+        }
+        Event::ApplyStaging { package, version } => {
+            format!("staging   {} {version} beside the live one", package_word(package))
+        }
+        Event::ApplyStopping { unit } => format!("stopping  {}", unit_name(unit)),
+        Event::ApplySaved { backup, files } => format!("saved     {files} files in {backup}"),
+        Event::ApplySwapped { package, version } => {
+            format!("swapped   {} {version} is live", package_word(package))
+        }
+        Event::ApplyConfigPlaced { path, .. } => format!("restored  {path}"),
+        Event::ApplyStarting { unit } => format!("starting  {}", unit_name(unit)),
+        Event::ApplyProving { version } => format!("proving   {version}"),
+        Event::ApplyReverting { why } => {
+            format!("{}: {why}; putting everything back", "failed".red().bold())
+        }
+        Event::ApplyUnproven { why, .. } => {
+            format!("{}: {why}; nothing is put back", "unproven".yellow().bold())
+        }
+        _ => return None,
+    })
 }
 
 /// What is being done.

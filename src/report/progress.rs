@@ -8,8 +8,8 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use owo_colors::OwoColorize as _;
 
-use super::{counted, duration, terminal};
-use crate::event::Event;
+use super::{apply, counted, duration, login, terminal};
+use crate::event::{Event, TimedEvent};
 use crate::question::Purpose;
 use crate::release::Version;
 use crate::verdict::Verdict;
@@ -37,8 +37,8 @@ impl Progress {
     }
 
     /// Shows what happened.
-    pub fn show(&self, event: &Event) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).show(event);
+    pub fn show(&self, event: &TimedEvent) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).show(&event.event);
     }
 
     /// Takes the bars away; the lines stay.
@@ -104,6 +104,14 @@ impl Display {
             }
             Event::Search { last_good, first_bad, left, checks, verified } => {
                 self.search(*last_good, *first_bad, *left, *checks, *verified);
+            }
+            Event::Note { text } => terminal::note(text),
+            Event::Warning { text } => terminal::warning(text),
+            Event::LoginRenewing { .. } | Event::LoginsCompared { .. } => login::show(event),
+            _ => {
+                if let Some(line) = apply::line(event) {
+                    terminal::say(&line);
+                }
             }
         }
     }
