@@ -1,9 +1,11 @@
 //! What is asked of every candidate: data, from the command line to the
 //! journal and the check.
 
+mod fault;
 mod probe;
 mod purpose;
 mod upstream;
+mod variation;
 
 use std::time::Duration;
 
@@ -11,9 +13,11 @@ use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::route::Route;
+pub use fault::{Fault, UnknownFault};
 pub use probe::{ParseProbeError, Probe};
 pub use purpose::Purpose;
 pub use upstream::{Lender, Lending, Upstream};
+pub use variation::{StateCarry, Variation};
 
 /// What is asked, through what, and how.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -42,7 +42,7 @@ use tokio_util::task::TaskTracker;
 use history::History;
 use proxy::Proxy;
 
-pub use fault::{Fault, UnknownFault};
+pub use crate::question::{Fault, UnknownFault};
 pub use script::{Read, Script};
 
 use super::authority::Authority;

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::fault::Fault;
 use super::prompt::TurnRequest;
 use super::responses::Output;
 use super::script::Script;
 use super::{chatgpt, model, openai};
 use crate::observation::{Credential, RequestKind, ToolCall, ToolReturn};
+use crate::question::Fault;
 use crate::upstream::code;
 use crate::upstream::ledger::Entry;
 

@@ -14,9 +14,9 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::Sleep;
 
 use super::answer::RequestBody;
-use super::fault::Fault;
 use super::prompt::TurnRequest;
 use super::responses::{keep_alive, server_sent};
+use crate::question::Fault;
 use crate::upstream::encoding::{LARGEST_BODY, Undecoded, decoded};
 use crate::upstream::ledger::Entry;
 

@@ -115,12 +115,3 @@ fn only_one_fault_changes_what_a_refresh_gets() {
         assert_eq!(reused, fault == Fault::RefreshTokenReused, "{fault}");
     }
 }
-
-#[test]
-fn every_fault_is_found_by_its_name_and_by_no_other() {
-    for fault in Fault::ALL {
-        assert_eq!(fault.name().parse(), Ok(fault));
-        assert!(!fault.description().is_empty());
-    }
-    assert_eq!("tea".parse::<Fault>(), Err(UnknownFault("tea".to_owned())));
-}

@@ -4,9 +4,10 @@
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Facts, responses};
-use super::fault::{Fault, missing_scope, refresh_token_reused};
+use super::fault::{missing_scope, refresh_token_reused};
 use crate::observation::Credential;
 use crate::observation::RequestKind;
+use crate::question::Fault;
 
 /// Where turns are asked for.
 const RESPONSES: &str = "/v1/responses";

@@ -22,7 +22,6 @@ use tokio_util::task::TaskTracker;
 
 use super::answer::{Answer, Content, Facts, Flow, RequestBody, Service, answer};
 use super::body::{self, AnswerBody, Tail};
-use super::fault::Fault;
 use super::history::History;
 use super::prompt::TurnRequest;
 use super::reset::{Reset, ResetOnPurpose};
@@ -30,6 +29,7 @@ use super::responses::{Turn, response_id, server_sent};
 use super::script::Script;
 use super::websocket::{Opening, accept_key};
 use crate::observation::{Credential, RequestKind, Scheme};
+use crate::question::Fault;
 use crate::upstream::authority::Authority;
 use crate::upstream::ledger::{Entry, Head, Ledger};
 

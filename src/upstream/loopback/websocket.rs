@@ -16,11 +16,11 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::answer::{Answer, Content, Facts, Flow, RequestBody, answer};
-use super::fault::Fault;
 use super::prompt::TurnRequest;
 use super::proxy::{Proxy, Target};
 use super::responses::{Turn, keep_alive, response_id};
 use crate::observation::Credential;
+use crate::question::Fault;
 use crate::upstream::encoding::LARGEST_BODY;
 use crate::upstream::ledger::{Entry, Head};
 
