@@ -14,7 +14,6 @@ mod lab;
 mod live;
 mod login;
 mod loopback;
-mod npm;
 mod pin;
 mod question;
 mod releases;

@@ -2,6 +2,7 @@
 //! what an install may reach.
 
 pub mod config;
+pub mod discover;
 pub mod egress;
 mod failure;
 pub mod lockfile;
@@ -10,8 +11,10 @@ pub(crate) mod project;
 pub mod registry;
 pub mod registry_proxy;
 pub mod run;
+pub mod scripts;
 
 pub use config::{NpmConfig, NpmConfigError, NpmEnvironment};
+pub use discover::{LocalNpm, NpmDiscoveryError, NpmSearch};
 pub use egress::Egress;
 pub use failure::{Meaning, NpmFailure};
 pub use lockfile::{LockFile, LockFileError};
@@ -19,3 +22,4 @@ pub use packument::Packument;
 pub use registry::{Registry, RegistryError};
 pub use registry_proxy::NetworkAccess;
 pub use run::{Npm, NpmCommand, NpmError, NpmPlaces};
+pub use scripts::InstallScripts;

@@ -55,6 +55,10 @@ pub struct Pin {
     /// The tested dependency tree: npm lock files, beside the pin file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lock: Option<LockFiles>,
+    /// Packages whose install scripts npm did not run: what was tested is the
+    /// release without them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scripts_not_run: Vec<String>,
     /// The first bad release after it, where a bisection found one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_bad: Option<FirstBad>,
@@ -304,7 +308,7 @@ impl PinFile {
 }
 
 /// Every field that codexpin owns in a `[[pin]]`: absent in the new pin means gone.
-const OWNED: [&str; 13] = [
+const OWNED: [&str; 14] = [
     "core",
     "core_integrity",
     "plugin",
@@ -316,6 +320,7 @@ const OWNED: [&str; 13] = [
     "tested",
     "passed",
     "checks",
+    "scripts_not_run",
     "lock",
     "first_bad",
 ];
@@ -388,6 +393,7 @@ mod tests {
             tested: "2026-11-21T08:00:00Z".parse().unwrap(),
             passed: 1,
             checks: 1,
+            scripts_not_run: Vec::new(),
             lock: Some(LockFiles {
                 core: "known-good.lock/core.json".into(),
                 core_integrity: "sha512-made-up".to_owned(),

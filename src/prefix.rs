@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::node::choice::Node;
-use crate::npm::egress::Egress;
+use crate::npm::{Egress, InstallScripts};
 use crate::release::pairing::Candidate;
 
 /// A finished prefix. While it is held, no codexpin removes it.
@@ -57,6 +57,9 @@ pub struct PrefixManifest {
     /// none where the prefix is older than such records.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub egress: Option<Egress>,
+    /// Which of the core's install scripts ran; none where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scripts: Option<InstallScripts>,
     /// The prefix whose unchanged files it shares, by name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grown_from: Option<String>,

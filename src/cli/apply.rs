@@ -148,10 +148,14 @@ impl<'a> Live<'a> {
         // The Codex harness needs OpenClaw's records of the plugin, which are in
         // the live state; that is not copied.
         let routes = routes.into_iter().filter(|route| !route.wants_codex()).collect();
+        let npm = context.npm().await?;
+        if let Some(notice) = npm.notice() {
+            terminal::note(&notice);
+        }
         Ok(Self {
             context,
             catalogue: context.catalogue()?,
-            npm: context.npm().await?,
+            npm,
             surroundings: installation::Surroundings {
                 environment: context.environment.clone(),
                 home: context.directories.home.clone(),

@@ -133,6 +133,7 @@ pub(super) async fn check(
         verdict,
         routes,
         install_egress: prefix.as_ref().and_then(|prefix| prefix.manifest.egress.clone()),
+        install_scripts: prefix.as_ref().and_then(|prefix| prefix.manifest.scripts.clone()),
         fault: how.fault.map(|fault| fault.to_string()),
         remedies,
         prefix,

@@ -9,7 +9,6 @@ use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
 use super::failure::Failure;
-use super::npm::NpmOfThisMachine;
 use crate::catalogue::Catalogue;
 use crate::check::Surroundings;
 use crate::env::Environment;
@@ -18,7 +17,7 @@ use crate::installation;
 use crate::node::runtime::{self, Runtimes};
 use crate::npm::packument::Packument;
 use crate::npm::registry::{Freshness, PackumentFetch, PackumentSource, Registry, RegistryLimits};
-use crate::npm::run::Npm;
+use crate::npm::{LocalNpm, Npm, NpmSearch};
 use crate::paths::Directories;
 use crate::prefix::store::{DEFAULT_LIMIT, PrefixStore};
 use crate::process::Processes;
@@ -124,10 +123,10 @@ impl Context {
 
     /// Both packages' releases, asked for side by side.
     pub(super) async fn releases(&self, freshness: Freshness) -> Result<Releases, Failure> {
-        let places = NpmOfThisMachine::find(self).await?;
+        let npm = self.local_npm().await?;
         let registry = Registry::new(
-            places.config.clone(),
-            RegistryLimits::of(&places.config),
+            npm.config.clone(),
+            RegistryLimits::of(&npm.config),
             self.directories.registry(),
             Timestamp::now,
         )?;
@@ -160,10 +159,25 @@ impl Context {
     }
 
     pub(super) async fn npm(&self) -> Result<Npm, Failure> {
-        let machine = NpmOfThisMachine::find(self).await?;
-        let npm =
-            Npm::new(&machine.places, &self.environment, &machine.named, self.processes.clone());
-        Ok(npm.with_network(machine.network()))
+        Ok(self.local_npm().await?.npm(&self.environment, &self.processes))
+    }
+
+    async fn local_npm(&self) -> Result<LocalNpm, Failure> {
+        let npm = LocalNpm::find(&NpmSearch {
+            environment: &self.environment,
+            directories: &self.directories,
+            cwd: &self.cwd,
+            processes: &self.processes,
+            stop: &self.stop,
+        })
+        .await?;
+        for file in npm.config.unreadable() {
+            terminal::warning(&format!(
+                "npm's configuration {} is passed over: {}",
+                file.path, file.source
+            ));
+        }
+        Ok(npm)
     }
 
     /// The release that `openclaw` on PATH runs, if any.

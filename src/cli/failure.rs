@@ -10,7 +10,7 @@ use crate::login::LoginError;
 use crate::node::runtime::NodeError;
 use crate::npm::config::NpmConfigError;
 use crate::npm::registry::RegistryError;
-use crate::npm::run::NpmError;
+use crate::npm::{NpmDiscoveryError, NpmError};
 use crate::paths::DirectoriesError;
 use crate::pin::PinFileError;
 use crate::prefix::store::StoreError;
@@ -129,6 +129,15 @@ impl From<NpmError> for Failure {
             NpmError::Missing => Self::new(ExitCode::Infrastructure, &error)
                 .with_hint("install Node.js with npm; codexpin uses the npm that PATH finds"),
             error => Self::new(ExitCode::Infrastructure, error),
+        }
+    }
+}
+
+impl From<NpmDiscoveryError> for Failure {
+    fn from(error: NpmDiscoveryError) -> Self {
+        match error {
+            NpmDiscoveryError::Npm(error) => error.into(),
+            error => Self::new(ExitCode::Infrastructure, &error).maybe_hint(error.hint()),
         }
     }
 }

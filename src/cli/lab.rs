@@ -13,6 +13,7 @@ use crate::prefix::Prefix;
 use crate::question::Question;
 use crate::release::pairing::Candidate;
 use crate::report::progress::Progress;
+use crate::report::terminal;
 use crate::session::lab::{Carried, Lab as _, LabError, RealLab};
 
 /// Builds the lab. `nodes` are those of a session that goes on; otherwise one
@@ -26,6 +27,9 @@ pub(super) async fn build(
     carried: Option<Carried>,
 ) -> Result<(RealLab, Option<String>), Failure> {
     let (runtimes, store) = context.workshop().await?;
+    if let Some(notice) = store.npm().notice() {
+        terminal::note(&notice);
+    }
     let ranges: Vec<_> = line.iter().map(|c| (c.core, c.node.as_deref())).collect();
     let nodes = match nodes {
         Some(nodes) => {

@@ -62,6 +62,7 @@ pub(super) async fn ask(
         verdict,
         routes: vec![RouteReport::of(observation, catalogue)],
         install_egress: None,
+        install_scripts: None,
         fault: None,
         remedies: None,
         prefix: None,

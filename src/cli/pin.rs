@@ -133,6 +133,7 @@ fn write(
         tested: tested.at,
         passed: tested.passed,
         checks: tested.checks,
+        scripts_not_run: prefix.manifest.scripts.clone().unwrap_or_default().not_run,
         lock: Some(locks(path, prefix)?),
         // A check of one release says nothing about which one broke it.
         first_bad: first_bad.or_else(|| known.and_then(|pin| pin.first_bad)),

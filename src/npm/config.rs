@@ -289,6 +289,15 @@ impl NpmConfig {
             .map_or(Duration::from_mins(5), Duration::from_millis)
     }
 
+    /// `before` or `min-release-age`: the setting that hides releases because they
+    /// are too new, and where it is.
+    pub fn age_limit(&self) -> Option<(&str, &Origin)> {
+        let limits = |key: &str| key == "before" || key == "min-release-age";
+        let strongest = self.layers.strongest_first(limits).next()?;
+        let is_one = strongest.text().is_some_and(|text| !["0", "null", "false"].contains(&text));
+        is_one.then_some((&strongest.key, &strongest.origin))
+    }
+
     fn number(&self, key: &str) -> Option<u64> {
         self.layers.get(key)?.text()?.parse().ok()
     }

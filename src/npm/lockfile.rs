@@ -26,6 +26,8 @@ pub struct LockFile {
 pub(crate) struct LockEntry {
     /// None for the project itself and for a link into the machine.
     pub(crate) version: Option<String>,
+    /// The package's own name, where it is installed under another one.
+    name: Option<String>,
     pub(crate) integrity: Option<String>,
     pub(crate) resolved: Option<String>,
     pub(crate) dependencies: BTreeMap<String, String>,
@@ -145,6 +147,12 @@ impl LockFile {
 }
 
 impl LockEntry {
+    /// `dep@1.0.0`, by the package's own name; none for a link.
+    pub(crate) fn id(&self, place: &str) -> Option<String> {
+        let name = self.name.as_deref().or_else(|| name_at(place))?;
+        Some(format!("{name}@{}", self.version.as_ref()?))
+    }
+
     /// What the tarball hashes to, or where it came from if npm has no hash for it.
     pub(crate) fn content(&self) -> Option<&str> {
         self.integrity.as_deref().or(self.resolved.as_deref())

@@ -26,6 +26,13 @@ const FLAGS: [&str; 5] =
 const PROXIES: [&str; 6] =
     ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"];
 
+/// npm's settings that codexpin makes itself, whatever the shell says. npm
+/// refuses `allow-scripts` from a variable where it installs into a project.
+const OWN: [&str; 4] = ["before", "min_release_age", "allow_scripts", "logs_max"];
+
+/// Where npm writes its logs, below the scratch home.
+pub(crate) const LOGS: &str = "npm-logs";
+
 /// The machine's npm, with the settings that hold for every run of it.
 #[derive(Debug, Clone)]
 pub struct Npm {
@@ -35,6 +42,7 @@ pub struct Npm {
     processes: Processes,
     network: NetworkAccess,
     entrance: Option<Entrance>,
+    age_limit: Option<String>,
 }
 
 /// npm cannot be used.
@@ -91,7 +99,8 @@ impl Npm {
         processes: Processes,
     ) -> Self {
         let wanted = |name: &str| {
-            let setting = name.to_ascii_lowercase().starts_with("npm_config_");
+            let lower = name.to_ascii_lowercase().replace('-', "_");
+            let setting = lower.strip_prefix("npm_config_").is_some_and(|key| !OWN.contains(&key));
             setting || PROXIES.contains(&name) || named_in_config.iter().any(|n| n == name)
         };
         let mut environment = shell.inherited();
@@ -101,7 +110,13 @@ impl Npm {
         environment = environment
             .with("npm_config_userconfig", places.user_config.as_str())
             .with("npm_config_cache", places.cache.as_str())
-            .with("npm_config_update_notifier", "false");
+            .with("npm_config_update_notifier", "false")
+            // What is installed is asked for by exact version: neither `before`
+            // nor `min-release-age` may hide it. `null` takes back both, in every
+            // npm from 8 to 12; `--min-release-age=0` is unknown to older ones.
+            .with("npm_config_before", "null")
+            // Which scripts ran is read from the log.
+            .with("npm_config_logs_max", "10");
         if let Some(global) = &places.global_config {
             environment = environment.with("npm_config_globalconfig", global.as_str());
         }
@@ -112,6 +127,7 @@ impl Npm {
             processes,
             network: NetworkAccess::Open { why: "npm was given no other way".to_owned() },
             entrance: None,
+            age_limit: None,
         }
     }
 
@@ -121,8 +137,23 @@ impl Npm {
         Self { network, ..self }
     }
 
-    /// The turnstile for one install, or a record that says why there is none.
-    pub(crate) async fn turnstile(&self) -> Result<RegistryProxy, Egress> {
+    /// The same npm, which sets aside the user's limit on a release's age; named
+    /// with where it is.
+    #[must_use]
+    pub fn with_age_limit(self, age_limit: Option<String>) -> Self {
+        Self { age_limit, ..self }
+    }
+
+    /// What the user should know of how this npm differs from theirs.
+    pub fn notice(&self) -> Option<String> {
+        let limit = self.age_limit.as_ref()?;
+        Some(format!(
+            "npm's {limit} is set aside here: what is installed is asked for by exact version"
+        ))
+    }
+
+    /// The proxy for one install, or a record that says why there is none.
+    pub(crate) async fn registry_proxy(&self) -> Result<RegistryProxy, Egress> {
         match &self.network {
             NetworkAccess::Registries { executable, registries } => {
                 let opened = RegistryProxy::open(&self.processes, executable, registries).await;
@@ -132,13 +163,13 @@ impl Npm {
         }
     }
 
-    /// The same npm with a turnstile as its only way out.
-    pub(crate) fn behind(&self, turnstile: &RegistryProxy) -> Self {
+    /// The same npm with this proxy as all that it can reach.
+    pub(crate) fn behind(&self, proxy: &RegistryProxy) -> Self {
         let mut npm = self.clone();
-        for (name, value) in turnstile.environment() {
+        for (name, value) in proxy.environment() {
             npm.environment = npm.environment.with(name, value);
         }
-        npm.entrance = Some(turnstile.entrance());
+        npm.entrance = Some(proxy.entrance());
         npm
     }
 
@@ -203,7 +234,9 @@ impl Npm {
             executable: self.executable.clone(),
             arguments,
             directory: job.project.to_owned(),
-            environment: self.environment(job.node, job.home),
+            environment: self
+                .environment(job.node, job.home)
+                .with("npm_config_logs_dir", job.home.join(LOGS).as_str()),
             time_limit: TIME_LIMIT,
             log: job.log.map(ToOwned::to_owned),
             enclosure: self.entrance.clone(),

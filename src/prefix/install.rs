@@ -12,11 +12,12 @@ use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
 use super::plugin::PluginInstall;
-use super::{core_project, tree};
+use super::{Prefix, core_project, tree};
 use crate::node::choice::Node;
 use crate::npm::egress::Egress;
+use crate::npm::run::LOGS;
 use crate::npm::run::{Npm, NpmCommand, NpmError};
-use crate::npm::{self, LockFile};
+use crate::npm::{self, InstallScripts, LockFile};
 use crate::release::pairing::Candidate;
 use crate::release::{PackageName, Version};
 
@@ -62,7 +63,7 @@ pub(super) struct PrefixInstall<'a> {
     /// A scratch home for npm and the lifecycle scripts.
     pub home: &'a Utf8Path,
     /// A finished prefix to share files with.
-    pub donor: Option<&'a Utf8Path>,
+    pub donor: Option<&'a Prefix>,
     pub stop: &'a CancellationToken,
 }
 
@@ -74,6 +75,8 @@ pub(super) struct InstallResult {
     pub plugin_project: Option<Utf8PathBuf>,
     /// What it tried to reach.
     pub egress: Egress,
+    /// Which of the core's install scripts ran; none where npm does not say.
+    pub scripts: Option<InstallScripts>,
 }
 
 impl PrefixInstall<'_> {
@@ -81,13 +84,14 @@ impl PrefixInstall<'_> {
     /// where something else was needed is tried once more in the open: no
     /// candidate is lost for it.
     pub(super) async fn run(&self) -> Result<InstallResult, InstallError> {
-        let turnstile = match self.npm.turnstile().await {
-            Ok(turnstile) => turnstile,
+        let proxy = match self.npm.registry_proxy().await {
+            Ok(proxy) => proxy,
             Err(egress) => return Ok(InstallResult { egress, ..Box::pin(self.once()).await? }),
         };
-        let npm = self.npm.behind(&turnstile);
+        let npm = self.npm.behind(&proxy);
         let installed = Box::pin(PrefixInstall { npm: &npm, ..*self }.once()).await;
-        let mut egress = turnstile.close().await;
+        // Only what has closed has a whole record.
+        let mut egress = proxy.close().await;
         let for_want_of_it = |error: &InstallError| match error {
             InstallError::Npm(NpmError::Failed { .. }) | InstallError::Plugin { .. } => {
                 !egress.all_passed()
@@ -112,7 +116,7 @@ impl PrefixInstall<'_> {
 
     async fn once(&self) -> Result<InstallResult, InstallError> {
         let grown = match self.donor {
-            Some(donor) => match self.grow(donor).await {
+            Some(donor) => match self.grow(&donor.core()).await {
                 // What the donor left may be why: only a cold install says
                 // something about the candidate.
                 Err(InstallError::Npm(NpmError::Failed { .. })) => false,
@@ -127,6 +131,7 @@ impl PrefixInstall<'_> {
         let integrity = self.candidate.core_integrity.as_deref();
         verify(&core, &PackageName::CORE, self.candidate.core, integrity)?;
         let entry = Utf8Path::new("core/node_modules/openclaw").join(entry(&core)?);
+        let scripts = self.scripts(&core, grown);
         let mut plugin_project = None;
         if let Some(plugin) = &self.candidate.plugin {
             let install = PluginInstall {
@@ -143,12 +148,15 @@ impl PrefixInstall<'_> {
             verify(&directory, &PackageName::PLUGIN, plugin.version, integrity)?;
             plugin_project = Some(project);
         }
-        Ok(InstallResult { entry, grown, plugin_project, egress: Egress::default() })
+        let egress = Egress::default();
+        Ok(InstallResult { entry, grown, plugin_project, egress, scripts })
     }
 
     async fn cold(&self) -> Result<(), InstallError> {
         let core = core_project(self.directory);
         crate::fs::remove(&core)?;
+        // What ran in a tree that is not there any more says nothing about this one.
+        crate::fs::remove(&self.home.join(LOGS))?;
         let core = project(core, &PackageName::CORE, self.candidate.core)?;
         self.npm.install(&self.job(&core), &[], &[]).await?;
         Ok(())
@@ -158,7 +166,6 @@ impl PrefixInstall<'_> {
     /// and a cold install has to follow.
     async fn grow(&self, donor: &Utf8Path) -> Result<bool, InstallError> {
         let core = project(core_project(self.directory), &PackageName::CORE, self.candidate.core)?;
-        let donor = core_project(donor);
         let from = donor.join("node_modules");
         let before = tree::fingerprint(&[&from])?;
         if tree::link(&from, &core.join("node_modules")).is_err() {
@@ -169,6 +176,18 @@ impl PrefixInstall<'_> {
         self.npm.install(&self.job(&core), &[], &[]).await?;
         // npm replaces files; one written in place would have changed the donor.
         Ok(tree::fingerprint(&[&from])? == before)
+    }
+
+    /// Which install scripts ran. `OpenClaw` installs its plugins with
+    /// `--ignore-scripts`, so that only the core has any.
+    fn scripts(&self, core: &Utf8Path, grown: bool) -> Option<InstallScripts> {
+        let lock = fs::read_to_string(core.join("node_modules/.package-lock.json")).ok()?;
+        let lock = LockFile::parse(&lock).ok()?;
+        let before = match self.donor.filter(|_| grown) {
+            Some(donor) => Some(donor.manifest.scripts.as_ref()?),
+            None => None,
+        };
+        InstallScripts::read(&self.home.join(LOGS), &lock, before).ok()
     }
 
     fn job<'a>(&'a self, project: &'a Utf8Path) -> NpmCommand<'a> {

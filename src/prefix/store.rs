@@ -62,6 +62,11 @@ impl PrefixStore {
         Self { directory, npm, limit }
     }
 
+    /// The npm that makes them.
+    pub fn npm(&self) -> &Npm {
+        &self.npm
+    }
+
     /// The candidate's prefix: a finished one that nobody wrote to, or a new one.
     pub async fn provide(
         &self,
@@ -146,7 +151,7 @@ impl PrefixStore {
             npm: &self.npm,
             directory: &directory,
             home: &home,
-            donor: donor.as_ref().map(|donor| donor.directory.as_path()),
+            donor: donor.as_ref(),
             stop,
         };
         let installed = match install.run().await {
@@ -172,6 +177,7 @@ impl PrefixStore {
             plugin_project: installed.plugin_project,
             made_in: directory.clone(),
             egress: Some(installed.egress),
+            scripts: installed.scripts,
             installed: Timestamp::now(),
             install_ms,
             grown_from: donor

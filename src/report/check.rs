@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{counted, duration, egress, failure_lines, print_json, terminal};
 use crate::catalogue::Catalogue;
 use crate::exit_code::ExitCode;
-use crate::npm::egress::Egress;
+use crate::npm::{Egress, InstallScripts};
 use crate::observation::{Enclosure, Observation, Times};
 use crate::prefix::Prefix;
 use crate::question::{Ask, Question, Through, Upstream};
@@ -34,6 +34,9 @@ pub struct CheckReport {
     /// What its install tried to reach; none where it could not be installed,
     /// or is older than such records.
     pub install_egress: Option<Egress>,
+    /// Which install scripts ran; none where that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub install_scripts: Option<InstallScripts>,
     /// What went wrong with the upstream, on purpose.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<String>,
@@ -143,6 +146,12 @@ impl CheckReport {
                     route.details(&mut text, self);
                 }
             }
+        }
+        if let Some(scripts) = &self.install_scripts
+            && !scripts.not_run.is_empty()
+        {
+            let packages = scripts.not_run.join(", ");
+            let _ = writeln!(text, "  note  npm did not run the install scripts of {packages}");
         }
         text.push_str(&self.remedies());
         for next in self.next() {

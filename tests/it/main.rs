@@ -27,6 +27,7 @@ mod interrupt;
 mod live;
 mod loopback;
 mod node;
+mod npm_settings;
 mod pins;
 mod redaction;
 mod releases;

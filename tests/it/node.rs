@@ -7,7 +7,7 @@ use crate::machine::{Machine, which};
 use crate::registry::{Registry, asks_for_node};
 
 /// A registry whose Node packages hold a script that runs the machine's own.
-fn with_node_packages() -> Machine {
+pub(crate) fn with_node_packages() -> Machine {
     let registry = Registry::with_releases();
     let script = format!("#!/bin/sh\nexec {} \"$@\"\n", which("node"));
     for version in ["97.0.0", "98.4.0", "98.5.1", "99.1.0"] {

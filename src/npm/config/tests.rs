@@ -209,3 +209,18 @@ fn an_npmrc_that_cannot_be_read_is_passed_over_and_reported() {
     assert_eq!(config.unreadable().len(), 1);
     assert_eq!(config.unreadable()[0].path, layout.root.join("home/.npmrc"));
 }
+
+#[test]
+fn the_strongest_setting_says_whether_releases_are_hidden_for_their_age() {
+    for (npmrc, variables, expected) in [
+        ("min-release-age=7\n", &[][..], Some("min-release-age")),
+        ("before=2026-05-01\n", &[], Some("before")),
+        ("registry=https://registry.example.test/\n", &[], None),
+        ("min-release-age=0\n", &[], None),
+        ("min-release-age=7\n", &[("npm_config_before", "null")], None),
+        ("", &[("NPM_CONFIG_MIN_RELEASE_AGE", "3")], Some("min-release-age")),
+    ] {
+        let config = Layout::new(&[("home/.npmrc", npmrc)], variables).config();
+        assert_eq!(config.age_limit().map(|(key, _)| key), expected, "{npmrc} {variables:?}");
+    }
+}
