@@ -287,11 +287,14 @@ impl Events {
     /// Tells what happened.
     pub fn tell(&self, event: Event) {
         let since_start = self.clock.since_start().as_millis();
-        (self.receiver)(TimedEvent {
+        let event = TimedEvent {
             at: self.clock.now(),
             since_start_ms: u64::try_from(since_start).unwrap_or(u64::MAX),
             event,
-        });
+        };
+        // The log has its own time in each line.
+        tracing::info!("{}", serde_json::to_string(&event.event).unwrap_or_default());
+        (self.receiver)(event);
     }
 
     /// Tells a remark beside the work.

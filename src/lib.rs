@@ -62,6 +62,7 @@ pub mod exit_code;
 pub mod failpoint;
 pub mod fs;
 pub mod installation;
+pub mod log;
 pub mod login;
 pub mod node;
 pub mod npm;

@@ -23,6 +23,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("remedy", &["catalogue", "question", "release", "route"]),
     ("search", &[]),
     ("event", &["question", "release", "verdict"]),
+    ("log", &["event"]),
     ("upstream", &["observation", "question"]),
     ("prefix", &["node", "npm", "process", "release"]),
     (
