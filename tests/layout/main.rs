@@ -1,10 +1,15 @@
-//! Who may import whom: the layout that `lib.rs` draws, held by the `use` lines.
+//! The layout that `lib.rs` draws: who may import whom, no cycles, and one name
+//! for one type.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
-use std::collections::BTreeSet;
+mod files;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use files::SourceTree;
 
 /// For each module, the modules that it may import besides what everything
 /// stands on.
@@ -159,6 +164,28 @@ fn only_process_starts_programs_and_only_report_prints() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn no_two_types_share_a_name() {
+    let mut by_name: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    // What Linux has in `holder.rs`, other systems have in `elsewhere.rs`: one type.
+    let tree = SourceTree::read();
+    for file in tree.files().filter(|file| !file.path.ends_with("elsewhere.rs")) {
+        for name in file.type_names() {
+            by_name.entry(name.to_owned()).or_default().push(file.path.display().to_string());
+        }
+    }
+    by_name.retain(|_, files| files.len() > 1);
+    assert!(by_name.is_empty(), "{by_name:#?}");
+}
+
+/// A folder and the files in it belong together; between any others, an import
+/// goes one way.
+#[test]
+fn files_import_each_other_in_one_direction_only() {
+    let cycles = SourceTree::read().cycles();
+    assert!(cycles.is_empty(), "{cycles:#?}");
 }
 
 fn files_of(module: &str) -> Vec<PathBuf> {
