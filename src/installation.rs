@@ -1,6 +1,7 @@
 //! The live installation: what runs, from where, on which Node, with which state.
 
 mod config;
+mod installed;
 pub mod journal;
 mod package;
 mod service;
@@ -12,10 +13,12 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 pub use config::{Config, refuses};
+pub use installed::{InstalledRelease, OpenClawOnPath, find};
 pub use package::{Package, PackageError};
 pub use service::{Limits, Service, ServiceError, ServiceState, Standing, standing};
 pub use unit_file::{Unit, unit, unit_file};
 
+use installed::Located;
 use unit::UnitText;
 
 use crate::env::{
@@ -98,6 +101,12 @@ pub enum InstallationError {
         /// Where it is.
         path: Utf8PathBuf,
     },
+    /// What the unit or PATH names belongs to no package of `OpenClaw`.
+    #[error("{path} is in no openclaw package")]
+    NoPackage {
+        /// The entry point.
+        path: Utf8PathBuf,
+    },
     /// The unit runs something that is not Node with an entry point.
     #[error("{unit} runs `{command}`, which is not Node with OpenClaw's entry point")]
     Command {
@@ -142,6 +151,10 @@ impl InstallationError {
             Self::NotGlobal { .. } => {
                 "codexpin handles `npm install -g openclaw`; nothing was touched".to_owned()
             }
+            Self::NoPackage { .. } => {
+                "install OpenClaw there again, or `openclaw gateway install --force` to write the unit anew"
+                    .to_owned()
+            }
             Self::Command { .. } => {
                 "`openclaw gateway install --force` writes the unit anew; nothing was touched"
                     .to_owned()
@@ -159,26 +172,19 @@ impl Installation {
     /// Finds it. The service's unit wins over PATH; nothing is touched.
     pub async fn find(surroundings: &Surroundings) -> Result<Self, InstallationError> {
         let Surroundings { environment, home, .. } = surroundings;
-        let unit_path = service::unit_path(environment, home);
-        let unit = service::read_unit(&unit_path, home);
-        let on_path = process::find(Utf8Path::new("openclaw"), environment);
-        let (entry, node) = if let Some(unit) = &unit {
-            program_of(&unit_path, unit)?
-        } else {
-            let entry = on_path.clone();
-            let entry = entry.ok_or(InstallationError::None { unit: unit_path.clone() })?;
-            (entry, node_on_path(environment)?)
+        let located = Located::find(environment, home)?;
+        let (core, prefix) = global_package(&located.entry)?;
+        let on_path_instead = located.instead_of(&core.directory, environment);
+        let Located { entry, node, unit } = located;
+        let node = match node {
+            Some(node) => node,
+            None => node_on_path(environment)?,
         };
-        let (core, prefix) = global_package(&entry)?;
-        let on_path_instead = on_path.filter(|_| unit.is_some()).filter(|path| {
-            let other = path.canonicalize_utf8().ok();
-            other.is_none_or(|other| !other.starts_with(&core.directory))
-        });
         let node = run_node(surroundings, node).await?;
-        let lived_in = unit.as_ref().map_or(environment, |unit| &unit.environment);
+        let lived_in = unit.as_ref().map_or(environment, |(_, unit)| &unit.environment);
         let (state, config) = state_and_config(lived_in, home);
         let plugin = ManagedPlugin::find(&state)?;
-        let service = unit.map(|unit| Service::new(unit_path, &unit, &core, &entry, &config));
+        let service = unit.map(|(path, unit)| Service::new(path, &unit, &core, &entry, &config));
         Ok(Self { core, prefix, node, plugin, state, config, service, on_path_instead })
     }
 
