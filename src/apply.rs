@@ -38,7 +38,8 @@ pub use target::{Target, TargetError, Wanted, file_integrity};
 
 use crate::fs::{self, Lock};
 use crate::installation::{
-    Config, Installation, InstallationError, Limits, Package, ServiceState, Surroundings, refuses,
+    Config, Installation, InstallationError, LiveMachine, Package, ServiceLimits, ServiceState,
+    refuses,
 };
 use crate::npm::run::Npm;
 use crate::release::Version;
@@ -47,13 +48,13 @@ use crate::release::Version;
 #[derive(Debug)]
 pub struct Apply<'a> {
     /// The user's shell, home and processes.
-    pub surroundings: &'a Surroundings,
+    pub surroundings: &'a LiveMachine,
     /// Installs the pinned packages.
     pub npm: &'a Npm,
     /// Where backups are, one directory each; the locks are in `locks` beside it.
     pub backups: Utf8PathBuf,
     /// How long the service may take.
-    pub limits: Limits,
+    pub limits: ServiceLimits,
     /// The clock.
     pub now: fn() -> Timestamp,
     /// Ctrl-C: before the swap it ends the apply, after it puts back.

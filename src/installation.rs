@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 pub use config::{Config, refuses};
 pub use installed::{InstalledRelease, OpenClawOnPath, find};
 pub use package::{Package, PackageError};
-pub use service::{Limits, Service, ServiceError, ServiceState, Standing, standing};
+pub use service::{Service, ServiceError, ServiceLimits, ServiceState, Standing, standing};
 pub use unit_file::{Unit, unit, unit_file};
 
 use installed::Located;
@@ -30,7 +30,7 @@ use crate::release::{PackageName, Version};
 
 /// What an installation is looked for in.
 #[derive(Debug, Clone)]
-pub struct Surroundings {
+pub struct LiveMachine {
     /// The user's shell.
     pub environment: Environment,
     /// The user's home.
@@ -170,8 +170,8 @@ impl InstallationError {
 
 impl Installation {
     /// Finds it. The service's unit wins over PATH; nothing is touched.
-    pub async fn find(surroundings: &Surroundings) -> Result<Self, InstallationError> {
-        let Surroundings { environment, home, .. } = surroundings;
+    pub async fn find(machine: &LiveMachine) -> Result<Self, InstallationError> {
+        let LiveMachine { environment, home, .. } = machine;
         let located = Located::find(environment, home)?;
         let (core, prefix) = global_package(&located.entry)?;
         let on_path_instead = located.instead_of(&core.directory, environment);
@@ -180,7 +180,7 @@ impl Installation {
             Some(node) => node,
             None => node_on_path(environment)?,
         };
-        let node = run_node(surroundings, node).await?;
+        let node = run_node(machine, node).await?;
         let lived_in = unit.as_ref().map_or(environment, |(_, unit)| &unit.environment);
         let (state, config) = state_and_config(lived_in, home);
         let plugin = ManagedPlugin::find(&state)?;
@@ -269,19 +269,19 @@ fn node_on_path(environment: &Environment) -> Result<Utf8PathBuf, InstallationEr
 
 /// Asks a Node for its version.
 pub async fn run_node(
-    surroundings: &Surroundings,
+    machine: &LiveMachine,
     executable: Utf8PathBuf,
 ) -> Result<Node, InstallationError> {
     let program = Program {
         executable: executable.clone(),
         arguments: vec!["--version".to_owned()],
         directory: "/".into(),
-        environment: surroundings.environment.inherited(),
+        environment: machine.environment.inherited(),
         time_limit: std::time::Duration::from_secs(30),
         log: None,
         enclosure: None,
     };
-    let finished = surroundings.processes.run(&program, &CancellationToken::new()).await?;
+    let finished = machine.processes.run(&program, &CancellationToken::new()).await?;
     let text = finished.stdout.raw();
     match (text.trim().strip_prefix('v'), executable.parent()) {
         (Some(version), Some(bin)) => Ok(Node { version: version.to_owned(), bin: bin.to_owned() }),

@@ -5,8 +5,8 @@ use std::future::Future;
 use camino::Utf8Path;
 use tokio_util::sync::CancellationToken;
 
-use crate::installation::Limits;
-use crate::installation::{Installation, Surroundings, question};
+use crate::installation::ServiceLimits;
+use crate::installation::{Installation, LiveMachine, question};
 use crate::release::Version;
 
 /// The caller's part of the proof: asks the swapped files for a reply.
@@ -27,7 +27,7 @@ impl Proof for NoQuestion {
 
 /// The live entry point, on the live Node, says that it is the pinned release.
 pub(super) async fn version(
-    around: &Surroundings,
+    machine: &LiveMachine,
     installation: &Installation,
     wanted: Version,
     scratch: &Utf8Path,
@@ -37,8 +37,8 @@ pub(super) async fn version(
     let failed = |error: &dyn std::fmt::Display| format!("`openclaw --version`: {error}");
     crate::fs::create_private_dir(&scratch.join("tmp")).map_err(|error| failed(&error))?;
     let program =
-        question(&installation.node, &entry, &["--version"], &around.environment, scratch);
-    let finished = around.processes.run(&program, stop).await.map_err(|error| failed(&error))?;
+        question(&installation.node, &entry, &["--version"], &machine.environment, scratch);
+    let finished = machine.processes.run(&program, stop).await.map_err(|error| failed(&error))?;
     let text = finished.stdout.text();
     let says = text.split_whitespace().any(|word| word.parse() == Ok(wanted));
     if finished.ending.success() && says {
@@ -52,15 +52,15 @@ pub(super) async fn version(
 
 /// The service answers, and stays up.
 pub(super) async fn service(
-    around: &Surroundings,
+    machine: &LiveMachine,
     installation: &Installation,
-    limits: Limits,
+    limits: ServiceLimits,
     stop: &CancellationToken,
 ) -> Result<(), String> {
     let Some(service) = &installation.service else { return Ok(()) };
     let up = async {
-        service.wait_ready(around, limits, stop).await?;
-        service.watch(around, limits, stop).await
+        service.wait_ready(machine, limits, stop).await?;
+        service.watch(machine, limits, stop).await
     };
     up.await.map_err(|error| error.to_string())
 }

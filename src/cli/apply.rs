@@ -11,7 +11,7 @@ use crate::apply::{self, ApplyError, Outcome, Proof, Step, Target};
 use crate::catalogue::Catalogue;
 use crate::check::{self, Course, Subject};
 use crate::exit_code::ExitCode;
-use crate::installation::{self, Installation, Limits};
+use crate::installation::{self, Installation, ServiceLimits};
 use crate::npm::run::Npm;
 use crate::pin::PinFile;
 use crate::question::Question;
@@ -139,7 +139,7 @@ struct Live<'a> {
     context: &'a Context,
     npm: Npm,
     catalogue: &'a Catalogue,
-    surroundings: installation::Surroundings,
+    surroundings: installation::LiveMachine,
     question: Question,
 }
 
@@ -156,7 +156,7 @@ impl<'a> Live<'a> {
             context,
             catalogue: context.catalogue()?,
             npm,
-            surroundings: installation::Surroundings {
+            surroundings: installation::LiveMachine {
                 environment: context.environment.clone(),
                 home: context.directories.home.clone(),
                 processes: context.processes.clone(),
@@ -170,7 +170,7 @@ impl<'a> Live<'a> {
             surroundings: &self.surroundings,
             npm: &self.npm,
             backups: self.context.directories.backups(),
-            limits: Limits::default(),
+            limits: ServiceLimits::default(),
             now: Timestamp::now,
             stop: &self.context.stop,
         }

@@ -7,7 +7,7 @@ use super::context::Context;
 use super::failure::Failure;
 use crate::doctor::{self, Facts, Registry};
 use crate::exit_code::ExitCode;
-use crate::installation::Surroundings;
+use crate::installation::LiveMachine;
 use crate::npm::registry::Freshness;
 use crate::release::Version;
 use crate::report::doctor::DoctorReport;
@@ -30,7 +30,7 @@ pub(super) struct Doctor {
 
 impl Doctor {
     pub(super) async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
-        let surroundings = Surroundings {
+        let surroundings = LiveMachine {
             environment: context.environment.clone(),
             home: context.directories.home.clone(),
             processes: context.processes.clone(),

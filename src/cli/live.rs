@@ -7,7 +7,7 @@ use super::question::QuestionArguments;
 use crate::check::installation::Live;
 use crate::config;
 use crate::exit_code::ExitCode;
-use crate::installation::{Installation, Surroundings};
+use crate::installation::{Installation, LiveMachine};
 use crate::question::{Question, Through, Upstream};
 use crate::release::pairing::{Candidate, Plugin};
 use crate::report::check::{CheckReport, RouteReport};
@@ -71,7 +71,7 @@ pub(super) async fn ask(
 
 /// The live installation, for looking at.
 pub(super) async fn find(context: &Context) -> Result<Installation, Failure> {
-    let surroundings = Surroundings {
+    let surroundings = LiveMachine {
         environment: context.environment.clone(),
         home: context.directories.home.clone(),
         processes: context.processes.clone(),

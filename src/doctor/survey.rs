@@ -14,18 +14,18 @@ use crate::apply::{Journal, Phase};
 use crate::env::{
     Environment, OPENCLAW_CONFIG_PATH, OPENCLAW_HOME, OPENCLAW_NO_AUTO_UPDATE, OPENCLAW_STATE_DIR,
 };
-use crate::installation::{self, Config, Installation, Surroundings, Unit};
+use crate::installation::{self, Config, Installation, LiveMachine, Unit};
 use crate::pin::{PinFile, PinFileError};
 
 /// Looks at the live installation of these surroundings, at codexpin's own
 /// backups, and at a pin file.
 pub async fn survey(
-    surroundings: &Surroundings,
+    surroundings: &LiveMachine,
     backups: &Utf8Path,
     pin_file: &Utf8Path,
     now: Timestamp,
 ) -> Facts {
-    let Surroundings { environment, home, .. } = surroundings;
+    let LiveMachine { environment, home, .. } = surroundings;
     let unit = installation::unit(environment, home);
     let on_path = packages::on_path(environment);
     let core = packages::core(unit.as_ref(), &on_path);
@@ -76,7 +76,7 @@ pub async fn survey(
     }
 }
 
-async fn read_unit(surroundings: &Surroundings, unit: &Unit) -> UnitRead {
+async fn read_unit(surroundings: &LiveMachine, unit: &Unit) -> UnitRead {
     let there = |path: Option<&Utf8PathBuf>| path.is_some_and(|path| path.exists());
     let value = |name: &str| unit.environment.get(name).map(str::to_owned);
     UnitRead {

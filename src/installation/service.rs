@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_util::sync::CancellationToken;
 
 use super::unit::UnitText;
-use super::{Package, Surroundings};
+use super::{LiveMachine, Package};
 use crate::env::Environment;
 use crate::process::{Ending, ProcessError, Program};
 
@@ -80,9 +80,9 @@ pub struct Standing {
 /// # Errors
 ///
 /// No user manager is reachable, or it does not answer.
-pub async fn standing(around: &Surroundings) -> Result<Standing, ServiceError> {
+pub async fn standing(machine: &LiveMachine) -> Result<Standing, ServiceError> {
     let more = "UnitFileState,NeedDaemonReload,ExecMainStartTimestampMonotonic";
-    let properties = Properties::read(around, &format!("{STATE},{more}")).await?;
+    let properties = Properties::read(machine, &format!("{STATE},{more}")).await?;
     let state = properties.state();
     let begun = properties.value("ExecMainStartTimestampMonotonic").parse().unwrap_or_default();
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
@@ -103,8 +103,8 @@ const STATE: &str = "ActiveState,SubState,NRestarts,MainPID,ExecMainStatus";
 struct Properties(String);
 
 impl Properties {
-    async fn read(around: &Surroundings, names: &str) -> Result<Self, ServiceError> {
-        systemctl(around, &["show", UNIT, "-p", names]).await.map(Self)
+    async fn read(machine: &LiveMachine, names: &str) -> Result<Self, ServiceError> {
+        systemctl(machine, &["show", UNIT, "-p", names]).await.map(Self)
     }
 
     fn value(&self, name: &str) -> &str {
@@ -125,14 +125,14 @@ impl Properties {
 
 /// How long things may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct ServiceLimits {
     /// From start to the Gateway's first answer.
     pub ready: Duration,
     /// How long it must then stay up, longer than the unit's `RestartSec=5`.
     pub settle: Duration,
 }
 
-impl Default for Limits {
+impl Default for ServiceLimits {
     fn default() -> Self {
         Self { ready: Duration::from_mins(2), settle: Duration::from_secs(8) }
     }
@@ -199,34 +199,34 @@ impl Service {
     }
 
     /// What systemd says now.
-    pub async fn state(&self, around: &Surroundings) -> Result<ServiceState, ServiceError> {
-        Ok(Properties::read(around, STATE).await?.state())
+    pub async fn state(&self, machine: &LiveMachine) -> Result<ServiceState, ServiceError> {
+        Ok(Properties::read(machine, STATE).await?.state())
     }
 
     /// Stops it; systemd returns when its whole control group is gone.
-    pub async fn stop(&self, around: &Surroundings) -> Result<(), ServiceError> {
-        systemctl(around, &["stop", UNIT]).await.map(drop)
+    pub async fn stop(&self, machine: &LiveMachine) -> Result<(), ServiceError> {
+        systemctl(machine, &["stop", UNIT]).await.map(drop)
     }
 
     /// Starts it, with the unit read anew and the counters of earlier failures
     /// cleared: `StartLimitBurst=5` in the unit would refuse otherwise.
-    pub async fn start(&self, around: &Surroundings) -> Result<(), ServiceError> {
-        systemctl(around, &["daemon-reload"]).await?;
+    pub async fn start(&self, machine: &LiveMachine) -> Result<(), ServiceError> {
+        systemctl(machine, &["daemon-reload"]).await?;
         // Fails only for a unit that is not loaded, and then nothing is counted.
-        let _ = systemctl(around, &["reset-failed", UNIT]).await;
-        systemctl(around, &["start", UNIT]).await.map(drop)
+        let _ = systemctl(machine, &["reset-failed", UNIT]).await;
+        systemctl(machine, &["start", UNIT]).await.map(drop)
     }
 
     /// Waits until it runs and answers on its port.
     pub async fn wait_ready(
         &self,
-        around: &Surroundings,
-        limits: Limits,
+        machine: &LiveMachine,
+        limits: ServiceLimits,
         stop: &CancellationToken,
     ) -> Result<(), ServiceError> {
         let begun = Instant::now();
         loop {
-            let state = self.state(around).await?;
+            let state = self.state(machine).await?;
             let answer = if state.is_running() { answers(self.port).await } else { None };
             if answer == Some(true) {
                 return Ok(());
@@ -243,14 +243,14 @@ impl Service {
     /// Watches that it stays up: same process, no restart.
     pub async fn watch(
         &self,
-        around: &Surroundings,
-        limits: Limits,
+        machine: &LiveMachine,
+        limits: ServiceLimits,
         stop: &CancellationToken,
     ) -> Result<(), ServiceError> {
         let begun = Instant::now();
-        let first = self.state(around).await?;
+        let first = self.state(machine).await?;
         loop {
-            let state = self.state(around).await?;
+            let state = self.state(machine).await?;
             if !state.is_running() || state.pid != first.pid {
                 return Err(ServiceError::NotStaying { state: self.told(&state, None) });
             }
@@ -319,15 +319,15 @@ pub(super) fn read_unit(path: &Utf8Path, home: &Utf8Path) -> Option<UnitText> {
     Some(unit)
 }
 
-async fn systemctl(around: &Surroundings, arguments: &[&str]) -> Result<String, ServiceError> {
-    let mut environment = around.environment.inherited().with("HOME", around.home.as_str());
+async fn systemctl(machine: &LiveMachine, arguments: &[&str]) -> Result<String, ServiceError> {
+    let mut environment = machine.environment.inherited().with("HOME", machine.home.as_str());
     // The session's bus; without one (cron, `sudo -u`) the one of the lingering
     // user manager, where systemd puts it.
-    let runtime = match around.environment.get("XDG_RUNTIME_DIR") {
+    let runtime = match machine.environment.get("XDG_RUNTIME_DIR") {
         Some(directory) => directory.to_owned(),
         None => format!("/run/user/{}", rustix::process::getuid().as_raw()),
     };
-    if let Some(bus) = around.environment.get("DBUS_SESSION_BUS_ADDRESS") {
+    if let Some(bus) = machine.environment.get("DBUS_SESSION_BUS_ADDRESS") {
         environment = environment.with("DBUS_SESSION_BUS_ADDRESS", bus);
     }
     let program = Program {
@@ -343,7 +343,7 @@ async fn systemctl(around: &Surroundings, arguments: &[&str]) -> Result<String, 
         enclosure: None,
     };
     // Never cut short by Ctrl-C: half a stop or start helps nobody.
-    let finished = around.processes.run(&program, &CancellationToken::new()).await?;
+    let finished = machine.processes.run(&program, &CancellationToken::new()).await?;
     if finished.ending == Ending::Exited(0) {
         return Ok(finished.stdout.raw());
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use camino::{Utf8Path, Utf8PathBuf};
 use codexpin::apply::{Apply, ApplyError, Proof, Target};
 use codexpin::env::Environment;
-use codexpin::installation::{Installation, Limits, Surroundings};
+use codexpin::installation::{Installation, LiveMachine, ServiceLimits};
 use codexpin::npm::run::{Npm, NpmPlaces};
 use codexpin::pin::Pin;
 use codexpin::process::Processes;
@@ -70,13 +70,16 @@ async fn run(request: &Value) -> Result<Value, Failed> {
         cache: root.join("npm-cache"),
     };
     let npm = Npm::new(&places, &environment, &[], processes.clone());
-    let surroundings = Surroundings { environment, home, processes };
+    let surroundings = LiveMachine { environment, home, processes };
     let stop = CancellationToken::new();
     let apply = Apply {
         surroundings: &surroundings,
         npm: &npm,
         backups: root.join("codexpin/backups"),
-        limits: Limits { ready: Duration::from_secs(20), settle: Duration::from_millis(300) },
+        limits: ServiceLimits {
+            ready: Duration::from_secs(20),
+            settle: Duration::from_millis(300),
+        },
         now: jiff::Timestamp::now,
         stop: &stop,
     };
