@@ -162,11 +162,15 @@ pub struct Processes {
 
 impl Processes {
     /// Makes this process the one that adopts what its children abandon, and
-    /// ends what an earlier codexpin, killed, had left behind.
+    /// ends what an earlier codexpin, killed, had left behind. Children that this
+    /// process has already are never ended.
     pub fn new() -> Self {
+        // In this order: a child that is abandoned meanwhile is still this process's,
+        // and so noted as one that was there before.
         unix::adopt_abandoned();
+        let runs = Arc::new(Mutex::new(ActiveRuns::before_the_first()));
         leftovers::end_orphans_of_dead_owners();
-        Self::default()
+        Self { runs, ..Self::default() }
     }
 
     /// The same, for children of this person: names and home are masked in

@@ -6,6 +6,10 @@
 //! other, so an adopted process may belong to one that is not over: its name
 //! says so. One without a name (its environment was emptied, and its parent is
 //! gone) is ended with the last run that may have left it.
+//!
+//! A shell that executes codexpin in its own place (`exec`, or the last command
+//! of `bash -c`) leaves its children to codexpin. They, and what they start, are
+//! not codexpin's: they are noted before the first run, and left alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,9 +20,15 @@ use nix::unistd::Pid;
 use super::unix::KILL;
 use crate::env;
 
-/// The runs that are not over, by the process that leads each.
+/// The runs that are not over, and the processes that are not codexpin's to end.
 #[derive(Debug, Default)]
-pub(super) struct ActiveRuns(BTreeMap<u32, (String, Leaves)>);
+pub(super) struct ActiveRuns {
+    /// By the process that leads each.
+    runs: BTreeMap<u32, (String, Leaves)>,
+    /// Descendants of this process that no run has started, with their start times: a
+    /// number alone may be given to another process.
+    inherited: BTreeMap<u32, u64>,
+}
 
 /// What a run may leave behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,31 +41,58 @@ pub(super) enum Leaves {
 }
 
 impl ActiveRuns {
+    /// No runs yet: every descendant that this process has now is inherited.
+    pub(super) fn before_the_first() -> Self {
+        let table = process_table();
+        let mut found = BTreeSet::from([std::process::id()]);
+        add_descendants(&mut found, &table);
+        found.remove(&std::process::id());
+        let mut active = Self::default();
+        active.inherit(&found, &table);
+        active
+    }
+
+    fn inherit(&mut self, found: &BTreeSet<u32>, table: &Table) {
+        let started = |pid: &u32| Some((*pid, table.get(pid)?.started));
+        self.inherited.extend(found.iter().filter_map(started));
+    }
+
+    /// The inherited processes in the table. What they have started since then is
+    /// noted as well, so that it is still known when its parent has ended.
+    fn still_inherited(&mut self, table: &Table) -> BTreeSet<u32> {
+        self.inherited.retain(|pid, started| table.get(pid).is_some_and(|p| p.started == *started));
+        let mut found = self.inherited.keys().copied().collect();
+        add_descendants(&mut found, table);
+        self.inherit(&found, table);
+        found
+    }
+
     pub(super) fn add(&mut self, leader: u32, run: String, leaves: Leaves) {
-        self.0.insert(leader, (run, leaves));
+        self.runs.insert(leader, (run, leaves));
     }
 
     pub(super) fn remove(&mut self, leader: u32) {
-        self.0.remove(&leader);
+        self.runs.remove(&leader);
     }
 
     pub(super) fn leaders(&self) -> impl Iterator<Item = u32> {
-        self.0.keys().copied()
+        self.runs.keys().copied()
     }
 
     fn has(&self, run: &str) -> bool {
-        self.0.values().any(|(name, _)| name == run)
+        self.runs.values().any(|(name, _)| name == run)
     }
 
     /// Whether an adopted process without a name can only be this run's.
     fn only_this_leaves(&self, run: &str) -> bool {
-        !self.0.values().any(|(name, leaves)| name != run && *leaves == Leaves::Anything)
+        !self.runs.values().any(|(name, leaves)| name != run && *leaves == Leaves::Anything)
     }
 
     /// What in the table is left of a run: never a leader, never what belongs
     /// to a run that goes on.
-    fn left_by(&self, run: &str, group: u32, table: &Table) -> BTreeSet<u32> {
+    fn left_by(&mut self, run: &str, group: u32, table: &Table) -> BTreeSet<u32> {
         let me = std::process::id();
+        let inherited = self.still_inherited(table);
         let alone = self.only_this_leaves(run);
         let of_another = |process: &Process| match process.run.as_deref() {
             Some(name) => name != run && self.has(name),
@@ -70,11 +107,14 @@ impl ActiveRuns {
             .iter()
             .filter(|(_, process)| process.group == group || seed(process))
             .map(|(pid, _)| *pid)
-            .filter(|pid| !self.0.contains_key(pid))
+            .filter(|pid| !self.runs.contains_key(pid) && !inherited.contains(pid))
             .collect();
         add_descendants(&mut left, table);
         left.retain(|pid| {
-            *pid != me && !self.0.contains_key(pid) && !table.get(pid).is_some_and(of_another)
+            *pid != me
+                && !inherited.contains(pid)
+                && !self.runs.contains_key(pid)
+                && !table.get(pid).is_some_and(of_another)
         });
         left
     }
@@ -93,7 +133,7 @@ fn owner_name() -> String {
 
 /// Ends what a run left behind, in its group and elsewhere, and says how many
 /// processes that were.
-pub(super) fn end_leftovers(run: &str, group: u32, active: &ActiveRuns) -> usize {
+pub(super) fn end_leftovers(run: &str, group: u32, active: &mut ActiveRuns) -> usize {
     end_every(|table| active.left_by(run, group, table))
 }
 
@@ -133,7 +173,7 @@ fn named(table: &Table, is_meant: impl Fn(&str) -> bool) -> BTreeSet<u32> {
 /// Kills what `choose` finds, again until it finds nothing new: a process can
 /// fork between the look and the signal. Reaps those that were adopted. Says
 /// how many it ended; those that had ended by themselves are not counted.
-fn end_every(choose: impl Fn(&Table) -> BTreeSet<u32>) -> usize {
+fn end_every(mut choose: impl FnMut(&Table) -> BTreeSet<u32>) -> usize {
     let mut ended = BTreeSet::new();
     for _ in 0..50 {
         let table = process_table();
@@ -174,6 +214,8 @@ type Table = BTreeMap<u32, Process>;
 struct Process {
     parent: u32,
     group: u32,
+    /// In clock ticks since boot.
+    started: u64,
     /// A zombie: nothing is left of it but its number and its status.
     ended: bool,
     run: Option<String>,
@@ -189,6 +231,7 @@ fn look_at(pid: u32) -> Option<Process> {
     let stat = Stat::of(pid)?;
     let parent = stat.number(4)?.try_into().ok()?;
     let group = stat.number(5)?.try_into().ok()?;
+    let started = stat.number(22)?;
     let key = format!("{}=", env::RUN);
     // A process of another user does not show its environment; it is not ours then.
     let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
@@ -196,7 +239,7 @@ fn look_at(pid: u32) -> Option<Process> {
         .split(|byte| *byte == 0)
         .find_map(|entry| entry.strip_prefix(key.as_bytes()))
         .map(|run| String::from_utf8_lossy(run).into_owned());
-    Some(Process { parent, group, ended: stat.field(3) == Some("Z"), run })
+    Some(Process { parent, group, started, ended: stat.field(3) == Some("Z"), run })
 }
 
 /// When a process began, in clock ticks since boot.
@@ -241,6 +284,7 @@ mod tests {
         let process = |parent, run: Option<&str>| Process {
             parent,
             group: 0,
+            started: 0,
             ended: false,
             run: run.map(str::to_owned),
         };
@@ -278,5 +322,27 @@ mod tests {
         let me = std::process::id();
         assert!(!left_with(me, None, "client", Leaves::Anything));
         assert!(left_with(me, None, "client", Leaves::Nothing));
+    }
+
+    #[test]
+    fn what_was_there_before_the_first_run_is_left_alone_with_all_that_it_starts() {
+        const TEE: u32 = 100_010;
+        const ITS_CHILD: u32 = 100_011;
+        let process =
+            |parent, started| Process { parent, group: 0, started, ended: false, run: None };
+        let me = std::process::id();
+        let table = Table::from([(TEE, process(me, 7)), (ITS_CHILD, process(TEE, 8))]);
+        let mut active = ActiveRuns::default();
+        active.inherit(&BTreeSet::from([TEE]), &table);
+        active.add(CLIENT, "client".to_owned(), Leaves::Anything);
+        assert_eq!(active.left_by("client", CLIENT, &table), BTreeSet::new());
+
+        // Its parent ends: it is adopted, and known all the same.
+        let orphaned = Table::from([(ITS_CHILD, process(me, 8))]);
+        assert_eq!(active.left_by("client", CLIENT, &orphaned), BTreeSet::new());
+
+        // Another process has the number now.
+        let reused = Table::from([(ITS_CHILD, process(me, 9))]);
+        assert_eq!(active.left_by("client", CLIENT, &reused), BTreeSet::from([ITS_CHILD]));
     }
 }

@@ -154,7 +154,7 @@ impl Registered {
 
     /// Ends and counts what is left when the child is not there any more.
     fn end(&mut self) {
-        let left = leftovers::end_leftovers(&self.run, self.group, &self.processes.runs());
+        let left = leftovers::end_leftovers(&self.run, self.group, &mut self.processes.runs());
         self.left_running = Some(left);
         // All that there is to do where processes cannot be looked at.
         unix::signal_group(self.group, unix::KILL);

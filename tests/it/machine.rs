@@ -147,8 +147,21 @@ impl Machine {
 
     /// Starts `codexpin` with further variables.
     pub(crate) fn start_with(&self, words: &[&str], more: &[(&str, &str)]) -> Running {
-        let child = Command::new(env!("CARGO_BIN_EXE_codexpin"))
-            .args(words)
+        let mut command = Command::new(env!("CARGO_BIN_EXE_codexpin"));
+        command.args(words);
+        self.spawn(command, more)
+    }
+
+    /// Runs a script by bash to its end, with `codexpin` as a command in it.
+    pub(crate) fn bash(&self, script: &str) -> Run {
+        let mut command = Command::new("bash");
+        let own = Utf8Path::new(env!("CARGO_BIN_EXE_codexpin")).parent().unwrap();
+        command.args(["-c", &format!("PATH={own}:$PATH; {script}")]);
+        self.spawn(command, &[]).finish()
+    }
+
+    fn spawn(&self, mut command: Command, more: &[(&str, &str)]) -> Running {
+        let child = command
             .current_dir(self.work())
             .env_clear()
             .envs(&self.environment)

@@ -32,5 +32,6 @@ mod pins;
 mod redaction;
 mod releases;
 mod routes;
+mod shell;
 mod tools;
 mod upgrade;
