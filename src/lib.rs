@@ -71,6 +71,7 @@ pub mod paths;
 pub mod pin;
 pub mod prefix;
 pub mod process;
+mod proxy;
 pub mod question;
 pub mod redact;
 pub mod release;

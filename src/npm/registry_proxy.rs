@@ -8,9 +8,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::net::TcpListener;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use bytes::Bytes;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -23,16 +21,13 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpStream;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use url::Url;
 
 use super::egress::{Egress, EgressOutcome, HostPort};
 use crate::process::Processes;
 use crate::process::enclosure::{Enclosure, Entrance};
+use crate::proxy::{self, Server, ServerTasks};
 
-/// How long to wait after a failed accept: out of file descriptors, most likely.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// What concerns one connection only (RFC 9110, 7.6.1), or the proxy.
 const OF_THE_CONNECTION: [&str; 5] =
     ["connection", "keep-alive", "proxy-connection", "proxy-authorization", "transfer-encoding"];
@@ -57,7 +52,7 @@ pub enum NetworkAccess {
 /// An enclosure with its turnstile.
 pub(crate) struct RegistryProxy {
     enclosure: Enclosure,
-    port: u16,
+    server: Server,
     gate: Arc<ProxyState>,
 }
 
@@ -66,8 +61,7 @@ struct ProxyState {
     registries: BTreeSet<HostPort>,
     egress: Mutex<Egress>,
     client: Client<HttpConnector, Incoming>,
-    stop: CancellationToken,
-    tasks: TaskTracker,
+    tasks: ServerTasks,
 }
 
 type ProxyBody = Either<Incoming, Full<Bytes>>;
@@ -82,15 +76,19 @@ impl RegistryProxy {
         let opened = Enclosure::open(processes, executable, None).await;
         let mut enclosure = opened.map_err(|error| error.to_string())?;
         let listener = enclosure.listener().ok_or("nothing listens in the enclosure")?;
+        let tasks = ServerTasks::default();
         let gate = Arc::new(ProxyState {
             registries: registries.iter().filter_map(HostPort::of).collect(),
             egress: Mutex::default(),
             client: Client::builder(TokioExecutor::new()).build_http(),
-            stop: CancellationToken::new(),
-            tasks: TaskTracker::new(),
+            tasks: tasks.clone(),
         });
-        let port = Arc::clone(&gate).listen(listener).map_err(|error| error.to_string())?;
-        Ok(Self { enclosure, port, gate })
+        let listener =
+            proxy::listener(Some(listener), 0).await.map_err(|error| error.to_string())?;
+        let service = Arc::clone(&gate);
+        let serve = move |stream| Arc::clone(&service).serve(stream);
+        let server = Server::start(listener, tasks, serve).map_err(|error| error.to_string())?;
+        Ok(Self { enclosure, server, gate })
     }
 
     /// The way in for npm.
@@ -101,7 +99,7 @@ impl RegistryProxy {
     /// What makes npm, Node and other programs take this way. An empty setting
     /// counts as none with npm, so that its `noproxy` has to name something.
     pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
-        let proxy = || format!("http://127.0.0.1:{}", self.port);
+        let proxy = || format!("http://127.0.0.1:{}", self.server.address().port());
         let set = [
             "npm_config_proxy",
             "npm_config_https_proxy",
@@ -120,9 +118,7 @@ impl RegistryProxy {
 
     /// Stops, and hands over what was seen.
     pub(crate) async fn close(self) -> Egress {
-        self.gate.stop.cancel();
-        self.gate.tasks.close();
-        self.gate.tasks.wait().await;
+        self.server.shutdown().await;
         // One that cannot be ended in order ends with codexpin.
         let _ = self.enclosure.close().await;
         std::mem::take(&mut *self.gate.egress())
@@ -130,36 +126,7 @@ impl RegistryProxy {
 }
 
 impl ProxyState {
-    fn listen(self: Arc<Self>, listener: TcpListener) -> io::Result<u16> {
-        listener.set_nonblocking(true)?;
-        let listener = tokio::net::TcpListener::from_std(listener)?;
-        let port = listener.local_addr()?.port();
-        let gate = Arc::clone(&self);
-        self.spawn(async move {
-            loop {
-                match listener.accept().await {
-                    Ok((stream, _)) => gate.spawn(Arc::clone(&gate).serve(stream)),
-                    Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
-                }
-            }
-        });
-        Ok(port)
-    }
-
-    /// Runs a task that ends with the turnstile at the latest.
-    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let stop = self.stop.clone();
-        self.tasks.spawn(async move {
-            tokio::select! {
-                () = stop.cancelled() => {}
-                () = task => {}
-            }
-        });
-    }
-
     async fn serve(self: Arc<Self>, stream: TcpStream) {
-        // Small requests must not wait for the acknowledgement of the last one.
-        let _ = stream.set_nodelay(true);
         let service = service_fn(move |request| Arc::clone(&self).respond(request));
         // An error here is a client that left, or a host that broke off: the
         // client sees the same.
@@ -207,7 +174,7 @@ impl ProxyState {
     ) -> io::Result<Response<ProxyBody>> {
         let mut out = TcpStream::connect((to.host.as_str(), to.port)).await?;
         let _ = out.set_nodelay(true);
-        self.spawn(async move {
+        self.tasks.spawn(async move {
             if let Ok(upgraded) = hyper::upgrade::on(request).await {
                 // Whichever side breaks off, the other learns it.
                 let _ = tokio::io::copy_bidirectional(&mut TokioIo::new(upgraded), &mut out).await;

@@ -27,14 +27,11 @@ mod websocket;
 
 use std::fmt;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use door::{Door, Passage};
 use loan::Loan;
@@ -49,6 +46,7 @@ use super::ledger::Ledger;
 use super::variables;
 use crate::env::Environment;
 use crate::observation::RequestRecord;
+use crate::proxy::{self, Server, ServerTasks};
 
 /// What the user may have set for TLS, and a candidate that speaks its own needs.
 pub const TRUST: [&str; 4] =
@@ -103,7 +101,7 @@ pub enum LiveError {
 
 /// A running live upstream. Dropped, it stops; [`Live::shutdown`] also waits until it has.
 pub struct Live {
-    address: SocketAddr,
+    server: Server,
     door: Arc<Door>,
     /// The user's own settings for TLS.
     trust: Vec<(&'static str, String)>,
@@ -124,29 +122,20 @@ impl Live {
                 Passage::Relay(Relay { authority, loan, mask, client: network.client()? })
             }
         };
-        let listener = match listener {
-            Some(listener) => {
-                listener.set_nonblocking(true).map_err(LiveError::Listen)?;
-                TcpListener::from_std(listener).map_err(LiveError::Listen)?
-            }
-            None => TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(LiveError::Listen)?,
-        };
-        let address = listener.local_addr().map_err(LiveError::Listen)?;
-        let door = Arc::new(Door {
-            passage,
-            ledger: Ledger::new(),
-            stop: CancellationToken::new(),
-            tasks: TaskTracker::new(),
-        });
-        door.tasks.spawn(Arc::clone(&door).accept(listener));
+        let listener = proxy::listener(listener, 0).await.map_err(LiveError::Listen)?;
+        let tasks = ServerTasks::default();
+        let door = Arc::new(Door { passage, ledger: Ledger::new(), tasks: tasks.clone() });
+        let service = Arc::clone(&door);
+        let serve = move |stream| Arc::clone(&service).connected(stream);
+        let server = Server::start(listener, tasks, serve).map_err(LiveError::Listen)?;
         let own = |name: &'static str| Some((name, environment.get(name)?.to_owned()));
         let trust = TRUST.into_iter().filter_map(own).collect();
-        Ok(Self { address, door, trust })
+        Ok(Self { server, door, trust })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.server.address()
     }
 
     /// What a child's environment needs for its requests to come here: the proxy
@@ -155,7 +144,7 @@ impl Live {
     /// with the service itself and needs what the user's own programs need: the
     /// user's settings stand as they are, and `ca_file` is of no account.
     pub fn environment(&self, ca_file: &Utf8Path) -> Vec<(&'static str, String)> {
-        let mut variables = variables::of_the_proxy(self.address);
+        let mut variables = variables::of_the_proxy(self.address());
         match self.door.passage {
             Passage::Tunnel(_) => variables.extend(self.trust.iter().cloned()),
             Passage::Relay(_) => variables.extend(variables::of_the_ca(ca_file)),
@@ -186,16 +175,8 @@ impl Live {
 
     /// Stops, waits until no task is left, and hands over the records.
     pub async fn shutdown(self) -> Vec<RequestRecord> {
-        self.door.stop.cancel();
-        self.door.tasks.close();
-        self.door.tasks.wait().await;
+        self.server.shutdown().await;
         self.records()
-    }
-}
-
-impl Drop for Live {
-    fn drop(&mut self) {
-        self.door.stop.cancel();
     }
 }
 
@@ -208,7 +189,7 @@ impl fmt::Debug for LiveOptions {
 
 impl fmt::Debug for Live {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Live").field("address", &self.address).finish_non_exhaustive()
+        f.debug_struct("Live").field("address", &self.address()).finish_non_exhaustive()
     }
 }
 

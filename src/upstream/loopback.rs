@@ -29,15 +29,12 @@ mod websocket;
 
 use std::fmt;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use history::History;
 use proxy::Proxy;
@@ -49,6 +46,7 @@ use super::authority::Authority;
 use super::ledger::Ledger;
 use super::variables;
 use crate::observation::RequestRecord;
+use crate::proxy::{Server, ServerTasks, listener};
 
 /// How a loopback is to run.
 #[derive(Debug)]
@@ -105,7 +103,7 @@ pub enum LoopbackError {
 /// A running loopback upstream. Dropped, it stops; [`Loopback::shutdown`] also
 /// waits until it has.
 pub struct Loopback {
-    address: SocketAddr,
+    server: Server,
     proxy: Arc<Proxy>,
 }
 
@@ -116,14 +114,9 @@ impl Loopback {
         let listen = |source| LoopbackError::Listen { port, source };
         let authority = Authority::new(Timestamp::now())
             .map_err(|error| LoopbackError::Authority(error.to_string()))?;
-        let listener = match options.listener {
-            Some(listener) => {
-                listener.set_nonblocking(true).map_err(listen)?;
-                TcpListener::from_std(listener).map_err(listen)?
-            }
-            None => TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(listen)?,
-        };
+        let listener = listener(options.listener, port).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
+        let tasks = ServerTasks::default();
         let proxy = Arc::new(Proxy {
             address,
             pace: options.pace,
@@ -132,26 +125,27 @@ impl Loopback {
             authority,
             history: History::default(),
             ledger: Ledger::new(),
-            stop: CancellationToken::new(),
-            tasks: TaskTracker::new(),
+            tasks: tasks.clone(),
         });
-        proxy.tasks.spawn(Arc::clone(&proxy).accept(listener));
-        Ok(Self { address, proxy })
+        let service = Arc::clone(&proxy);
+        let serve = move |stream| Arc::clone(&service).connected(stream);
+        let server = Server::start(listener, tasks, serve).map_err(listen)?;
+        Ok(Self { server, proxy })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.server.address()
     }
 
     /// The port that it listens on.
     pub fn port(&self) -> u16 {
-        self.address.port()
+        self.address().port()
     }
 
     /// The base URL for a custom provider of the `openai-responses` kind, over plain HTTP.
     pub fn base_url(&self) -> String {
-        format!("http://{}/v1", self.address)
+        format!("http://{}/v1", self.address())
     }
 
     /// The CA certificate, as PEM. Its key never leaves memory.
@@ -169,7 +163,7 @@ impl Loopback {
     /// proxy names, Node's (`NODE_USE_ENV_PROXY`, from Node 22.21 and 24.0),
     /// and every name under which Node, OpenSSL, rustls and Codex CLI look for a CA.
     pub fn environment(&self, ca_file: &Utf8Path) -> Vec<(&'static str, String)> {
-        let mut variables = variables::of_the_proxy(self.address);
+        let mut variables = variables::of_the_proxy(self.address());
         variables.extend(variables::of_the_ca(ca_file));
         variables
     }
@@ -181,22 +175,14 @@ impl Loopback {
 
     /// Stops, waits until no task is left and the port is free, and hands over the records.
     pub async fn shutdown(self) -> Vec<RequestRecord> {
-        self.proxy.stop.cancel();
-        self.proxy.tasks.close();
-        self.proxy.tasks.wait().await;
+        self.server.shutdown().await;
         self.records()
-    }
-}
-
-impl Drop for Loopback {
-    fn drop(&mut self) {
-        self.proxy.stop.cancel();
     }
 }
 
 impl fmt::Debug for Loopback {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Loopback").field("address", &self.address).finish_non_exhaustive()
+        f.debug_struct("Loopback").field("address", &self.address()).finish_non_exhaustive()
     }
 }
 

@@ -115,8 +115,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 ];
 
 /// What everything may stand on.
-const GROUND: [&str; 8] =
-    ["env", "fs", "sqlite", "secret", "redact", "exit_code", "failpoint", "paths"];
+const GROUND: [&str; 9] =
+    ["env", "fs", "sqlite", "secret", "redact", "exit_code", "failpoint", "paths", "proxy"];
 
 #[test]
 fn every_module_imports_only_what_the_layout_allows() {

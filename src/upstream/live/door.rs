@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
@@ -15,18 +14,14 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use tokio::net::TcpStream;
 
 use super::host::Host;
 use super::network::Network;
 use super::relay::Relay;
 use crate::observation::{Credential, RequestKind, Scheme};
+use crate::proxy::ServerTasks;
 use crate::upstream::ledger::{Entry, Head, Ledger};
-
-/// How long to wait after a failed accept: out of file descriptors, most likely.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Which way requests take, with what they need on it.
 pub(super) enum Passage {
@@ -38,40 +33,16 @@ pub(super) enum Passage {
 pub(super) struct Door {
     pub(super) passage: Passage,
     pub(super) ledger: Ledger,
-    pub(super) stop: CancellationToken,
-    pub(super) tasks: TaskTracker,
+    pub(super) tasks: ServerTasks,
 }
 
 /// The body of any answer.
 pub(super) type AnswerBody = UnsyncBoxBody<Bytes, reqwest::Error>;
 
 impl Door {
-    /// Takes connections until the upstream stops.
-    pub(super) async fn accept(self: Arc<Self>, listener: TcpListener) {
-        loop {
-            let accepted = tokio::select! {
-                () = self.stop.cancelled() => return,
-                accepted = listener.accept() => accepted,
-            };
-            match accepted {
-                Ok((stream, _)) => {
-                    let _ = stream.set_nodelay(true);
-                    self.spawn(Arc::clone(&self).serve(TokioIo::new(stream), None));
-                }
-                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
-            }
-        }
-    }
-
-    /// Runs a task that ends with the upstream at the latest.
-    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let stop = self.stop.clone();
-        self.tasks.spawn(async move {
-            tokio::select! {
-                () = stop.cancelled() => {}
-                () = task => {}
-            }
-        });
+    /// Serves a connection.
+    pub(super) async fn connected(self: Arc<Self>, stream: TcpStream) {
+        self.serve(TokioIo::new(stream), None).await;
     }
 
     /// Speaks HTTP, as `host` in a tunnel of a relay, or as the proxy itself.
@@ -125,7 +96,11 @@ impl Door {
             }
             (Some(host), Passage::Relay(_)) => {
                 entry.settle(Some(200), RequestKind::Tunnel);
-                self.spawn(Arc::clone(&self).speak_as(host, hyper::upgrade::on(request), entry));
+                self.tasks.spawn(Arc::clone(&self).speak_as(
+                    host,
+                    hyper::upgrade::on(request),
+                    entry,
+                ));
                 empty(StatusCode::OK)
             }
         }

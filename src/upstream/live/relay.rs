@@ -169,7 +169,7 @@ impl Relay {
         headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
         headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
         let (ledger, mask) = (door.ledger.clone(), self.mask.clone());
-        door.spawn(async move { opened.carry(ledger, mask, upgrade, sent).await });
+        door.tasks.spawn(async move { opened.carry(ledger, mask, upgrade, sent).await });
         response
     }
 

@@ -31,7 +31,7 @@ impl Door {
             }
         };
         entry.settle(Some(200), RequestKind::Passed);
-        self.spawn(async move {
+        self.tasks.spawn(async move {
             let Ok(upgraded) = upgrade.await else { return };
             // Whichever side breaks off, the other learns it.
             let copied = tokio::io::copy_bidirectional(&mut TokioIo::new(upgraded), &mut out).await;

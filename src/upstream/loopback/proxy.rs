@@ -16,9 +16,7 @@ use hyper::service::service_fn;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
-use tokio::net::{TcpListener, TcpStream};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use tokio::net::TcpStream;
 
 use super::answer::{Answer, Content, Facts, Flow, RequestBody, Service, answer};
 use super::body::{self, AnswerBody, Tail};
@@ -29,12 +27,10 @@ use super::responses::{Turn, response_id, server_sent};
 use super::script::Script;
 use super::websocket::{Opening, accept_key};
 use crate::observation::{Credential, RequestKind, Scheme};
+use crate::proxy::ServerTasks;
 use crate::question::Fault;
 use crate::upstream::authority::Authority;
 use crate::upstream::ledger::{Entry, Head, Ledger};
-
-/// How long to wait after a failed accept: out of file descriptors, most likely.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// What every connection shares.
 pub(super) struct Proxy {
@@ -45,8 +41,7 @@ pub(super) struct Proxy {
     pub(super) authority: Authority,
     pub(super) history: History,
     pub(super) ledger: Ledger,
-    pub(super) stop: CancellationToken,
-    pub(super) tasks: TaskTracker,
+    pub(super) tasks: ServerTasks,
 }
 
 /// Where a request came in.
@@ -58,34 +53,8 @@ struct Door {
 }
 
 impl Proxy {
-    /// Takes connections until the loopback stops.
-    pub(super) async fn accept(self: Arc<Self>, listener: TcpListener) {
-        loop {
-            let accepted = tokio::select! {
-                () = self.stop.cancelled() => return,
-                accepted = listener.accept() => accepted,
-            };
-            match accepted {
-                Ok((stream, _)) => self.spawn(Arc::clone(&self).greet(stream)),
-                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
-            }
-        }
-    }
-
-    /// Runs a task that ends with the loopback at the latest.
-    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let stop = self.stop.clone();
-        self.tasks.spawn(async move {
-            tokio::select! {
-                () = stop.cancelled() => {}
-                () = task => {}
-            }
-        });
-    }
-
-    async fn greet(self: Arc<Self>, stream: TcpStream) {
-        // Small answers must not wait for the acknowledgement of the last one.
-        let _ = stream.set_nodelay(true);
+    /// Serves a connection.
+    pub(super) async fn connected(self: Arc<Self>, stream: TcpStream) {
         let reset = Reset::of(&stream, self.fault == Some(Fault::ConnectionReset));
         self.serve(TokioIo::new(stream), Door { tunnel: None, reset }).await;
     }
@@ -162,12 +131,12 @@ impl Proxy {
         match answer.kind {
             RequestKind::Tunnel => {
                 let door = Door { tunnel: Some(target.host.into()), reset: door.reset.clone() };
-                self.spawn(Arc::clone(&self).tunnel(upgrade, door, entry.clone()));
+                self.tasks.spawn(Arc::clone(&self).tunnel(upgrade, door, entry.clone()));
             }
             RequestKind::Upgraded => {
                 let path_and_query = path_and_query.to_owned();
                 let opening = Opening { target, path: facts.path, path_and_query, credential };
-                self.spawn(Arc::clone(&self).converse(upgrade, opening));
+                self.tasks.spawn(Arc::clone(&self).converse(upgrade, opening));
             }
             _ if answer.content == Content::Reset => return Err(door.reset.now()),
             _ => {}

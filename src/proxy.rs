@@ -1,0 +1,152 @@
+//! The one place that accepts connections: for the loopback, the live upstream and
+//! the proxy of an install. They say what is done with each connection.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// How long to wait after a failed accept: out of file descriptors, most likely.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// The tasks of a server. All of them end with it. Clones share them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ServerTasks {
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl ServerTasks {
+    /// Runs a task that ends with the server at the latest.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let stop = self.stop.clone();
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = task => {}
+            }
+        });
+    }
+}
+
+/// A server that accepts connections. Dropped, it stops; [`Server::shutdown`] also
+/// waits until it has.
+#[derive(Debug)]
+pub(crate) struct Server {
+    address: SocketAddr,
+    tasks: ServerTasks,
+}
+
+impl Server {
+    /// Accepts connections in the current tokio runtime, and runs what `serve` makes
+    /// of each as one of `tasks`.
+    ///
+    /// # Errors
+    ///
+    /// The listener has no address.
+    pub(crate) fn start<F>(
+        listener: TcpListener,
+        tasks: ServerTasks,
+        serve: impl Fn(TcpStream) -> F + Send + 'static,
+    ) -> io::Result<Self>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let address = listener.local_addr()?;
+        let connections = tasks.clone();
+        tasks.spawn(async move {
+            loop {
+                match listener.accept().await {
+                    Ok((stream, _)) => {
+                        // Small messages must not wait for the acknowledgement of the last one.
+                        let _ = stream.set_nodelay(true);
+                        connections.spawn(serve(stream));
+                    }
+                    Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+                }
+            }
+        });
+        Ok(Self { address, tasks })
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops, and waits until no task is left and the port is free.
+    pub(crate) async fn shutdown(&self) {
+        self.tasks.stop.cancel();
+        self.tasks.tasks.close();
+        self.tasks.tasks.wait().await;
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.tasks.stop.cancel();
+    }
+}
+
+/// A listener that was made elsewhere, perhaps in another network namespace; without
+/// one, a new one on this port of 127.0.0.1. Port 0 lets the system choose.
+pub(crate) async fn listener(
+    made: Option<std::net::TcpListener>,
+    port: u16,
+) -> io::Result<TcpListener> {
+    match made {
+        Some(listener) => {
+            // Tokio takes over only what is non-blocking already.
+            listener.set_nonblocking(true)?;
+            TcpListener::from_std(listener)
+        }
+        None => TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn every_connection_is_served_and_all_of_it_ends_with_the_server() {
+        let tasks = ServerTasks::default();
+        let listener = listener(None, 0).await.unwrap();
+        let server = Server::start(listener, tasks, |mut stream| async move {
+            stream.write_all(b"hello").await.unwrap();
+            std::future::pending::<()>().await;
+        })
+        .unwrap();
+        let mut connections = Vec::new();
+        for _ in 0..2 {
+            let mut stream = TcpStream::connect(server.address()).await.unwrap();
+            let mut text = [0; 5];
+            stream.read_exact(&mut text).await.unwrap();
+            assert_eq!(&text, b"hello");
+            connections.push(stream);
+        }
+        server.shutdown().await;
+        for mut stream in connections {
+            assert_eq!(stream.read(&mut [0; 1]).await.unwrap_or(0), 0, "it goes on");
+        }
+        // The port is free.
+        drop(TcpListener::bind(server.address()).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_dropped_accepts_no_more() {
+        let made = listener(None, 0).await.unwrap();
+        let server = Server::start(made, ServerTasks::default(), |_| async {}).unwrap();
+        let address = server.address();
+        let tasks = server.tasks.clone();
+        drop(server);
+        tasks.tasks.close();
+        tasks.tasks.wait().await;
+        assert!(TcpStream::connect(address).await.is_err());
+    }
+}
