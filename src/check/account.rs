@@ -7,7 +7,7 @@ use crate::process::Processes;
 use crate::question::Lending;
 use crate::redact;
 use crate::secret::Secret;
-use crate::upstream::live::{RelayLogin, Way};
+use crate::upstream::live::{LiveMode, RelayLogin};
 use crate::upstream::pace::Pace;
 
 /// The names under which releases and the Codex app-server look for an API key.
@@ -87,11 +87,11 @@ impl Account {
     }
 
     /// Which way the candidate's requests take.
-    pub(super) fn way(&self) -> Way {
+    pub(super) fn mode(&self) -> LiveMode {
         if !self.lending.relay {
-            return Way::Tunnel;
+            return LiveMode::Tunnel;
         }
-        Way::Relay(match &self.credential {
+        LiveMode::Relay(match &self.credential {
             Credential::Token(tokens) => RelayLogin {
                 made_up_access: tokens.made_up.access.clone(),
                 access: tokens.real.access.clone(),

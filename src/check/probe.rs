@@ -5,12 +5,13 @@ use std::io;
 
 use camino::Utf8Path;
 
-use crate::upstream::loopback::{Read, Script};
+use crate::upstream::loopback::{Script, ScriptedRead};
 
 /// Writes the files that so many tool calls are to read.
 pub(super) fn hide(calls: u16, workspace: &Utf8Path) -> io::Result<Script> {
     let reads = (1..=calls).map(|call| {
-        let read = Read { file: workspace.join(format!("probe-{call}.txt")), content: nonce() };
+        let read =
+            ScriptedRead { file: workspace.join(format!("probe-{call}.txt")), content: nonce() };
         crate::fs::write_private(&read.file, format!("{}\n", read.content).as_bytes())?;
         Ok(read)
     });

@@ -203,7 +203,7 @@ impl Turn<'_> {
     }
 
     /// Leave to ask the account for a turn; it ends with the check.
-    async fn leave<'b>(&self, account: &'b Account) -> Result<pace::Turn<'b>, CheckError> {
+    async fn leave<'b>(&self, account: &'b Account) -> Result<pace::TurnPermit<'b>, CheckError> {
         tokio::select! {
             leave = account.pace.turn() => Ok(leave?),
             () = self.stop.cancelled() => Err(CheckError::Stopped),

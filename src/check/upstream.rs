@@ -40,7 +40,7 @@ impl Upstream {
             return Ok(Self::Loopback(Loopback::start(options).await?));
         };
         let environment = environment.clone();
-        let options = LiveOptions { listener, way: account.way(), environment };
+        let options = LiveOptions { listener, mode: account.mode(), environment };
         Ok(Self::Live(Live::start(options).await?))
     }
 

@@ -14,7 +14,7 @@ use crate::login::{self, Fingerprint, Lent, Login, Place};
 use crate::question::{Lender, Lending, Upstream};
 use crate::report::terminal;
 use crate::secret::Secret;
-use crate::upstream::pace::{Limits, Pace};
+use crate::upstream::pace::{Pace, PaceLimits};
 
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct UpstreamArguments {
@@ -212,7 +212,7 @@ impl UpstreamArguments {
     }
 
     fn pace(&self, context: &Context, account: &str) -> Pace {
-        Pace::new(account, &context.directories.accounts(), Limits::of(self.max_turns), 0)
+        Pace::new(account, &context.directories.accounts(), PaceLimits::of(self.max_turns), 0)
     }
 
     /// The same lending once more, for a session that goes on.

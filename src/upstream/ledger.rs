@@ -27,7 +27,7 @@ impl Ledger {
     }
 
     /// Enters a request at its head, before anything can go wrong with its body.
-    pub(super) fn open(&self, head: Head<'_>) -> Entry {
+    pub(super) fn open(&self, head: Head<'_>) -> LedgerEntry {
         let elapsed = self.start.elapsed();
         let mut records = self.lock();
         let sequence = records.len();
@@ -50,7 +50,7 @@ impl Ledger {
             code: None,
             note: None,
         });
-        Entry { ledger: self.clone(), sequence }
+        LedgerEntry { ledger: self.clone(), sequence }
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<RequestRecord>> {
@@ -72,12 +72,12 @@ pub(super) struct Head<'a> {
 
 /// One open line of the ledger.
 #[derive(Debug, Clone)]
-pub(super) struct Entry {
+pub(super) struct LedgerEntry {
     ledger: Ledger,
     sequence: usize,
 }
 
-impl Entry {
+impl LedgerEntry {
     pub(super) fn sequence(&self) -> usize {
         self.sequence
     }

@@ -2,7 +2,7 @@
 //! real service.
 //!
 //! ```text
-//! candidate ─▶ door ─┬▶ tunnel: its own TLS, bytes both ways ─────────▶ network ─▶ service
+//! candidate ─▶ proxy ─┬▶ tunnel: its own TLS, bytes both ways ─────────▶ network ─▶ service
 //!                    └▶ relay: TLS ends here ─▶ loan ─▶ reqwest ──────▶ network ─▶ service
 //!                              candidate ◀── mask ◀── refusal, record ◀──────────────┘
 //! ```
@@ -15,11 +15,11 @@
 //! A tunnel is to a name: what a candidate says in it, to whomever behind that
 //! name, is between the two of them.
 
-mod door;
 mod host;
 mod loan;
 mod mask;
 mod network;
+mod proxy;
 mod refusal;
 mod relay;
 mod tunnel;
@@ -33,9 +33,9 @@ use std::sync::Arc;
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 
-use door::{Door, Passage};
 use loan::Loan;
 use network::Network;
+use proxy::{Forwarder, LiveProxy};
 use relay::Relay;
 
 pub use loan::{RelayLogin, UnfitLogin};
@@ -46,7 +46,7 @@ use super::ledger::Ledger;
 use super::variables;
 use crate::env::Environment;
 use crate::observation::RequestRecord;
-use crate::proxy::{self, Server, ServerTasks};
+use crate::proxy::{Server, ServerTasks, listener as listen_on};
 
 /// What the user may have set for TLS, and a candidate that speaks its own needs.
 pub const TRUST: [&str; 4] =
@@ -58,7 +58,7 @@ pub struct LiveOptions {
     /// a port of the system's choice on 127.0.0.1.
     pub listener: Option<std::net::TcpListener>,
     /// Which way requests take.
-    pub way: Way,
+    pub mode: LiveMode,
     /// The user's proxy (`HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`) and authorities
     /// (`SSL_CERT_FILE`, `SSL_CERT_DIR`, `NODE_EXTRA_CA_CERTS`).
     pub environment: Environment,
@@ -66,7 +66,7 @@ pub struct LiveOptions {
 
 /// Which way a candidate's requests take to the service.
 #[derive(Debug)]
-pub enum Way {
+pub enum LiveMode {
     /// Passed through as they are: the candidate has a credential and a TLS of its own.
     Tunnel,
     /// Carried by codexpin, which puts the real login in the made-up one's place.
@@ -102,7 +102,7 @@ pub enum LiveError {
 /// A running live upstream. Dropped, it stops; [`Live::shutdown`] also waits until it has.
 pub struct Live {
     server: Server,
-    door: Arc<Door>,
+    proxy: Arc<LiveProxy>,
     /// The user's own settings for TLS.
     trust: Vec<(&'static str, String)>,
 }
@@ -110,27 +110,27 @@ pub struct Live {
 impl Live {
     /// Starts a live upstream in the current tokio runtime.
     pub async fn start(options: LiveOptions) -> Result<Self, LiveError> {
-        let LiveOptions { listener, way, environment } = options;
+        let LiveOptions { listener, mode, environment } = options;
         let network = Network::of(&environment)?;
-        let passage = match way {
-            Way::Tunnel => Passage::Tunnel(network),
-            Way::Relay(login) => {
+        let forwarder = match mode {
+            LiveMode::Tunnel => Forwarder::Tunnel(network),
+            LiveMode::Relay(login) => {
                 let authority = Authority::new(Timestamp::now())
                     .map_err(|error| LiveError::Authority(error.to_string()))?;
                 let loan = Loan::new(login)?;
                 let mask = loan.mask();
-                Passage::Relay(Relay { authority, loan, mask, client: network.client()? })
+                Forwarder::Relay(Relay { authority, loan, mask, client: network.client()? })
             }
         };
-        let listener = proxy::listener(listener, 0).await.map_err(LiveError::Listen)?;
+        let listener = listen_on(listener, 0).await.map_err(LiveError::Listen)?;
         let tasks = ServerTasks::default();
-        let door = Arc::new(Door { passage, ledger: Ledger::new(), tasks: tasks.clone() });
-        let service = Arc::clone(&door);
+        let proxy = Arc::new(LiveProxy { forwarder, ledger: Ledger::new(), tasks: tasks.clone() });
+        let service = Arc::clone(&proxy);
         let serve = move |stream| Arc::clone(&service).connected(stream);
         let server = Server::start(listener, tasks, serve).map_err(LiveError::Listen)?;
         let own = |name: &'static str| Some((name, environment.get(name)?.to_owned()));
         let trust = TRUST.into_iter().filter_map(own).collect();
-        Ok(Self { server, door, trust })
+        Ok(Self { server, proxy, trust })
     }
 
     /// Where it listens.
@@ -145,9 +145,9 @@ impl Live {
     /// user's settings stand as they are, and `ca_file` is of no account.
     pub fn environment(&self, ca_file: &Utf8Path) -> Vec<(&'static str, String)> {
         let mut variables = variables::of_the_proxy(self.address());
-        match self.door.passage {
-            Passage::Tunnel(_) => variables.extend(self.trust.iter().cloned()),
-            Passage::Relay(_) => variables.extend(variables::of_the_ca(ca_file)),
+        match self.proxy.forwarder {
+            Forwarder::Tunnel(_) => variables.extend(self.trust.iter().cloned()),
+            Forwarder::Relay(_) => variables.extend(variables::of_the_ca(ca_file)),
         }
         variables
     }
@@ -155,22 +155,22 @@ impl Live {
     /// The files and directories of the user's that [`Live::environment`] names: the
     /// candidate has to find them where they are.
     pub fn reads(&self) -> Vec<Utf8PathBuf> {
-        match self.door.passage {
-            Passage::Tunnel(_) => self.trust.iter().map(|(_, path)| path.into()).collect(),
-            Passage::Relay(_) => Vec::new(),
+        match self.proxy.forwarder {
+            Forwarder::Tunnel(_) => self.trust.iter().map(|(_, path)| path.into()).collect(),
+            Forwarder::Relay(_) => Vec::new(),
         }
     }
 
     /// Writes a relay's CA certificate; a tunnel has none, and writes nothing.
     pub fn write_ca(&self, path: &Utf8Path) -> Result<(), LiveError> {
-        let Passage::Relay(relay) = &self.door.passage else { return Ok(()) };
+        let Forwarder::Relay(relay) = &self.proxy.forwarder else { return Ok(()) };
         crate::fs::write_atomic(path, relay.authority.pem().as_bytes())
             .map_err(|source| LiveError::WriteCa { path: path.to_owned(), source })
     }
 
     /// The requests so far, in order of arrival.
     pub fn records(&self) -> Vec<RequestRecord> {
-        self.door.ledger.records()
+        self.proxy.ledger.records()
     }
 
     /// Stops, waits until no task is left, and hands over the records.
@@ -183,7 +183,7 @@ impl Live {
 impl fmt::Debug for LiveOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // A proxy's password may be in the environment.
-        f.debug_struct("LiveOptions").field("way", &self.way).finish_non_exhaustive()
+        f.debug_struct("LiveOptions").field("mode", &self.mode).finish_non_exhaustive()
     }
 }
 

@@ -37,10 +37,10 @@ use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 
 use history::History;
-use proxy::Proxy;
+use proxy::LoopbackProxy;
 
 pub use crate::question::{Fault, UnknownFault};
-pub use script::{Read, Script};
+pub use script::{Script, ScriptedRead};
 
 use super::authority::Authority;
 use super::ledger::Ledger;
@@ -104,7 +104,7 @@ pub enum LoopbackError {
 /// waits until it has.
 pub struct Loopback {
     server: Server,
-    proxy: Arc<Proxy>,
+    proxy: Arc<LoopbackProxy>,
 }
 
 impl Loopback {
@@ -117,7 +117,7 @@ impl Loopback {
         let listener = listener(options.listener, port).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         let tasks = ServerTasks::default();
-        let proxy = Arc::new(Proxy {
+        let proxy = Arc::new(LoopbackProxy {
             address,
             pace: options.pace,
             script: Arc::new(options.script),

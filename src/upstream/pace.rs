@@ -12,7 +12,7 @@ use crate::fs::{Lock, LockError};
 
 /// What an account is asked at the most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct PaceLimits {
     /// Between the end of a turn and the beginning of the next.
     pub gap: Duration,
     /// How long to wait for a turn that another process takes on the account.
@@ -21,7 +21,7 @@ pub struct Limits {
     pub max_turns: usize,
 }
 
-impl Limits {
+impl PaceLimits {
     /// The usual pauses, with the user's `--max-turns`.
     pub fn of(max_turns: usize) -> Self {
         Self { gap: Duration::from_secs(2), patience: Duration::from_mins(10), max_turns }
@@ -53,7 +53,7 @@ pub enum PaceError {
 /// The turns on one account, as one session takes them.
 #[derive(Debug)]
 pub struct Pace {
-    limits: Limits,
+    limits: PaceLimits,
     lock: Utf8PathBuf,
     turns: Mutex<Turns>,
 }
@@ -67,7 +67,7 @@ struct Turns {
 
 impl Turns {
     /// How long to wait before the next one, if there may be one.
-    fn wait(&self, limits: &Limits, now: Instant) -> Result<Duration, PaceError> {
+    fn wait(&self, limits: &PaceLimits, now: Instant) -> Result<Duration, PaceError> {
         if self.taken >= limits.max_turns {
             return Err(PaceError::Spent { max_turns: limits.max_turns });
         }
@@ -78,7 +78,7 @@ impl Turns {
 
 /// Leave to ask for one turn. The turn ends where this is dropped.
 #[derive(Debug)]
-pub struct Turn<'a> {
+pub struct TurnPermit<'a> {
     turns: MutexGuard<'a, Turns>,
     _lock: Lock,
 }
@@ -86,7 +86,7 @@ pub struct Turn<'a> {
 impl Pace {
     /// For an account, of which only a hash is written down, as the name of a lock
     /// file in `directory` of codexpin's own state. `taken` turns are already spent.
-    pub fn new(account: &str, directory: &Utf8Path, limits: Limits, taken: usize) -> Self {
+    pub fn new(account: &str, directory: &Utf8Path, limits: PaceLimits, taken: usize) -> Self {
         let lock = directory.join(format!("{:x}.lock", Sha256::digest(account)));
         Self { limits, lock, turns: Mutex::new(Turns { taken, ended: None }) }
     }
@@ -97,7 +97,7 @@ impl Pace {
     }
 
     /// Waits until a turn may begin. It counts from here on, whatever comes of it.
-    pub async fn turn(&self) -> Result<Turn<'_>, PaceError> {
+    pub async fn turn(&self) -> Result<TurnPermit<'_>, PaceError> {
         let mut turns = self.turns.lock().await;
         turns.wait(&self.limits, Instant::now())?;
         let (lock, contended) = self.lock().await?;
@@ -107,7 +107,7 @@ impl Pace {
         }
         tokio::time::sleep(turns.wait(&self.limits, Instant::now())?).await;
         turns.taken += 1;
-        Ok(Turn { turns, _lock: lock })
+        Ok(TurnPermit { turns, _lock: lock })
     }
 
     /// Turns taken so far; waits for one that runs.
@@ -130,7 +130,7 @@ impl Pace {
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for TurnPermit<'_> {
     fn drop(&mut self) {
         self.turns.ended = Some(Instant::now());
     }
@@ -140,8 +140,8 @@ impl Drop for Turn<'_> {
 mod tests {
     use super::*;
 
-    const LIMITS: Limits =
-        Limits { gap: Duration::from_secs(2), patience: Duration::from_mins(1), max_turns: 3 };
+    const LIMITS: PaceLimits =
+        PaceLimits { gap: Duration::from_secs(2), patience: Duration::from_mins(1), max_turns: 3 };
 
     struct Place(tempfile::TempDir);
 

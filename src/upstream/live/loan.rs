@@ -32,11 +32,11 @@ pub struct UnfitLogin(&'static str);
 
 /// What became of a request's credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Lent {
+pub(super) enum CredentialSwap {
     /// The made-up credential did not come along: nothing is put in.
-    NotAsked,
+    NotOffered,
     /// It came, and the real one stands in its place.
-    Put,
+    Swapped,
     /// It came, and this path gets none.
     Withheld,
 }
@@ -70,25 +70,32 @@ impl Loan {
     }
 
     /// Exchanges the made-up credential, if exactly that one is there.
-    pub(super) fn put_into(&self, headers: &mut HeaderMap, host: Host, path: &str) -> Lent {
+    pub(super) fn put_into(
+        &self,
+        headers: &mut HeaderMap,
+        host: Host,
+        path: &str,
+    ) -> CredentialSwap {
         let mut all = headers.get_all(header::AUTHORIZATION).iter();
-        let (Some(only), None) = (all.next(), all.next()) else { return Lent::NotAsked };
+        let (Some(only), None) = (all.next(), all.next()) else {
+            return CredentialSwap::NotOffered;
+        };
         let token = only.to_str().ok().and_then(|text| text.split_once(' '));
         let made_up = self.login.made_up_access.reveal();
         if !token.is_some_and(|(scheme, token)| {
             scheme.eq_ignore_ascii_case("bearer") && token == made_up
         }) {
-            return Lent::NotAsked;
+            return CredentialSwap::NotOffered;
         }
         if !host.lends(path) || (self.api_key && host != Host::Api) {
-            return Lent::Withheld;
+            return CredentialSwap::Withheld;
         }
         headers.insert(header::AUTHORIZATION, self.bearer.clone());
         let named = headers.get(&ACCOUNT).is_some_and(|id| *id == *self.login.made_up_account);
         if let Some(real) = self.account.as_ref().filter(|_| named) {
             headers.insert(ACCOUNT, real.clone());
         }
-        Lent::Put
+        CredentialSwap::Swapped
     }
 }
 
@@ -109,7 +116,7 @@ mod tests {
         Loan::new(login).unwrap()
     }
 
-    fn lent(access: &str, sent: &[(&str, &str)], host: Host) -> (Lent, String) {
+    fn lent(access: &str, sent: &[(&str, &str)], host: Host) -> (CredentialSwap, String) {
         let mut headers = HeaderMap::new();
         for (name, value) in sent {
             headers.append(HeaderName::try_from(*name).unwrap(), value.parse().unwrap());
@@ -125,7 +132,7 @@ mod tests {
         let account = ("chatgpt-account-id", "made-up-account");
         let (outcome, headers) =
             lent("real", &[("authorization", "Bearer made-up"), account], Host::ChatGpt);
-        assert_eq!(outcome, Lent::Put);
+        assert_eq!(outcome, CredentialSwap::Swapped);
         assert_eq!(headers, "authorization=Bearer real\nchatgpt-account-id=real-account\n");
         for sent in [
             &[account][..],
@@ -134,7 +141,7 @@ mod tests {
             &[("authorization", "Bearer made-up"), ("authorization", "Bearer made-up")],
         ] {
             let (outcome, headers) = lent("real", sent, Host::ChatGpt);
-            assert_eq!(outcome, Lent::NotAsked, "{sent:?}");
+            assert_eq!(outcome, CredentialSwap::NotOffered, "{sent:?}");
             assert!(!headers.contains("real"), "{headers}");
         }
         let other = [("authorization", "Bearer made-up"), ("chatgpt-account-id", "another")];
@@ -144,8 +151,8 @@ mod tests {
     #[test]
     fn an_api_key_goes_to_the_public_api_alone() {
         let sent = [("authorization", "Bearer made-up")];
-        assert_eq!(lent("sk-real", &sent, Host::Api).0, Lent::Put);
-        assert_eq!(lent("sk-real", &sent, Host::ChatGpt).0, Lent::Withheld);
-        assert_eq!(lent("real", &sent, Host::Auth).0, Lent::Withheld);
+        assert_eq!(lent("sk-real", &sent, Host::Api).0, CredentialSwap::Swapped);
+        assert_eq!(lent("sk-real", &sent, Host::ChatGpt).0, CredentialSwap::Withheld);
+        assert_eq!(lent("real", &sent, Host::Auth).0, CredentialSwap::Withheld);
     }
 }

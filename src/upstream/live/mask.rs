@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderValue};
 use hyper::body::{Body, Frame};
 
 use crate::secret::Secret;
-use crate::upstream::ledger::Entry;
+use crate::upstream::ledger::LedgerEntry;
 
 /// The secrets of a login.
 #[derive(Debug, Clone)]
@@ -82,13 +82,13 @@ impl Filter {
 pub(super) struct MaskedBody {
     inner: reqwest::Body,
     filter: Filter,
-    entry: Entry,
+    entry: LedgerEntry,
     begun: bool,
     ended: bool,
 }
 
 impl MaskedBody {
-    pub(super) fn new(inner: reqwest::Body, mask: Mask, entry: Entry) -> Self {
+    pub(super) fn new(inner: reqwest::Body, mask: Mask, entry: LedgerEntry) -> Self {
         Self { inner, filter: Filter { mask, held: Vec::new() }, entry, begun: false, ended: false }
     }
 }

@@ -52,8 +52,8 @@ pub enum NetworkError {
 }
 
 /// A connection, whatever it goes through.
-pub(super) trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
+pub(super) trait Connection: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Connection for T {}
 
 /// The user's proxy and authorities.
 pub(super) struct Network {
@@ -109,12 +109,12 @@ impl Network {
         &self,
         host: &str,
         port: u16,
-    ) -> Result<Box<dyn Wire>, NetworkError> {
+    ) -> Result<Box<dyn Connection>, NetworkError> {
         let uri = Uri::try_from(format!("https://{host}:{port}"))
             .map_err(|error| NetworkError::Client(error.to_string()))?;
         let connected = async {
             match self.matcher.intercept(&uri) {
-                None => Ok(Box::new(dial(host, port).await?) as Box<dyn Wire>),
+                None => Ok(Box::new(dial(host, port).await?) as Box<dyn Connection>),
                 Some(proxy) => through(&self.tls, &proxy, host, port).await,
             }
         };

@@ -17,15 +17,15 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use self::head::{asks_for_websocket, model, outgoing, without_hops};
-use super::door::{AnswerBody, Door, answer, blocked, whole};
 use super::host::{Host, is_turn};
-use super::loan::{Lent, Loan};
+use super::loan::{CredentialSwap, Loan};
 use super::mask::{Mask, MaskedBody};
+use super::proxy::{LiveBody, LiveProxy, answer, blocked, whole};
 use super::refusal::{self, Refusal};
 use crate::observation::{Credential, RequestKind, Scheme};
 use crate::upstream::authority::Authority;
 use crate::upstream::encoding::{LARGEST_BODY, decoded};
-use crate::upstream::ledger::{Entry, Head};
+use crate::upstream::ledger::{Head, LedgerEntry};
 
 /// Most bytes of a refusal that are looked at before it is passed on.
 const LARGEST_REFUSAL: usize = 1 << 20;
@@ -41,10 +41,10 @@ impl Relay {
     /// Answers a request that came through a tunnel for `host`.
     pub(super) async fn answer(
         &self,
-        door: &Arc<Door>,
+        proxy: &Arc<LiveProxy>,
         mut request: Request<Incoming>,
         host: Host,
-    ) -> Response<AnswerBody> {
+    ) -> Response<LiveBody> {
         let websocket = asks_for_websocket(request.headers());
         let path_and_query = request.uri().path_and_query().map_or("/", |path| path.as_str());
         let path_and_query = path_and_query.to_owned();
@@ -58,14 +58,14 @@ impl Relay {
             websocket,
             credential,
         };
-        let entry = door.ledger.open(head);
+        let entry = proxy.ledger.open(head);
         if host == Host::Auth {
             return renewal(request.uri().path(), &entry);
         }
         let upgrade = websocket.then(|| hyper::upgrade::on(&mut request));
         let (mut parts, body) = request.into_parts();
         let lent = self.loan.put_into(&mut parts.headers, host, parts.uri.path());
-        if lent == Lent::Withheld {
+        if lent == CredentialSwap::Withheld {
             entry.settle(Some(404), RequestKind::Declined);
             entry.note("accepted 404: the login is not lent for this");
             return answer(StatusCode::NOT_FOUND, &json!({"detail": "Not Found"}));
@@ -99,7 +99,7 @@ impl Relay {
         entry.settle(Some(sent.status().as_u16()), kind);
         match upgrade {
             Some(upgrade) if sent.status() == StatusCode::SWITCHING_PROTOCOLS => {
-                self.upgraded(door, sent, upgrade, Opened { host, path_and_query, credential })
+                self.upgraded(proxy, sent, upgrade, Opened { host, path_and_query, credential })
             }
             _ => self.carried(sent, entry).await,
         }
@@ -111,7 +111,7 @@ impl Relay {
         parts: Parts,
         body: Bytes,
         websocket: bool,
-        lent: Lent,
+        lent: CredentialSwap,
     ) -> Result<reqwest::Response, reqwest::Error> {
         let headers = outgoing(parts.headers, websocket, lent);
         let mut request = self.client.request(parts.method, url).headers(headers);
@@ -122,7 +122,7 @@ impl Relay {
     }
 
     /// The service's answer as the candidate gets it.
-    async fn carried(&self, sent: reqwest::Response, entry: Entry) -> Response<AnswerBody> {
+    async fn carried(&self, sent: reqwest::Response, entry: LedgerEntry) -> Response<LiveBody> {
         let (mut parts, body) = http::Response::from(sent).into_parts();
         if parts.status.is_client_error() || parts.status.is_server_error() {
             return self.refused(parts, body, &entry).await;
@@ -137,8 +137,8 @@ impl Relay {
         &self,
         mut parts: http::response::Parts,
         body: reqwest::Body,
-        entry: &Entry,
-    ) -> Response<AnswerBody> {
+        entry: &LedgerEntry,
+    ) -> Response<LiveBody> {
         let Ok(body) = Limited::new(body, LARGEST_REFUSAL).collect().await else {
             entry.note("the service broke off in its answer");
             return whole(parts.status, Bytes::new());
@@ -156,11 +156,11 @@ impl Relay {
 
     fn upgraded(
         &self,
-        door: &Arc<Door>,
+        proxy: &Arc<LiveProxy>,
         sent: reqwest::Response,
         upgrade: OnUpgrade,
         opened: Opened,
-    ) -> Response<AnswerBody> {
+    ) -> Response<LiveBody> {
         let mut response = whole(StatusCode::SWITCHING_PROTOCOLS, Bytes::new());
         *response.headers_mut() = sent.headers().clone();
         self.clean(response.headers_mut());
@@ -168,8 +168,8 @@ impl Relay {
         headers.remove(header::CONTENT_LENGTH);
         headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
         headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-        let (ledger, mask) = (door.ledger.clone(), self.mask.clone());
-        door.tasks.spawn(async move { opened.carry(ledger, mask, upgrade, sent).await });
+        let (ledger, mask) = (proxy.ledger.clone(), self.mask.clone());
+        proxy.tasks.spawn(async move { opened.carry(ledger, mask, upgrade, sent).await });
         response
     }
 
@@ -187,7 +187,7 @@ pub(super) struct Opened {
     pub(super) credential: Credential,
 }
 
-impl Entry {
+impl LedgerEntry {
     /// What a refusal tells of its request.
     pub(super) fn refused(&self, said: Refusal) {
         self.change(|record| {
@@ -201,7 +201,7 @@ impl Entry {
 }
 
 /// The answer of codexpin's own at the place where logins are renewed.
-fn renewal(path: &str, entry: &Entry) -> Response<AnswerBody> {
+fn renewal(path: &str, entry: &LedgerEntry) -> Response<LiveBody> {
     if path != "/oauth/token" {
         return blocked(entry);
     }
@@ -216,7 +216,7 @@ fn renewal(path: &str, entry: &Entry) -> Response<AnswerBody> {
     answer(StatusCode::UNAUTHORIZED, &error)
 }
 
-fn unreachable(error: &reqwest::Error, entry: &Entry) -> Response<AnswerBody> {
+fn unreachable(error: &reqwest::Error, entry: &LedgerEntry) -> Response<LiveBody> {
     // The innermost cause says it; none of them holds a header.
     let mut cause = error.source();
     while let Some(inner) = cause.and_then(std::error::Error::source) {

@@ -30,19 +30,19 @@ fn made_up() -> String {
 }
 
 async fn relay(service: &Service) -> Live {
-    let way = Way::Relay(RelayLogin {
+    let mode = LiveMode::Relay(RelayLogin {
         made_up_access: Secret::new(made_up()),
         access: Secret::new(real()),
         made_up_account: "made-up-account".to_owned(),
         account: Some(Secret::new("real-account-canary")),
     });
-    start(service, way, WORD).await
+    start(service, mode, WORD).await
 }
 
-async fn start(service: &Service, way: Way, word: &str) -> Live {
+async fn start(service: &Service, mode: LiveMode, word: &str) -> Live {
     let made = || std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let listener = matches!(way, Way::Tunnel).then(made);
-    let options = LiveOptions { listener, way, environment: service.environment(word) };
+    let listener = matches!(mode, LiveMode::Tunnel).then(made);
+    let options = LiveOptions { listener, mode, environment: service.environment(word) };
     assert!(!format!("{options:?}").contains("canary"));
     Live::start(options).await.unwrap()
 }
@@ -105,7 +105,7 @@ fn kinds(records: &[RequestRecord]) -> Vec<(&str, &str, Option<u16>, RequestKind
 #[tokio::test]
 async fn a_tunnel_passes_the_candidates_own_tls_through_the_users_proxy() {
     let service = Service::start().await;
-    let live = start(&service, Way::Tunnel, WORD).await;
+    let live = start(&service, LiveMode::Tunnel, WORD).await;
     let candidate = client(&live, &service.ca);
     let answer = ask(&candidate, "https://api.openai.com/v1/responses", "own").send().await;
     assert_eq!(answer.unwrap().status(), 429);
@@ -137,7 +137,7 @@ async fn a_tunnel_passes_the_candidates_own_tls_through_the_users_proxy() {
 #[tokio::test]
 async fn a_proxy_that_refuses_is_told_apart_from_the_service() {
     let service = Service::start().await;
-    let tunnel = start(&service, Way::Tunnel, "wrong-canary").await;
+    let tunnel = start(&service, LiveMode::Tunnel, "wrong-canary").await;
     assert!(client(&tunnel, &service.ca).get(CODEX).send().await.is_err());
     let records = records(tunnel).await;
     assert_eq!(kinds(&records), [("CONNECT", "chatgpt.com", Some(502), RequestKind::Unreachable)]);
@@ -149,7 +149,7 @@ async fn a_proxy_that_refuses_is_told_apart_from_the_service() {
         made_up_account: String::new(),
         account: None,
     };
-    let relay = start(&service, Way::Relay(login), "wrong-canary").await;
+    let relay = start(&service, LiveMode::Relay(login), "wrong-canary").await;
     let answer = ask(&trusting(&relay), CODEX, &made_up()).send().await.unwrap();
     assert_eq!(answer.status(), 502);
     let records = self::records(relay).await;
@@ -315,7 +315,7 @@ async fn a_relay_carries_a_websocket_with_the_login_and_records_each_request_on_
 async fn the_environment_names_the_proxy_and_what_there_is_to_trust() {
     let service = Service::start().await;
     let ca = Utf8Path::new("/scratch/ca.pem");
-    let tunnel = start(&service, Way::Tunnel, WORD).await;
+    let tunnel = start(&service, LiveMode::Tunnel, WORD).await;
     let relay = relay(&service).await;
     for live in [&tunnel, &relay] {
         let variables = live.environment(ca);

@@ -7,21 +7,21 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use serde_json::json;
 
-use super::door::{AnswerBody, Door, answer, empty};
 use super::host::Host;
 use super::network::Network;
+use super::proxy::{LiveBody, LiveProxy, answer, empty};
 use crate::observation::RequestKind;
-use crate::upstream::ledger::Entry;
+use crate::upstream::ledger::LedgerEntry;
 
-impl Door {
+impl LiveProxy {
     /// Reaches the service first, so that the candidate learns whether it can be.
     pub(super) async fn pass(
         self: &Arc<Self>,
         network: &Network,
         host: Host,
         upgrade: OnUpgrade,
-        entry: Entry,
-    ) -> Response<AnswerBody> {
+        entry: LedgerEntry,
+    ) -> Response<LiveBody> {
         let mut out = match network.connect(host.name(), 443).await {
             Ok(out) => out,
             Err(error) => {

@@ -15,7 +15,7 @@ use super::refusal::Refusal;
 use super::relay::Opened;
 use crate::observation::{RequestKind, Scheme};
 use crate::upstream::encoding::LARGEST_BODY;
-use crate::upstream::ledger::{Entry, Head, Ledger};
+use crate::upstream::ledger::{Head, Ledger, LedgerEntry};
 
 /// The method that records give to a request which came as a message.
 const METHOD: &str = "WS";
@@ -24,11 +24,11 @@ const METHOD: &str = "WS";
 struct Conversation {
     opened: Opened,
     ledger: Ledger,
-    asked: Option<Asked>,
+    asked: Option<OpenRequest>,
 }
 
-struct Asked {
-    entry: Entry,
+struct OpenRequest {
+    entry: LedgerEntry,
     warm_up: bool,
 }
 
@@ -103,7 +103,7 @@ impl Conversation {
         });
         entry.model(inner.get("model").and_then(Value::as_str));
         let warm_up = inner.get("generate").and_then(Value::as_bool) == Some(false);
-        self.asked = Some(Asked { entry, warm_up });
+        self.asked = Some(OpenRequest { entry, warm_up });
     }
 
     /// Settles the request with the service's word on it: an `error` event has the

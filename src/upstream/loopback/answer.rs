@@ -14,11 +14,11 @@ use super::{chatgpt, model, openai};
 use crate::observation::{Credential, RequestKind, ToolCall, ToolReturn};
 use crate::question::Fault;
 use crate::upstream::code;
-use crate::upstream::ledger::Entry;
+use crate::upstream::ledger::LedgerEntry;
 
 /// Whom a client wants to speak to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Service {
+pub(super) enum LoopbackService {
     /// `chatgpt.com`: the backend of ChatGPT logins.
     ChatGpt,
     /// `api.openai.com`: the public API.
@@ -31,7 +31,7 @@ pub(super) enum Service {
     Elsewhere,
 }
 
-impl Service {
+impl LoopbackService {
     /// The service behind a host and port that came through the proxy.
     pub(super) fn of(host: &str, port: u16) -> Self {
         match (host.trim_end_matches('.'), port) {
@@ -45,8 +45,8 @@ impl Service {
 
 /// Everything that an answer depends on.
 #[derive(Debug, Clone)]
-pub(super) struct Facts {
-    pub(super) service: Service,
+pub(super) struct RequestFacts {
+    pub(super) service: LoopbackService,
     pub(super) method: Method,
     /// Without the query.
     pub(super) path: String,
@@ -62,7 +62,7 @@ pub(super) struct Facts {
     pub(super) now: i64,
 }
 
-impl Facts {
+impl RequestFacts {
     /// The model that a turn's request names.
     pub(super) fn model(&self) -> Option<&str> {
         match &self.body {
@@ -85,7 +85,7 @@ pub(super) enum RequestBody {
 
 /// An answer, as data. [`super::proxy`] writes it.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Answer {
+pub(super) struct LoopbackAnswer {
     pub(super) status: u16,
     pub(super) kind: RequestKind,
     pub(super) headers: &'static [(&'static str, &'static str)],
@@ -97,9 +97,9 @@ pub(super) struct Answer {
     pub(super) note: Option<Cow<'static, str>>,
 }
 
-impl Entry {
+impl LedgerEntry {
     /// What an answer tells of its request.
-    pub(super) fn answered(&self, answer: &Answer) {
+    pub(super) fn answered(&self, answer: &LoopbackAnswer) {
         // A reset connection has had no status.
         self.settle((answer.status > 0).then_some(answer.status), answer.kind);
         self.change(|record| {
@@ -148,7 +148,7 @@ pub(super) enum Flow {
     Closes,
 }
 
-impl Answer {
+impl LoopbackAnswer {
     pub(super) fn json(status: u16, kind: RequestKind, content: Value) -> Self {
         Self { content: Content::Json(content), ..Self::empty(status, kind) }
     }
@@ -177,28 +177,30 @@ impl Answer {
 }
 
 /// Decides the answer to a request.
-pub(super) fn answer(facts: &Facts) -> Answer {
+pub(super) fn answer(facts: &RequestFacts) -> LoopbackAnswer {
     match facts.service {
-        Service::Elsewhere => Answer::json(
+        LoopbackService::Elsewhere => LoopbackAnswer::json(
             403,
             RequestKind::Blocked,
             json!({"error": "the loopback upstream does not speak for this host"}),
         ),
         // CONNECT to one's own plain port makes no sense, and no loop either.
-        Service::Own if facts.method == Method::CONNECT => Answer::empty(403, RequestKind::Blocked),
-        _ if facts.method == Method::CONNECT => Answer::empty(200, RequestKind::Tunnel),
-        Service::ChatGpt => chatgpt::answer(facts),
-        Service::Api => openai::api(facts),
-        Service::Auth => openai::auth(facts),
-        Service::Own => openai::own(facts),
+        LoopbackService::Own if facts.method == Method::CONNECT => {
+            LoopbackAnswer::empty(403, RequestKind::Blocked)
+        }
+        _ if facts.method == Method::CONNECT => LoopbackAnswer::empty(200, RequestKind::Tunnel),
+        LoopbackService::ChatGpt => chatgpt::answer(facts),
+        LoopbackService::Api => openai::api(facts),
+        LoopbackService::Auth => openai::auth(facts),
+        LoopbackService::Own => openai::own(facts),
     }
 }
 
 /// A request on the path where turns are asked for, with a credential that
 /// may: a turn, or a WebSocket to ask for turns on.
-pub(super) fn responses(facts: &Facts) -> Answer {
+pub(super) fn responses(facts: &RequestFacts) -> LoopbackAnswer {
     if facts.websocket && facts.method == Method::GET {
-        let opened = Answer::empty(101, RequestKind::Upgraded);
+        let opened = LoopbackAnswer::empty(101, RequestKind::Upgraded);
         return match facts.fault {
             Some(fault) if fault.refuses_upgrade() => fault.answer(facts, opened),
             _ => opened,
@@ -212,10 +214,10 @@ pub(super) fn responses(facts: &Facts) -> Answer {
 }
 
 /// A turn without a fault.
-fn turn(facts: &Facts) -> Answer {
+fn turn(facts: &RequestFacts) -> LoopbackAnswer {
     let invalid = |status, message: &str, note| {
         let error = openai::error(message, "invalid_request_error", None);
-        Answer::json(status, RequestKind::Malformed, error).noted(note)
+        LoopbackAnswer::json(status, RequestKind::Malformed, error).noted(note)
     };
     match &facts.body {
         _ if facts.method != Method::POST => invalid(405, "Method Not Allowed", "not a POST"),
@@ -233,7 +235,7 @@ fn turn(facts: &Facts) -> Answer {
             let message = format!("Previous response with id '{id}' not found.");
             let code = Some("previous_response_not_found");
             let error = openai::error(&message, "invalid_request_error", code);
-            Answer::json(400, RequestKind::Malformed, error)
+            LoopbackAnswer::json(400, RequestKind::Malformed, error)
                 .noted("goes on from no response of ours")
         }
         RequestBody::Turn(request @ TurnRequest { model: Some(name), .. }) => {

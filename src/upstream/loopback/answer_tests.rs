@@ -3,9 +3,9 @@ use super::*;
 const CODEX: &str = "/backend-api/codex/responses";
 
 /// The request of a healthy turn with a ChatGPT login.
-fn healthy() -> Facts {
-    Facts {
-        service: Service::ChatGpt,
+fn healthy() -> RequestFacts {
+    RequestFacts {
+        service: LoopbackService::ChatGpt,
         method: Method::POST,
         path: CODEX.to_owned(),
         websocket: false,
@@ -22,11 +22,11 @@ fn turn_body(stream: bool) -> RequestBody {
     RequestBody::Turn(TurnRequest::parse(body.to_string().as_bytes()).unwrap())
 }
 
-fn at(service: Service, path: &str, credential: Credential) -> Facts {
-    Facts { service, path: path.to_owned(), credential, ..healthy() }
+fn at(service: LoopbackService, path: &str, credential: Credential) -> RequestFacts {
+    RequestFacts { service, path: path.to_owned(), credential, ..healthy() }
 }
 
-fn text(answer: &Answer) -> String {
+fn text(answer: &LoopbackAnswer) -> String {
     match &answer.content {
         Content::Json(value) => value.to_string(),
         Content::Html(page) => (*page).to_owned(),
@@ -37,8 +37,8 @@ fn text(answer: &Answer) -> String {
 #[test]
 fn each_service_serves_the_credential_that_it_knows_on_the_path_that_it_has() {
     use Credential::{ApiKey, ChatGptToken, None as Nothing, Other};
+    use LoopbackService::{Api, Auth, ChatGpt, Elsewhere, Own};
     use RequestKind::{Answered, Blocked, Declined, Refused};
-    use Service::{Api, Auth, ChatGpt, Elsewhere, Own};
     for (service, path, credential, status, kind) in [
         (ChatGpt, CODEX, ChatGptToken, 200, Answered),
         (ChatGpt, CODEX, Nothing, 401, Refused),
@@ -76,7 +76,7 @@ fn each_service_serves_the_credential_that_it_knows_on_the_path_that_it_has() {
 #[test]
 fn a_turn_carries_the_model_and_the_text_that_were_asked_for() {
     for (stream, flow) in [(true, Flow::Stream), (false, Flow::Object)] {
-        let answer = answer(&Facts { body: turn_body(stream), ..healthy() });
+        let answer = answer(&RequestFacts { body: turn_body(stream), ..healthy() });
         let (model, output) = ("gpt-5.5".to_owned(), Output::Text("OK".to_owned()));
         assert_eq!(answer.content, Content::Turn { model, output, flow });
     }
@@ -85,20 +85,20 @@ fn a_turn_carries_the_model_and_the_text_that_were_asked_for() {
 #[test]
 fn refusals_say_what_the_real_services_say() {
     let challenge =
-        answer(&at(Service::ChatGpt, "/backend-api/responses", Credential::ChatGptToken));
+        answer(&at(LoopbackService::ChatGpt, "/backend-api/responses", Credential::ChatGptToken));
     assert!(challenge.headers.contains(&("cf-mitigated", "challenge")));
     assert!(challenge.headers.contains(&("server", "cloudflare")));
     assert!(text(&challenge).contains("<html") && text(&challenge).contains("dns"));
     for (service, path, credential, words) in [
         (
-            Service::Api,
+            LoopbackService::Api,
             "/v1/responses",
             Credential::ChatGptToken,
             "You have insufficient permissions for this operation. Missing scopes: api.responses.write",
         ),
-        (Service::Api, "/v1/responses", Credential::Other, "\"code\":\"invalid_api_key\""),
-        (Service::Auth, "/oauth/token", Credential::None, "\"code\":\"token_expired\""),
-        (Service::ChatGpt, CODEX, Credential::None, "Unauthorized"),
+        (LoopbackService::Api, "/v1/responses", Credential::Other, "\"code\":\"invalid_api_key\""),
+        (LoopbackService::Auth, "/oauth/token", Credential::None, "\"code\":\"token_expired\""),
+        (LoopbackService::ChatGpt, CODEX, Credential::None, "Unauthorized"),
     ] {
         let answer = answer(&at(service, path, credential));
         assert!(text(&answer).contains(words), "{}", text(&answer));
@@ -108,14 +108,14 @@ fn refusals_say_what_the_real_services_say() {
 #[test]
 fn a_websocket_is_opened_where_turns_are_asked_for_to_whom_may_ask() {
     for (service, path, credential, status) in [
-        (Service::ChatGpt, CODEX, Credential::ChatGptToken, 101),
-        (Service::ChatGpt, CODEX, Credential::None, 401),
-        (Service::ChatGpt, "/backend-api/responses", Credential::ChatGptToken, 403),
-        (Service::Api, "/v1/responses", Credential::ApiKey, 101),
-        (Service::Api, "/v1/responses", Credential::ChatGptToken, 401),
-        (Service::Own, "/v1/responses", Credential::Other, 101),
+        (LoopbackService::ChatGpt, CODEX, Credential::ChatGptToken, 101),
+        (LoopbackService::ChatGpt, CODEX, Credential::None, 401),
+        (LoopbackService::ChatGpt, "/backend-api/responses", Credential::ChatGptToken, 403),
+        (LoopbackService::Api, "/v1/responses", Credential::ApiKey, 101),
+        (LoopbackService::Api, "/v1/responses", Credential::ChatGptToken, 401),
+        (LoopbackService::Own, "/v1/responses", Credential::Other, 101),
     ] {
-        let facts = Facts {
+        let facts = RequestFacts {
             method: Method::GET,
             websocket: true,
             body: RequestBody::Ignored,
@@ -135,7 +135,7 @@ fn what_is_no_turn_request_is_malformed_and_never_answered() {
         (Method::POST, RequestBody::TooLarge, 413),
         (Method::POST, RequestBody::Turn(nameless), 400),
     ] {
-        let answer = answer(&Facts { method, body, ..healthy() });
+        let answer = answer(&RequestFacts { method, body, ..healthy() });
         assert_eq!((answer.status, answer.kind), (status, RequestKind::Malformed));
     }
 }
@@ -143,13 +143,13 @@ fn what_is_no_turn_request_is_malformed_and_never_answered() {
 #[test]
 fn a_tunnel_is_opened_to_known_services_only() {
     for (service, status, kind) in [
-        (Service::ChatGpt, 200, RequestKind::Tunnel),
-        (Service::Api, 200, RequestKind::Tunnel),
-        (Service::Auth, 200, RequestKind::Tunnel),
-        (Service::Own, 403, RequestKind::Blocked),
-        (Service::Elsewhere, 403, RequestKind::Blocked),
+        (LoopbackService::ChatGpt, 200, RequestKind::Tunnel),
+        (LoopbackService::Api, 200, RequestKind::Tunnel),
+        (LoopbackService::Auth, 200, RequestKind::Tunnel),
+        (LoopbackService::Own, 403, RequestKind::Blocked),
+        (LoopbackService::Elsewhere, 403, RequestKind::Blocked),
     ] {
-        let facts = Facts { service, method: Method::CONNECT, ..healthy() };
+        let facts = RequestFacts { service, method: Method::CONNECT, ..healthy() };
         let answer = answer(&facts);
         assert_eq!((answer.status, answer.kind), (status, kind), "{service:?}");
     }
@@ -158,16 +158,16 @@ fn a_tunnel_is_opened_to_known_services_only() {
 #[test]
 fn a_service_is_known_by_its_exact_name_and_port() {
     for (host, port, service) in [
-        ("chatgpt.com", 443, Service::ChatGpt),
-        ("chatgpt.com.", 443, Service::ChatGpt),
-        ("api.openai.com", 80, Service::Api),
-        ("auth.openai.com", 443, Service::Auth),
-        ("chatgpt.com", 22, Service::Elsewhere),
-        ("evil-chatgpt.com", 443, Service::Elsewhere),
-        ("chatgpt.com.evil.example", 443, Service::Elsewhere),
-        ("openai.com", 443, Service::Elsewhere),
-        ("", 443, Service::Elsewhere),
+        ("chatgpt.com", 443, LoopbackService::ChatGpt),
+        ("chatgpt.com.", 443, LoopbackService::ChatGpt),
+        ("api.openai.com", 80, LoopbackService::Api),
+        ("auth.openai.com", 443, LoopbackService::Auth),
+        ("chatgpt.com", 22, LoopbackService::Elsewhere),
+        ("evil-chatgpt.com", 443, LoopbackService::Elsewhere),
+        ("chatgpt.com.evil.example", 443, LoopbackService::Elsewhere),
+        ("openai.com", 443, LoopbackService::Elsewhere),
+        ("", 443, LoopbackService::Elsewhere),
     ] {
-        assert_eq!(Service::of(host, port), service, "{host}:{port}");
+        assert_eq!(LoopbackService::of(host, port), service, "{host}:{port}");
     }
 }

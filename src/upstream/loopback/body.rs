@@ -18,7 +18,7 @@ use super::prompt::TurnRequest;
 use super::responses::{keep_alive, server_sent};
 use crate::question::Fault;
 use crate::upstream::encoding::{LARGEST_BODY, Undecoded, decoded};
-use crate::upstream::ledger::Entry;
+use crate::upstream::ledger::LedgerEntry;
 
 /// Reads a request's body to its end; an error is the client's leaving.
 pub(super) async fn read(headers: &HeaderMap, body: Incoming) -> Result<RequestBody, hyper::Error> {
@@ -48,7 +48,7 @@ impl From<Undecoded> for RequestBody {
 
 /// The body of an answer: pieces, with a pause before each but the first.
 #[derive(Debug)]
-pub(super) struct AnswerBody {
+pub(super) struct LoopbackBody {
     pieces: VecDeque<Bytes>,
     total: usize,
     pace: Duration,
@@ -57,7 +57,7 @@ pub(super) struct AnswerBody {
     chunked: bool,
     tail: Tail,
     /// Where to say that the client left; none where nobody needs to know.
-    entry: Option<Entry>,
+    entry: Option<LedgerEntry>,
 }
 
 /// What comes after the pieces of a body.
@@ -71,7 +71,7 @@ pub(super) enum Tail {
     Drips,
 }
 
-impl AnswerBody {
+impl LoopbackBody {
     /// A body sent in one.
     pub(super) fn whole(content: Bytes) -> Self {
         let pieces: VecDeque<_> = Some(content).into_iter().filter(|c| !c.is_empty()).collect();
@@ -91,7 +91,7 @@ impl AnswerBody {
         events: impl IntoIterator<Item = Bytes>,
         pace: Duration,
         tail: Tail,
-        entry: Option<Entry>,
+        entry: Option<LedgerEntry>,
     ) -> Self {
         let pieces: VecDeque<_> = events.into_iter().collect();
         Self { total: pieces.len(), pieces, pace, pause: None, chunked: true, tail, entry }
@@ -107,7 +107,7 @@ impl AnswerBody {
     }
 }
 
-impl Body for AnswerBody {
+impl Body for LoopbackBody {
     type Data = Bytes;
     type Error = Infallible;
 
@@ -149,7 +149,7 @@ impl Body for AnswerBody {
     }
 }
 
-impl Drop for AnswerBody {
+impl Drop for LoopbackBody {
     fn drop(&mut self) {
         if let Some(entry) = self.entry.as_ref().filter(|_| !self.pieces.is_empty()) {
             let sent = self.total - self.pieces.len();

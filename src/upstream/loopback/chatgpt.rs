@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::answer::{Answer, Content, Facts, responses};
+use super::answer::{Content, LoopbackAnswer, RequestFacts, responses};
 use crate::observation::Credential;
 use crate::observation::RequestKind;
 
@@ -17,23 +17,23 @@ const CHALLENGE: &str = r#"<!DOCTYPE html><html lang="en-US"><head><title>Just a
 "#;
 
 /// Decides for `chatgpt.com`.
-pub(super) fn answer(facts: &Facts) -> Answer {
+pub(super) fn answer(facts: &RequestFacts) -> LoopbackAnswer {
     match facts.path.as_str() {
         RESPONSES if facts.credential != Credential::ChatGptToken => unauthorized(),
         RESPONSES => responses(facts),
         path if path.ends_with("/responses") => challenge(),
-        _ => Answer::not_found(),
+        _ => LoopbackAnswer::not_found(),
     }
 }
 
-fn unauthorized() -> Answer {
+fn unauthorized() -> LoopbackAnswer {
     let error = json!({"detail": "Unauthorized"});
-    Answer::json(401, RequestKind::Refused, error).noted("no ChatGPT token")
+    LoopbackAnswer::json(401, RequestKind::Refused, error).noted("no ChatGPT token")
 }
 
 /// The page that stands before a path which the backend does not have.
-pub(super) fn challenge() -> Answer {
-    Answer {
+pub(super) fn challenge() -> LoopbackAnswer {
+    LoopbackAnswer {
         headers: &[
             ("server", "cloudflare"),
             ("cf-mitigated", "challenge"),
@@ -41,7 +41,7 @@ pub(super) fn challenge() -> Answer {
             ("cache-control", "private, no-store"),
         ],
         content: Content::Html(CHALLENGE),
-        ..Answer::empty(403, RequestKind::Refused)
+        ..LoopbackAnswer::empty(403, RequestKind::Refused)
     }
     .noted("Cloudflare page: the backend has no such path")
 }

@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::answer::{Answer, Content, Facts, Flow, Service};
+use super::answer::{Content, Flow, LoopbackAnswer, LoopbackService, RequestFacts};
 use super::chatgpt;
 use super::openai::error;
 use crate::observation::RequestKind;
@@ -27,20 +27,22 @@ impl Fault {
     }
 
     /// The answer to a turn that `sound` would have been the answer to.
-    pub(super) fn answer(self, facts: &Facts, sound: Answer) -> Answer {
-        let json = |status, value| Answer::json(status, RequestKind::Faulted, value);
+    pub(super) fn answer(self, facts: &RequestFacts, sound: LoopbackAnswer) -> LoopbackAnswer {
+        let json = |status, value| LoopbackAnswer::json(status, RequestKind::Faulted, value);
         let flowing = |flow| match sound.content.clone() {
             Content::Turn { model, output, .. } => {
                 let content = Content::Turn { model, output, flow };
-                Answer { kind: RequestKind::Faulted, content, ..sound.clone() }
+                LoopbackAnswer { kind: RequestKind::Faulted, content, ..sound.clone() }
             }
-            _ => Answer { kind: RequestKind::Faulted, ..sound.clone() },
+            _ => LoopbackAnswer { kind: RequestKind::Faulted, ..sound.clone() },
         };
         let answer = match self {
-            Self::CloudflarePage => Answer { kind: RequestKind::Faulted, ..chatgpt::challenge() },
+            Self::CloudflarePage => {
+                LoopbackAnswer { kind: RequestKind::Faulted, ..chatgpt::challenge() }
+            }
             Self::TokenExpired | Self::RefreshTokenReused => json(401, expired()),
             Self::MissingScope => json(401, missing_scope()),
-            Self::UsageLimit => Answer {
+            Self::UsageLimit => LoopbackAnswer {
                 headers: &[
                     ("x-codex-primary-used-percent", "100.0"),
                     ("x-codex-primary-window-minutes", "300"),
@@ -51,17 +53,21 @@ impl Fault {
                 ],
                 ..json(429, usage_limit(facts.now))
             },
-            Self::RateLimit => Answer {
+            Self::RateLimit => LoopbackAnswer {
                 headers: &[("retry-after", "2"), ("retry-after-ms", "2000")],
                 ..json(429, rate_limit(facts))
             },
-            Self::BadRequestNoBody => Answer { content: Content::Empty, ..json(400, Value::Null) },
+            Self::BadRequestNoBody => {
+                LoopbackAnswer { content: Content::Empty, ..json(400, Value::Null) }
+            }
             Self::ServerError => json(500, server_error()),
             Self::UnknownModel => unknown_model(facts),
             Self::StreamStops => flowing(Flow::Stops),
             Self::StreamNeverStarts => flowing(Flow::NeverStarts),
             Self::StreamDrips => flowing(Flow::Drips),
-            Self::ConnectionReset => Answer { content: Content::Reset, ..json(0, Value::Null) },
+            Self::ConnectionReset => {
+                LoopbackAnswer { content: Content::Reset, ..json(0, Value::Null) }
+            }
             Self::WebsocketClosedEarly if facts.websocket => flowing(Flow::Closes),
             Self::WebsocketClosedEarly => return sound,
         };
@@ -113,7 +119,7 @@ fn usage_limit(now: i64) -> Value {
     }})
 }
 
-fn rate_limit(facts: &Facts) -> Value {
+fn rate_limit(facts: &RequestFacts) -> Value {
     let model = facts.model().unwrap_or("this model");
     let message = format!(
         "Rate limit reached for {model} on tokens per min (TPM): Limit 30000, Used 29500, \
@@ -131,17 +137,17 @@ fn server_error() -> Value {
     )
 }
 
-fn unknown_model(facts: &Facts) -> Answer {
+fn unknown_model(facts: &RequestFacts) -> LoopbackAnswer {
     let model = facts.model().unwrap_or_default();
-    if facts.service == Service::ChatGpt {
+    if facts.service == LoopbackService::ChatGpt {
         let detail = format!(
             "The '{model}' model is not supported when using Codex with a ChatGPT account."
         );
-        return Answer::json(400, RequestKind::Faulted, json!({"detail": detail}));
+        return LoopbackAnswer::json(400, RequestKind::Faulted, json!({"detail": detail}));
     }
     let message = format!("The model `{model}` does not exist or you do not have access to it.");
     let value = error(&message, "invalid_request_error", Some("model_not_found"));
-    Answer::json(404, RequestKind::Faulted, value)
+    LoopbackAnswer::json(404, RequestKind::Faulted, value)
 }
 
 #[cfg(test)]

@@ -4,13 +4,13 @@ use super::*;
 use crate::observation::Credential;
 
 /// The facts of a turn that would be answered, but for the fault.
-fn facts(service: Service, fault: Fault) -> Facts {
+fn facts(service: LoopbackService, fault: Fault) -> RequestFacts {
     let body = br#"{"model": "gpt-5.5", "stream": true, "input": "Reply exactly: OK"}"#;
     let (path, credential) = match service {
-        Service::ChatGpt => ("/backend-api/codex/responses", Credential::ChatGptToken),
+        LoopbackService::ChatGpt => ("/backend-api/codex/responses", Credential::ChatGptToken),
         _ => ("/v1/responses", Credential::ApiKey),
     };
-    Facts {
+    RequestFacts {
         service,
         method: http::Method::POST,
         path: path.to_owned(),
@@ -23,7 +23,7 @@ fn facts(service: Service, fault: Fault) -> Facts {
     }
 }
 
-fn words(answer: &Answer) -> String {
+fn words(answer: &LoopbackAnswer) -> String {
     match &answer.content {
         Content::Json(value) => value.to_string(),
         Content::Html(page) => (*page).to_owned(),
@@ -50,7 +50,7 @@ fn every_fault_shows_in_the_answer_to_a_turn() {
         (Fault::UnknownModel, 400, "'gpt-5.5' model is not supported when using Codex"),
         (Fault::ConnectionReset, 0, "reset"),
     ] {
-        let answer = answer(&facts(Service::ChatGpt, fault));
+        let answer = answer(&facts(LoopbackService::ChatGpt, fault));
         assert_eq!((answer.status, answer.kind), (status, RequestKind::Faulted), "{fault}");
         assert!(words(&answer).contains(contains), "{fault}: {}", words(&answer));
         assert_eq!(answer.note.unwrap(), format!("fault: {fault}"));
@@ -59,7 +59,7 @@ fn every_fault_shows_in_the_answer_to_a_turn() {
 
 #[test]
 fn the_public_api_does_not_know_a_model_in_its_own_words() {
-    let answer = answer(&facts(Service::Api, Fault::UnknownModel));
+    let answer = answer(&facts(LoopbackService::Api, Fault::UnknownModel));
     assert_eq!(answer.status, 404);
     assert!(words(&answer).contains("model_not_found"));
 }
@@ -67,14 +67,14 @@ fn the_public_api_does_not_know_a_model_in_its_own_words() {
 #[test]
 fn a_wrong_path_or_credential_comes_before_any_fault() {
     for fault in Fault::ALL {
-        let right = facts(Service::ChatGpt, fault);
+        let right = facts(LoopbackService::ChatGpt, fault);
         for wrong in [
-            Facts { credential: Credential::None, ..right.clone() },
-            Facts { path: "/backend-api/responses".to_owned(), ..right.clone() },
-            Facts { path: "/backend-api/codex/models".to_owned(), ..right.clone() },
-            Facts { body: RequestBody::Ignored, ..right.clone() },
+            RequestFacts { credential: Credential::None, ..right.clone() },
+            RequestFacts { path: "/backend-api/responses".to_owned(), ..right.clone() },
+            RequestFacts { path: "/backend-api/codex/models".to_owned(), ..right.clone() },
+            RequestFacts { body: RequestBody::Ignored, ..right.clone() },
         ] {
-            let expected = answer(&Facts { fault: None, ..wrong.clone() });
+            let expected = answer(&RequestFacts { fault: None, ..wrong.clone() });
             assert_eq!(answer(&wrong), expected, "{fault}");
         }
     }
@@ -83,11 +83,11 @@ fn a_wrong_path_or_credential_comes_before_any_fault() {
 #[test]
 fn a_websocket_is_refused_by_the_faults_that_stand_before_it() {
     for fault in Fault::ALL {
-        let ask = Facts {
+        let ask = RequestFacts {
             method: http::Method::GET,
             websocket: true,
             body: RequestBody::Ignored,
-            ..facts(Service::ChatGpt, fault)
+            ..facts(LoopbackService::ChatGpt, fault)
         };
         let expected =
             if fault.refuses_upgrade() { RequestKind::Faulted } else { RequestKind::Upgraded };
@@ -97,19 +97,19 @@ fn a_websocket_is_refused_by_the_faults_that_stand_before_it() {
 
 #[test]
 fn a_websocket_that_closes_early_leaves_a_post_alone() {
-    let post = facts(Service::ChatGpt, Fault::WebsocketClosedEarly);
-    assert_eq!(answer(&post), answer(&Facts { fault: None, ..post.clone() }));
-    let message = Facts { websocket: true, ..post };
+    let post = facts(LoopbackService::ChatGpt, Fault::WebsocketClosedEarly);
+    assert_eq!(answer(&post), answer(&RequestFacts { fault: None, ..post.clone() }));
+    let message = RequestFacts { websocket: true, ..post };
     assert_eq!(words(&answer(&message)), "Closes");
 }
 
 #[test]
 fn only_one_fault_changes_what_a_refresh_gets() {
     for fault in Fault::ALL {
-        let refresh = Facts {
-            service: Service::Auth,
+        let refresh = RequestFacts {
+            service: LoopbackService::Auth,
             path: "/oauth/token".to_owned(),
-            ..facts(Service::Auth, fault)
+            ..facts(LoopbackService::Auth, fault)
         };
         let reused = words(&answer(&refresh)).contains("refresh_token_reused");
         assert_eq!(reused, fault == Fault::RefreshTokenReused, "{fault}");

@@ -3,22 +3,22 @@
 
 use serde_json::json;
 
-use super::answer::{Answer, Content, Flow};
-use super::prompt::{NO_INSTRUCTION, Progress, TurnRequest};
+use super::answer::{Content, Flow, LoopbackAnswer};
+use super::prompt::{NO_INSTRUCTION, ToolProgress, TurnRequest};
 use super::responses::Output;
 use super::script::{NO_TOOL, NOT_GENUINE, Script};
 use super::tool::Call;
 use crate::observation::{RequestKind, ToolCall, ToolReturn};
 
 /// Runs the model `name` for one request.
-pub(super) fn run(request: &TurnRequest, name: &str, script: &Script) -> Answer {
-    let answer = |kind, output| Answer {
+pub(super) fn run(request: &TurnRequest, name: &str, script: &Script) -> LoopbackAnswer {
+    let answer = |kind, output| LoopbackAnswer {
         content: Content::Turn {
             model: name.to_owned(),
             output,
             flow: if request.stream { Flow::Stream } else { Flow::Object },
         },
-        ..Answer::empty(200, kind)
+        ..LoopbackAnswer::empty(200, kind)
     };
     let says = |text: &str| answer(RequestKind::Answered, Output::Text(text.to_owned()));
     if !request.generate {
@@ -27,28 +27,28 @@ pub(super) fn run(request: &TurnRequest, name: &str, script: &Script) -> Answer 
     let reply = || says(request.asked.as_deref().unwrap_or(NO_INSTRUCTION));
     let (step, returned) = match &request.progress {
         _ if script.reads.is_empty() => return reply(),
-        Progress::Begun => (0, None),
-        Progress::Astray => {
+        ToolProgress::Begun => (0, None),
+        ToolProgress::Astray => {
             return says(NOT_GENUINE).noted("a tool's result came back under an unknown call id");
         }
-        Progress::Returned(back) => {
+        ToolProgress::Returned(back) => {
             let read = script.reads.get(back.step);
             let genuine = read.is_some_and(|read| back.tool.did(read, &back.output));
             let (tool, step) = (back.tool.name().to_owned(), back.step);
             let returned = Some(ToolReturn { tool, step, genuine });
             if !genuine {
-                return Answer { returned, ..says(NOT_GENUINE) }.noted(NOT_GENUINE);
+                return LoopbackAnswer { returned, ..says(NOT_GENUINE) }.noted(NOT_GENUINE);
             }
             (step + 1, returned)
         }
     };
-    let Some(read) = script.reads.get(step) else { return Answer { returned, ..reply() } };
+    let Some(read) = script.reads.get(step) else { return LoopbackAnswer { returned, ..reply() } };
     let Some(tool) = request.offer.choose(step) else {
         let offered = json!(request.offer.names());
-        return Answer { returned, ..says(NO_TOOL) }.noted(format!("{NO_TOOL}: {offered}"));
+        return LoopbackAnswer { returned, ..says(NO_TOOL) }.noted(format!("{NO_TOOL}: {offered}"));
     };
     let call = Call { tool, step, file: read.file.to_string() };
-    Answer {
+    LoopbackAnswer {
         called: Some(ToolCall { tool: tool.name().to_owned(), step }),
         returned,
         ..answer(RequestKind::Answered, Output::Call(call))
@@ -60,13 +60,15 @@ mod tests {
     use camino::Utf8PathBuf;
     use serde_json::Value;
 
-    use super::super::script::Read;
+    use super::super::script::ScriptedRead;
     use super::super::tool::Tool;
     use super::*;
 
     fn script(reads: usize) -> Script {
-        let read =
-            |n| Read { file: Utf8PathBuf::from(format!("/w/{n}")), content: format!("nonce-{n}") };
+        let read = |n| ScriptedRead {
+            file: Utf8PathBuf::from(format!("/w/{n}")),
+            content: format!("nonce-{n}"),
+        };
         Script { reads: (0..reads).map(read).collect() }
     }
 
@@ -88,7 +90,7 @@ mod tests {
         json!({"type": "function_call_output", "call_id": id, "output": output})
     }
 
-    fn put_out(answer: &Answer) -> Output {
+    fn put_out(answer: &LoopbackAnswer) -> Output {
         let Content::Turn { output, .. } = &answer.content else { panic!("{answer:?}") };
         output.clone()
     }

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::answer::{Answer, Facts, responses};
+use super::answer::{LoopbackAnswer, RequestFacts, responses};
 use super::fault::{missing_scope, refresh_token_reused};
 use crate::observation::Credential;
 use crate::observation::RequestKind;
@@ -18,14 +18,16 @@ pub(super) fn error(message: &str, kind: &str, code: Option<&str>) -> Value {
 }
 
 /// Decides for `api.openai.com`: API keys are served, ChatGPT logins lack the scope.
-pub(super) fn api(facts: &Facts) -> Answer {
+pub(super) fn api(facts: &RequestFacts) -> LoopbackAnswer {
     if facts.path != RESPONSES {
-        return Answer::not_found();
+        return LoopbackAnswer::not_found();
     }
     match facts.credential {
         Credential::ApiKey => responses(facts),
-        Credential::ChatGptToken => Answer::json(401, RequestKind::Refused, missing_scope())
-            .noted("ChatGPT token sent to the public API"),
+        Credential::ChatGptToken => {
+            LoopbackAnswer::json(401, RequestKind::Refused, missing_scope())
+                .noted("ChatGPT token sent to the public API")
+        }
         Credential::None => refused(
             "You didn't provide an API key. You need to provide your API key in an \
              Authorization header using Bearer auth (i.e. Authorization: Bearer YOUR_KEY).",
@@ -43,16 +45,16 @@ pub(super) fn api(facts: &Facts) -> Answer {
 
 /// Decides for a base URL at the loopback's own port. Whatever key the config
 /// names is good.
-pub(super) fn own(facts: &Facts) -> Answer {
-    if facts.path == RESPONSES { responses(facts) } else { Answer::not_found() }
+pub(super) fn own(facts: &RequestFacts) -> LoopbackAnswer {
+    if facts.path == RESPONSES { responses(facts) } else { LoopbackAnswer::not_found() }
 }
 
 /// Decides for `auth.openai.com`: a login made for a check is never renewed.
-pub(super) fn auth(facts: &Facts) -> Answer {
+pub(super) fn auth(facts: &RequestFacts) -> LoopbackAnswer {
     if facts.path != "/oauth/token" {
-        Answer::not_found()
+        LoopbackAnswer::not_found()
     } else if facts.fault == Some(Fault::RefreshTokenReused) {
-        Answer::json(401, RequestKind::Faulted, refresh_token_reused())
+        LoopbackAnswer::json(401, RequestKind::Faulted, refresh_token_reused())
             .noted(format!("fault: {}", Fault::RefreshTokenReused))
     } else {
         refused(
@@ -63,7 +65,7 @@ pub(super) fn auth(facts: &Facts) -> Answer {
     }
 }
 
-fn refused(message: &str, code: Option<&str>, note: &'static str) -> Answer {
-    Answer::json(401, RequestKind::Refused, error(message, "invalid_request_error", code))
+fn refused(message: &str, code: Option<&str>, note: &'static str) -> LoopbackAnswer {
+    LoopbackAnswer::json(401, RequestKind::Refused, error(message, "invalid_request_error", code))
         .noted(note)
 }

@@ -29,12 +29,12 @@ pub(super) struct TurnRequest {
     /// The text that the reply is to be; none where no user message came along.
     pub(super) asked: Option<String>,
     pub(super) offer: Offer,
-    pub(super) progress: Progress,
+    pub(super) progress: ToolProgress,
 }
 
 /// How far a turn has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Progress {
+pub(super) enum ToolProgress {
     /// No tool has been called since the user spoke.
     Begun,
     Returned(Returned),
@@ -92,14 +92,14 @@ fn is_context(text: &str) -> bool {
     text.trim_start().starts_with('<') && wanted(text).is_none()
 }
 
-fn progress(since: &[Value]) -> Progress {
+fn progress(since: &[Value]) -> ToolProgress {
     let is_output = |item: &&Value| {
         let kind = item.get("type").and_then(Value::as_str);
         kind.is_some_and(|kind| kind.ends_with("_output"))
     };
     match since.iter().rev().find(is_output) {
-        Some(item) => Returned::of(item).map_or(Progress::Astray, Progress::Returned),
-        None => Progress::Begun,
+        Some(item) => Returned::of(item).map_or(ToolProgress::Astray, ToolProgress::Returned),
+        None => ToolProgress::Begun,
     }
 }
 
@@ -191,18 +191,22 @@ mod tests {
         let output =
             |id: &str| json!({"type": "function_call_output", "call_id": id, "output": "x"});
         let ask = || user("Reply exactly: OK");
-        let returned =
-            |step| Progress::Returned(Returned { tool: Tool::Exec, step, output: "x".to_owned() });
+        let returned = |step| {
+            ToolProgress::Returned(Returned { tool: Tool::Exec, step, output: "x".to_owned() })
+        };
         let (first, second) = (output("call_1_0_exec"), output("call_2_1_exec"));
         for (input, expected) in [
-            (json!([ask()]), Progress::Begun),
+            (json!([ask()]), ToolProgress::Begun),
             (json!([ask(), first]), returned(0)),
             (json!([ask(), first, {"type": "function_call"}, second]), returned(1)),
             (json!([ask(), first, user("<context/>")]), returned(0)),
-            (json!([ask(), first, {"role": "assistant", "content": "OK"}, ask()]), Progress::Begun),
+            (
+                json!([ask(), first, {"role": "assistant", "content": "OK"}, ask()]),
+                ToolProgress::Begun,
+            ),
             (json!([second]), returned(1)),
-            (json!([ask(), output("other")]), Progress::Astray),
-            (json!("Reply exactly: OK"), Progress::Begun),
+            (json!([ask(), output("other")]), ToolProgress::Astray),
+            (json!("Reply exactly: OK"), ToolProgress::Begun),
         ] {
             assert_eq!(parsed(&input).progress, expected, "{input}");
         }

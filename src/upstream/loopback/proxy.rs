@@ -18,22 +18,24 @@ use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
 use tokio::net::TcpStream;
 
-use super::answer::{Answer, Content, Facts, Flow, RequestBody, Service, answer};
-use super::body::{self, AnswerBody, Tail};
+use super::answer::{
+    Content, Flow, LoopbackAnswer, LoopbackService, RequestBody, RequestFacts, answer,
+};
+use super::body::{self, LoopbackBody, Tail};
 use super::history::History;
 use super::prompt::TurnRequest;
 use super::reset::{Reset, ResetOnPurpose};
-use super::responses::{Turn, response_id, server_sent};
+use super::responses::{ResponseTurn, response_id, server_sent};
 use super::script::Script;
-use super::websocket::{Opening, accept_key};
+use super::websocket::{SocketContext, accept_key};
 use crate::observation::{Credential, RequestKind, Scheme};
 use crate::proxy::ServerTasks;
 use crate::question::Fault;
 use crate::upstream::authority::Authority;
-use crate::upstream::ledger::{Entry, Head, Ledger};
+use crate::upstream::ledger::{Head, Ledger, LedgerEntry};
 
 /// What every connection shares.
-pub(super) struct Proxy {
+pub(super) struct LoopbackProxy {
     pub(super) address: SocketAddr,
     pub(super) pace: Duration,
     pub(super) script: Arc<Script>,
@@ -46,23 +48,27 @@ pub(super) struct Proxy {
 
 /// Where a request came in.
 #[derive(Debug, Clone)]
-struct Door {
+struct Arrival {
     /// The host of the tunnel that it came through; none on the port itself.
     tunnel: Option<Arc<str>>,
     reset: Reset,
 }
 
-impl Proxy {
+impl LoopbackProxy {
     /// Serves a connection.
     pub(super) async fn connected(self: Arc<Self>, stream: TcpStream) {
         let reset = Reset::of(&stream, self.fault == Some(Fault::ConnectionReset));
-        self.serve(TokioIo::new(stream), Door { tunnel: None, reset }).await;
+        self.serve(TokioIo::new(stream), Arrival { tunnel: None, reset }).await;
     }
 
-    async fn serve(self: Arc<Self>, io: impl Read + Write + Unpin + Send + 'static, door: Door) {
+    async fn serve(
+        self: Arc<Self>,
+        io: impl Read + Write + Unpin + Send + 'static,
+        arrival: Arrival,
+    ) {
         let service = service_fn(move |request| {
-            let (proxy, door) = (Arc::clone(&self), door.clone());
-            async move { proxy.respond(request, &door).await }
+            let (proxy, arrival) = (Arc::clone(&self), arrival.clone());
+            async move { proxy.respond(request, &arrival).await }
         });
         // An error here is a client that left or spoke no HTTP; hyper has told
         // it so (400, 431), and requests that got as far as a head have a record.
@@ -78,9 +84,9 @@ impl Proxy {
     async fn respond(
         self: Arc<Self>,
         mut request: Request<Incoming>,
-        door: &Door,
-    ) -> Result<Response<AnswerBody>, ResetOnPurpose> {
-        let target = Target::of(&request, door.tunnel.as_deref(), self.address);
+        arrival: &Arrival,
+    ) -> Result<Response<LoopbackBody>, ResetOnPurpose> {
+        let target = RequestTarget::of(&request, arrival.tunnel.as_deref(), self.address);
         let credential = Credential::of(request.headers());
         let accept = accept_key(&request);
         let websocket = accept.is_some();
@@ -103,14 +109,14 @@ impl Proxy {
         let Ok(mut content) = content else {
             // Nobody is there to read an answer.
             entry.note("the client left before the end of its request");
-            return Ok(written(StatusCode::BAD_REQUEST, AnswerBody::whole(Bytes::new())));
+            return Ok(written(StatusCode::BAD_REQUEST, LoopbackBody::whole(Bytes::new())));
         };
         if let RequestBody::Turn(turn) = &mut content {
             entry.model(turn.model.as_deref());
             self.history.complete(turn);
         }
         let path_and_query = parts.uri.path_and_query().map_or("", |path| path.as_str());
-        let facts = Facts {
+        let facts = RequestFacts {
             service: target.service,
             method: parts.method,
             path: parts.uri.path().to_owned(),
@@ -130,15 +136,17 @@ impl Proxy {
         }
         match answer.kind {
             RequestKind::Tunnel => {
-                let door = Door { tunnel: Some(target.host.into()), reset: door.reset.clone() };
-                self.tasks.spawn(Arc::clone(&self).tunnel(upgrade, door, entry.clone()));
+                let arrival =
+                    Arrival { tunnel: Some(target.host.into()), reset: arrival.reset.clone() };
+                self.tasks.spawn(Arc::clone(&self).tunnel(upgrade, arrival, entry.clone()));
             }
             RequestKind::Upgraded => {
                 let path_and_query = path_and_query.to_owned();
-                let opening = Opening { target, path: facts.path, path_and_query, credential };
-                self.tasks.spawn(Arc::clone(&self).converse(upgrade, opening));
+                let context =
+                    SocketContext { target, path: facts.path, path_and_query, credential };
+                self.tasks.spawn(Arc::clone(&self).converse(upgrade, context));
             }
-            _ if answer.content == Content::Reset => return Err(door.reset.now()),
+            _ if answer.content == Content::Reset => return Err(arrival.reset.now()),
             _ => {}
         }
         let mut response = self.write(answer, &entry, facts.now);
@@ -157,35 +165,40 @@ impl Proxy {
     fn tunnel(
         self: Arc<Self>,
         upgrade: OnUpgrade,
-        door: Door,
-        entry: Entry,
+        arrival: Arrival,
+        entry: LedgerEntry,
     ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        Box::pin(self.speak_as(door, upgrade, entry))
+        Box::pin(self.speak_as(arrival, upgrade, entry))
     }
 
     /// Speaks TLS, and then HTTP, as the host of a `CONNECT`.
-    async fn speak_as(self: Arc<Self>, door: Door, upgrade: OnUpgrade, entry: Entry) {
-        let host = door.tunnel.clone().unwrap_or_default();
+    async fn speak_as(self: Arc<Self>, arrival: Arrival, upgrade: OnUpgrade, entry: LedgerEntry) {
+        let host = arrival.tunnel.clone().unwrap_or_default();
         match self.authority.shake_hands(&host, upgrade).await {
-            Ok(stream) => self.serve(TokioIo::new(stream), door).await,
+            Ok(stream) => self.serve(TokioIo::new(stream), arrival).await,
             Err(why) => entry.no_handshake(why),
         }
     }
 
-    fn write(&self, answer: Answer, entry: &Entry, now: i64) -> Response<AnswerBody> {
+    fn write(
+        &self,
+        answer: LoopbackAnswer,
+        entry: &LedgerEntry,
+        now: i64,
+    ) -> Response<LoopbackBody> {
         let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::BAD_GATEWAY);
         let json = |value: serde_json::Value| {
-            (Some("application/json"), AnswerBody::whole(value.to_string().into()))
+            (Some("application/json"), LoopbackBody::whole(value.to_string().into()))
         };
         let (kind, body) = match answer.content {
-            Content::Empty | Content::Reset => (None, AnswerBody::whole(Bytes::new())),
+            Content::Empty | Content::Reset => (None, LoopbackBody::whole(Bytes::new())),
             Content::Json(value) => json(value),
             Content::Html(page) => {
-                (Some("text/html; charset=UTF-8"), AnswerBody::whole(page.into()))
+                (Some("text/html; charset=UTF-8"), LoopbackBody::whole(page.into()))
             }
             Content::Turn { model, output, flow } => {
                 let number = entry.sequence() + 1;
-                let turn = Turn { model: &model, output: &output, number, created_at: now };
+                let turn = ResponseTurn { model: &model, output: &output, number, created_at: now };
                 if flow == Flow::Object {
                     json(turn.object())
                 } else {
@@ -203,22 +216,22 @@ impl Proxy {
         response
     }
 
-    fn stream(&self, turn: &Turn<'_>, flow: Flow, entry: &Entry) -> AnswerBody {
+    fn stream(&self, turn: &ResponseTurn<'_>, flow: Flow, entry: &LedgerEntry) -> LoopbackBody {
         let events: Vec<_> = turn.events().iter().map(server_sent).collect();
         let (kept, tail) = match flow {
             Flow::Object | Flow::Stream => {
-                return AnswerBody::stream(events, self.pace, Tail::End, Some(entry.clone()));
+                return LoopbackBody::stream(events, self.pace, Tail::End, Some(entry.clone()));
             }
             Flow::Stops => (events.len() - 1, Tail::End),
             Flow::NeverStarts => (0, Tail::Silence),
             Flow::Drips => (2, Tail::Drips),
             Flow::Closes => (1, Tail::End),
         };
-        AnswerBody::stream(events.into_iter().take(kept), self.pace, tail, None)
+        LoopbackBody::stream(events.into_iter().take(kept), self.pace, tail, None)
     }
 }
 
-fn written(status: StatusCode, body: AnswerBody) -> Response<AnswerBody> {
+fn written(status: StatusCode, body: LoopbackBody) -> Response<LoopbackBody> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
     response
@@ -226,31 +239,31 @@ fn written(status: StatusCode, body: AnswerBody) -> Response<AnswerBody> {
 
 /// Whom a request means.
 #[derive(Debug)]
-pub(super) struct Target {
+pub(super) struct RequestTarget {
     pub(super) scheme: Scheme,
     pub(super) host: String,
     pub(super) port: u16,
-    pub(super) service: Service,
+    pub(super) service: LoopbackService,
 }
 
-impl Target {
+impl RequestTarget {
     fn of(request: &Request<Incoming>, tunnel: Option<&str>, own: SocketAddr) -> Self {
         if let Some(host) = tunnel {
-            let service = Service::of(host, 443);
+            let service = LoopbackService::of(host, 443);
             return Self { scheme: Scheme::Https, host: host.to_owned(), port: 443, service };
         }
         let uri = request.uri();
         // The name of an absolute form or of a CONNECT; any `user:password@` is left out.
         let Some(host) = uri.host() else {
             let (host, port) = (own.ip().to_string(), own.port());
-            return Self { scheme: Scheme::Http, host, port, service: Service::Own };
+            return Self { scheme: Scheme::Http, host, port, service: LoopbackService::Own };
         };
         let host = host.trim_matches(['[', ']']).to_ascii_lowercase();
         let default = if request.method() == Method::CONNECT { 443 } else { 80 };
         let port = uri.port_u16().unwrap_or(default);
         let names = ["127.0.0.1", "localhost", "::1", &own.ip().to_string()];
         let here = names.contains(&host.as_str()) && port == own.port();
-        let service = if here { Service::Own } else { Service::of(&host, port) };
+        let service = if here { LoopbackService::Own } else { LoopbackService::of(&host, port) };
         Self { scheme: Scheme::Http, host, port, service }
     }
 }

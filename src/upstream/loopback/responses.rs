@@ -12,7 +12,7 @@ const PIECES: usize = 3;
 
 /// A turn with what it puts out.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Turn<'a> {
+pub(super) struct ResponseTurn<'a> {
     pub(super) model: &'a str,
     pub(super) output: &'a Output,
     /// What the ids are made of: unique in one loopback.
@@ -46,7 +46,7 @@ pub(super) fn keep_alive(sequence: usize) -> Value {
     json!({"type": "keepalive", "sequence_number": sequence})
 }
 
-impl Turn<'_> {
+impl ResponseTurn<'_> {
     /// The turn as the events of a stream.
     pub(super) fn events(&self) -> Vec<Value> {
         let mut events = vec![
@@ -209,8 +209,8 @@ fn pieces(text: &str) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn turn(output: &Output) -> Turn<'_> {
-        Turn { model: "gpt-5.5", output, number: 7, created_at: 1_795_000_000 }
+    fn turn(output: &Output) -> ResponseTurn<'_> {
+        ResponseTurn { model: "gpt-5.5", output, number: 7, created_at: 1_795_000_000 }
     }
 
     fn text(text: &str) -> Output {

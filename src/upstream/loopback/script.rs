@@ -13,12 +13,12 @@ pub(super) const NO_TOOL: &str = "no tool that I know is offered";
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Script {
     /// In the order in which they are asked for.
-    pub reads: Vec<Read>,
+    pub reads: Vec<ScriptedRead>,
 }
 
 /// A file for a tool to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Read {
+pub struct ScriptedRead {
     /// Absolute, and within what the agent may read: its workspace.
     pub file: Utf8PathBuf,
     /// What the file holds: random, so that only who read it can know it. It is
@@ -26,7 +26,7 @@ pub struct Read {
     pub content: String,
 }
 
-impl Read {
+impl ScriptedRead {
     /// Whether this output of a tool shows that the file was read.
     pub(super) fn is_in(&self, output: &str) -> bool {
         let content = self.content.trim();

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::script::Read;
+use super::script::ScriptedRead;
 
 /// A tool that the model can ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,7 +76,7 @@ impl Tool {
     }
 
     /// Whether this output shows that the tool did what it was asked.
-    pub(super) fn did(self, read: &Read, output: &str) -> bool {
+    pub(super) fn did(self, read: &ScriptedRead, output: &str) -> bool {
         match self {
             Self::AgentsList => output.contains("\"agents\""),
             _ => read.is_in(output),

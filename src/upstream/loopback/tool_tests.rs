@@ -84,7 +84,7 @@ fn an_output_is_found_in_whatever_it_is_wrapped() {
         json!("{\"output\":\"nonce-1\\n\",\"metadata\":{}}"),
     ] {
         let item = json!({"type": "x", "call_id": "call_0_0_exec", "output": output});
-        let read = Read { file: "/f".into(), content: "nonce-1\n".to_owned() };
+        let read = ScriptedRead { file: "/f".into(), content: "nonce-1\n".to_owned() };
         let returned = Returned::of(&item).unwrap();
         assert!(returned.tool.did(&read, &returned.output), "{item}");
     }
@@ -106,10 +106,10 @@ fn what_is_no_output_of_an_own_call_is_not_read_as_one() {
 
 #[test]
 fn a_result_without_the_content_is_not_genuine() {
-    let read = Read { file: "/f".into(), content: "nonce-1".to_owned() };
+    let read = ScriptedRead { file: "/f".into(), content: "nonce-1".to_owned() };
     assert!(!Tool::Exec.did(&read, "cat: /f: No such file or directory"));
     assert!(!Tool::AgentsList.did(&read, "unsupported call: agents_list"));
     assert!(Tool::AgentsList.did(&read, "{\"requester\": \"main\", \"agents\": []}"));
-    let empty = Read { content: "  \n".to_owned(), ..read };
+    let empty = ScriptedRead { content: "  \n".to_owned(), ..read };
     assert!(!Tool::Exec.did(&empty, "anything"));
 }

@@ -15,14 +15,14 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use super::answer::{Answer, Content, Facts, Flow, RequestBody, answer};
+use super::answer::{Content, Flow, LoopbackAnswer, RequestBody, RequestFacts, answer};
 use super::prompt::TurnRequest;
-use super::proxy::{Proxy, Target};
-use super::responses::{Turn, keep_alive, response_id};
+use super::proxy::{LoopbackProxy, RequestTarget};
+use super::responses::{ResponseTurn, keep_alive, response_id};
 use crate::observation::Credential;
 use crate::question::Fault;
 use crate::upstream::encoding::LARGEST_BODY;
-use crate::upstream::ledger::{Entry, Head};
+use crate::upstream::ledger::{Head, LedgerEntry};
 
 /// The method that records give to a request which came as a message.
 const METHOD: &str = "WS";
@@ -40,8 +40,8 @@ pub(super) fn accept_key<B>(request: &Request<B>) -> Option<String> {
 
 /// What a WebSocket was opened with.
 #[derive(Debug)]
-pub(super) struct Opening {
-    pub(super) target: Target,
+pub(super) struct SocketContext {
+    pub(super) target: RequestTarget,
     pub(super) path: String,
     pub(super) path_and_query: String,
     pub(super) credential: Credential,
@@ -60,9 +60,9 @@ enum After {
 
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
-impl Proxy {
+impl LoopbackProxy {
     /// Answers requests on a WebSocket until either side has had enough.
-    pub(super) async fn converse(self: Arc<Self>, upgrade: OnUpgrade, opening: Opening) {
+    pub(super) async fn converse(self: Arc<Self>, upgrade: OnUpgrade, context: SocketContext) {
         let Ok(upgraded) = upgrade.await else { return };
         let limit = Some(LARGEST_BODY);
         let config = WebSocketConfig::default().max_message_size(limit).max_frame_size(limit);
@@ -71,7 +71,7 @@ impl Proxy {
         while let Some(Ok(message)) = socket.next().await {
             let Some(mut request) = request_in(&message) else { continue };
             self.history.complete(&mut request);
-            if self.reply(&mut socket, &opening, request).await.is_err() {
+            if self.reply(&mut socket, &context, request).await.is_err() {
                 return;
             }
         }
@@ -81,27 +81,27 @@ impl Proxy {
     async fn reply(
         &self,
         socket: &mut Socket,
-        opening: &Opening,
+        context: &SocketContext,
         request: TurnRequest,
     ) -> Result<(), Error> {
         let entry = self.ledger.open(Head {
-            scheme: opening.target.scheme,
-            host: &opening.target.host,
-            port: opening.target.port,
+            scheme: context.target.scheme,
+            host: &context.target.host,
+            port: context.target.port,
             method: METHOD,
-            path_and_query: &opening.path_and_query,
+            path_and_query: &context.path_and_query,
             websocket: true,
-            credential: opening.credential,
+            credential: context.credential,
         });
         entry.model(request.model.as_deref());
         // Kept whatever `store` says: a WebSocket remembers its own responses.
         self.history.keep(response_id(entry.sequence() + 1), request.asked.clone());
-        let facts = Facts {
-            service: opening.target.service,
+        let facts = RequestFacts {
+            service: context.target.service,
             method: Method::POST,
-            path: opening.path.clone(),
+            path: context.path.clone(),
             websocket: true,
-            credential: opening.credential,
+            credential: context.credential,
             body: RequestBody::Turn(TurnRequest { stream: true, ..request }),
             script: Arc::clone(&self.script),
             fault: self.fault,
@@ -129,7 +129,7 @@ impl Proxy {
         &self,
         socket: &mut Socket,
         messages: &[Value],
-        entry: &Entry,
+        entry: &LedgerEntry,
     ) -> Result<(), Error> {
         for (sent, message) in messages.iter().enumerate() {
             if sent > 0 && !self.pace.is_zero() {
@@ -177,7 +177,7 @@ fn request_in(message: &Message) -> Option<TurnRequest> {
 
 /// An answer as messages. A refusal is an `error` event with the status and the
 /// headers that a POST would have got.
-fn messages(answer: Answer, number: usize, created_at: i64) -> (Vec<Value>, After) {
+fn messages(answer: LoopbackAnswer, number: usize, created_at: i64) -> (Vec<Value>, After) {
     let refusal = |body: Value| {
         let mut event = json!({"type": "error", "status": answer.status});
         let headers: Map<String, Value> =
@@ -190,7 +190,8 @@ fn messages(answer: Answer, number: usize, created_at: i64) -> (Vec<Value>, Afte
     };
     match answer.content {
         Content::Turn { model, output, flow } => {
-            let mut events = Turn { model: &model, output: &output, number, created_at }.events();
+            let mut events =
+                ResponseTurn { model: &model, output: &output, number, created_at }.events();
             let (kept, after) = match flow {
                 Flow::Object | Flow::Stream => (events.len(), After::Next),
                 Flow::Stops => (events.len() - 1, After::Close),
@@ -232,12 +233,15 @@ mod tests {
     fn a_refusal_is_an_error_event_with_status_and_headers() {
         let kind = crate::observation::RequestKind::Faulted;
         let body = json!({"error": {"code": "c"}});
-        let refused = Answer { headers: &[("retry-after", "2")], ..Answer::json(429, kind, body) };
+        let refused = LoopbackAnswer {
+            headers: &[("retry-after", "2")],
+            ..LoopbackAnswer::json(429, kind, body)
+        };
         let expected = json!({
             "type": "error", "status": 429, "error": {"code": "c"}, "headers": {"retry-after": "2"},
         });
         assert_eq!(messages(refused, 1, 0), (vec![expected], After::Next));
-        let empty = messages(Answer::empty(400, kind), 1, 0).0;
+        let empty = messages(LoopbackAnswer::empty(400, kind), 1, 0).0;
         assert_eq!(empty, [json!({"type": "error", "status": 400, "headers": {}})]);
     }
 }

@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tower_service::Service as _;
 
-use super::{NetworkError, Wire};
+use super::{Connection, NetworkError};
 
 /// Whether this kind of proxy can be spoken to.
 pub(super) fn is_known(proxy: &Intercept) -> bool {
@@ -29,7 +29,7 @@ pub(super) async fn through(
     proxy: &Intercept,
     host: &str,
     port: u16,
-) -> Result<Box<dyn Wire>, NetworkError> {
+) -> Result<Box<dyn Connection>, NetworkError> {
     let own = proxy.uri().host().unwrap_or_default();
     let own_port = |usual| proxy.uri().port_u16().unwrap_or(usual);
     let broken = |error: &dyn Display| NetworkError::Broken(error.to_string());
@@ -68,11 +68,11 @@ pub(super) async fn dial(host: &str, port: u16) -> Result<TcpStream, NetworkErro
 
 /// `CONNECT` (RFC 9110, 9.3.6).
 async fn ask_for(
-    io: impl Wire + 'static,
+    io: impl Connection + 'static,
     proxy: &Intercept,
     host: &str,
     port: u16,
-) -> Result<Box<dyn Wire>, NetworkError> {
+) -> Result<Box<dyn Connection>, NetworkError> {
     let broken = |error: hyper::Error| NetworkError::Broken(error.to_string());
     let place = format!("{host}:{port}");
     let mut request = Request::builder()

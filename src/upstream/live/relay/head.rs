@@ -5,7 +5,7 @@ use http::HeaderMap;
 use http::header::{self, HeaderName, HeaderValue};
 use serde::Deserialize;
 
-use super::super::loan::Lent;
+use super::super::loan::CredentialSwap;
 use crate::upstream::encoding::{LARGEST_BODY, decoded};
 
 /// What concerns one connection only (RFC 9110, 7.6.1), or the proxy.
@@ -20,7 +20,7 @@ const OF_THE_CONNECTION: [HeaderName; 7] = [
 ];
 
 /// A request's headers as they go to the service.
-pub(super) fn outgoing(mut headers: HeaderMap, websocket: bool, lent: Lent) -> HeaderMap {
+pub(super) fn outgoing(mut headers: HeaderMap, websocket: bool, lent: CredentialSwap) -> HeaderMap {
     without_hops(&mut headers);
     headers.remove(header::HOST);
     headers.remove(header::CONTENT_LENGTH);
@@ -30,7 +30,7 @@ pub(super) fn outgoing(mut headers: HeaderMap, websocket: bool, lent: Lent) -> H
         // Messages are read here, so that no extension can be agreed on.
         headers.remove(header::SEC_WEBSOCKET_EXTENSIONS);
     }
-    if lent == Lent::Put {
+    if lent == CredentialSwap::Swapped {
         // What is compressed cannot be masked.
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     }
@@ -92,8 +92,8 @@ mod tests {
             ("cookie", "a=b"),
         ]);
         let kept = headers(&[("accept-encoding", "gzip"), ("cookie", "a=b")]);
-        assert_eq!(outgoing(sent.clone(), false, Lent::NotAsked), kept);
-        assert_eq!(outgoing(sent, false, Lent::Put)["accept-encoding"], "identity");
+        assert_eq!(outgoing(sent.clone(), false, CredentialSwap::NotOffered), kept);
+        assert_eq!(outgoing(sent, false, CredentialSwap::Swapped)["accept-encoding"], "identity");
     }
 
     #[test]

@@ -63,7 +63,7 @@ async fn a_stream_that_drips_begins_and_does_not_end() {
 async fn a_drip_is_a_keepalive() {
     use http_body_util::BodyExt as _;
     tokio::time::pause();
-    let mut body = super::body::AnswerBody::stream(
+    let mut body = super::body::LoopbackBody::stream(
         [bytes::Bytes::from_static(b"first")],
         Duration::ZERO,
         super::body::Tail::Drips,

@@ -70,7 +70,7 @@ fn id(events: &[Value]) -> &Value {
 
 #[tokio::test]
 async fn a_turn_with_a_tool_goes_over_one_connection_with_only_what_is_new_each_time() {
-    let read = Read { file: "/w/nonce".into(), content: "nonce-7".to_owned() };
+    let read = ScriptedRead { file: "/w/nonce".into(), content: "nonce-7".to_owned() };
     let loopback = started(Script { reads: vec![read] }, None).await;
     let mut socket = opened(&loopback).await;
     let mut warm_up = create(&ask_for_ok());

@@ -21,25 +21,25 @@ use super::network::Network;
 use super::relay::Relay;
 use crate::observation::{Credential, RequestKind, Scheme};
 use crate::proxy::ServerTasks;
-use crate::upstream::ledger::{Entry, Head, Ledger};
+use crate::upstream::ledger::{Head, Ledger, LedgerEntry};
 
 /// Which way requests take, with what they need on it.
-pub(super) enum Passage {
+pub(super) enum Forwarder {
     Tunnel(Network),
     Relay(Relay),
 }
 
 /// What every connection shares.
-pub(super) struct Door {
-    pub(super) passage: Passage,
+pub(super) struct LiveProxy {
+    pub(super) forwarder: Forwarder,
     pub(super) ledger: Ledger,
     pub(super) tasks: ServerTasks,
 }
 
 /// The body of any answer.
-pub(super) type AnswerBody = UnsyncBoxBody<Bytes, reqwest::Error>;
+pub(super) type LiveBody = UnsyncBoxBody<Bytes, reqwest::Error>;
 
-impl Door {
+impl LiveProxy {
     /// Serves a connection.
     pub(super) async fn connected(self: Arc<Self>, stream: TcpStream) {
         self.serve(TokioIo::new(stream), None).await;
@@ -52,8 +52,8 @@ impl Door {
         host: Option<Host>,
     ) {
         let service = service_fn(move |request| {
-            let door = Arc::clone(&self);
-            async move { Ok::<_, Infallible>(door.respond(request, host).await) }
+            let proxy = Arc::clone(&self);
+            async move { Ok::<_, Infallible>(proxy.respond(request, host).await) }
         });
         // An error here is a client that left, or a service that broke off.
         let _ = http1::Builder::new()
@@ -67,8 +67,8 @@ impl Door {
         self: Arc<Self>,
         request: Request<Incoming>,
         host: Option<Host>,
-    ) -> Response<AnswerBody> {
-        if let (Some(host), Passage::Relay(relay)) = (host, &self.passage) {
+    ) -> Response<LiveBody> {
+        if let (Some(host), Forwarder::Relay(relay)) = (host, &self.forwarder) {
             return relay.answer(&self, request, host).await;
         }
         let uri = request.uri();
@@ -84,17 +84,17 @@ impl Door {
             websocket: false,
             credential: Credential::of(request.headers()),
         });
-        match (Host::of(&name, port).filter(|_| connect), &self.passage) {
+        match (Host::of(&name, port).filter(|_| connect), &self.forwarder) {
             (None, _) => blocked(&entry),
-            (Some(Host::Auth), Passage::Tunnel(_)) => {
+            (Some(Host::Auth), Forwarder::Tunnel(_)) => {
                 entry.settle(Some(403), RequestKind::RefreshRefused);
                 entry.note("a login that is lent must not be renewed");
                 answer(StatusCode::FORBIDDEN, &json!({"error": "a lent login is not renewed"}))
             }
-            (Some(host), Passage::Tunnel(network)) => {
+            (Some(host), Forwarder::Tunnel(network)) => {
                 self.pass(network, host, hyper::upgrade::on(request), entry).await
             }
-            (Some(host), Passage::Relay(_)) => {
+            (Some(host), Forwarder::Relay(_)) => {
                 entry.settle(Some(200), RequestKind::Tunnel);
                 self.tasks.spawn(Arc::clone(&self).speak_as(
                     host,
@@ -111,10 +111,10 @@ impl Door {
         self: Arc<Self>,
         host: Host,
         upgrade: hyper::upgrade::OnUpgrade,
-        entry: Entry,
+        entry: LedgerEntry,
     ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(async move {
-            let Passage::Relay(relay) = &self.passage else { return };
+            let Forwarder::Relay(relay) = &self.forwarder else { return };
             match relay.authority.shake_hands(host.name(), upgrade).await {
                 Ok(stream) => Arc::clone(&self).serve(TokioIo::new(stream), Some(host)).await,
                 Err(why) => entry.no_handshake(why),
@@ -124,24 +124,24 @@ impl Door {
 }
 
 /// The answer for whatever is not the service.
-pub(super) fn blocked(entry: &Entry) -> Response<AnswerBody> {
+pub(super) fn blocked(entry: &LedgerEntry) -> Response<LiveBody> {
     entry.settle(Some(403), RequestKind::Blocked);
     answer(StatusCode::FORBIDDEN, &json!({"error": "the live upstream does not lead there"}))
 }
 
 /// An answer of codexpin's own.
-pub(super) fn answer(status: StatusCode, content: &Value) -> Response<AnswerBody> {
+pub(super) fn answer(status: StatusCode, content: &Value) -> Response<LiveBody> {
     let mut response = whole(status, content.to_string().into());
     let json = HeaderValue::from_static("application/json");
     response.headers_mut().insert(header::CONTENT_TYPE, json);
     response
 }
 
-pub(super) fn empty(status: StatusCode) -> Response<AnswerBody> {
+pub(super) fn empty(status: StatusCode) -> Response<LiveBody> {
     whole(status, Bytes::new())
 }
 
-pub(super) fn whole(status: StatusCode, content: Bytes) -> Response<AnswerBody> {
+pub(super) fn whole(status: StatusCode, content: Bytes) -> Response<LiveBody> {
     let body = Full::new(content).map_err(|never| match never {}).boxed_unsync();
     let mut response = Response::new(body);
     *response.status_mut() = status;
