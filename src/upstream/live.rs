@@ -2,7 +2,7 @@
 //! real service.
 //!
 //! ```text
-//! candidate ─▶ proxy ─┬▶ tunnel: its own TLS, bytes both ways ─────────▶ network ─▶ service
+//! candidate ─▶ proxy ┬▶ tunnel: its own TLS, bytes both ways ─────────▶ network ─▶ service
 //!                    └▶ relay: TLS ends here ─▶ loan ─▶ reqwest ──────▶ network ─▶ service
 //!                              candidate ◀── mask ◀── refusal, record ◀──────────────┘
 //! ```
