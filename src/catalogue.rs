@@ -17,7 +17,7 @@ pub const KNOWN: &str = include_str!("catalogue/known.toml");
 /// What a failure speaks of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum FailureKind {
     /// The release itself.
     Release,
     /// A setting that this release no longer accepts, or a route it lost.
@@ -34,7 +34,7 @@ pub enum Kind {
     Cosmetic,
 }
 
-impl Kind {
+impl FailureKind {
     /// Its name.
     pub fn word(self) -> &'static str {
         match self {
@@ -73,7 +73,7 @@ pub struct Signature {
     /// Its name; it stays.
     pub id: String,
     /// What it speaks of.
-    pub kind: Kind,
+    pub kind: FailureKind,
     /// What is wrong, in one line.
     pub title: String,
     /// What that means, in a sentence.
@@ -123,7 +123,7 @@ pub enum Rank {
 
 /// What a line belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Place {
+pub enum TextSource {
     /// A log, or stderr.
     Log,
     /// The reply.
@@ -145,7 +145,7 @@ struct Pattern {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum At {
     LogOrReply,
-    Only(Place),
+    Only(TextSource),
     /// A log line with this tag in it.
     Tag(String),
 }
@@ -246,18 +246,18 @@ impl Catalogue {
     }
 
     /// The failure that a line shows, raw words before friendly ones.
-    pub fn in_line(&self, place: Place, line: &str) -> Option<Match<'_>> {
+    pub fn in_line(&self, place: TextSource, line: &str) -> Option<Match<'_>> {
         let matched = self.set.matches(line);
         let shown = matched.iter().map(|at| &self.patterns[at]).filter(|pattern| {
             let belongs = match &pattern.at {
-                At::LogOrReply => place != Place::Npm,
+                At::LogOrReply => place != TextSource::Npm,
                 At::Only(only) => *only == place,
-                At::Tag(tag) => place == Place::Log && line.contains(tag.as_str()),
+                At::Tag(tag) => place == TextSource::Log && line.contains(tag.as_str()),
             };
             belongs && !pattern.unless.as_ref().is_some_and(|unless| unless.is_match(line))
         });
         // What never fails a turn names a line only where nothing else does.
-        let noise = |at: usize| self.signatures[at].kind == Kind::Cosmetic;
+        let noise = |at: usize| self.signatures[at].kind == FailureKind::Cosmetic;
         let first = shown.min_by_key(|p| (noise(p.signature), p.rank, p.signature))?;
         Some(Match {
             signature: &self.signatures[first.signature],

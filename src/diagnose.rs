@@ -13,12 +13,12 @@ pub mod since;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use crate::catalogue::{Kind, Rank, Signature};
+use crate::catalogue::{FailureKind, Rank, Signature};
 pub use scan::Scan;
 
 /// A known failure that a log shows.
 #[derive(Debug, Clone, Serialize)]
-pub struct Finding {
+pub struct LogFinding {
     /// What is known of it.
     #[serde(flatten)]
     pub signature: Signature,
@@ -51,7 +51,7 @@ pub struct Quote {
 pub struct Diagnosis {
     /// Known failures, in the order in which to look at them: what stands before
     /// in the catalogue explains what stands after.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<LogFinding>,
     /// The last line that speaks of an error, where nothing known was found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unknown: Option<Quote>,
@@ -66,13 +66,13 @@ const OVER: SignedDuration = SignedDuration::from_hours(1);
 
 impl Diagnosis {
     /// The finding to begin with: the first that is no noise and not over.
-    pub fn main(&self) -> Option<&Finding> {
+    pub fn main(&self) -> Option<&LogFinding> {
         self.findings.iter().find(|finding| !finding.is_noise() && !self.is_over(finding))
     }
 
     /// Whether it was not seen for an hour before the newest failure: something
     /// else is wrong by now.
-    pub fn is_over(&self, finding: &Finding) -> bool {
+    pub fn is_over(&self, finding: &LogFinding) -> bool {
         let failures = self.findings.iter().filter(|finding| !finding.is_noise());
         let newest = failures.filter_map(|finding| finding.last).max();
         match (finding.last, newest) {
@@ -82,9 +82,9 @@ impl Diagnosis {
     }
 }
 
-impl Finding {
+impl LogFinding {
     /// Whether it is told and never what failed.
     pub fn is_noise(&self) -> bool {
-        self.signature.kind == Kind::Cosmetic
+        self.signature.kind == FailureKind::Cosmetic
     }
 }

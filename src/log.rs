@@ -173,20 +173,20 @@ impl fmt::Debug for Log {
 }
 
 impl<'a> MakeWriter<'a> for Log {
-    type Writer = LogLine<'a>;
+    type Writer = PendingLine<'a>;
 
-    fn make_writer(&'a self) -> LogLine<'a> {
-        LogLine { log: self, text: Vec::new() }
+    fn make_writer(&'a self) -> PendingLine<'a> {
+        PendingLine { log: self, text: Vec::new() }
     }
 }
 
 /// One line of the log, written when it is dropped: a secret must not be masked in pieces.
-pub struct LogLine<'a> {
+pub struct PendingLine<'a> {
     log: &'a Log,
     text: Vec<u8>,
 }
 
-impl Write for LogLine<'_> {
+impl Write for PendingLine<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.text.extend_from_slice(bytes);
         Ok(bytes.len())
@@ -197,7 +197,7 @@ impl Write for LogLine<'_> {
     }
 }
 
-impl Drop for LogLine<'_> {
+impl Drop for PendingLine<'_> {
     fn drop(&mut self) {
         if !self.text.is_empty() {
             self.log.line(&String::from_utf8_lossy(&self.text));

@@ -15,12 +15,14 @@ pub mod doctor;
 mod egress;
 mod history;
 pub mod issue;
+mod json_lines;
 mod login;
 pub mod loopback;
 mod markdown;
 pub mod pins;
 pub mod progress;
 pub mod releases;
+pub mod reporter;
 pub mod routes;
 pub mod signatures;
 pub mod terminal;
@@ -42,11 +44,40 @@ struct Versioned<T: Serialize> {
     content: T,
 }
 
+/// How a result is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OutputForm {
+    /// For a person.
+    #[default]
+    Text,
+    /// One JSON object.
+    Json,
+    /// The same object on one line, after a line for each event.
+    JsonLines,
+}
+
+impl From<bool> for OutputForm {
+    /// By whether `--json` is given.
+    fn from(json: bool) -> Self {
+        if json { Self::Json } else { Self::Text }
+    }
+}
+
 fn print_json(content: &impl Serialize) {
     match serde_json::to_string_pretty(&Versioned { format: FORMAT, content }) {
         Ok(text) => terminal::print(&text),
         Err(error) => terminal::error(&format!("cannot write JSON: {error}"), None),
     }
+}
+
+/// Prints a result as JSON if that is its form; false where it is for a person.
+fn print_if_json(form: OutputForm, content: &impl Serialize) -> bool {
+    match form {
+        OutputForm::Text => return false,
+        OutputForm::Json => print_json(content),
+        OutputForm::JsonLines => json_lines::line(&Versioned { format: FORMAT, content }),
+    }
+    true
 }
 
 /// `7.1 s`, `48 s`, `3 min 12 s`.

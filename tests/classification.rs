@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use codexpin::catalogue::{Catalogue, Kind, Place};
+use codexpin::catalogue::{Catalogue, FailureKind, TextSource};
 use codexpin::diagnose::Scan;
 use codexpin::observation::Observation;
 use codexpin::verdict::{Verdict, judge};
@@ -82,7 +82,10 @@ impl Answer {
         Self {
             said: format!("log {}", main.signature.id),
             cause: main.signature.kind.word().to_owned(),
-            blames_the_release: matches!(main.signature.kind, Kind::Release | Kind::Route),
+            blames_the_release: matches!(
+                main.signature.kind,
+                FailureKind::Release | FailureKind::Route
+            ),
             quote: Some(main.first.text.clone()),
         }
     }
@@ -195,7 +198,7 @@ fn the_strings_of_the_catalogue_are_recognised_in_every_shape() {
     for row in strings.lines().filter(|row| !row.starts_with('#') && !row.is_empty()) {
         let (id, line) = row.split_once('\t').unwrap();
         named.insert(id.to_owned());
-        let place = if line.starts_with("npm ") { Place::Npm } else { Place::Log };
+        let place = if line.starts_with("npm ") { TextSource::Npm } else { TextSource::Log };
         let found = catalogue.in_line(place, line).map(|found| found.signature.id.clone());
         assert_eq!(found.as_deref(), Some(id), "{line}");
         let json = serde_json::json!({"0": r#"{"subsystem":"x"}"#, "1": line, "_meta": {}});
@@ -204,7 +207,11 @@ fn the_strings_of_the_catalogue_are_recognised_in_every_shape() {
             format!("{line}\r\n"),
             format!("\u{1b}[31m{line}\u{1b}[0m\n"),
             format!("noise\n2026-11-21T08:00:00+0000 box node[7]: {line}\nnoise\n"),
-            if place == Place::Npm || tagged { format!("{line}\n") } else { format!("{json}\n") },
+            if place == TextSource::Npm || tagged {
+                format!("{line}\n")
+            } else {
+                format!("{json}\n")
+            },
         ] {
             let mut scan = Scan::new(&catalogue, None);
             scan.feed(shape.as_bytes());

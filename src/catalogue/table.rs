@@ -3,7 +3,7 @@
 use regex::Regex;
 use serde::Deserialize;
 
-use super::{At, Kind, Pattern, Place, Rank, RequestRule, Signature, Trial};
+use super::{At, FailureKind, Pattern, Rank, RequestRule, Signature, TextSource, Trial};
 use crate::observation::RequestKind;
 
 /// A table that cannot be used.
@@ -41,7 +41,7 @@ pub enum TableError {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Table {
+struct SignatureFile {
     #[serde(default)]
     signature: Vec<Row>,
 }
@@ -50,7 +50,7 @@ struct Table {
 #[serde(deny_unknown_fields)]
 pub(super) struct Row {
     pub(super) id: String,
-    kind: Kind,
+    kind: FailureKind,
     title: String,
     meaning: Option<String>,
     remedy: Option<String>,
@@ -101,7 +101,7 @@ struct RequestRow {
 }
 
 pub(super) fn parse(text: &str, own: bool) -> Result<Vec<Row>, TableError> {
-    let table: Table =
+    let table: SignatureFile =
         toml_edit::de::from_str(text).map_err(|error| TableError::Form(error.to_string()))?;
     let mut rows = table.signature;
     for at in 0..rows.len() {
@@ -168,9 +168,9 @@ impl PatternRow {
         };
         let at = match placed.of.as_deref() {
             None => At::LogOrReply,
-            Some("log") => At::Only(Place::Log),
-            Some("reply") => At::Only(Place::Reply),
-            Some("npm") => At::Only(Place::Npm),
+            Some("log") => At::Only(TextSource::Log),
+            Some("reply") => At::Only(TextSource::Reply),
+            Some("npm") => At::Only(TextSource::Npm),
             Some(tag) if tag.starts_with('[') => At::Tag(tag.to_owned()),
             Some(other) => {
                 let form = format!(

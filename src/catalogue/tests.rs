@@ -4,7 +4,7 @@ use super::*;
 use crate::observation::sample::request;
 
 fn of_line<'a>(catalogue: &'a Catalogue, line: &str) -> Option<&'a str> {
-    catalogue.in_line(Place::Log, line).map(|found| found.signature.id.as_str())
+    catalogue.in_line(TextSource::Log, line).map(|found| found.signature.id.as_str())
 }
 
 #[test]
@@ -12,7 +12,7 @@ fn every_built_in_entry_says_what_it_means_and_what_to_do() {
     let catalogue = Catalogue::built_in();
     for signature in catalogue.signatures() {
         assert!(signature.meaning.is_some(), "{} has no meaning", signature.id);
-        let helps = signature.remedy.is_some() || signature.kind == Kind::Cosmetic;
+        let helps = signature.remedy.is_some() || signature.kind == FailureKind::Cosmetic;
         assert!(helps, "{} has no remedy", signature.id);
         assert!(!signature.own);
     }
@@ -39,8 +39,8 @@ fn a_cloudflare_page_that_is_called_a_dns_failure_is_a_cloudflare_page() {
 fn a_pattern_is_held_only_against_what_it_belongs_to() {
     let catalogue = Catalogue::built_in();
     let line = "npm error code E404";
-    assert!(catalogue.in_line(Place::Log, line).is_none());
-    assert_eq!(catalogue.in_line(Place::Npm, line).unwrap().signature.id, "not-in-registry");
+    assert!(catalogue.in_line(TextSource::Log, line).is_none());
+    assert_eq!(catalogue.in_line(TextSource::Npm, line).unwrap().signature.id, "not-in-registry");
     assert!(of_line(&catalogue, "codex failed to load").is_none());
     assert_eq!(
         of_line(&catalogue, "[plugins] codex failed to load from /x"),
@@ -79,7 +79,7 @@ fn a_limit_that_is_told_over_a_websocket_is_a_limit() {
 fn words_in_quotation_marks_are_known_in_json_too() {
     let catalogue = Catalogue::built_in();
     let reply = r#"{"message": "Requested agent harness \"codex\" is not registered."}"#;
-    let found = catalogue.in_line(Place::Reply, reply).unwrap();
+    let found = catalogue.in_line(TextSource::Reply, reply).unwrap();
     assert_eq!(found.signature.id, "harness-missing");
     let local = "connect ECONNREFUSED 127.0.0.1:18789";
     assert!(of_line(&catalogue, local).is_none(), "that is the user's own Gateway");
@@ -102,7 +102,7 @@ fn a_users_entry_comes_first_and_replaces_the_built_in_one_of_its_name() {
     let catalogue = Catalogue::with(own).unwrap();
     assert_eq!(of_line(&catalogue, "407 Proxy Authentication Required"), Some("my-proxy"));
     let replaced = catalogue.signature("unknown-model").unwrap();
-    assert_eq!((replaced.kind, replaced.own), (Kind::Account, true));
+    assert_eq!((replaced.kind, replaced.own), (FailureKind::Account, true));
     assert!(catalogue.signatures()[0].own);
     assert_eq!(catalogue.signatures().iter().filter(|s| s.id == "unknown-model").count(), 1);
 }

@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::failure::Failure;
 use crate::exit_code::ExitCode;
-use crate::report::cache::{Kept, Pruned};
+use crate::report::cache::{CacheReport, PruneReport};
 use crate::report::terminal;
 
 #[derive(Debug, clap::Args)]
@@ -36,14 +36,17 @@ impl Cache {
             Action::Path => terminal::print_as_it_is(context.directories.cache.as_str()),
             Action::Ls { json } => {
                 let (_, store) = context.workshop().await?;
-                Kept { prefixes: store.list().await?, directory: context.directories.prefixes() }
-                    .print(json);
+                CacheReport {
+                    prefixes: store.list().await?,
+                    directory: context.directories.prefixes(),
+                }
+                .print(json);
             }
             Action::Prune { limit } => {
                 let (_, store) = context.workshop().await?;
                 let removed = store.prune(limit).await?;
                 let kept = store.list().await?;
-                Pruned { removed, kept }.print();
+                PruneReport { removed, kept }.print();
             }
         }
         Ok(ExitCode::Success)

@@ -5,7 +5,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use super::context::Context;
 use super::failure::Failure;
 use crate::exit_code::ExitCode;
-use crate::report::loopback::Served;
+use crate::report::loopback::LoopbackReport;
 use crate::upstream::loopback::{Fault, Loopback, LoopbackOptions};
 
 #[derive(Debug, clap::Args)]
@@ -36,7 +36,7 @@ impl Serve {
         )?;
         loopback.write_ca(&ca)?;
         let environment = loopback.environment(&ca);
-        let mut served = Served::begin(
+        let mut served = LoopbackReport::begin(
             &loopback.base_url(),
             &environment,
             self.fault.map(|fault| (fault.name(), fault.description())),

@@ -17,7 +17,7 @@ use crate::question::Upstream;
 use crate::release::end::End;
 use crate::release::line;
 use crate::release::pairing::Candidate;
-use crate::report::pins::{Pinned, PinsReport};
+use crate::report::pins::{PinReport, PinsReport};
 use crate::route::Route;
 use crate::session::lab::RealLab;
 use crate::verdict::Verdict;
@@ -64,7 +64,7 @@ impl Pin {
             (Verdict::Good, Some(prefix), Some(at)) => {
                 let tested = Tested { candidate, routes, upstream, at, passed: 1, checks: 1 };
                 let pin = write(&pin_file, prefix, &tested, None)?;
-                Pinned { pin: &pin, file: &pin_file }.print();
+                PinReport { pin: &pin, file: &pin_file }.print();
                 Ok(ExitCode::Success)
             }
             (Verdict::Skip { .. }, ..) => Ok(ExitCode::Skip),

@@ -7,13 +7,13 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::catalogue::Place;
+use crate::catalogue::TextSource;
 
 /// A line as patterns are held against it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Line {
+pub(super) struct LogLine {
     pub(super) at: Option<Timestamp>,
-    pub(super) place: Place,
+    pub(super) place: TextSource,
     pub(super) text: String,
     /// Whether it was written as an error, where the line says how it was written.
     of_error: Option<bool>,
@@ -23,7 +23,7 @@ pub(super) struct Line {
 /// (openclaw 2026.9.5, `dist/subsystem-*.mjs`, `logToFile`).
 const NO_WORDS: [&str; 6] = ["_meta", "time", "hostname", "traceId", "spanId", "traceFlags"];
 
-impl Line {
+impl LogLine {
     pub(super) fn of(bytes: &[u8]) -> Self {
         let text = plain(bytes);
         let text = text.trim();
@@ -35,10 +35,10 @@ impl Line {
             let level = object.get("_meta").and_then(|meta| meta.get("logLevelName"));
             let level = level.and_then(Value::as_str);
             let of_error = level.map(|level| ["ERROR", "FATAL"].contains(&level));
-            return Self { at, place: Place::Log, text: words(&object), of_error };
+            return Self { at, place: TextSource::Log, text: words(&object), of_error };
         }
         let (at, text) = split_time(text);
-        let place = if text.starts_with("npm ") { Place::Npm } else { Place::Log };
+        let place = if text.starts_with("npm ") { TextSource::Npm } else { TextSource::Log };
         Self { at, place, text: text.to_owned(), of_error: None }
     }
 
@@ -149,7 +149,7 @@ mod tests {
     use super::*;
 
     fn read(line: &str) -> (Option<String>, String) {
-        let line = Line::of(line.as_bytes());
+        let line = LogLine::of(line.as_bytes());
         (line.at.map(|at| at.to_string()), line.text)
     }
 
@@ -167,7 +167,7 @@ mod tests {
             ),
         ] {
             assert_eq!(read(shape), (at.clone(), "[model] failed: x".to_owned()), "{shape}");
-            assert_eq!(Line::time_of(shape.as_bytes()).map(|at| at.to_string()), at, "{shape}");
+            assert_eq!(LogLine::time_of(shape.as_bytes()).map(|at| at.to_string()), at, "{shape}");
         }
     }
 
@@ -182,6 +182,6 @@ mod tests {
 
     #[test]
     fn npms_lines_are_npms() {
-        assert_eq!(Line::of(b"npm error code E404").place, Place::Npm);
+        assert_eq!(LogLine::of(b"npm error code E404").place, TextSource::Npm);
     }
 }

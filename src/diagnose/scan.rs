@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::finder::Finder;
-use super::line::Line;
-use super::{Diagnosis, Finding, Quote};
-use crate::catalogue::{Catalogue, Kind, Rank};
+use super::line::LogLine;
+use super::{Diagnosis, LogFinding, Quote};
+use crate::catalogue::{Catalogue, FailureKind, Rank};
 use crate::verdict::excerpt;
 
 /// A longer line is looked at in pieces. Bytes.
@@ -26,7 +26,7 @@ pub struct Scan<'a> {
     since: Option<Timestamp>,
     /// The beginning of a line whose end has not come yet.
     rest: Vec<u8>,
-    found: BTreeMap<usize, Finding>,
+    found: BTreeMap<usize, LogFinding>,
     raw_at: Option<u64>,
     now: Option<Timestamp>,
     unknown: Option<Quote>,
@@ -88,7 +88,7 @@ impl<'a> Scan<'a> {
     /// What was found until now.
     pub fn so_far(&self) -> Diagnosis {
         let findings: Vec<_> = self.found.values().cloned().collect();
-        let unknown = self.unknown.clone().filter(|_| findings.iter().all(Finding::is_noise));
+        let unknown = self.unknown.clone().filter(|_| findings.iter().all(LogFinding::is_noise));
         Diagnosis { findings, unknown, lines: self.lines, bytes: self.bytes }
     }
 
@@ -116,7 +116,7 @@ impl<'a> Scan<'a> {
 
     /// One line that may show something: `block` ends where it does.
     fn line(&mut self, block: &[u8], start: usize, number: u64) {
-        let line = Line::of(&block[start..]);
+        let line = LogLine::of(&block[start..]);
         let Some(shown) = self.catalogue.in_line(line.place, &line.text) else { return };
         let at = line.at.or_else(|| self.last_time(&block[..start])).or(self.now);
         if let (Some(since), Some(at)) = (self.since, at)
@@ -126,7 +126,9 @@ impl<'a> Scan<'a> {
         }
         let near = |raw: u64| number.saturating_sub(raw) <= ECHO;
         match shown.rank {
-            Rank::Raw if shown.signature.kind != Kind::Cosmetic => self.raw_at = Some(number),
+            Rank::Raw if shown.signature.kind != FailureKind::Cosmetic => {
+                self.raw_at = Some(number)
+            }
             Rank::Friendly if self.raw_at.is_some_and(near) => return,
             Rank::Raw | Rank::Friendly => {}
         }
@@ -136,7 +138,7 @@ impl<'a> Scan<'a> {
             return;
         };
         let quote = || Quote { line: number, at, text: excerpt(&line.text, shown.at) };
-        let finding = self.found.entry(place).or_insert_with(|| Finding {
+        let finding = self.found.entry(place).or_insert_with(|| LogFinding {
             signature: shown.signature.clone(),
             count: 0,
             rank: shown.rank,
@@ -152,7 +154,7 @@ impl<'a> Scan<'a> {
 
     /// The last error that nobody knows, for a log in which nothing else is found.
     fn errors_without_a_name(&mut self, block: &[u8]) {
-        if !self.found.values().all(Finding::is_noise) {
+        if !self.found.values().all(LogFinding::is_noise) {
             return;
         }
         let mut end = block.len();
@@ -164,7 +166,7 @@ impl<'a> Scan<'a> {
             let Some(at) = at else { return };
             let start = memchr::memrchr(b'\n', &block[..at]).map_or(0, |at| at + 1);
             let stop = memchr::memchr(b'\n', &block[at..]).map_or(block.len(), |to| at + to);
-            let line = Line::of(&block[start..stop]);
+            let line = LogLine::of(&block[start..stop]);
             if let Some(matters) = line.error() {
                 self.quote_unknown(block, start, &line, matters);
                 return;
@@ -173,7 +175,7 @@ impl<'a> Scan<'a> {
         }
     }
 
-    fn quote_unknown(&mut self, block: &[u8], start: usize, line: &Line, matters: usize) {
+    fn quote_unknown(&mut self, block: &[u8], start: usize, line: &LogLine, matters: usize) {
         let at = line.at.or_else(|| self.last_time(&block[..start])).or(self.now);
         if let (Some(since), Some(at)) = (self.since, at)
             && at < since
@@ -188,7 +190,7 @@ impl<'a> Scan<'a> {
     fn last_time(&self, block: &[u8]) -> Option<Timestamp> {
         const ASKED: usize = 50;
         self.since?;
-        block.rsplit(|byte| *byte == b'\n').take(ASKED).find_map(Line::time_of)
+        block.rsplit(|byte| *byte == b'\n').take(ASKED).find_map(LogLine::time_of)
     }
 }
 

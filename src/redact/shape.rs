@@ -29,11 +29,11 @@ struct Shape {
     pattern: &'static str,
     mask: &'static str,
     /// What has the shape and is no secret.
-    spared: fn(&Found<'_>) -> bool,
+    spared: fn(&ShapeMatch<'_>) -> bool,
 }
 
 /// What has a shape.
-struct Found<'t> {
+struct ShapeMatch<'t> {
     /// The text up to the match.
     head: &'t str,
     /// What of the match stands before the secret: its name.
@@ -125,11 +125,11 @@ fn compiled(pattern: &str) -> Regex {
 }
 
 /// Where a secret is, and what comes in its place.
-type Secret = (Range<usize>, &'static str);
+type SecretSpan = (Range<usize>, &'static str);
 
 impl Shape {
     /// Adds every secret of this shape.
-    fn find(&self, pattern: &Regex, text: &str, secrets: &mut Vec<Secret>) {
+    fn find(&self, pattern: &Regex, text: &str, secrets: &mut Vec<SecretSpan>) {
         let mut at = 0;
         while let Some((found, range)) = pattern.captures_at(text, at).and_then(|c| parts(text, &c))
         {
@@ -144,7 +144,7 @@ impl Shape {
 
 /// The text with the masks in the places of the secrets. Of those that overlap
 /// the one that begins first gives the mask.
-fn without(text: &str, mut secrets: Vec<Secret>) -> String {
+fn without(text: &str, mut secrets: Vec<SecretSpan>) -> String {
     secrets.sort_by_key(|(range, _)| range.start);
     let mut masked = String::new();
     let mut done = 0;
@@ -160,10 +160,10 @@ fn without(text: &str, mut secrets: Vec<Secret>) -> String {
 }
 
 /// The secret in a match: the first group that has a part in it, or else all of it.
-fn parts<'t>(text: &'t str, captures: &Captures<'t>) -> Option<(Found<'t>, Range<usize>)> {
+fn parts<'t>(text: &'t str, captures: &Captures<'t>) -> Option<(ShapeMatch<'t>, Range<usize>)> {
     let whole = captures.get(0)?;
     let secret = captures.iter().skip(1).flatten().next().unwrap_or(whole);
-    let found = Found {
+    let found = ShapeMatch {
         head: &text[..whole.start()],
         name: &text[whole.start()..secret.start()],
         value: secret.as_str(),

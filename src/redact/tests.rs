@@ -197,7 +197,7 @@ fn no_failure_is_told_otherwise_because_of_a_mask() {
         assert_eq!(masked.lines().count(), text.lines().count());
         for (as_it_was, masked) in text.lines().zip(masked.lines()) {
             let name = |line: &str| {
-                let found = catalogue.in_line(crate::catalogue::Place::Log, line);
+                let found = catalogue.in_line(crate::catalogue::TextSource::Log, line);
                 found.map(|found| found.signature.id.clone())
             };
             assert_eq!(name(as_it_was), name(masked), "{as_it_was}\n{masked}");

@@ -6,7 +6,9 @@ use camino::Utf8Path;
 use owo_colors::OwoColorize as _;
 use serde::Serialize;
 
-use super::{changes, counted, duration, failure_lines, history, print_json, terminal};
+use super::{
+    OutputForm, changes, counted, duration, failure_lines, history, print_if_json, terminal,
+};
 use crate::changes::Changes;
 use crate::question::{Ask, Probe, Purpose, Question, Through, Upgrade, Upstream};
 use crate::release::Version;
@@ -19,7 +21,7 @@ use crate::verdict::{SkipReason, Verdict};
 
 /// What is about to happen.
 #[derive(Debug)]
-pub struct Opening<'a> {
+pub struct SessionOpening<'a> {
     /// The session's name.
     pub session: &'a str,
     /// The candidates.
@@ -36,7 +38,9 @@ pub struct Opening<'a> {
     pub checked: Option<usize>,
 }
 
-impl Opening<'_> {
+pub use self::SessionOpening as Opening;
+
+impl SessionOpening<'_> {
     /// Prints it to stderr: it is no result.
     pub fn print(&self) {
         terminal::say(self.text().trim_end());
@@ -156,7 +160,7 @@ pub struct SessionReport<'a> {
 }
 
 #[derive(Serialize)]
-struct Json<'a> {
+struct SessionJson<'a> {
     session: &'a str,
     #[serde(flatten)]
     outcome: OutcomeJson,
@@ -183,10 +187,8 @@ struct OutcomeJson {
 
 impl SessionReport<'_> {
     /// Prints it, for a person or as JSON.
-    pub fn print(&self, json: bool) {
-        if json {
-            print_json(&self.json());
-        } else {
+    pub fn print(&self, form: impl Into<OutputForm>) {
+        if !print_if_json(form.into(), &self.json()) {
             terminal::print(self.text().trim_end());
         }
     }
@@ -195,7 +197,7 @@ impl SessionReport<'_> {
         self.request.line[place].core
     }
 
-    fn json(&self) -> Json<'_> {
+    fn json(&self) -> SessionJson<'_> {
         let conclusion = self.conclusion;
         let outcome = match &conclusion.outcome {
             Outcome::Found { last_good, first_bad } => {
@@ -210,7 +212,7 @@ impl SessionReport<'_> {
             Outcome::GoodEndIsBad => self.ends("good-end-is-bad", None, Some(0)),
             Outcome::EndSkipped { .. } => self.ends("end-skipped", None, None),
         };
-        Json {
+        SessionJson {
             session: self.session,
             outcome,
             question: &self.request.question,

@@ -11,14 +11,14 @@ use crate::prefix::store;
 
 /// The prefixes on disk.
 #[derive(Debug, Serialize)]
-pub struct Kept {
+pub struct CacheReport {
     /// The one not used for longest first.
     pub prefixes: Vec<store::PrefixListing>,
     /// Where they are.
     pub directory: Utf8PathBuf,
 }
 
-impl Kept {
+impl CacheReport {
     /// Prints them, for a person or as JSON.
     pub fn print(&self, json: bool) {
         if json {
@@ -39,14 +39,14 @@ impl Kept {
 
 /// What a pruning did.
 #[derive(Debug)]
-pub struct Pruned {
+pub struct PruneReport {
     /// What is gone.
     pub removed: Vec<store::PrefixListing>,
     /// What is left.
     pub kept: Vec<store::PrefixListing>,
 }
 
-impl Pruned {
+impl PruneReport {
     /// Prints it.
     pub fn print(&self) {
         for prefix in &self.removed {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use owo_colors::OwoColorize as _;
 use serde::Serialize;
 
-use super::{counted, duration, egress, failure_lines, print_json, terminal};
+use super::{OutputForm, counted, duration, egress, failure_lines, print_if_json, terminal};
 use crate::catalogue::Catalogue;
 use crate::exit_code::ExitCode;
 use crate::npm::{Egress, InstallScripts};
@@ -100,9 +100,9 @@ impl CheckReport {
 
     /// Prints it, for a person or as JSON; with `egress`, what the candidate
     /// tried to reach as well.
-    pub fn print(&self, json: bool, egress: bool) {
-        if json {
-            return print_json(self);
+    pub fn print(&self, form: impl Into<OutputForm>, egress: bool) {
+        if print_if_json(form.into(), self) {
+            return;
         }
         let mut text = self.text();
         if egress {

@@ -7,11 +7,11 @@ use owo_colors::OwoColorize as _;
 use serde::Serialize;
 
 use super::{counted, print_json, terminal};
-use crate::catalogue::Kind;
-use crate::diagnose::{Diagnosis, Finding};
+use crate::catalogue::FailureKind;
+use crate::diagnose::{Diagnosis, LogFinding};
 
 #[derive(Serialize)]
-struct Json<'a> {
+struct DiagnosisJson<'a> {
     log: &'a str,
     #[serde(flatten)]
     diagnosis: &'a Diagnosis,
@@ -20,7 +20,7 @@ struct Json<'a> {
 /// Prints it; `log` is where it was read.
 pub fn print(diagnosis: &Diagnosis, log: &str, json: bool) {
     if json {
-        return print_json(&Json { log, diagnosis });
+        return print_json(&DiagnosisJson { log, diagnosis });
     }
     terminal::print(text(diagnosis, log).trim_end());
 }
@@ -31,7 +31,7 @@ pub fn following(log: &str) {
 }
 
 /// Tells of a failure that has just come.
-pub fn came(finding: &Finding, times: u64) {
+pub fn came(finding: &LogFinding, times: u64) {
     let at = finding.last.map(|at| format!("{at:.0} ")).unwrap_or_default();
     let times = if times > 1 { format!(" ({times} times)") } else { String::new() };
     terminal::print(&format!(
@@ -75,20 +75,22 @@ fn text(diagnosis: &Diagnosis, log: &str) -> String {
     text
 }
 
-fn whose(main: &Finding) -> &'static str {
+fn whose(main: &LogFinding) -> &'static str {
     match main.signature.kind {
-        Kind::Release => "It is the release.",
-        Kind::Route => "It is the route: a setting that this release does not take.",
-        Kind::Account => "It is the account, and not a release.",
-        Kind::Environment => "It is the machine, the network or the service, and not a release.",
-        Kind::Incomplete => "It is a piece that is not installed.",
-        Kind::State => "It is state that another release wrote.",
-        Kind::Cosmetic => "It is noise.",
+        FailureKind::Release => "It is the release.",
+        FailureKind::Route => "It is the route: a setting that this release does not take.",
+        FailureKind::Account => "It is the account, and not a release.",
+        FailureKind::Environment => {
+            "It is the machine, the network or the service, and not a release."
+        }
+        FailureKind::Incomplete => "It is a piece that is not installed.",
+        FailureKind::State => "It is state that another release wrote.",
+        FailureKind::Cosmetic => "It is noise.",
     }
 }
 
-fn details(text: &mut String, finding: &Finding, log: &str) {
-    let Finding { signature, count, first, last, .. } = finding;
+fn details(text: &mut String, finding: &LogFinding, log: &str) {
+    let LogFinding { signature, count, first, last, .. } = finding;
     let times = match (*count, last) {
         (1, _) => String::new(),
         (n, Some(last)) => format!(", {n} times, last at {last:.0}"),
@@ -108,11 +110,11 @@ fn details(text: &mut String, finding: &Finding, log: &str) {
     }
 }
 
-fn earlier(text: &mut String, over: &[&Finding], log: &str) {
+fn earlier(text: &mut String, over: &[&LogFinding], log: &str) {
     if !over.is_empty() {
         text.push('\n');
     }
-    for Finding { signature, last, first, count, .. } in over {
+    for LogFinding { signature, last, first, count, .. } in over {
         let last = last.map(|last| format!(", last at {last:.0}")).unwrap_or_default();
         let times = counted(usize::try_from(*count).unwrap_or(usize::MAX), "time", "times");
         let _ = writeln!(
@@ -132,15 +134,17 @@ fn noise(text: &mut String, diagnosis: &Diagnosis, log: &str) {
     }
 }
 
-fn next(main: &Finding) -> &'static str {
+fn next(main: &LogFinding) -> &'static str {
     match main.signature.kind {
-        Kind::Release | Kind::Route | Kind::Incomplete => {
+        FailureKind::Release | FailureKind::Route | FailureKind::Incomplete => {
             "codexpin bisect GOOD installed    the release where it began, and a pin to go back to"
         }
-        Kind::Account | Kind::Environment => {
+        FailureKind::Account | FailureKind::Environment => {
             "codexpin check live    whether the agent answers again"
         }
-        Kind::State | Kind::Cosmetic => "codexpin doctor    what else is out of order here",
+        FailureKind::State | FailureKind::Cosmetic => {
+            "codexpin doctor    what else is out of order here"
+        }
     }
 }
 

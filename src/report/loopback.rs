@@ -5,11 +5,11 @@ use crate::observation::{RequestKind, RequestRecord};
 
 /// Shows the requests as they come.
 #[derive(Debug)]
-pub struct Served {
+pub struct LoopbackReport {
     shown: usize,
 }
 
-impl Served {
+impl LoopbackReport {
     /// Prints the environment for a release to be pointed here, and what is
     /// wrong on purpose: a fault's name and what it does.
     pub fn begin(

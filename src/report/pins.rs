@@ -12,14 +12,14 @@ use crate::release::Version;
 
 /// A pin that was just written.
 #[derive(Debug)]
-pub struct Pinned<'a> {
+pub struct PinReport<'a> {
     /// The pin.
     pub pin: &'a Pin,
     /// The file that it is in.
     pub file: &'a Utf8Path,
 }
 
-impl Pinned<'_> {
+impl PinReport<'_> {
     /// Prints it.
     pub fn print(&self) {
         terminal::print(&format!("pinned {} in {}", self.pin.core, self.file));

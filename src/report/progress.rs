@@ -2,7 +2,7 @@
 //! person looks, plain lines where a program reads.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -14,12 +14,15 @@ use crate::question::Purpose;
 use crate::release::Version;
 use crate::verdict::Verdict;
 
-/// The progress display. Clones show on the same lines.
-#[derive(Debug, Clone)]
-pub struct Progress(Arc<Mutex<Display>>);
+/// The progress display: bars on a terminal, lines elsewhere. Clones show on the
+/// same lines.
+#[derive(Debug, Clone, Default)]
+pub struct ProgressDisplay(Arc<Mutex<ProgressState>>);
 
-#[derive(Debug)]
-struct Display {
+pub use self::ProgressDisplay as Progress;
+
+#[derive(Debug, Default)]
+struct ProgressState {
     bars: Option<MultiProgress>,
     search: Option<ProgressBar>,
     installs: BTreeMap<Version, ProgressBar>,
@@ -27,40 +30,42 @@ struct Display {
     done: u64,
 }
 
-impl Progress {
-    /// A display on stderr: bars on a terminal, lines elsewhere.
+impl ProgressDisplay {
+    /// A display on stderr. Its bars come with the first event that has one.
     pub fn start() -> Self {
-        let bars = terminal::is_watched().then(terminal::begin_bars);
-        let display =
-            Display { bars, search: None, installs: BTreeMap::new(), check: None, done: 0 };
-        Self(Arc::new(Mutex::new(display)))
+        Self::default()
     }
 
     /// Shows what happened.
     pub fn show(&self, event: &TimedEvent) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).show(&event.event);
+        self.state().show(&event.event);
     }
 
     /// Takes the bars away; the lines stay.
     pub fn end(&self) {
-        let mut display = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for bar in display.installs.values() {
+        let mut state = self.state();
+        for bar in std::mem::take(&mut state.installs).into_values() {
             bar.finish_and_clear();
         }
-        display.installs.clear();
-        for bar in [display.check.take(), display.search.take()].into_iter().flatten() {
+        for bar in [state.check.take(), state.search.take()].into_iter().flatten() {
             bar.finish_and_clear();
         }
-        terminal::end_bars();
+        if state.bars.take().is_some() {
+            terminal::end_bars();
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, ProgressState> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Display {
+impl ProgressState {
     fn show(&mut self, event: &Event) {
         match event {
             Event::InstallStarted { core } => {
-                if let Some(bars) = &self.bars {
-                    let bar = spinner(bars, format!("installing {core}"));
+                if let Some(bars) = self.bars() {
+                    let bar = spinner(&bars, format!("installing {core}"));
                     self.installs.insert(*core, bar);
                 } else {
                     terminal::say(&format!("installing {core}"));
@@ -68,7 +73,7 @@ impl Display {
             }
             Event::InstallFinished { core, elapsed_ms, reused } => {
                 self.clear(*core);
-                if !reused && self.bars.is_none() {
+                if !reused && self.bars().is_none() {
                     let elapsed = duration(Duration::from_millis(*elapsed_ms));
                     terminal::say(&format!("installed  {core} in {elapsed}"));
                 }
@@ -76,13 +81,13 @@ impl Display {
             Event::InstallFailed { core, .. } => self.clear(*core),
             Event::InstallDropped { core } => {
                 self.clear(*core);
-                if self.bars.is_none() {
+                if self.bars().is_none() {
                     terminal::say(&format!("dropped    {core}: the search no longer needs it"));
                 }
             }
             Event::CheckStarted { core } => {
-                if let Some(bars) = &self.bars {
-                    self.check = Some(spinner(bars, format!("asking {core} for a reply")));
+                if let Some(bars) = self.bars() {
+                    self.check = Some(spinner(&bars, format!("asking {core} for a reply")));
                 }
             }
             Event::RemedyStarted { words } => {
@@ -90,8 +95,8 @@ impl Display {
                     bar.finish_and_clear();
                 }
                 let message = format!("trying whether it answers {words}");
-                match &self.bars {
-                    Some(bars) => self.check = Some(spinner(bars, message)),
+                match self.bars() {
+                    Some(bars) => self.check = Some(spinner(&bars, message)),
                     None => terminal::say(&message),
                 }
             }
@@ -126,7 +131,7 @@ impl Display {
             format!("verifying the ends {good} and {bad}")
         };
         let checks_left = counted(checks as usize, "check", "checks");
-        let Some(bars) = &self.bars else {
+        let Some(bars) = self.bars() else {
             terminal::say(&format!("{what}, about {checks_left} to go"));
             return;
         };
@@ -140,6 +145,15 @@ impl Display {
         bar.set_length(self.done + u64::from(checks));
         bar.set_position(self.done);
         bar.set_message(format!("{what}, about {checks_left} to go"));
+    }
+
+    /// The bars, where a person looks. They begin with the first event that has one,
+    /// so that what a command says before it stands above them.
+    fn bars(&mut self) -> Option<MultiProgress> {
+        if self.bars.is_none() && terminal::is_watched() {
+            self.bars = Some(terminal::begin_bars());
+        }
+        self.bars.clone()
     }
 
     fn clear(&mut self, core: Version) {

@@ -3,7 +3,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the one place that prints")]
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use indicatif::{MultiProgress, ProgressDrawTarget};
@@ -11,7 +11,11 @@ use owo_colors::OwoColorize as _;
 
 use crate::redact;
 
-/// A line of data. A reader that went away is no error.
+/// Why stdout can no longer be written to. Kept beside stdout, which is one for the process.
+static STDOUT_ERROR: Mutex<Option<io::Error>> = Mutex::new(None);
+
+/// A line of data. Where it cannot be written, [`stdout_is_lost`] and
+/// [`stdout_error`] say so.
 pub fn print(text: &str) {
     print_as_it_is(&redact::line(text));
 }
@@ -19,7 +23,26 @@ pub fn print(text: &str) {
 /// The same for what a program goes on with, such as a path of codexpin's own.
 pub fn print_as_it_is(text: &str) {
     let mut stdout = anstream::stdout();
-    let _ = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
+    if let Err(error) = writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
+        // The first error is the cause of those after it.
+        lost().get_or_insert(error);
+    }
+}
+
+fn lost() -> MutexGuard<'static, Option<io::Error>> {
+    STDOUT_ERROR.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether something could not be written to stdout.
+pub fn stdout_is_lost() -> bool {
+    lost().is_some()
+}
+
+/// Why data could not be written to stdout. A reader that went away is no error.
+pub fn stdout_error() -> Option<String> {
+    let lost = lost();
+    let error = lost.as_ref().filter(|error| error.kind() != io::ErrorKind::BrokenPipe)?;
+    Some(format!("cannot write to stdout: {error}"))
 }
 
 /// The bars on this terminal, while there are any. There is one terminal, and a

@@ -1,7 +1,7 @@
 //! The lines of an observation, and which of them says what failed.
 
 use super::{Evidence, Source};
-use crate::catalogue::{Catalogue, Kind, Match, Place, Rank, Signature};
+use crate::catalogue::{Catalogue, FailureKind, Match, Rank, Signature, TextSource};
 use crate::observation::{Observation, RequestRecord};
 
 pub(super) fn of_request(request: &RequestRecord) -> Evidence {
@@ -20,7 +20,7 @@ pub(super) fn in_output<'a>(
 ) -> Option<(&'a Signature, Evidence)> {
     let shown = |&(source, _, line): &(Source, usize, &str)| {
         let found = catalogue.in_line(place(source), line)?;
-        (found.signature.kind != Kind::Cosmetic).then_some(found)
+        (found.signature.kind != FailureKind::Cosmetic).then_some(found)
     };
     let lines = lines(observation);
     let found: Vec<(_, Match<'_>)> =
@@ -38,10 +38,10 @@ pub(super) fn in_output<'a>(
     Some((named.signature, Evidence { source: *source, line: Some(*number), text }))
 }
 
-fn place(source: Source) -> Place {
+fn place(source: Source) -> TextSource {
     match source {
-        Source::Stdout | Source::Reply => Place::Reply,
-        Source::Stderr | Source::Gateway | Source::Upstream | Source::Process => Place::Log,
+        Source::Stdout | Source::Reply => TextSource::Reply,
+        Source::Stderr | Source::Gateway | Source::Upstream | Source::Process => TextSource::Log,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{Evidence, Failure, SkipReason, Source, Verdict, evidence, fingerprint, pass};
-use crate::catalogue::{Catalogue, Kind, Signature};
+use crate::catalogue::{Catalogue, FailureKind, Signature};
 use crate::observation::{Ending, Observation, RequestKind, RequestRecord};
 use crate::question::{Ask, Require};
 use crate::search::Mark;
@@ -93,24 +93,25 @@ fn has_its_plugin(observation: &Observation) -> bool {
 fn verdict_of(signature: &Signature, evidence: Evidence, has_its_plugin: bool) -> Verdict {
     let failure = Failure {
         remedy: signature.advice(),
-        of_route: signature.kind == Kind::Route,
+        of_route: signature.kind == FailureKind::Route,
         ..plain(&signature.id, &signature.title, evidence)
     };
     match signature.kind {
-        Kind::Release | Kind::Route => Verdict::Bad { failure },
+        FailureKind::Release | FailureKind::Route => Verdict::Bad { failure },
         // With the plugin in its place, what is missing is the release's own fault.
-        Kind::Incomplete if has_its_plugin => Verdict::Bad {
+        FailureKind::Incomplete if has_its_plugin => Verdict::Bad {
             failure: Failure {
                 title: "the harness of the plugin is not there, although the plugin is".to_owned(),
                 remedy: None,
                 ..failure
             },
         },
-        Kind::Incomplete => Verdict::Skip { reason: SkipReason::Incomplete { failure } },
+        FailureKind::Incomplete => Verdict::Skip { reason: SkipReason::Incomplete { failure } },
         // Cosmetic lines are never what failed: see `evidence::in_output`.
-        Kind::Account | Kind::Environment | Kind::State | Kind::Cosmetic => {
-            Verdict::Skip { reason: SkipReason::NotTheRelease { failure } }
-        }
+        FailureKind::Account
+        | FailureKind::Environment
+        | FailureKind::State
+        | FailureKind::Cosmetic => Verdict::Skip { reason: SkipReason::NotTheRelease { failure } },
     }
 }
 

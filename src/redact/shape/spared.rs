@@ -1,8 +1,8 @@
 //! What has the shape of a secret and is none.
 
-use super::Found;
+use super::ShapeMatch;
 
-pub(super) fn never(_: &Found<'_>) -> bool {
+pub(super) fn never(_: &ShapeMatch<'_>) -> bool {
     false
 }
 
@@ -28,7 +28,7 @@ pub(super) fn is_scheme(word: &str) -> bool {
 }
 
 /// Values of a field that tell nothing: a count, a word, the name of a variable.
-pub(super) fn is_no_secret(&Found { name, value, .. }: &Found<'_>) -> bool {
+pub(super) fn is_no_secret(&ShapeMatch { name, value, .. }: &ShapeMatch<'_>) -> bool {
     let count = value.len() <= 6 && value.bytes().all(|byte| byte.is_ascii_digit());
     let name = name.to_ascii_lowercase();
     let password = name.starts_with("pass");
@@ -43,7 +43,7 @@ fn is_variable(value: &str) -> bool {
     !name.is_empty() && name.chars().all(of_name)
 }
 
-pub(super) fn is_no_account(&Found { name, value, .. }: &Found<'_>) -> bool {
+pub(super) fn is_no_account(&ShapeMatch { name, value, .. }: &ShapeMatch<'_>) -> bool {
     if name.is_empty() {
         // Words behind `user-` that happen to be long.
         let of_shape = value.starts_with("user-") || value.starts_with("org-");
@@ -56,7 +56,7 @@ pub(super) fn is_no_account(&Found { name, value, .. }: &Found<'_>) -> bool {
 
 /// What is written like an e-mail address: a release, a unit of systemd's, a
 /// file, the host of a URL behind a password.
-pub(super) fn is_no_address(&Found { head, value: address, .. }: &Found<'_>) -> bool {
+pub(super) fn is_no_address(&ShapeMatch { head, value: address, .. }: &ShapeMatch<'_>) -> bool {
     const UNITS: [&str; 9] =
         ["service", "socket", "timer", "target", "slice", "scope", "mount", "path", "device"];
     const FILES: [&str; 8] = ["js", "mjs", "cjs", "ts", "json", "tgz", "png", "svg"];
