@@ -1,6 +1,6 @@
 //! What changed between the last good and the first bad release: dependencies,
 //! Node, schemas, plugin and Codex CLI, commits, and what the changelog says
-//! that touches the failure. A maintainer begins here.
+//! of Codex and the route. A maintainer begins here.
 //!
 //! ```text
 //! two prefixes ─▶ facts ─▶ compare ─▶ Changes ─▶ changes.json, report
@@ -16,7 +16,6 @@ mod changelog;
 mod dependencies;
 mod package_files;
 mod record;
-mod relevance;
 mod side;
 
 use std::collections::BTreeMap;
@@ -27,7 +26,6 @@ pub use build_info::BuildInfo;
 pub use changelog::ChangelogEntry;
 pub use dependencies::{ChangedDependency, Dependency, DependencyChanges, DependencyTree};
 pub use record::{FILE, RecordError, load, save};
-pub use relevance::{Area, Touching};
 pub use side::{Side, SpanFacts};
 
 use crate::release::Version;
@@ -61,7 +59,7 @@ pub struct Changes {
     /// The plugin's release.
     pub plugin: Pair<Version>,
     /// The release of `@openai/codex`.
-    pub codex_cli: Pair<String>,
+    pub codex_cli: Pair<semver::Version>,
     /// The Node that each was asked on.
     pub node: Pair<String>,
     /// `engines.node`.
@@ -108,13 +106,14 @@ pub struct Changelog {
     pub silent_about: Vec<Version>,
     /// How many entries it has for those releases.
     pub entries: usize,
-    /// Those that touch Codex, logins, providers, the Gateway, models, routes or
-    /// the failure's own words, the nearest to the failure first.
-    pub touching: Vec<Touching>,
+    /// Those that name Codex, or the provider or model that was asked through, in
+    /// the file's order.
+    pub touching: Vec<ChangelogEntry>,
 }
 
-/// Compares what was read of both ends of a span; `area` has the words of the failure.
-pub fn compare(span: &Span, facts: &SpanFacts, area: &Area) -> Changes {
+/// Compares what was read of both ends of a span. `routes` are those that were
+/// asked through, such as `openai-codex/gpt-5.5`.
+pub fn compare(span: &Span, facts: &SpanFacts, routes: &[String]) -> Changes {
     let (good, bad) = (facts.last_good.as_ref(), facts.first_bad.as_ref());
     let mut unknown = Vec::new();
     for (side, core) in [(good, span.last_good), (bad, span.first_bad)] {
@@ -123,7 +122,7 @@ pub fn compare(span: &Span, facts: &SpanFacts, area: &Area) -> Changes {
             None => unknown.push(format!("{core} is not installed any more")),
         }
     }
-    let changelog = facts.changelog.as_deref().map(|text| changelog_of(text, span, area));
+    let changelog = facts.changelog.as_deref().map(|text| changelog_of(text, span, routes));
     if bad.is_some() && changelog.is_none() {
         unknown.push(format!("{} has no CHANGELOG.md", span.first_bad));
     }
@@ -183,7 +182,7 @@ fn identical(changes: &Changes, same_code: Option<bool>, good: &Side, bad: &Side
     }
 }
 
-fn changelog_of(text: &str, span: &Span, area: &Area) -> Changelog {
+fn changelog_of(text: &str, span: &Span, routes: &[String]) -> Changelog {
     let covered = changelog::covered(text, span.last_good, span.first_bad);
     let candidates = span.between.iter().chain([&span.first_bad]);
     let spoken_of = |version: &Version| {
@@ -192,7 +191,7 @@ fn changelog_of(text: &str, span: &Span, area: &Area) -> Changelog {
     Changelog {
         silent_about: candidates.copied().filter(|version| !spoken_of(version)).collect(),
         entries: covered.entries.len(),
-        touching: relevance::touching(covered.entries, area),
+        touching: changelog::naming(covered.entries, routes),
         releases: covered.releases,
     }
 }

@@ -5,6 +5,7 @@ use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
+use semver::VersionReq;
 use serde::{Deserialize, Serialize};
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, Value};
 
@@ -15,6 +16,9 @@ use crate::release::Version;
 pub const FILE_NAME: &str = "known-good.toml";
 /// The directory beside it with the lock files of the tested trees.
 pub const LOCK_DIRECTORY: &str = "known-good.lock";
+/// The key with which a team asks for a codexpin that is new enough, as Cargo writes
+/// a requirement: `requires-codexpin = ">=0.2"`.
+const REQUIRES: &str = "requires-codexpin";
 /// The format that this codexpin reads and writes.
 const FORMAT: i64 = 1;
 const HEADER: &str = "\
@@ -39,7 +43,7 @@ pub struct Pin {
     pub plugin_integrity: Option<String>,
     /// The exact release of `@openai/codex`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub codex_cli: Option<String>,
+    pub codex_cli: Option<semver::Version>,
     /// The Node that it was tested on.
     pub node: String,
     /// The route that answered.
@@ -116,6 +120,26 @@ pub enum PinFileError {
         /// Its format.
         found: i64,
     },
+    /// The team asks for another codexpin.
+    #[error("{path} asks for codexpin {requires}; this is codexpin {own}")]
+    OtherCodexpin {
+        /// The file.
+        path: Utf8PathBuf,
+        /// Its `requires-codexpin`.
+        requires: VersionReq,
+        /// The codexpin that reads it.
+        own: semver::Version,
+    },
+    /// What the team asks for cannot be read.
+    #[error("`{REQUIRES} = {found}` in {path} is no version requirement: {why}")]
+    Requirement {
+        /// The file.
+        path: Utf8PathBuf,
+        /// The value as it stands there.
+        found: String,
+        /// What is wrong with it.
+        why: String,
+    },
     /// It has no such pin.
     #[error("{path} has no pin for {core}")]
     NoSuchPin {
@@ -161,6 +185,12 @@ impl PinFileError {
                 Some("mend the file by hand; codexpin has not touched it".to_owned())
             }
             Self::NewerFormat { .. } => Some("install a newer codexpin".to_owned()),
+            Self::OtherCodexpin { requires, .. } => {
+                Some(format!("install a codexpin that is {requires}; the file was not touched"))
+            }
+            Self::Requirement { .. } => {
+                Some(format!("write it as in `{REQUIRES} = \">=0.2\"`, or remove it"))
+            }
             Self::NoSuchPin { .. } => Some("`codexpin pins` lists those it has".to_owned()),
             Self::NoCurrent { .. } => {
                 Some("`codexpin pin VERSION` makes one current".to_owned())
@@ -213,6 +243,9 @@ impl PinFile {
         };
         let document: DocumentMut =
             text.parse().map_err(|e: toml_edit::TomlError| syntax(e.to_string()))?;
+        // Before all else: what is new in the file is what an older codexpin
+        // would misread.
+        check_requirement(path, &document)?;
         match document.get("format").and_then(Item::as_integer) {
             Some(FORMAT) => {}
             Some(found) if found > FORMAT => {
@@ -305,6 +338,25 @@ impl PinFile {
     fn not_writable(&self, source: io::Error) -> PinFileError {
         PinFileError::NotWritable { path: self.path.clone(), source }
     }
+}
+
+/// Whether this codexpin is one that the file asks for. A file that asks for none
+/// takes any.
+fn check_requirement(path: &Utf8Path, document: &DocumentMut) -> Result<(), PinFileError> {
+    let Some(item) = document.get(REQUIRES) else { return Ok(()) };
+    let unreadable = |why: String| PinFileError::Requirement {
+        path: path.to_owned(),
+        found: item.to_string().trim().to_owned(),
+        why,
+    };
+    let text = item.as_str().ok_or_else(|| unreadable("it is no text".to_owned()))?;
+    let requires = VersionReq::parse(text).map_err(|error| unreadable(error.to_string()))?;
+    let own = semver::Version::parse(env!("CARGO_PKG_VERSION"))
+        .map_err(|error| PinFileError::Io(io::Error::other(error)))?;
+    if requires.matches(&own) {
+        return Ok(());
+    }
+    Err(PinFileError::OtherCodexpin { path: path.to_owned(), requires, own })
 }
 
 /// Every field that codexpin owns in a `[[pin]]`: absent in the new pin means gone.
@@ -419,6 +471,35 @@ mod tests {
         insta::assert_snapshot!(written.document.to_string());
         let read = file(&written.document.to_string()).unwrap();
         assert_eq!(read.current().unwrap(), pin("2026.6.1"));
+    }
+
+    #[test]
+    fn a_codexpin_that_the_team_does_not_ask_for_refuses_the_file() {
+        let with = |requires: &str| file(&format!("format = 1\n{REQUIRES} = {requires}\n"));
+        let own = env!("CARGO_PKG_VERSION");
+        for fits in [">=0.1", "*", &format!("={own}")] {
+            with(&format!("\"{fits}\"")).unwrap();
+        }
+        let error = with("\">=999.1\"").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("known-good.toml asks for codexpin >=999.1; this is codexpin {own}")
+        );
+        // A newer codexpin may have changed everything else in the file.
+        let newer = file("requires-codexpin = \">=999\"\nformat = 7\n").unwrap_err();
+        assert!(matches!(newer, PinFileError::OtherCodexpin { .. }), "{newer}");
+        for (value, why) in [("\"new\"", "unexpected character 'n'"), ("2", "it is no text")] {
+            let error = with(value).unwrap_err().to_string();
+            let said = format!("`{REQUIRES} = {value}` in known-good.toml is no version");
+            assert!(error.starts_with(&said) && error.contains(why), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_requirement_survives_a_write() {
+        let mut kept = file("format = 1\nrequires-codexpin = \">=0.1\" # since June\n").unwrap();
+        kept.set(&pin("2026.6.1")).unwrap();
+        assert!(kept.document.to_string().contains("requires-codexpin = \">=0.1\" # since June"));
     }
 
     #[test]

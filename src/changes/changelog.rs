@@ -72,6 +72,15 @@ pub(super) fn covered(text: &str, after: Version, up_to: Version) -> ChangelogEx
     covered
 }
 
+/// The entries that name Codex, or the provider or the model of a route.
+pub(super) fn naming(entries: Vec<ChangelogEntry>, routes: &[String]) -> Vec<ChangelogEntry> {
+    let parts = routes.iter().flat_map(|route| route.split(['/', '@']));
+    let words: Vec<_> = parts.filter(|part| !part.is_empty()).map(regex::escape).collect();
+    let pattern = format!(r"(?i)\b(?:{})\b", [vec!["codex".to_owned()], words].concat().join("|"));
+    let pattern = regex(&pattern);
+    entries.into_iter().filter(|entry| pattern.is_match(&entry.text)).collect()
+}
+
 /// `2026.6.1` of `2026.6.1`, `[2026.6.1] - 2026-06-03` and the like.
 fn version(heading: &str) -> Option<Version> {
     heading.split_whitespace().next()?.trim_matches(['[', ']']).parse().ok()
@@ -171,6 +180,22 @@ Docs: https://docs.example.test
         assert_eq!(releases("2026.5.28", "2026.6.1-beta.2"), [v("2026.6.1")]);
         assert_eq!(releases("2026.5.12", "2026.6.1"), [v("2026.6.1"), v("2026.5.28")]);
         assert_eq!(releases("2026.6.1", "2026.6.1-1"), []);
+    }
+
+    #[test]
+    fn entries_that_name_codex_or_the_route_are_told_from_the_others() {
+        let text = "## 2026.6.1\n- Agents/Codex: keep.\n- Add gpt-5.5 to the list.\n- A gpt-555 is no \
+                    model.\n- Codexes differ.\n- OpenAI-Codex OAuth: mend.\n";
+        let entries = covered(text, v("2026.5.28"), v("2026.6.1")).entries;
+        let naming = |routes: &[String]| -> Vec<String> {
+            naming(entries.clone(), routes).into_iter().map(|entry| entry.text).collect()
+        };
+        let route = ["openai-codex/gpt-5.5".to_owned()];
+        assert_eq!(
+            naming(&route),
+            ["Agents/Codex: keep.", "Add gpt-5.5 to the list.", "OpenAI-Codex OAuth: mend."]
+        );
+        assert_eq!(naming(&[]), ["Agents/Codex: keep.", "OpenAI-Codex OAuth: mend."]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use semver::Version;
 use serde::{Deserialize, Serialize};
 
 use crate::npm::lockfile::{LockFile, name_at};
@@ -17,7 +18,7 @@ pub struct DependencyTree {
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct TreePackage {
-    version: String,
+    version: Version,
     /// What the tarball hashes to, or where it came from if npm has no hash for it.
     content: Option<String>,
 }
@@ -46,8 +47,8 @@ pub struct DependencyChanges {
 pub struct Dependency {
     /// Its npm name.
     pub name: String,
-    /// Its versions, the lowest text first.
-    pub versions: Vec<String>,
+    /// Its versions, the lowest first.
+    pub versions: Vec<Version>,
     /// Whether the release itself asks for it, not one of its dependencies.
     pub direct: bool,
 }
@@ -58,17 +59,28 @@ pub struct ChangedDependency {
     /// Its npm name.
     pub name: String,
     /// Its versions with the last good release.
-    pub from: Vec<String>,
+    pub from: Vec<Version>,
     /// Its versions with the first bad one; the same as `from` where only the
     /// tarball is another.
-    pub to: Vec<String>,
+    pub to: Vec<Version>,
     /// Whether a release itself asks for it, not one of its dependencies.
     pub direct: bool,
 }
 
+impl ChangedDependency {
+    /// Whether the newest version of it is another major one than before.
+    pub fn is_major(&self) -> bool {
+        let major = |versions: &[Version]| versions.last().map(|newest| newest.major);
+        major(&self.from) != major(&self.to)
+    }
+}
+
 impl DependencyTree {
     /// What a lock file has, or the hidden one that npm keeps under `node_modules`.
-    pub fn of(lock: &LockFile) -> Self {
+    ///
+    /// A version that is none is an error: a tree without that package would be
+    /// compared as if it were whole.
+    pub fn of(lock: &LockFile) -> Result<Self, semver::Error> {
         let mut tree = Self::default();
         for (place, entry) in lock.packages() {
             let Some(name) = name_at(place) else { continue };
@@ -78,19 +90,20 @@ impl DependencyTree {
                 continue;
             }
             // A link into the machine has no version: it is no package of the release.
-            let Some(version) = entry.version.clone() else { continue };
+            let Some(version) = &entry.version else { continue };
+            let version = version.parse()?;
             let content = entry.content().map(ToOwned::to_owned);
             tree.packages.insert(place.to_owned(), TreePackage { version, content });
         }
-        tree
+        Ok(tree)
     }
 
     /// The version of a package: the one that is not inside another, where there
     /// are several.
-    pub fn version_of(&self, package: &str) -> Option<&str> {
+    pub fn version_of(&self, package: &str) -> Option<&Version> {
         let top = self.packages.get(&format!("node_modules/{package}"));
         let any = || self.packages.iter().find(|(path, _)| name_at(path) == Some(package));
-        top.or_else(|| any().map(|(_, found)| found)).map(|found| found.version.as_str())
+        top.or_else(|| any().map(|(_, found)| found)).map(|found| &found.version)
     }
 
     fn by_name(&self) -> BTreeMap<&str, BTreeMap<&str, &TreePackage>> {
@@ -147,9 +160,9 @@ impl DependencyChanges {
     }
 }
 
-fn versions(at: &BTreeMap<&str, &TreePackage>) -> Vec<String> {
-    let versions: BTreeSet<_> = at.values().map(|package| package.version.as_str()).collect();
-    versions.into_iter().map(ToOwned::to_owned).collect()
+fn versions(at: &BTreeMap<&str, &TreePackage>) -> Vec<Version> {
+    let versions: BTreeSet<_> = at.values().map(|package| &package.version).collect();
+    versions.into_iter().cloned().collect()
 }
 
 fn contents<'a>(at: &BTreeMap<&str, &'a TreePackage>) -> BTreeSet<&'a TreePackage> {
@@ -177,6 +190,7 @@ mod tests {
             entries.insert(format!("node_modules/{path}"), entry);
         }
         DependencyTree::of(&LockFile::parse(&json!({ "packages": entries }).to_string()).unwrap())
+            .unwrap()
     }
 
     #[test]
@@ -189,7 +203,7 @@ mod tests {
         assert_eq!((changed.name.as_str(), changed.direct), ("near", true));
         assert_eq!(
             (&changed.from[..], &changed.to[..]),
-            (&["0.9.0".to_owned(), "1.0.0".to_owned()][..], &["1.1.0".to_owned()][..])
+            (&[Version::new(0, 9, 0), Version::new(1, 0, 0)][..], &[Version::new(1, 1, 0)][..])
         );
         assert_eq!((found.added[0].name.as_str(), found.added[0].direct), ("@new/one", false));
         assert_eq!(found.removed[0].name, "far");
@@ -209,7 +223,7 @@ mod tests {
         let lock = |hash: &str| {
             let entry = json!({ "version": "1.0.0", "integrity": hash });
             let lock = json!({ "packages": { "node_modules/a": entry } });
-            DependencyTree::of(&LockFile::parse(&lock.to_string()).unwrap())
+            DependencyTree::of(&LockFile::parse(&lock.to_string()).unwrap()).unwrap()
         };
         let found = DependencyChanges::between(&lock("sha512-1"), &lock("sha512-2"));
         assert_eq!(found.changed[0].from, found.changed[0].to);
@@ -219,8 +233,26 @@ mod tests {
     fn the_release_itself_is_no_dependency_and_the_one_at_the_top_is_the_version() {
         let tree = tree(&[("near", "1.0.0"), ("far/node_modules/near", "0.9.0")]);
         assert_eq!(tree.version_of("openclaw"), None);
-        assert_eq!(tree.version_of("near"), Some("1.0.0"));
+        assert_eq!(tree.version_of("near"), Some(&Version::new(1, 0, 0)));
         assert_eq!(tree.version_of("gone"), None);
+    }
+
+    #[test]
+    fn versions_are_in_their_order_and_a_new_major_is_told_from_a_patch() {
+        let good =
+            tree(&[("near", "9.0.0"), ("far/node_modules/near", "10.0.0"), ("zod", "9.9.9")]);
+        let bad =
+            tree(&[("near", "9.0.0"), ("far/node_modules/near", "10.0.1"), ("zod", "10.0.0")]);
+        let found = DependencyChanges::between(&good, &bad);
+        assert_eq!(found.changed[0].from, [Version::new(9, 0, 0), Version::new(10, 0, 0)]);
+        let major: Vec<_> = found.changed.iter().map(ChangedDependency::is_major).collect();
+        assert_eq!(major, [false, true]);
+    }
+
+    #[test]
+    fn a_version_that_is_none_makes_the_whole_tree_unknown() {
+        let lock = json!({ "packages": { "node_modules/a": { "version": "one" } } }).to_string();
+        assert!(DependencyTree::of(&LockFile::parse(&lock).unwrap()).is_err());
     }
 
     proptest! {

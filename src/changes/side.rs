@@ -29,7 +29,7 @@ pub struct Side {
     /// The plugin release, where there is one.
     pub plugin: Option<Version>,
     /// The release of `@openai/codex` in the plugin's tree, or in the core's.
-    pub codex_cli: Option<String>,
+    pub codex_cli: Option<semver::Version>,
     /// The Node that it was installed with and asked on.
     pub node: String,
     /// The core's `engines.node`.
@@ -145,7 +145,7 @@ impl Side {
         Self {
             core,
             plugin: candidate.plugin.as_ref().map(|plugin| plugin.version),
-            codex_cli: codex_cli.map(ToOwned::to_owned),
+            codex_cli: codex_cli.cloned(),
             node: prefix.manifest.node.version.clone(),
             node_range: text(&manifest["engines"]["node"]).or_else(|| candidate.node.clone()),
             schema_versions: schema_versions(&manifest),
@@ -161,7 +161,7 @@ impl Side {
 
 fn read_tree(path: &Utf8Path, unknown: &mut Vec<String>, core: Version) -> Option<DependencyTree> {
     let lock = fs::read_to_string(path).ok().and_then(|text| LockFile::parse(&text).ok());
-    let tree = lock.as_ref().map(DependencyTree::of);
+    let tree = lock.and_then(|lock| DependencyTree::of(&lock).ok());
     if tree.is_none() {
         unknown.push(format!("{core}: npm's list of what it unpacked cannot be read"));
     }

@@ -2,7 +2,7 @@
 
 use camino::Utf8Path;
 
-use crate::changes::{self, Area, Changes, Span, SpanFacts};
+use crate::changes::{self, Changes, Span, SpanFacts};
 use crate::report::terminal;
 use crate::search::Outcome;
 use crate::session::Conclusion;
@@ -45,20 +45,11 @@ pub(super) async fn found(
         }
     }
     let read = tokio::task::spawn_blocking(move || SpanFacts::read(good.as_ref(), bad.as_ref()));
+    let routes: Vec<_> = request.question.routes.iter().map(ToString::to_string).collect();
     let facts = read.await.unwrap_or_default();
-    let changes = changes::compare(&span, &facts, &area(request, conclusion, first_bad));
+    let changes = changes::compare(&span, &facts, &routes);
     if let Err(error) = changes::save(session, &changes) {
         terminal::note(&format!("what changed is told here only: {error}"));
     }
     Some(changes)
-}
-
-/// The words of the failure: what it is called, what was seen, and through which
-/// routes.
-fn area(request: &Request, conclusion: &Conclusion, first_bad: usize) -> Area {
-    let failure = conclusion.check_of(first_bad).and_then(|checked| checked.verdict.failure());
-    let said = failure.map(|f| [f.signature.clone(), f.title.clone(), f.evidence.text.clone()]);
-    let routes = request.question.routes.iter().map(ToString::to_string);
-    let words: Vec<_> = said.into_iter().flatten().chain(routes).collect();
-    Area::of(words.iter().map(String::as_str))
 }

@@ -43,9 +43,10 @@ pub struct ReleaseManifest {
     /// The publisher's word against it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deprecated: Option<String>,
-    /// The plugin's `@openai/codex`: an exact version, as a rule.
+    /// The plugin's `@openai/codex`, where it asks for an exact version. A range
+    /// names no release.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub codex_cli: Option<String>,
+    pub codex_cli: Option<semver::Version>,
     /// The plugin's `openclaw.install.minHostVersion`: the oldest core that it can be installed in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_host: Option<Version>,
@@ -184,8 +185,9 @@ impl WireManifest {
         let dist = self.dist.0.unwrap_or_default();
         let openclaw = self.openclaw.0.unwrap_or_default();
         let install = openclaw.install.0.unwrap_or_default();
-        let codex =
-            |dependencies: Lenient<WireDependencies>| dependencies.0.and_then(|d| d.codex_cli.0);
+        let codex = |dependencies: Lenient<WireDependencies>| -> Option<semver::Version> {
+            dependencies.0?.codex_cli.0?.parse().ok()
+        };
         ReleaseManifest {
             version,
             integrity: dist.integrity.0,
@@ -306,7 +308,7 @@ mod tests {
             node: Some(">=22.19".to_owned()),
             published: Some("2026-07-03T10:00:00Z".parse().unwrap()),
             deprecated: Some("broken".to_owned()),
-            codex_cli: Some("0.150.0".to_owned()),
+            codex_cli: Some(semver::Version::new(0, 150, 0)),
             min_host: Some("2026.5.1-beta.1".parse().unwrap()),
             plugin_api: Some(">=2026.7".to_owned()),
             peer_core: Some(">=2026.7.1".to_owned()),
@@ -336,7 +338,7 @@ mod tests {
         assert_eq!((&release("2026.5.4").node, release("2026.5.4").unpacked_size), (&None, None));
         assert_eq!((&release("2026.5.5").deprecated, release("2026.5.5").min_host), (&None, None));
         assert_eq!(release("2026.5.6").deprecated.as_deref(), Some("deprecated"));
-        assert_eq!(release("2026.5.6").codex_cli.as_deref(), Some("0.1.0"));
+        assert_eq!(release("2026.5.6").codex_cli, Some(semver::Version::new(0, 1, 0)));
         assert_eq!(release("2026.5.7").deprecated, None);
         assert_eq!(packument.dist_tags.keys().collect::<Vec<_>>(), ["beta"]);
     }

@@ -1,7 +1,5 @@
 //! From two ends to the ordered candidates between them.
 
-use strsim::jaro_winkler;
-
 use super::pairing::Candidate;
 use super::version::{Channel, Version};
 
@@ -117,21 +115,21 @@ fn path(versions: &[Version], good: Version, bad: Version) -> Vec<Version> {
     line
 }
 
-/// The neighbours in the order of releases, of the same channel, and the one
-/// that looks most alike: a slip of the finger.
+/// Its neighbours in the order of releases, two on each side. Those of the same
+/// channel; of a PATCH that is on nobody's line, such as 2026.5.91, those of the
+/// stable line: it is a slip of the finger, and no extended release.
 fn near(candidates: &[Candidate], version: Version) -> Vec<Version> {
-    let mut versions: Vec<Version> = candidates.iter().map(|c| c.core).collect();
-    versions.retain(|known| known.channel() == version.channel());
-    versions.sort();
+    let of = |channel: Channel| {
+        let all = candidates.iter().map(|candidate| candidate.core);
+        let mut versions: Vec<Version> = all.filter(|v| v.channel() == channel).collect();
+        versions.sort();
+        versions
+    };
+    let extended = of(version.channel());
+    let has_line = !version.is_extended() || extended.iter().any(|known| known.same_month(version));
+    let versions = if has_line { extended } else { of(Channel::Stable) };
     let after = versions.partition_point(|known| *known < version);
-    let text = version.to_string();
-    let alike = |known: &&Version| jaro_winkler(&known.to_string(), &text);
-    let most_alike = versions.iter().max_by(|a, b| alike(a).total_cmp(&alike(b)));
-    let mut near: Vec<Version> = most_alike.into_iter().copied().collect();
-    near.extend(&versions[after.saturating_sub(2)..(after + 2).min(versions.len())]);
-    near.sort();
-    near.dedup();
-    near
+    versions[after.saturating_sub(2)..(after + 2).min(versions.len())].to_vec()
 }
 
 #[cfg(test)]
@@ -195,6 +193,11 @@ mod tests {
         assert_eq!(
             unknown.hint().unwrap(),
             "near it are 2026.5.12, 2026.5.18, 2026.5.19; `codexpin releases` lists all"
+        );
+        let slip = line("2026.5.91", "2026.6.1", false).unwrap_err();
+        assert_eq!(
+            slip.hint().unwrap(),
+            "near it are 2026.5.18, 2026.5.19, 2026.6.1, 2026.6.11; `codexpin releases` lists all"
         );
         let order = line("2026.6.1", "2026.5.18", false).unwrap_err();
         assert_eq!(order.to_string(), "the good end 2026.6.1 is newer than the bad end 2026.5.18");

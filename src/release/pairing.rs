@@ -31,7 +31,7 @@ pub struct Plugin {
     pub integrity: Option<String>,
     /// The exact release of `@openai/codex` that it depends on.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub codex_cli: Option<String>,
+    pub codex_cli: Option<semver::Version>,
 }
 
 /// Every candidate that the registry holds, in order of release.

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use crate::changes::{Changelog, Changes, DependencyChanges, Pair, Touching};
+use crate::changes::{Changelog, ChangelogEntry, Changes, DependencyChanges, Pair};
 use crate::release::PackageName;
 
 /// How many entries of the changelog are shown.
 const ENTRIES: usize = 5;
+/// How many characters of an entry are shown.
+const ENTRY_WIDTH: usize = 200;
 /// How many characters of a list of dependencies are shown.
 const WIDTH: usize = 110;
 /// DependencyChanges with these in their names are shown first.
@@ -57,6 +59,11 @@ pub(super) fn block(changes: &Changes) -> String {
     text
 }
 
+fn texts<T: ToString>(pair: &Pair<T>) -> Pair<String> {
+    let text = |side: &Option<T>| side.as_ref().map(ToString::to_string);
+    Pair { last_good: text(&pair.last_good), first_bad: text(&pair.first_bad) }
+}
+
 fn arrow(pair: &Pair<String>, none: &str) -> String {
     let side = |side: &Option<String>| side.clone().unwrap_or_else(|| none.to_owned());
     format!("{} -> {}", side(&pair.last_good), side(&pair.first_bad))
@@ -81,18 +88,20 @@ fn dependencies(found: &DependencyChanges, of: &str) -> String {
     format!("{} {word}{of} ({}): {}", found.count(), counts.join(", "), listed(found))
 }
 
-/// The packages: OpenAI's first, then those that the release itself asks for, as
-/// many as fit.
+/// The packages, as many as fit: new majors first, then OpenAI's, then those that
+/// the release itself asks for.
 fn listed(found: &DependencyChanges) -> String {
-    let rank = |name: &str, direct: bool| (!NEAR.iter().any(|near| name.contains(near)), !direct);
+    let rank = |major: bool, name: &str, direct: bool| {
+        (!major, !NEAR.iter().any(|near| name.contains(near)), !direct)
+    };
     let changed = found.changed.iter().map(|d| {
-        let (from, to) = (d.from.join(" and "), d.to.join(" and "));
+        let (from, to) = (and(&d.from), and(&d.to));
         let what =
             if from == to { format!("{to} (another tarball)") } else { format!("{from} -> {to}") };
-        (rank(&d.name, d.direct), format!("{} {what}", d.name))
+        (rank(d.is_major(), &d.name, d.direct), format!("{} {what}", d.name))
     });
     let one = |d: &crate::changes::Dependency, what: &str| {
-        (rank(&d.name, d.direct), format!("{} {} {what}", d.name, d.versions.join(" and ")))
+        (rank(false, &d.name, d.direct), format!("{} {} {what}", d.name, and(&d.versions)))
     };
     let added = found.added.iter().map(|d| one(d, "added"));
     let removed = found.removed.iter().map(|d| one(d, "removed"));
@@ -111,17 +120,18 @@ fn listed(found: &DependencyChanges) -> String {
     text
 }
 
+/// `1.0.0 and 2.0.0`.
+fn and(versions: &[semver::Version]) -> String {
+    versions.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ")
+}
+
 /// The plugin, the Codex CLI and what else is unpacked beside them.
 fn plugin(changes: &Changes) -> Vec<String> {
     let (plugin, codex) = (&changes.plugin, &changes.codex_cli);
     let mut lines = Vec::new();
-    let texts = Pair {
-        last_good: plugin.last_good.map(|version| version.to_string()),
-        first_bad: plugin.first_bad.map(|version| version.to_string()),
-    };
-    let parts = [(PackageName::PLUGIN.as_str(), &texts), ("@openai/codex", codex)];
+    let parts = [(PackageName::PLUGIN.as_str(), texts(plugin)), ("@openai/codex", texts(codex))];
     let parts: Vec<_> = parts
-        .into_iter()
+        .iter()
         .filter_map(|(name, pair)| match pair {
             Pair { last_good: None, first_bad: None } => None,
             Pair { last_good: Some(same), .. } if !pair.differs() => {
@@ -165,13 +175,13 @@ fn says(changelog: &Changelog, lines: &mut Vec<String>) {
         let shown = touching.len().min(ENTRIES);
         let of = format!("of {entries} in its CHANGELOG.md");
         lines.push(match (touching.len(), shown) {
-            (0, _) => format!("no entry {of} touches the failure's area"),
-            (1, _) => format!("1 entry {of} touches the failure's area:"),
+            (0, _) => format!("no entry {of} names Codex or the route"),
+            (1, _) => format!("1 entry {of} names Codex or the route:"),
             (all, shown) if all == shown => {
-                format!("{all} entries {of} touch the failure's area:")
+                format!("{all} entries {of} name Codex or the route:")
             }
             (all, shown) => {
-                format!("{all} entries {of} touch the failure's area; the {shown} nearest:")
+                format!("{all} entries {of} name Codex or the route; the first {shown}:")
             }
         });
         lines.extend(
@@ -188,16 +198,19 @@ fn says(changelog: &Changelog, lines: &mut Vec<String>) {
 }
 
 /// `Agents/Codex: keep going (#11, #12)`, with its release where there are several.
-fn entry(touching: &Touching, several: bool) -> String {
+fn entry(entry: &ChangelogEntry, several: bool) -> String {
     let mut text = String::new();
     if several {
-        let _ = write!(text, "{} ", touching.entry.release);
+        let _ = write!(text, "{} ", entry.release);
     }
-    text.push_str(touching.gist.trim_end_matches('.'));
-    if touching.gist.ends_with("...") {
-        text.push_str("...");
+    match entry.text.char_indices().nth(ENTRY_WIDTH) {
+        None => text.push_str(entry.text.trim_end_matches('.')),
+        Some((end, _)) => {
+            let words = entry.text[..end].rsplit_once(' ');
+            let _ = write!(text, "{} ...", words.map_or(&entry.text[..end], |(whole, _)| whole));
+        }
     }
-    let issues = &touching.entry.issues;
+    let issues = &entry.issues;
     if !issues.is_empty() {
         let mut shown: Vec<_> = issues.iter().take(ISSUES).map(|n| format!("#{n}")).collect();
         if issues.len() > ISSUES {

@@ -29,7 +29,7 @@ pub struct Listed {
     /// The plugin release that pairs with it.
     pub plugin: Option<Version>,
     /// The plugin's `@openai/codex`.
-    pub codex_cli: Option<String>,
+    pub codex_cli: Option<semver::Version>,
     /// `engines.node`.
     pub node: Option<String>,
     /// When it was published, as far as the registry knows.
@@ -111,7 +111,7 @@ fn row(listed: &Listed) -> [String; 7] {
         listed.core.to_string(),
         listed.channel.to_string(),
         or_dash(listed.plugin.map(|plugin| plugin.to_string())),
-        or_dash(listed.codex_cli.clone()),
+        or_dash(listed.codex_cli.as_ref().map(ToString::to_string)),
         or_dash(listed.published.map(|at| at.strftime("%Y-%m-%d").to_string())),
         or_dash(listed.node.clone()),
         remarks.join(", "),
@@ -128,7 +128,7 @@ mod tests {
             core: core.parse().unwrap(),
             channel: core.parse::<Version>().unwrap().channel(),
             plugin: plugin.map(|text| text.parse().unwrap()),
-            codex_cli: plugin.map(|_| "0.154.0".to_owned()),
+            codex_cli: plugin.map(|_| semver::Version::new(0, 154, 0)),
             node: Some(">=22.19.0".to_owned()),
             published: Some("2026-05-18T10:00:00Z".parse().unwrap()),
             deprecated: None,

@@ -104,3 +104,24 @@ fn a_result_is_told_even_where_the_pin_cannot_be_written_any_more() {
     assert!(place.join("known-good.toml").is_file());
     assert_eq!(machine.registry.asked().len(), 2);
 }
+
+#[test]
+fn a_pin_file_that_asks_for_a_newer_codexpin_is_refused_by_whatever_reads_or_writes_it() {
+    let machine = Machine::new();
+    let text = "format = 1\nrequires-codexpin = \">=999.0\"\n";
+    fs_err::write(machine.pin_file(), text).unwrap();
+    for words in ["pins", "pin 2026.5.18", "bisect 2026.5.18 2026.6.1", "apply", "releases"] {
+        let run = machine.run(words).exits(1);
+        let said =
+            format!("asks for codexpin >=999.0; this is codexpin {}", env!("CARGO_PKG_VERSION"));
+        assert!(run.stderr.contains(&said), "{words}: {}", run.stderr);
+        assert!(run.stderr.contains("hint: install a codexpin that is >=999.0"), "{}", run.stderr);
+    }
+    assert!(machine.run("doctor").stdout.contains("asks for codexpin >=999.0"));
+    assert_eq!(fs_err::read_to_string(machine.pin_file()).unwrap(), text);
+    assert_eq!(machine.registry.turns().len(), 0, "it is refused before the first check");
+
+    fs_err::write(machine.pin_file(), "format = 1\nrequires-codexpin = \"soon\"\n").unwrap();
+    let run = machine.run("pins").exits(1);
+    assert!(run.stderr.contains("`requires-codexpin = \"soon\"` in "), "{}", run.stderr);
+}

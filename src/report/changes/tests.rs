@@ -5,7 +5,11 @@ use crate::changes::tests::real_regression as real;
 use crate::changes::{ChangedDependency, Dependency};
 
 fn direct(name: &str) -> Dependency {
-    Dependency { name: name.to_owned(), versions: vec!["1.0.0".to_owned()], direct: true }
+    Dependency {
+        name: name.to_owned(),
+        versions: vec![semver::Version::new(1, 0, 0)],
+        direct: true,
+    }
 }
 
 #[test]
@@ -29,13 +33,16 @@ fn node_schemas_plugin_and_codex_cli_are_told_where_they_differ() {
     };
     let ws = ChangedDependency {
         name: "ws".to_owned(),
-        from: vec!["8.21.2".to_owned()],
-        to: vec!["8.21.2".to_owned()],
+        from: vec![semver::Version::new(8, 21, 2)],
+        to: vec![semver::Version::new(8, 21, 2)],
         direct: true,
     };
     let mut changes = Changes {
         plugin: Pair { last_good: None, first_bad: Some("2026.6.1".parse().unwrap()) },
-        codex_cli: pair("0.154.0", "0.154.0"),
+        codex_cli: Pair {
+            last_good: Some(semver::Version::new(0, 154, 0)),
+            first_bad: Some(semver::Version::new(0, 154, 0)),
+        },
         plugin_dependencies: Some(DependencyChanges {
             added: vec![direct("zod")],
             changed: vec![ws],
@@ -70,9 +77,23 @@ fn a_changelog_that_touches_nothing_or_misses_a_release_says_so() {
         touching: Vec::new(),
     };
     let text = block(&Changes { changelog: Some(silent), ..real() });
-    assert!(
-        text.contains("no entry of 7 in its CHANGELOG.md touches the failure's area"),
-        "{text}"
-    );
+    assert!(text.contains("no entry of 7 in its CHANGELOG.md names Codex or the route"), "{text}");
     assert!(text.contains("not known: what changed in 2026.6.5; its CHANGELOG.md"), "{text}");
+}
+
+#[test]
+fn a_new_major_of_a_dependency_stands_before_everything_else() {
+    let version = semver::Version::new;
+    let change = |name: &str, from, to| ChangedDependency {
+        name: name.to_owned(),
+        from: vec![from],
+        to: vec![to],
+        direct: false,
+    };
+    let changed = vec![
+        change("openai", version(6, 39, 0), version(6, 39, 1)),
+        change("zod", version(9, 0, 0), version(10, 0, 0)),
+    ];
+    let found = DependencyChanges { changed, ..DependencyChanges::default() };
+    assert_eq!(listed(&found), "zod 9.0.0 -> 10.0.0, openai 6.39.0 -> 6.39.1");
 }

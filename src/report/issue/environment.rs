@@ -23,7 +23,9 @@ pub(super) fn section(issue: &Issue<'_>) -> String {
     let plugin = |candidate: &Candidate| candidate.plugin.as_ref().map(|p| p.version.to_string());
     row(&code(PackageName::PLUGIN.as_str()), of_ends(&plugin));
     if issue.story.request.line.iter().any(|candidate| candidate.plugin.is_some()) {
-        let cli = |candidate: &Candidate| candidate.plugin.as_ref()?.codex_cli.clone();
+        let cli = |candidate: &Candidate| {
+            Some(candidate.plugin.as_ref()?.codex_cli.as_ref()?.to_string())
+        };
         row(&code("@openai/codex"), of_ends(&cli));
     }
     row("Route", issue.through());

@@ -21,7 +21,7 @@ fn candidate(core: &str, plugin: bool) -> Candidate {
         plugin: plugin.then(|| Plugin {
             version,
             integrity: None,
-            codex_cli: Some("0.154.0".to_owned()),
+            codex_cli: Some(semver::Version::new(0, 154, 0)),
         }),
     }
 }
