@@ -2,28 +2,25 @@
 //! each route in turn, and what happens is observed.
 //!
 //! ```text
-//! prefix ─▶ scratch home ─▶ [ doctor ] ─▶ [ gateway ] ─▶ openclaw agent ─▶ Observation
-//!             setup: config, login, plugin                   ⇅ upstream
+//! prefix ─▶ sandbox ─▶ [ doctor ] ─▶ [ gateway ] ─▶ openclaw agent ─▶ Observation
+//!             home files: config, login, plugin           ⇅ upstream
 //! ```
 
 pub mod account;
 mod candidate;
 mod gateway;
 mod home;
+mod home_files;
 pub mod installation;
 mod login;
 mod minimal;
-mod probe;
+mod observation;
 mod reply;
-mod room;
 pub mod routes;
-mod setup;
-mod state;
+mod sandbox;
 mod turn;
-mod upstream;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 pub use home::sweep;
@@ -33,17 +30,17 @@ use crate::env::Environment;
 use crate::node::choice::Node;
 use crate::observation::Observation;
 use crate::process::{ProcessError, Processes};
-use crate::question::Question;
+use crate::question::{Question, Variation};
 use crate::release::Version;
 use crate::upstream::live::LiveError;
-use crate::upstream::loopback::{Fault, LoopbackError};
+use crate::upstream::loopback::LoopbackError;
 use crate::upstream::pace::PaceError;
-use account::Account;
-use turn::Turn;
+use account::LentAccount;
+use turn::CheckTurn;
 
 /// An installed candidate, as far as asking it goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Subject {
+pub struct InstalledCandidate {
     /// The core release.
     pub core: Version,
     /// The plugin release that is installed with it.
@@ -60,7 +57,7 @@ pub struct Subject {
 
 /// Where checks take place.
 #[derive(Debug, Clone)]
-pub struct Surroundings {
+pub struct CheckEnvironment {
     /// The shell's environment; candidates see only its allow-list.
     pub environment: Environment,
     /// Under which scratch homes are made.
@@ -78,39 +75,33 @@ pub struct Surroundings {
     pub keep: Vec<Utf8PathBuf>,
 }
 
-/// What a check begins with and leaves behind.
+/// What is asked of which candidate, and with what.
 #[derive(Debug, Clone, Copy)]
-pub struct Course<'a> {
-    /// Where the whole output of every program goes, one file each.
-    pub logs: &'a Utf8Path,
-    /// The config that is carried over, where one is.
+pub struct CheckJob<'a> {
+    /// Who is asked.
+    pub candidate: &'a InstalledCandidate,
+    /// What is asked.
+    pub question: &'a Question,
+    /// How it differs from the plain check.
+    pub variation: &'a Variation,
+    /// The config that the question names, where it names one.
     pub config: Option<&'a Loaded>,
-    /// The state that another release left, one directory a route, where the
-    /// candidate is to meet that.
-    pub meets: Option<&'a Utf8Path>,
-    /// Where the state that this candidate leaves is kept, one directory a route.
-    pub leaves: Option<&'a Utf8Path>,
-    /// What is written into the config besides, where a remedy is tried.
-    pub settings: Option<&'a Value>,
     /// The login that is lent, where the service itself answers. Without one the
     /// loopback does.
-    pub account: Option<&'a Account>,
-    /// What goes wrong with the loopback, on purpose.
-    pub fault: Option<Fault>,
+    pub account: Option<&'a LentAccount>,
+    /// Where the whole output of every program goes, one file each.
+    pub logs: &'a Utf8Path,
 }
 
-impl<'a> Course<'a> {
-    /// A minimal config and a fresh state, with the loopback.
-    pub fn plain(logs: &'a Utf8Path) -> Self {
-        Self {
-            logs,
-            config: None,
-            settings: None,
-            meets: None,
-            leaves: None,
-            account: None,
-            fault: None,
-        }
+impl<'a> CheckJob<'a> {
+    /// A minimal config, with the loopback.
+    pub fn plain(
+        candidate: &'a InstalledCandidate,
+        question: &'a Question,
+        variation: &'a Variation,
+        logs: &'a Utf8Path,
+    ) -> Self {
+        Self { candidate, question, variation, config: None, account: None, logs }
     }
 }
 
@@ -151,15 +142,13 @@ pub enum CheckError {
 /// Asks an installed candidate through every route of the question: one
 /// observation a route.
 pub async fn check(
-    subject: &Subject,
-    question: &Question,
-    surroundings: &Surroundings,
-    course: Course<'_>,
+    job: CheckJob<'_>,
+    environment: &CheckEnvironment,
     stop: &CancellationToken,
 ) -> Result<Vec<Observation>, CheckError> {
     let mut observations = Vec::new();
-    for (place, route) in question.routes.iter().enumerate() {
-        let turn = Turn { subject, question, route, place, surroundings, course, stop };
+    for (place, route) in job.question.routes.iter().enumerate() {
+        let turn = CheckTurn { job, route, place, environment, stop };
         observations.push(turn.run().await?);
     }
     Ok(observations)

@@ -37,7 +37,7 @@ pub struct Observation {
     /// Who answered the model requests.
     pub upstream: Upstream,
     /// Whether the candidate could reach anything else.
-    pub enclosure: Enclosure,
+    pub enclosure: Isolation,
     /// What had to be changed in a config that was carried over.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub config_changes: Vec<String>,
@@ -50,10 +50,10 @@ pub struct Observation {
     /// Where the time went.
     pub times: Times,
     /// How the agent's process ended.
-    pub ending: Ending,
+    pub ending: AgentEnding,
     /// What ended the check before the agent was asked, if anything did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stopped_at: Option<Stage>,
+    pub stopped_at: Option<CheckStage>,
     /// The reply that it printed; none where it printed no JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply: Option<Reply>,
@@ -91,7 +91,7 @@ impl Observation {
 /// What kept a candidate from reaching anything but the upstream and its scratch directories.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
-pub enum Enclosure {
+pub enum Isolation {
     /// A network namespace of its own, and a mount namespace with a `/tmp` of its own.
     Namespace {
         /// Why `/tmp` is the machine's, where it is.
@@ -110,7 +110,7 @@ pub enum Enclosure {
 /// What a check consists of before the agent is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Stage {
+pub enum CheckStage {
     /// `openclaw doctor --fix`.
     Doctor,
     /// The Gateway's start.
@@ -140,7 +140,7 @@ pub struct Times {
 /// How the agent's process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Ending {
+pub enum AgentEnding {
     /// By itself, with this status.
     Exited(i32),
     /// By a signal that codexpin did not send.
@@ -233,13 +233,13 @@ pub(crate) mod sample {
             through: Through::Local,
             upgrade: Upgrade::AsIs,
             upstream: Upstream::Loopback,
-            enclosure: Enclosure::Namespace { shared_tmp: None },
+            enclosure: Isolation::Namespace { shared_tmp: None },
             config_changes: Vec::new(),
             asked: "OK".to_owned(),
             started: "2026-11-21T08:00:00Z".parse().unwrap(),
             elapsed_ms: 7000,
             times: Times::default(),
-            ending: Ending::Exited(0),
+            ending: AgentEnding::Exited(0),
             stopped_at: None,
             reply: Some(Reply {
                 texts: vec!["OK".to_owned()],
@@ -260,7 +260,7 @@ pub(crate) mod sample {
     /// A run that ended with status 1, no reply and this on stderr.
     pub(crate) fn failed(stderr: &str) -> Observation {
         Observation {
-            ending: Ending::Exited(1),
+            ending: AgentEnding::Exited(1),
             reply: None,
             stdout: String::new(),
             stderr: stderr.to_owned(),

@@ -14,16 +14,16 @@ use crate::upstream::pace::Pace;
 const KEYS: [&str; 2] = ["OPENAI_API_KEY", "CODEX_API_KEY"];
 
 /// A login of the user's, lent for a session.
-pub struct Account {
+pub struct LentAccount {
     /// Whose it is and how it is lent, in words.
     pub lending: Lending,
-    credential: Credential,
+    credential: LentCredential,
     /// How fast it may be asked.
     pub pace: Pace,
 }
 
 /// What is lent.
-enum Credential {
+enum LentCredential {
     /// The access token of a `ChatGPT` login. Boxed: it is much the larger.
     Token(Box<Tokens>),
     /// An API key.
@@ -36,28 +36,28 @@ struct Tokens {
     made_up: Lent,
 }
 
-impl Account {
+impl LentAccount {
     /// With a `ChatGPT` login.
     pub fn of_token(lending: Lending, token: Lent, pace: Pace) -> Self {
         let made_up = Lent::made_up(&token.profile, &token.provider);
-        let credential = Credential::Token(Box::new(Tokens { real: token, made_up }));
+        let credential = LentCredential::Token(Box::new(Tokens { real: token, made_up }));
         Self { lending, credential, pace }
     }
 
     /// With an API key.
     pub fn of_key(lending: Lending, key: Secret, pace: Pace) -> Self {
-        Self { lending, credential: Credential::Key(key), pace }
+        Self { lending, credential: LentCredential::Key(key), pace }
     }
 
     /// Whether it is a `ChatGPT` login.
     pub(super) fn is_token(&self) -> bool {
-        matches!(self.credential, Credential::Token(_))
+        matches!(self.credential, LentCredential::Token(_))
     }
 
     /// The login under the name that a candidate's config has for it: the real one,
     /// or, where codexpin relays, a made-up one.
     pub(super) fn login(&self, profile: &str, provider: &str) -> Option<Lent> {
-        let Credential::Token(tokens) = &self.credential else { return None };
+        let LentCredential::Token(tokens) = &self.credential else { return None };
         let held = if self.lending.relay { &tokens.made_up } else { &tokens.real };
         Some(held.clone().under(profile, provider))
     }
@@ -65,24 +65,24 @@ impl Account {
     /// Has what is lent masked, should a candidate write it down.
     pub(super) fn hide_from(&self, processes: &Processes) {
         match &self.credential {
-            Credential::Token(tokens) => {
+            LentCredential::Token(tokens) => {
                 processes.hide(&tokens.real.access, redact::TOKEN);
                 if let Some(account) = &tokens.real.account {
                     processes.hide(account, redact::ACCOUNT);
                 }
             }
-            Credential::Key(key) => processes.hide(key, redact::TOKEN),
+            LentCredential::Key(key) => processes.hide(key, redact::TOKEN),
         }
     }
 
     /// The variables with the API key that the candidate holds.
     pub(super) fn variables(&self) -> Vec<(&'static str, &str)> {
         match &self.credential {
-            Credential::Key(key) => {
+            LentCredential::Key(key) => {
                 let held = if self.lending.relay { crate::config::MADE_UP } else { key.reveal() };
                 KEYS.map(|name| (name, held)).to_vec()
             }
-            Credential::Token(_) => Vec::new(),
+            LentCredential::Token(_) => Vec::new(),
         }
     }
 
@@ -92,7 +92,7 @@ impl Account {
             return LiveMode::Tunnel;
         }
         LiveMode::Relay(match &self.credential {
-            Credential::Token(tokens) => RelayLogin {
+            LentCredential::Token(tokens) => RelayLogin {
                 made_up_access: tokens.made_up.access.clone(),
                 access: tokens.real.access.clone(),
                 made_up_account: tokens
@@ -103,7 +103,7 @@ impl Account {
                     .to_owned(),
                 account: tokens.real.account.clone(),
             },
-            Credential::Key(key) => RelayLogin {
+            LentCredential::Key(key) => RelayLogin {
                 made_up_access: Secret::new(crate::config::MADE_UP),
                 access: key.clone(),
                 made_up_account: String::new(),
@@ -113,8 +113,8 @@ impl Account {
     }
 }
 
-impl fmt::Debug for Account {
+impl fmt::Debug for LentAccount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Account").field("lending", &self.lending).finish_non_exhaustive()
+        f.debug_struct("LentAccount").field("lending", &self.lending).finish_non_exhaustive()
     }
 }

@@ -3,10 +3,10 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use std::time::Duration;
 
-use super::Subject;
+use super::InstalledCandidate;
 use super::home::ScratchHome;
-use super::login::Login;
-use super::room::Room;
+use super::login::LoginKind;
+use super::sandbox::SandboxPlan;
 use crate::env::{self, Environment, in_scratch_home};
 use crate::process::Program;
 use crate::process::enclosure::Entrance;
@@ -14,8 +14,8 @@ use crate::question::Question;
 use crate::secret::Secret;
 
 /// A candidate with its scratch home and its upstream.
-pub(super) struct Candidate<'a> {
-    pub(super) subject: &'a Subject,
+pub(super) struct ScratchCandidate<'a> {
+    pub(super) installed: &'a InstalledCandidate,
     pub(super) home: &'a ScratchHome,
     /// Which of its agents is asked.
     pub(super) agent: &'a str,
@@ -27,20 +27,20 @@ pub(super) struct Candidate<'a> {
 /// The environment of everything that a candidate runs. `upstream` is what leads
 /// its requests there.
 pub(super) fn environment(
-    room: &Room<'_>,
+    plan: &SandboxPlan<'_>,
     home: &ScratchHome,
     upstream: Vec<(&'static str, String)>,
     gateway_token: &Secret,
 ) -> Environment {
-    let mut environment = in_scratch_home(room.surroundings.environment.inherited(), home.path())
-        .with_path_first(&room.subject.node.bin)
+    let mut environment = in_scratch_home(plan.environment.environment.inherited(), home.path())
+        .with_path_first(&plan.job.candidate.node.bin)
         .with(env::OPENCLAW_GATEWAY_TOKEN, gateway_token.reveal());
     for (name, value) in upstream {
         environment = environment.with(name, value);
     }
-    let credentials = match room.course.account {
+    let credentials = match plan.job.account {
         Some(account) => account.variables(),
-        None => Login::of(room.route, None).environment().to_vec(),
+        None => LoginKind::of(plan.route, None).environment().to_vec(),
     };
     for (name, value) in credentials {
         environment = environment.with(name, value);
@@ -48,12 +48,12 @@ pub(super) fn environment(
     environment
 }
 
-impl Candidate<'_> {
+impl ScratchCandidate<'_> {
     /// `openclaw` with these words.
     pub(super) fn openclaw(&self, words: &[&str], name: &str, time_limit: Duration) -> Program {
-        let words = std::iter::once(self.subject.entry.as_str()).chain(words.iter().copied());
+        let words = std::iter::once(self.installed.entry.as_str()).chain(words.iter().copied());
         Program {
-            executable: self.subject.node.executable(),
+            executable: self.installed.node.executable(),
             arguments: words.map(str::to_owned).collect(),
             directory: self.home.workspace(),
             environment: self.environment.clone(),
@@ -90,20 +90,20 @@ impl Candidate<'_> {
     ) -> std::io::Result<Program> {
         let bin = self.home.path().join("bin");
         let openclaw = bin.join("openclaw");
-        let (node, entry) = (self.subject.node.executable(), &self.subject.entry);
+        let (node, entry) = (self.installed.node.executable(), &self.installed.entry);
         crate::fs::write_private(
             &openclaw,
             format!("#!/bin/sh\nexec '{node}' '{entry}' \"$@\"\n").as_bytes(),
         )?;
         crate::fs::make_executable(&openclaw)?;
-        let plugin = self.subject.plugin.map(|plugin| plugin.to_string()).unwrap_or_default();
+        let plugin = self.installed.plugin.map(|plugin| plugin.to_string()).unwrap_or_default();
         let environment = self
             .environment
             .clone()
             .with_path_first(&bin)
-            .with(env::CORE_VERSION, self.subject.core.to_string())
+            .with(env::CORE_VERSION, self.installed.core.to_string())
             .with(env::PLUGIN_VERSION, plugin)
-            .with(env::PREFIX, self.subject.prefix.as_str())
+            .with(env::PREFIX, self.installed.prefix.as_str())
             .with(env::OPENCLAW, openclaw.as_str())
             .with(env::STATE_DIR, self.home.state().as_str())
             .with(env::PORT, port.to_string());

@@ -2,39 +2,39 @@
 
 use std::time::{Duration, Instant};
 
-use super::candidate::Candidate;
+use super::candidate::ScratchCandidate;
 use crate::process::{Ending, Finished, ProcessError, Processes, Running};
 
 /// How long a Gateway may take until it is ready: 4 s to 20 s where it was tried.
 const PATIENCE: Duration = Duration::from_mins(2);
 
 /// What became of a Gateway's start.
-pub(super) enum Start {
+pub(super) enum GatewayStart {
     /// It is ready, after this long.
     Ready(Box<Running>, Duration),
     /// It ended, or was not ready in time.
     Failed(Finished),
 }
 
-/// Starts the Gateway on its port and waits until it is ready. Nothing but the
+/// GatewayStarts the Gateway on its port and waits until it is ready. Nothing but the
 /// turn is to happen in it: no channels, no update.
 pub(super) async fn start(
-    candidate: &Candidate<'_>,
+    candidate: &ScratchCandidate<'_>,
     port: u16,
     processes: &Processes,
-) -> Result<Start, ProcessError> {
+) -> Result<GatewayStart, ProcessError> {
     let port = port.to_string();
     let words = ["gateway", "run", "--port", &port];
     let program = candidate.openclaw(&words, "gateway", PATIENCE);
     let begun = Instant::now();
     let mut gateway = processes.start(&program)?;
     match tokio::time::timeout(PATIENCE, gateway.output_until(is_ready)).await {
-        Ok(true) => Ok(Start::Ready(Box::new(gateway), begun.elapsed())),
-        Ok(false) => Ok(Start::Failed(gateway.stop().await?)),
+        Ok(true) => Ok(GatewayStart::Ready(Box::new(gateway), begun.elapsed())),
+        Ok(false) => Ok(GatewayStart::Failed(gateway.stop().await?)),
         Err(_) => {
             let mut finished = gateway.stop().await?;
             finished.ending = Ending::TimedOut;
-            Ok(Start::Failed(finished))
+            Ok(GatewayStart::Failed(finished))
         }
     }
 }

@@ -2,26 +2,25 @@
 //! Gateway, with its own login, in a session of its own. Nothing is set up and
 //! nothing is seen but what it says.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use camino::Utf8Path;
-use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::{CheckError, probe, reply, turn};
+use super::observation::{AgentRun, CheckClock, ObservationParts, millis};
+use super::sandbox::SandboxRecord;
+use super::turn::MARGIN;
+use super::{CheckError, home};
 use crate::env::{Environment, OPENCLAW_CONFIG_PATH, OPENCLAW_STATE_DIR};
 use crate::installation::Installation;
-use crate::observation::{Enclosure, Observation, Times};
+use crate::observation::{Isolation, Observation, Times};
 use crate::process::{Processes, Program};
 use crate::question::{Ask, Probe, Question, Through, Upgrade, Upstream};
 use crate::route::Route;
 
-/// How long codexpin waits for the agent beyond the limit that the agent itself keeps.
-const MARGIN: Duration = Duration::from_secs(30);
-
 /// The live installation, to be asked.
 #[derive(Debug)]
-pub struct Live<'a> {
+pub struct LiveCheck<'a> {
     /// What is installed, and where.
     pub installation: &'a Installation,
     /// The route that its config names.
@@ -36,7 +35,7 @@ pub struct Live<'a> {
     pub processes: &'a Processes,
 }
 
-impl Live<'_> {
+impl LiveCheck<'_> {
     /// Asks it for the question's reply.
     ///
     /// # Errors
@@ -47,10 +46,17 @@ impl Live<'_> {
         question: &Question,
         stop: &CancellationToken,
     ) -> Result<Observation, CheckError> {
-        let (started, begun) = (Timestamp::now(), Instant::now());
+        let clock = CheckClock::start();
+        let question = Question {
+            ask: Ask::Probe(Probe::Text),
+            through: Through::Gateway,
+            upgrade: Upgrade::AsIs,
+            upstream: Upstream::Installation,
+            ..question.clone()
+        };
         let Installation { core, node, plugin, state, config, .. } = self.installation;
         let entry = self.installation.entry().map_err(std::io::Error::other)?;
-        let session = format!("codexpin-{}", probe::nonce());
+        let session = format!("codexpin-{}", home::nonce());
         let message = format!("Reply exactly: {}", question.reply);
         let limit = question.timeout_s.to_string();
         let words = [entry.as_str(), "agent", "--agent", self.agent, "--session-id", &session];
@@ -71,35 +77,32 @@ impl Live<'_> {
             enclosure: None,
         };
         let finished = self.processes.run(&program, stop).await?;
-        let person = self.processes.person();
-        let reply = reply::read(&reply::plain(&finished.stdout.raw()));
-        let excerpt = |text: &str| reply::excerpt(&reply::plain(text), turn::EXCERPT);
-        let agent = Some(turn::millis(finished.elapsed));
-        Ok(Observation {
+        let times = Times { agent: Some(millis(finished.elapsed)), ..Times::default() };
+        ObservationParts {
             core: core.version,
             plugin: plugin.as_ref().map(|plugin| plugin.package.version),
-            node: node.version.clone(),
-            route: self.route.clone(),
-            moved_to: None,
-            ask: Ask::Probe(Probe::Text),
-            through: Through::Gateway,
-            upgrade: Upgrade::AsIs,
-            upstream: Upstream::Installation,
-            enclosure: Enclosure::None,
-            config_changes: Vec::new(),
-            asked: person.line(&question.reply).into_owned(),
-            started,
-            elapsed_ms: turn::millis(begun.elapsed()),
-            times: Times { agent, ..Times::default() },
-            ending: turn::ending(finished.ending)?,
-            stopped_at: None,
-            reply: reply.map(|reply| reply::masked(reply, &question.reply, &person)),
-            stdout: excerpt(&finished.stdout.text()),
-            stderr: excerpt(&finished.stderr.text()),
-            gateway: String::new(),
-            requests: Vec::new(),
-            left_running: finished.left_running,
-            logs: Some(self.logs.to_owned()),
-        })
+            node: &node.version,
+            route: self.route,
+            question: &question,
+            person: &self.processes.person(),
+            clock,
+            run: AgentRun {
+                stopped_at: None,
+                moved_to: None,
+                gateway: String::new(),
+                left_running: finished.left_running,
+                finished,
+                times,
+                agent_began: Duration::ZERO,
+            },
+            // It is asked where it is, and nobody sees its requests.
+            sandbox: SandboxRecord {
+                isolation: Isolation::None,
+                config_changes: Vec::new(),
+                requests: Vec::new(),
+            },
+            logs: self.logs.to_owned(),
+        }
+        .observation()
     }
 }

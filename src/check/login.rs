@@ -5,7 +5,7 @@ use std::io;
 
 use camino::Utf8Path;
 
-use super::account::Account;
+use super::account::LentAccount;
 use crate::login::{Lent, Shelf, lend};
 use crate::route::Route;
 
@@ -14,7 +14,7 @@ pub(super) const API_KEY: &str = crate::config::MADE_UP;
 
 /// How a route's provider is logged in to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Login {
+pub(super) enum LoginKind {
     /// A `ChatGPT` login, through `chatgpt.com`.
     ChatGpt,
     /// A key for the public API.
@@ -23,8 +23,8 @@ pub(super) enum Login {
     Custom,
 }
 
-impl Login {
-    pub(super) fn of(route: &Route, account: Option<&Account>) -> Self {
+impl LoginKind {
+    pub(super) fn of(route: &Route, account: Option<&LentAccount>) -> Self {
         match account {
             Some(account) if account.is_token() => Self::ChatGpt,
             Some(_) => Self::ApiKey,
@@ -48,35 +48,35 @@ impl Login {
 
 /// A `ChatGPT` login that a config counts on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Profile {
+pub(super) struct LoginProfile {
     /// Its name in the config.
     pub(super) name: String,
     pub(super) provider: String,
 }
 
-impl Profile {
+impl LoginProfile {
     /// The one that a minimal config has for this route.
-    pub(super) fn of(route: &Route, account: Option<&Account>) -> Option<Self> {
+    pub(super) fn of(route: &Route, account: Option<&LentAccount>) -> Option<Self> {
         let (name, provider) = (profile_name(&route.provider), route.provider.clone());
-        (Login::of(route, account) == Login::ChatGpt).then_some(Self { name, provider })
+        (LoginKind::of(route, account) == LoginKind::ChatGpt).then_some(Self { name, provider })
     }
 }
 
 /// Writes made-up logins as releases before `SQLite` have them; later ones migrate.
-pub(super) fn make_up(profiles: &[Profile], state: &Utf8Path) -> io::Result<()> {
-    let made_up = |profile: &Profile| Lent::made_up(&profile.name, &profile.provider);
+pub(super) fn make_up(profiles: &[LoginProfile], state: &Utf8Path) -> io::Result<()> {
+    let made_up = |profile: &LoginProfile| Lent::made_up(&profile.name, &profile.provider);
     lend(&profiles.iter().map(made_up).collect::<Vec<_>>(), state, Shelf::Inline)
 }
 
 /// Writes what the account lends, under the names that the config has for it, where
 /// this release looks for it.
 pub(super) fn lend_to(
-    account: &Account,
-    profiles: &[Profile],
+    account: &LentAccount,
+    profiles: &[LoginProfile],
     state: &Utf8Path,
     shelf: Shelf,
 ) -> io::Result<()> {
-    let login = |profile: &Profile| account.login(&profile.name, &profile.provider);
+    let login = |profile: &LoginProfile| account.login(&profile.name, &profile.provider);
     lend(&profiles.iter().filter_map(login).collect::<Vec<_>>(), state, shelf)
 }
 

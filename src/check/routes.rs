@@ -3,12 +3,14 @@
 
 use std::time::Duration;
 
+use camino::Utf8Path;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-use super::room::Room;
-use super::{CheckError, Course, Subject, Surroundings, reply};
+use super::sandbox::SandboxPlan;
+use super::{CheckEnvironment, CheckError, CheckJob, InstalledCandidate, reply};
 use crate::process::Ending;
+use crate::question::{Question, Variation};
 use crate::route::Route;
 
 /// How long a release may take for its list: 2 s to 40 s where it was tried.
@@ -16,7 +18,7 @@ const TIME_LIMIT: Duration = Duration::from_mins(2);
 
 /// What a release lists for one provider.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Listed {
+pub struct ProviderRoutes {
     /// The provider.
     pub provider: String,
     /// Its routes, as the release writes them; empty where it knows none.
@@ -29,41 +31,43 @@ pub struct Listed {
 /// Asks a release for both ways to OpenAI's models, side by side: the API key's
 /// (`openai`) and, in older releases, that of a `ChatGPT` login (`openai-codex`).
 pub async fn list(
-    subject: &Subject,
-    surroundings: &Surroundings,
-    course: Course<'_>,
+    candidate: &InstalledCandidate,
+    environment: &CheckEnvironment,
+    logs: &Utf8Path,
     stop: &CancellationToken,
-) -> Result<[Listed; 2], CheckError> {
-    let of = |provider: &'static str| of_provider(provider, subject, surroundings, course, stop);
+) -> Result<[ProviderRoutes; 2], CheckError> {
+    let of = |provider: &'static str| of_provider(provider, candidate, environment, logs, stop);
     let (key, login) = tokio::join!(of("openai"), of("openai-codex"));
     Ok([key?, login?])
 }
 
 async fn of_provider(
     provider: &str,
-    subject: &Subject,
-    surroundings: &Surroundings,
-    course: Course<'_>,
+    candidate: &InstalledCandidate,
+    environment: &CheckEnvironment,
+    logs: &Utf8Path,
     stop: &CancellationToken,
-) -> Result<Listed, CheckError> {
+) -> Result<ProviderRoutes, CheckError> {
     // A model that the config names is listed, known or not.
     let route = Route { provider: "loop".to_owned(), model: "not-asked".to_owned(), harness: None };
-    let room = Room {
+    let question = Question::text_through(vec![route.clone()]);
+    let variation = Variation::default();
+    let sandbox = SandboxPlan {
+        job: CheckJob::plain(candidate, &question, &variation, logs),
         doctor: false,
-        subject,
         route: &route,
         place: 0,
-        surroundings,
-        course,
+        environment,
+        logs,
         tool_calls: 0,
         command: None,
     }
     .open()
     .await?;
     let words = ["models", "list", "--all", "--provider", provider, "--json"];
-    let program = room.candidate().openclaw(&words, provider, TIME_LIMIT);
-    let finished = surroundings.processes.run(&program, stop).await?;
-    room.close().await?;
+    let program = sandbox.candidate().openclaw(&words, provider, TIME_LIMIT);
+    let finished = environment.processes.run(&program, stop).await?;
+    sandbox.close().await?;
     if finished.ending == Ending::Cancelled {
         return Err(CheckError::Stopped);
     }
@@ -73,7 +77,7 @@ async fn of_provider(
         let said = reply::plain(&said);
         reason(&said).map_or_else(|| finished.ending.to_string(), ToOwned::to_owned)
     });
-    Ok(Listed { provider: provider.to_owned(), models: list.unwrap_or_default(), failed })
+    Ok(ProviderRoutes { provider: provider.to_owned(), models: list.unwrap_or_default(), failed })
 }
 
 /// The line that says why, or else the last one.

@@ -9,12 +9,12 @@ use super::context::Context;
 use super::failure::Failure;
 use crate::apply::{self, ApplyError, Outcome, Proof, Step, Target};
 use crate::catalogue::Catalogue;
-use crate::check::{self, Course, Subject};
+use crate::check::{self, CheckJob, InstalledCandidate};
 use crate::exit_code::ExitCode;
 use crate::installation::{self, Installation, ServiceLimits};
 use crate::npm::run::Npm;
 use crate::pin::PinFile;
-use crate::question::Question;
+use crate::question::{Question, Variation};
 use crate::release::Version;
 use crate::report::apply as report;
 use crate::report::terminal;
@@ -194,7 +194,7 @@ impl Proof for Live<'_> {
     /// pinned route: the release answers where it now lives.
     async fn ask(&self, installation: &Installation) -> Result<(), String> {
         let context = self.context;
-        let subject = Subject {
+        let candidate = InstalledCandidate {
             core: installation.core.version,
             plugin: installation.plugin.as_ref().map(|plugin| plugin.package.version),
             plugin_state: None,
@@ -202,16 +202,16 @@ impl Proof for Live<'_> {
             entry: installation.entry().map_err(|error| error.to_string())?,
             node: installation.node.clone(),
         };
-        let name = format!("{}_{}", Timestamp::now().strftime("%Y%m%d-%H%M%S"), subject.core);
+        let name = format!("{}_{}", Timestamp::now().strftime("%Y%m%d-%H%M%S"), candidate.core);
         let logs = context.directories.checks().join(name);
         crate::fs::create_private_dir(&logs).map_err(|error| error.to_string())?;
         // A stop is heeded by `apply` itself; here it would look like a failed proof.
         let stop = CancellationToken::new();
-        let course = Course::plain(&logs);
+        let variation = Variation::default();
+        let job = CheckJob::plain(&candidate, &self.question, &variation, &logs);
         let surroundings = context.check_surroundings();
-        let observations = check::check(&subject, &self.question, &surroundings, course, &stop)
-            .await
-            .map_err(|error| error.to_string())?;
+        let observations =
+            check::check(job, &surroundings, &stop).await.map_err(|error| error.to_string())?;
         match verdict::judge_all(&observations, self.question.require, self.catalogue) {
             Verdict::Good => Ok(()),
             Verdict::Bad { failure } => Err(format!(

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::failure::Failure;
 use crate::catalogue::Catalogue;
-use crate::check::Surroundings;
+use crate::check::CheckEnvironment;
 use crate::env::Environment;
 use crate::exit_code::ExitCode;
 use crate::installation;
@@ -105,12 +105,12 @@ impl Context {
     }
 
     /// Where checks take place.
-    pub(super) fn check_surroundings(&self) -> Surroundings {
+    pub(super) fn check_surroundings(&self) -> CheckEnvironment {
         let home = &self.directories.home;
         let (live, _) = installation::lives_in(&self.environment, home);
         let own = std::env::current_exe().ok().and_then(|own| Utf8PathBuf::from_path_buf(own).ok());
         let keep = own.into_iter().filter_map(|own| own.parent().map(Utf8Path::to_owned));
-        Surroundings {
+        CheckEnvironment {
             environment: self.environment.clone(),
             scratch: self.scratch(),
             processes: self.processes.clone(),

@@ -4,7 +4,7 @@ use super::check::logs;
 use super::context::Context;
 use super::failure::Failure;
 use super::question::QuestionArguments;
-use crate::check::installation::Live;
+use crate::check::installation::LiveCheck;
 use crate::config;
 use crate::exit_code::ExitCode;
 use crate::installation::{Installation, LiveMachine};
@@ -35,7 +35,7 @@ pub(super) async fn ask(
         ..Question::text_through(vec![route.clone()])
     };
     let logs = logs(context, installation.core.version)?;
-    let live = Live {
+    let live = LiveCheck {
         installation: &installation,
         route: &route,
         agent: &config.agent(),

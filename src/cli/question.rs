@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use super::context::Context;
 use super::failure::Failure;
 use super::upstream::{UpstreamArguments, Watch};
-use crate::check::account::Account;
+use crate::check::account::LentAccount;
 use crate::config::{self, Loaded};
 use crate::question::{Ask, Probe, Question, Require, Through, Upgrade};
 use crate::redact::{self, Person};
@@ -82,7 +82,7 @@ pub(super) struct Asked {
     pub(super) question: Question,
     pub(super) config: Option<Arc<Loaded>>,
     /// The login that is lent.
-    pub(super) account: Option<Arc<Account>>,
+    pub(super) account: Option<Arc<LentAccount>>,
     /// Looks after the live logins meanwhile.
     pub(super) watch: Option<Watch>,
 }

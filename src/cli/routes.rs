@@ -4,7 +4,7 @@ use super::check::logs;
 use super::context::Context;
 use super::failure::Failure;
 use super::lab;
-use crate::check::{Course, routes};
+use crate::check::routes;
 use crate::exit_code::ExitCode;
 use crate::npm::registry::Freshness;
 use crate::release::end::End;
@@ -30,9 +30,8 @@ impl Routes {
         let candidate = line::find(&releases.candidates(), version)?.clone();
         let prefix = lab::install(context, &candidate).await?;
         let logs = logs(context, version)?;
-        let course = Course::plain(&logs);
         let listed =
-            routes::list(&subject(&prefix), &context.check_surroundings(), course, &context.stop)
+            routes::list(&subject(&prefix), &context.check_surroundings(), &logs, &context.stop)
                 .await
                 .map_err(LabError::from)?;
         RoutesReport { candidate: &candidate, listed: &listed }.print(self.json);

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::context::Context;
 use super::failure::Failure;
-use crate::check::account::Account;
+use crate::check::account::LentAccount;
 use crate::exit_code::ExitCode;
 use crate::installation;
 use crate::login::{self, Fingerprint, Lent, Login, Place};
@@ -49,7 +49,7 @@ enum UpstreamName {
 #[derive(Debug, Default)]
 pub(super) struct Chosen {
     pub(super) upstream: Upstream,
-    pub(super) account: Option<Arc<Account>>,
+    pub(super) account: Option<Arc<LentAccount>>,
     /// The live installation's config, where its login is lent.
     pub(super) config: Option<Utf8PathBuf>,
     /// Looks after the live logins.
@@ -145,7 +145,7 @@ impl UpstreamArguments {
         let lending =
             Lending { lender: Lender::ApiKey, profile: name.to_owned(), relay: self.relay };
         let pace = self.pace(context, key);
-        let account = Account::of_key(lending.clone(), Secret::new(key), pace);
+        let account = LentAccount::of_key(lending.clone(), Secret::new(key), pace);
         Ok(Chosen {
             upstream: Upstream::Live(lending),
             account: Some(Arc::new(account)),
@@ -205,7 +205,7 @@ impl UpstreamArguments {
         let pace = self.pace(context, account);
         Ok(Chosen {
             upstream: Upstream::Live(lending.clone()),
-            account: Some(Arc::new(Account::of_token(lending, lent, pace))),
+            account: Some(Arc::new(LentAccount::of_token(lending, lent, pace))),
             config: config.exists().then_some(config),
             watch,
         })

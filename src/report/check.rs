@@ -10,7 +10,7 @@ use super::{OutputForm, counted, duration, egress, failure_lines, print_if_json,
 use crate::catalogue::Catalogue;
 use crate::exit_code::ExitCode;
 use crate::npm::{Egress, InstallScripts};
-use crate::observation::{Enclosure, Observation, Times};
+use crate::observation::{Isolation, Observation, Times};
 use crate::prefix::Prefix;
 use crate::question::{Ask, Question, Through, Upstream};
 use crate::release::pairing::Candidate;
@@ -256,11 +256,11 @@ impl RouteReport {
             row(if at == 0 { "conf" } else { "" }, change.clone());
         }
         match &observation.enclosure {
-            Enclosure::None | Enclosure::Namespace { shared_tmp: None } => {}
-            Enclosure::Namespace { shared_tmp: Some(why) } => {
+            Isolation::None | Isolation::Namespace { shared_tmp: None } => {}
+            Isolation::Namespace { shared_tmp: Some(why) } => {
                 row("note", format!("/tmp was the machine's, not one of its own ({why})"));
             }
-            Enclosure::ProxySettings { why } => row(
+            Isolation::ProxySettings { why } => row(
                 "note",
                 format!("not enclosed: only proxy settings kept it from the network ({why})"),
             ),

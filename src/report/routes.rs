@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::{print_json, terminal};
-use crate::check::routes::Listed;
+use crate::check::routes::ProviderRoutes;
 use crate::release::pairing::Candidate;
 
 /// What a release says of itself.
@@ -14,7 +14,7 @@ pub struct RoutesReport<'a> {
     /// The release.
     pub candidate: &'a Candidate,
     /// What it lists, a provider each.
-    pub listed: &'a [Listed],
+    pub listed: &'a [ProviderRoutes],
 }
 
 impl RoutesReport<'_> {

@@ -10,17 +10,17 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use crate::check::account::Account;
-use crate::check::{self, CheckError, Course, Subject, Surroundings};
+use crate::check::account::LentAccount;
+use crate::check::{self, CheckEnvironment, CheckError, CheckJob, InstalledCandidate};
 use crate::config::Loaded;
 use crate::event::{Event, Events};
 pub use crate::node::Nodes;
 use crate::npm::run::{Meaning, NpmError};
-use crate::observation::{Ending, Observation};
+use crate::observation::{AgentEnding, Observation};
 use crate::prefix::Prefix;
 use crate::prefix::install::InstallError;
 use crate::prefix::store::{PrefixStore, StoreError};
-use crate::question::{Ask, Question};
+use crate::question::{Ask, Question, StateCarry, Variation};
 use crate::release::pairing::Candidate;
 use crate::release::{PackageName, Version};
 use crate::route::Route;
@@ -90,7 +90,7 @@ pub struct RealLab {
     /// What is asked.
     pub question: Question,
     /// Where it is asked.
-    pub surroundings: Surroundings,
+    pub surroundings: CheckEnvironment,
     /// The config that is carried over, where one is.
     pub config: Option<Arc<Loaded>>,
     /// What is written into the config besides, where a remedy is tried.
@@ -98,7 +98,7 @@ pub struct RealLab {
     /// Whose state every candidate meets, where one is carried along.
     pub carried: Option<Carried>,
     /// The login that is lent, where the service itself answers.
-    pub account: Option<Arc<Account>>,
+    pub account: Option<Arc<LentAccount>>,
     /// What goes wrong with the loopback, on purpose.
     pub fault: Option<Fault>,
     /// Whether the user's own check command has been run at all.
@@ -165,23 +165,24 @@ impl Lab for RealLab {
         logs: &Utf8Path,
         stop: &CancellationToken,
     ) -> Result<Vec<Observation>, LabError> {
-        let mut course = Course {
-            config: self.config.as_deref(),
-            settings: self.settings.as_deref(),
-            account: self.account.as_deref(),
-            fault: self.fault,
-            ..Course::plain(logs)
-        };
-        if let Some(carried) = &self.carried {
-            let directory = Some(carried.directory.as_path());
-            if ready.manifest.candidate.core == carried.from {
-                course.leaves = directory;
-            } else {
-                course.meets = directory;
+        let state = match &self.carried {
+            None => StateCarry::Fresh,
+            Some(carried) if ready.manifest.candidate.core == carried.from => {
+                StateCarry::SaveTo(carried.directory.clone())
             }
-        }
-        let checked =
-            check::check(&subject(ready), &self.question, &self.surroundings, course, stop).await;
+            Some(carried) => StateCarry::RestoreFrom(carried.directory.clone()),
+        };
+        let variation =
+            Variation { state, settings: self.settings.as_deref().cloned(), fault: self.fault };
+        let job = CheckJob {
+            candidate: &subject(ready),
+            question: &self.question,
+            variation: &variation,
+            config: self.config.as_deref(),
+            account: self.account.as_deref(),
+            logs,
+        };
+        let checked = check::check(job, &self.surroundings, stop).await;
         let observations = checked?;
         match self.said_of_the_command(&observations) {
             Some(error) => Err(LabError::Infrastructure(Box::new(error))),
@@ -208,11 +209,11 @@ impl RealLab {
         let Ask::Command(command) = &self.question.ask else { return None };
         for observation in observations.iter().filter(|o| o.stopped_at.is_none()) {
             let why = match observation.ending {
-                Ending::Signalled(signal) => format!("was ended by signal {signal}"),
-                Ending::Exited(status) if status >= 128 => {
+                AgentEnding::Signalled(signal) => format!("was ended by signal {signal}"),
+                AgentEnding::Exited(status) if status >= 128 => {
                     format!("ended with exit status {status}, which asks codexpin to stop")
                 }
-                Ending::Exited(status @ (126 | 127))
+                AgentEnding::Exited(status @ (126 | 127))
                     if !self.command_ran.load(Ordering::Relaxed) =>
                 {
                     format!("cannot be run (exit status {status})")
@@ -230,9 +231,9 @@ impl RealLab {
 }
 
 /// What a check has to know of a prefix.
-pub fn subject(prefix: &Prefix) -> Subject {
+pub fn subject(prefix: &Prefix) -> InstalledCandidate {
     let candidate = &prefix.manifest.candidate;
-    Subject {
+    InstalledCandidate {
         core: candidate.core,
         plugin: candidate.plugin.as_ref().map(|plugin| plugin.version),
         plugin_state: prefix.plugin_state(),

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{Evidence, Failure, SkipReason, Source, Verdict, evidence, fingerprint, pass};
 use crate::catalogue::{Catalogue, FailureKind, Signature};
-use crate::observation::{Ending, Observation, RequestKind, RequestRecord};
+use crate::observation::{AgentEnding, Observation, RequestKind, RequestRecord};
 use crate::question::{Ask, Require};
 use crate::search::Mark;
 
@@ -36,7 +36,8 @@ pub fn judge(observation: &Observation, catalogue: &Catalogue) -> Verdict {
     if let Some((signature, evidence)) = known {
         return verdict_of(signature, evidence, has_its_plugin(observation));
     }
-    let failure = if observation.ending == Ending::TimedOut && observation.stopped_at.is_none() {
+    let failure = if observation.ending == AgentEnding::TimedOut && observation.stopped_at.is_none()
+    {
         timed_out(observation, catalogue)
     } else {
         unknown(observation, &broken)
@@ -47,10 +48,10 @@ pub fn judge(observation: &Observation, catalogue: &Catalogue) -> Verdict {
 /// The exit codes of a check command are those of `git bisect run`.
 fn by_exit_code(observation: &Observation, catalogue: &Catalogue) -> Verdict {
     match observation.ending {
-        Ending::Exited(0) => Verdict::Good,
-        Ending::Exited(125) => Verdict::Skip { reason: SkipReason::CommandSaysSo },
-        Ending::TimedOut => Verdict::Bad { failure: timed_out(observation, catalogue) },
-        Ending::Exited(_) | Ending::Signalled(_) => {
+        AgentEnding::Exited(0) => Verdict::Good,
+        AgentEnding::Exited(125) => Verdict::Skip { reason: SkipReason::CommandSaysSo },
+        AgentEnding::TimedOut => Verdict::Bad { failure: timed_out(observation, catalogue) },
+        AgentEnding::Exited(_) | AgentEnding::Signalled(_) => {
             let text = pass::Broken::Exit(observation.ending).to_string();
             Verdict::Bad {
                 failure: plain("check-command", "the check command says bad", of_process(text)),

@@ -3,16 +3,16 @@
 use std::fmt;
 
 use super::Source;
-use crate::observation::{Ending, Observation, RequestRecord, Stage};
+use crate::observation::{AgentEnding, CheckStage, Observation, RequestRecord};
 use crate::question::{Through, Upstream};
 
 /// A part of the rule that does not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Broken {
     /// It did not get as far as being asked.
-    NotReached(Stage),
+    NotReached(CheckStage),
     /// The process did not end with status 0.
-    Exit(Ending),
+    Exit(AgentEnding),
     /// There is no reply in its output.
     NoReply,
     /// Not one payload, but this many.
@@ -47,11 +47,11 @@ impl Broken {
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotReached(Stage::Doctor) => f.write_str("`openclaw doctor --fix` failed"),
-            Self::NotReached(Stage::Gateway) => f.write_str("its Gateway did not get ready"),
-            Self::Exit(Ending::Exited(status)) => write!(f, "exit status {status}"),
-            Self::Exit(Ending::Signalled(signal)) => write!(f, "killed by signal {signal}"),
-            Self::Exit(Ending::TimedOut) => f.write_str("stopped at the time limit"),
+            Self::NotReached(CheckStage::Doctor) => f.write_str("`openclaw doctor --fix` failed"),
+            Self::NotReached(CheckStage::Gateway) => f.write_str("its Gateway did not get ready"),
+            Self::Exit(AgentEnding::Exited(status)) => write!(f, "exit status {status}"),
+            Self::Exit(AgentEnding::Signalled(signal)) => write!(f, "killed by signal {signal}"),
+            Self::Exit(AgentEnding::TimedOut) => f.write_str("stopped at the time limit"),
             Self::NoReply => f.write_str("no JSON reply in its output"),
             Self::Payloads(0) => f.write_str("the reply is empty"),
             Self::Payloads(n) => write!(f, "{n} payloads instead of one"),
@@ -76,7 +76,7 @@ impl fmt::Display for Broken {
 pub(super) fn broken_rules(observation: &Observation) -> Vec<Broken> {
     let mut broken = Vec::new();
     broken.extend(observation.stopped_at.map(Broken::NotReached));
-    if observation.ending != Ending::Exited(0) {
+    if observation.ending != AgentEnding::Exited(0) {
         broken.push(Broken::Exit(observation.ending));
     }
     if !was_asked(observation) {

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use super::*;
 use crate::catalogue::Catalogue;
 use crate::observation::sample::{answered, failed, good, request};
-use crate::observation::{Ending, Observation, Reply, RequestKind, Stage, ToolReturn};
+use crate::observation::{AgentEnding, CheckStage, Observation, Reply, RequestKind, ToolReturn};
 use crate::question::{Ask, Probe, Require, Through};
 use crate::route::Route;
 use crate::search::Mark;
@@ -68,7 +68,7 @@ fn each_part_of_the_pass_rule_is_needed() {
     // The embedded one by its later name.
     let renamed = Observation { route: "openai-codex/gpt-5.5@openclaw".parse().unwrap(), ..good() };
     assert_eq!(judge(&renamed), Verdict::Good);
-    let exit = Observation { ending: Ending::Exited(1), ..good() };
+    let exit = Observation { ending: AgentEnding::Exited(1), ..good() };
     assert_eq!(bad(&exit).signature, "unknown");
     let invented = Observation { requests: Vec::new(), ..good() };
     assert_eq!(bad(&invented).evidence.source, Source::Upstream);
@@ -189,7 +189,7 @@ fn an_unknown_failure_keeps_its_best_line() {
 
 #[test]
 fn a_hang_is_bad_by_its_time() {
-    let hung = Observation { ending: Ending::TimedOut, elapsed_ms: 150_000, ..failed("") };
+    let hung = Observation { ending: AgentEnding::TimedOut, elapsed_ms: 150_000, ..failed("") };
     let failure = bad(&hung);
     assert_eq!(failure.signature, "turn-timed-out");
     assert_eq!(failure.evidence.text, "stopped after 150 s without a reply");
@@ -233,7 +233,7 @@ fn a_tool_turn_is_good_only_if_every_tool_really_ran() {
 #[test]
 fn a_hang_in_a_tool_turn_says_how_far_it_came() {
     let hung = Observation {
-        ending: Ending::TimedOut,
+        ending: AgentEnding::TimedOut,
         reply: None,
         elapsed_ms: 150_000,
         ..with_tools(Probe::Multitool(20), &[true; 7])
@@ -272,7 +272,7 @@ fn the_gateways_own_line_goes_before_what_the_agent_makes_of_it() {
 
 #[test]
 fn a_stage_before_the_turn_that_fails_is_named() {
-    for (stage, word) in [(Stage::Gateway, "Gateway"), (Stage::Doctor, "doctor")] {
+    for (stage, word) in [(CheckStage::Gateway, "Gateway"), (CheckStage::Doctor, "doctor")] {
         let early = Observation { stopped_at: Some(stage), ..failed("TypeError: too early") };
         let failure = bad(&early);
         assert!(failure.title.contains(word), "{}", failure.title);
@@ -299,13 +299,16 @@ fn the_exit_code_of_a_check_command_is_the_verdict() {
         let ask = Ask::Command("./probe".to_owned());
         judge(&Observation { ask, ending, reply: None, requests: Vec::new(), ..good() })
     };
-    assert_eq!(ended(Ending::Exited(0)), Verdict::Good);
-    assert_eq!(ended(Ending::Exited(125)), Verdict::Skip { reason: SkipReason::CommandSaysSo });
-    for ending in [1, 124, 126, 127].map(Ending::Exited) {
+    assert_eq!(ended(AgentEnding::Exited(0)), Verdict::Good);
+    assert_eq!(
+        ended(AgentEnding::Exited(125)),
+        Verdict::Skip { reason: SkipReason::CommandSaysSo }
+    );
+    for ending in [1, 124, 126, 127].map(AgentEnding::Exited) {
         let Verdict::Bad { failure } = ended(ending) else { panic!("{ending:?}") };
         assert_eq!(failure.signature, "check-command");
     }
-    let Verdict::Bad { failure } = ended(Ending::TimedOut) else { panic!("it hung") };
+    let Verdict::Bad { failure } = ended(AgentEnding::TimedOut) else { panic!("it hung") };
     assert_eq!(failure.signature, "turn-timed-out");
 }
 

@@ -9,7 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::super::markdown::{code, fence, shortened, table};
 use super::super::{counted, duration};
 use super::Issue;
-use crate::observation::{Ending, Observation, RequestKind, RequestRecord, Stage};
+use crate::observation::{AgentEnding, CheckStage, Observation, RequestKind, RequestRecord};
 use crate::question::Ask;
 use crate::verdict::{self, Failure, Source, Verdict};
 
@@ -40,14 +40,14 @@ pub(super) fn section(issue: &Issue<'_>) -> Option<String> {
 
 fn ended(observation: &Observation) -> String {
     let how = match observation.ending {
-        Ending::Exited(status) => format!("exit status {status}"),
-        Ending::Signalled(signal) => format!("ended by signal {signal}"),
-        Ending::TimedOut => "stopped at the time limit".to_owned(),
+        AgentEnding::Exited(status) => format!("exit status {status}"),
+        AgentEnding::Signalled(signal) => format!("ended by signal {signal}"),
+        AgentEnding::TimedOut => "stopped at the time limit".to_owned(),
     };
     match observation.stopped_at {
         None => how,
-        Some(Stage::Doctor) => format!("`openclaw doctor --fix` failed, {how}"),
-        Some(Stage::Gateway) => format!("its Gateway did not get ready, {how}"),
+        Some(CheckStage::Doctor) => format!("`openclaw doctor --fix` failed, {how}"),
+        Some(CheckStage::Gateway) => format!("its Gateway did not get ready, {how}"),
     }
 }
 
@@ -94,7 +94,7 @@ fn is_numbered(before: &[&str]) -> bool {
 /// The log file that a line is from, in the session's directory.
 fn log(observation: &Observation, source: Source, session: &Utf8Path) -> Utf8PathBuf {
     let ran = match (observation.stopped_at, &observation.ask) {
-        (Some(Stage::Doctor), _) => "doctor",
+        (Some(CheckStage::Doctor), _) => "doctor",
         (_, Ask::Command(_)) => "command",
         _ => "agent",
     };

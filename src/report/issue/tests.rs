@@ -5,7 +5,7 @@ use crate::apply::Versions;
 use crate::catalogue::Catalogue;
 use crate::node::choice::Node;
 use crate::observation::sample;
-use crate::observation::{Ending, RequestKind};
+use crate::observation::{AgentEnding, RequestKind};
 use crate::question::{Ask, Lender, Lending, Purpose, Upstream};
 use crate::release::pairing::Plugin;
 use crate::search::Outcome;
@@ -209,7 +209,7 @@ fn a_deeper_question_is_told_and_asked_again_as_it_was() {
 #[test]
 fn a_failure_that_no_line_shows_is_told_with_the_last_ones() {
     let silent = Observation {
-        ending: Ending::Exited(0),
+        ending: AgentEnding::Exited(0),
         reply: Some(crate::observation::Reply {
             texts: vec!["NO".to_owned()],
             ..sample::good().reply.unwrap()

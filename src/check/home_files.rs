@@ -6,23 +6,23 @@ use camino::Utf8Path;
 use fs_err as fs;
 use serde_json::Value;
 
-use super::home::ScratchHome;
-use super::login::{self, Login, Profile};
+use super::CheckJob;
+use super::home::{ScratchHome, copy_state};
+use super::login::{self, LoginKind, LoginProfile};
 use super::minimal::{self, Places};
-use super::{Course, Subject, state};
 use crate::config::{self, Scratch};
 use crate::fs::write_private;
 use crate::login::Shelf;
+use crate::question::StateCarry;
 use crate::route::Route;
 use crate::secret::Secret;
 
-/// What a scratch home is set up for.
-pub(super) struct Setup<'a> {
-    pub(super) subject: &'a Subject,
+/// The files of a scratch home, to be written.
+pub(super) struct HomeFiles<'a> {
+    pub(super) job: CheckJob<'a>,
     pub(super) route: &'a Route,
     /// The route's place among those of the question, from 0.
     pub(super) place: usize,
-    pub(super) course: Course<'a>,
     /// Whether the release's own doctor is going to migrate the state.
     pub(super) doctor: bool,
     pub(super) home: &'a ScratchHome,
@@ -31,33 +31,33 @@ pub(super) struct Setup<'a> {
     pub(super) base_url: &'a str,
 }
 
-/// What the turn has to know of it.
-pub(super) struct SetUp {
+/// What the turn has to know of the files.
+pub(super) struct HomeSummary {
     /// The agent that the turn goes to.
     pub(super) agent: String,
     /// What is not as in the config that was carried over, a line each.
     pub(super) changes: Vec<String>,
 }
 
-impl Setup<'_> {
+impl HomeFiles<'_> {
     /// Fills the home.
-    pub(super) fn write(&self) -> io::Result<SetUp> {
-        if let Some(left) = self.course.meets {
-            return self.upgrade(&left.join(directory_of(self.place)));
+    pub(super) fn write(&self) -> io::Result<HomeSummary> {
+        if let StateCarry::RestoreFrom(saved) = &self.job.variation.state {
+            return self.upgrade(&saved.join(directory_of(self.place)));
         }
         let mut config = serde_json::json!({});
         let with_plugin =
-            self.subject.plugin_state.as_deref().filter(|_| self.route.may_use_plugin());
+            self.job.candidate.plugin_state.as_deref().filter(|_| self.route.may_use_plugin());
         if let Some(installed) = with_plugin {
-            state::copy(installed, &self.home.state())?;
+            copy_state(installed, &self.home.state())?;
             config = read(&self.home.config())?;
         }
-        let account = self.course.account;
-        let mut logins: Vec<_> = Profile::of(self.route, account).into_iter().collect();
-        let mut set_up = SetUp { agent: "main".to_owned(), changes: Vec::new() };
+        let account = self.job.account;
+        let mut logins: Vec<_> = LoginProfile::of(self.route, account).into_iter().collect();
+        let mut summary = HomeSummary { agent: "main".to_owned(), changes: Vec::new() };
         let log = self.home.path().join("openclaw.log");
         let workspace = self.home.workspace();
-        if let Some(loaded) = self.course.config {
+        if let Some(loaded) = self.job.config {
             let scratch = Scratch {
                 home: self.home.path(),
                 workspace: &workspace,
@@ -72,14 +72,14 @@ impl Setup<'_> {
             if !named.is_empty() {
                 logins = named;
             }
-            set_up.agent = sanitised.agent;
-            set_up.changes = sanitised.changes.iter().map(ToString::to_string).collect();
+            summary.agent = sanitised.agent;
+            summary.changes = sanitised.changes.iter().map(ToString::to_string).collect();
         } else {
             minimal::merge(
                 &mut config,
                 minimal::config(
                     self.route,
-                    Login::of(self.route, account),
+                    LoginKind::of(self.route, account),
                     &self.places(&workspace, &log),
                 ),
             );
@@ -87,15 +87,16 @@ impl Setup<'_> {
         if with_plugin.is_some() {
             minimal::enable_plugin(&mut config);
         }
-        if let Some(settings) = self.course.settings {
+        if let Some(settings) = &self.job.variation.settings {
             minimal::merge(&mut config, settings.clone());
         }
+        // After everything that is copied, which has a config of its own.
         self.write_config(&config)?;
         match account {
             None => login::make_up(&logins, &self.home.state())?,
             Some(account) => login::lend_to(account, &logins, &self.home.state(), self.shelf()?)?,
         }
-        Ok(set_up)
+        Ok(summary)
     }
 
     /// Where this release finds a login without a migration; with one, the oldest
@@ -104,14 +105,14 @@ impl Setup<'_> {
         if self.doctor {
             return Ok(Shelf::Inline);
         }
-        let package = self.subject.entry.with_file_name("package.json");
+        let package = self.job.candidate.entry.with_file_name("package.json");
         Ok(Shelf::of(&read(&package)?).unwrap_or(Shelf::Inline))
     }
 
     /// The state that another release left, with its own config and login; only
     /// what names the home that it was left in, or its loopback, is changed.
-    fn upgrade(&self, left: &Utf8Path) -> io::Result<SetUp> {
-        state::copy(left, &self.home.state())?;
+    fn upgrade(&self, left: &Utf8Path) -> io::Result<HomeSummary> {
+        copy_state(left, &self.home.state())?;
         let mut config = read(&self.home.config())?;
         let log = self.home.path().join("openclaw.log");
         minimal::set_places(&mut config, &self.places(&self.home.workspace(), &log));
@@ -127,8 +128,8 @@ impl Setup<'_> {
                 write_private(&file, format!("{models:#}\n").as_bytes())?;
             }
         }
-        let agent = self.course.config.map_or_else(|| "main".to_owned(), config::Loaded::agent);
-        Ok(SetUp { agent, changes: Vec::new() })
+        let agent = self.job.config.map_or_else(|| "main".to_owned(), config::Loaded::agent);
+        Ok(HomeSummary { agent, changes: Vec::new() })
     }
 
     fn places<'b>(&'b self, workspace: &'b Utf8Path, log: &'b Utf8Path) -> Places<'b> {
@@ -142,8 +143,9 @@ impl Setup<'_> {
 }
 
 /// A login of the config, where it is one that is kept in a file.
-fn chatgpt(login: config::Login) -> Option<Profile> {
-    (login.mode == "oauth").then_some(Profile { name: login.profile, provider: login.provider })
+fn chatgpt(login: config::Login) -> Option<LoginProfile> {
+    (login.mode == "oauth")
+        .then_some(LoginProfile { name: login.profile, provider: login.provider })
 }
 
 /// Where a route's state is kept in what a release leaves.

@@ -1,0 +1,270 @@
+//! The sandbox of one candidate: a scratch home with its files, the enclosure around
+//! it, and the upstream that it reaches from there.
+
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::candidate::{self, ScratchCandidate};
+use super::home::{self, ScratchHome};
+use super::home_files::{HomeFiles, HomeSummary};
+use super::{CheckEnvironment, CheckError, CheckJob, InstalledCandidate};
+use crate::env::Environment;
+use crate::observation::{Isolation, RequestRecord};
+use crate::process::enclosure::{Enclosure, Rooms};
+use crate::route::Route;
+use crate::secret::Secret;
+use crate::upstream::live::{Live, LiveOptions, TRUST};
+use crate::upstream::loopback::{Loopback, LoopbackOptions, Script};
+
+/// A sandbox to be opened.
+pub(super) struct SandboxPlan<'a> {
+    pub(super) job: CheckJob<'a>,
+    pub(super) route: &'a Route,
+    /// The route's place among those of the question, from 0.
+    pub(super) place: usize,
+    pub(super) environment: &'a CheckEnvironment,
+    /// Where the whole output of the programs in it goes.
+    pub(super) logs: &'a Utf8Path,
+    /// Whether the candidate's own doctor runs first.
+    pub(super) doctor: bool,
+    /// How many tools the model has run before it replies.
+    pub(super) tool_calls: u16,
+    /// A command of the user's own that is to run in it.
+    pub(super) command: Option<&'a str>,
+}
+
+/// A sandbox with everything in its place.
+pub(super) struct CheckSandbox<'a> {
+    plan: SandboxPlan<'a>,
+    home: ScratchHome,
+    enclosure: Option<Enclosure>,
+    isolation: Isolation,
+    upstream: SandboxUpstream,
+    began: Instant,
+    files: HomeSummary,
+    environment: Environment,
+    /// The Gateway's port: free, and named in the config.
+    pub(super) port: u16,
+}
+
+/// What is known of a sandbox after it is closed.
+pub(super) struct SandboxRecord {
+    pub(super) isolation: Isolation,
+    pub(super) config_changes: Vec<String>,
+    pub(super) requests: Vec<RequestRecord>,
+}
+
+impl<'a> SandboxPlan<'a> {
+    /// Makes the home, encloses it, starts the upstream and writes what the
+    /// candidate is to find.
+    pub(super) async fn open(self) -> Result<CheckSandbox<'a>, CheckError> {
+        crate::fs::create_private_dir(self.logs)?;
+        let home = ScratchHome::make(&self.environment.scratch)?;
+        let script = home.hide_probe_files(self.tool_calls)?;
+        let (mut enclosure, isolation) = self.enclose(&home).await;
+        // The upstream comes first: the files name its address and its CA certificate.
+        let listener = enclosure.as_mut().and_then(Enclosure::listener);
+        let upstream = SandboxUpstream::start(&self, script, listener).await?;
+        let began = Instant::now();
+        let ca = home.path().join("upstream-ca.pem");
+        upstream.write_ca(&ca)?;
+        let port = free_port()?;
+        let token = Secret::new(home::nonce());
+        let files = HomeFiles {
+            job: self.job,
+            route: self.route,
+            place: self.place,
+            doctor: self.doctor,
+            home: &home,
+            port,
+            token: &token,
+            base_url: &upstream.base_url(),
+        }
+        .write()?;
+        let environment = candidate::environment(&self, &home, upstream.environment(&ca), &token);
+        Ok(CheckSandbox {
+            plan: self,
+            home,
+            enclosure,
+            isolation,
+            upstream,
+            began,
+            files,
+            environment,
+            port,
+        })
+    }
+
+    async fn enclose(&self, home: &ScratchHome) -> (Option<Enclosure>, Isolation) {
+        let CheckEnvironment { processes, executable, .. } = self.environment;
+        let mut keep = kept(self.job.candidate, home.path(), self.command, self.environment);
+        if self.job.account.is_some() {
+            keep.extend(trusted(&self.environment.environment));
+        }
+        let mut hide = self.environment.logins.clone();
+        if self.command.is_none() {
+            hide.push(self.environment.home.clone());
+        }
+        let rooms = Rooms { tmp: &home.rooms(), hide: &hide, keep: &keep };
+        match Enclosure::open(processes, executable, Some(rooms)).await {
+            Ok(enclosure) => {
+                let shared_tmp = enclosure.no_rooms().map(ToString::to_string);
+                (Some(enclosure), Isolation::Namespace { shared_tmp })
+            }
+            Err(why) => (None, Isolation::ProxySettings { why: why.to_string() }),
+        }
+    }
+}
+
+impl CheckSandbox<'_> {
+    /// The candidate in it.
+    pub(super) fn candidate(&self) -> ScratchCandidate<'_> {
+        ScratchCandidate {
+            installed: self.plan.job.candidate,
+            home: &self.home,
+            agent: &self.files.agent,
+            logs: self.plan.logs,
+            environment: self.environment.clone(),
+            enclosure: self.enclosure.as_ref().map(Enclosure::entrance),
+        }
+    }
+
+    /// Since the upstream began.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// Ends the upstream and the enclosure. The home stays until it is dropped.
+    pub(super) async fn close(self) -> Result<(ScratchHome, SandboxRecord), CheckError> {
+        // Before the enclosure: the upstream listens in it.
+        let requests = self.upstream.shutdown().await;
+        if let Some(enclosure) = self.enclosure {
+            enclosure.close().await?;
+        }
+        let (isolation, config_changes) = (self.isolation, self.files.changes);
+        Ok((self.home, SandboxRecord { isolation, config_changes, requests }))
+    }
+}
+
+/// Who answers the model requests: the loopback, or the service itself with a login
+/// that is lent.
+enum SandboxUpstream {
+    Loopback(Loopback),
+    Live(Live),
+}
+
+impl SandboxUpstream {
+    /// Starts the live upstream where a login is lent, otherwise the loopback.
+    /// `listener` is where the candidate's requests come out of its enclosure.
+    async fn start(
+        plan: &SandboxPlan<'_>,
+        script: Script,
+        listener: Option<TcpListener>,
+    ) -> Result<Self, CheckError> {
+        let Some(account) = plan.job.account else {
+            let fault = plan.job.variation.fault;
+            let options = LoopbackOptions { listener, script, fault, ..LoopbackOptions::default() };
+            return Ok(Self::Loopback(Loopback::start(options).await?));
+        };
+        let environment = plan.environment.environment.clone();
+        let options = LiveOptions { listener, mode: account.mode(), environment };
+        Ok(Self::Live(Live::start(options).await?))
+    }
+
+    /// Where providers of a config's own are led: the loopback answers them, a
+    /// live upstream does not.
+    fn base_url(&self) -> String {
+        match self {
+            Self::Loopback(loopback) => loopback.base_url(),
+            Self::Live(live) => format!("http://{}/v1", live.address()),
+        }
+    }
+
+    /// What a child's environment needs.
+    fn environment(&self, ca: &Utf8Path) -> Vec<(&'static str, String)> {
+        match self {
+            Self::Loopback(loopback) => loopback.environment(ca),
+            Self::Live(live) => live.environment(ca),
+        }
+    }
+
+    fn write_ca(&self, ca: &Utf8Path) -> Result<(), CheckError> {
+        match self {
+            Self::Loopback(loopback) => Ok(loopback.write_ca(ca)?),
+            Self::Live(live) => Ok(live.write_ca(ca)?),
+        }
+    }
+
+    /// Stops, and hands over what was asked.
+    async fn shutdown(self) -> Vec<RequestRecord> {
+        match self {
+            Self::Loopback(loopback) => loopback.shutdown().await,
+            Self::Live(live) => live.shutdown().await,
+        }
+    }
+}
+
+/// A port that nobody listens on now.
+fn free_port() -> std::io::Result<u16> {
+    Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+}
+
+/// What has to be where it is, though `/tmp` is the sandbox's own: the scratch home,
+/// the candidate, what it runs on and what is on its PATH; for a command of the
+/// user's own, the files that it names as well.
+fn kept(
+    candidate: &InstalledCandidate,
+    home: &Utf8Path,
+    command: Option<&str>,
+    environment: &CheckEnvironment,
+) -> Vec<Utf8PathBuf> {
+    let mut kept = vec![home.to_owned(), candidate.prefix.clone()];
+    kept.extend(candidate.node.bin.parent().map(Utf8Path::to_owned));
+    // A `node` on PATH may be a link to where it is really installed.
+    let node = candidate.node.executable().canonicalize_utf8().ok();
+    kept.extend(node.iter().filter_map(|node| Some(node.parent()?.parent()?.to_owned())));
+    let path = environment.environment.get("PATH").unwrap_or_default();
+    kept.extend(path.split(':').filter(|name| name.starts_with('/')).map(Utf8PathBuf::from));
+    if let Some(command) = command {
+        kept.extend(environment.keep.iter().cloned());
+        kept.extend(named_in(command));
+    }
+    kept
+}
+
+/// The user's own authorities, which a candidate that speaks TLS with the service
+/// itself has to find.
+fn trusted(environment: &Environment) -> impl Iterator<Item = Utf8PathBuf> + '_ {
+    TRUST.into_iter().filter_map(|name| environment.get(name)).map(Utf8PathBuf::from)
+}
+
+/// The absolute paths in a shell command that exist: each with the directory
+/// that it is in, where that is not a shared one itself.
+fn named_in(command: &str) -> Vec<Utf8PathBuf> {
+    let ends = |c: char| c.is_whitespace() || "'\"=;&|<>()`".contains(c);
+    let files = command.split(ends).filter(|word| word.starts_with('/')).map(Utf8Path::new);
+    files
+        .filter(|file| file.exists())
+        .flat_map(|file| file.parent().into_iter().chain([file]))
+        .map(ToOwned::to_owned)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_files_that_a_command_names_are_found_in_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(directory.path()).unwrap();
+        let (script, input) = (root.join("try.sh"), root.join("input"));
+        fs_err::write(&script, "").unwrap();
+        fs_err::write(&input, "").unwrap();
+        let command = format!("FROM={input} '{script}' --fast <{root}/missing; echo /no/such");
+        let found = named_in(&command);
+        assert_eq!(found, [root.to_owned(), input, root.to_owned(), script]);
+    }
+}
