@@ -10,8 +10,9 @@ use camino::Utf8PathBuf;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::question::{Lender, Purpose};
+use crate::question::Lender;
 use crate::release::{PackageName, Version};
+use crate::search::Purpose;
 use crate::verdict::Verdict;
 
 /// Something that happened.

@@ -27,9 +27,10 @@
 //! - [`diagnose`] holds the catalogue against a log of any length. Pure.
 //! - [`remedy`] turns what the catalogue knows of a failure into other questions
 //!   to ask of the same release. Pure.
-//! - [`search`] says which candidate is next, and when the search is over. Pure.
-//! - [`session`] drives all of these, installs ahead, and writes every check
-//!   down before the next step.
+//! - [`search`] decides who is asked next, what is asked again, when to pause, and
+//!   when it is over. Pure.
+//! - [`session`] asks what the search wants, installs ahead, and writes every check
+//!   down before the next step. [`lab`] is where it asks: this machine.
 //! - [`changes`] says what differs between the last good and the first bad
 //!   release, for whoever looks for the cause.
 //! - [`installation`] is the live one: where it is, on which Node, with which state.
@@ -62,6 +63,7 @@ pub mod exit_code;
 pub mod failpoint;
 pub mod fs;
 pub mod installation;
+pub mod lab;
 pub mod log;
 pub mod login;
 pub mod node;

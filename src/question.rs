@@ -3,7 +3,6 @@
 
 mod fault;
 mod probe;
-mod purpose;
 mod upstream;
 mod variation;
 
@@ -15,7 +14,6 @@ use serde::{Deserialize, Serialize};
 use crate::route::Route;
 pub use fault::{Fault, UnknownFault};
 pub use probe::{ParseProbeError, Probe};
-pub use purpose::Purpose;
 pub use upstream::{Lender, Lending, Upstream};
 pub use variation::{StateCarry, Variation};
 

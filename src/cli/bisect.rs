@@ -14,6 +14,7 @@ use super::{PinFileArgument, changes, lab, standalone};
 use crate::catalogue::Catalogue;
 use crate::event::Events;
 use crate::exit_code::ExitCode;
+use crate::lab::RealLab;
 use crate::npm::registry::Freshness;
 use crate::observation::Observation;
 use crate::pin::FirstBad;
@@ -24,9 +25,9 @@ use crate::report::progress::Progress;
 use crate::report::terminal;
 use crate::route::Route;
 use crate::search::Outcome;
-use crate::session::journal::{self, Journal, Request};
-use crate::session::lab::{Carried, RealLab};
-use crate::session::{self, Conclusion, Session, SessionError};
+use crate::session::error::SessionError;
+use crate::session::journal::{self, Journal, SessionRequest};
+use crate::session::{self, Conclusion, Session};
 use crate::verdict::{self, Verdict};
 
 /// How long a lent login has to be good for: a dozen checks with their installs.
@@ -86,13 +87,8 @@ impl Bisect {
             let progress = progress.clone();
             move |event| progress.show(&event)
         });
-        let session = Session {
-            line: &request.line,
-            lab: &lab,
-            catalogue,
-            events: &events,
-            stop: &context.stop,
-        };
+        let session =
+            Session { lab: &lab, catalogue, events: &events, stop: &context.stop, parallel: 1 };
         let result = session::run(&session, &mut journal).await;
         progress.end();
         let ended = match result {
@@ -122,9 +118,10 @@ impl Bisect {
         let bad = bad.resolve(&releases.core, context.installed())?;
         let betas = self.channel == Candidates::Beta;
         let line = line::between(&releases.candidates(), good, bad, betas)?;
-        let (mut lab, why_node) = lab::build(context, &line, None, asked, None).await?;
-        let request = Request {
-            question: lab.question.clone(),
+        let (lab, why_node) = lab::build(context, &line, None, &asked).await?;
+        let request = SessionRequest {
+            max_turns: asked.account.as_ref().map(|account| account.pace.max_turns()),
+            question: asked.question,
             nodes: line.iter().map(|c| lab.nodes.of(c.core).ok().cloned()).collect(),
             line,
             pin_file,
@@ -132,7 +129,6 @@ impl Bisect {
         };
         let older = journal::unfinished(&context.directories.sessions());
         let journal = Journal::begin(&context.directories.sessions(), request, Timestamp::now())?;
-        lab.carried = carried(&journal);
         open(&journal, &lab, why_node, false);
         if let Some(older) = older.last() {
             terminal::note(&format!(
@@ -150,20 +146,11 @@ async fn resume(context: &Context, id: &str) -> Result<(Journal, RealLab, Option
     let mut asked = question::again(context, &request.question, SESSION).await?;
     let watch = asked.watch.take();
     let nodes = Some(request.nodes.clone());
-    let (lab, why_node) =
-        lab::build(context, &request.line, nodes, asked, carried(&journal)).await?;
-    let command_ran = journal.checked().iter().any(|checked| !checked.observations.is_empty());
+    let (lab, why_node) = lab::build(context, &request.line, nodes, &asked).await?;
+    let command_ran = journal.checks().iter().any(|check| !check.observations.is_empty());
     lab.command_ran.store(command_ran, Ordering::Relaxed);
     open(&journal, &lab, why_node, true);
     Ok((journal, lab, watch))
-}
-
-/// Where the good end's state is kept, if it is carried along.
-fn carried(journal: &Journal) -> Option<Carried> {
-    let request = journal.request();
-    let from = request.line.first()?.core;
-    let directory = journal.directory().join("state-of-the-good-end");
-    request.question.carry_state.then_some(Carried { from, directory })
 }
 
 /// The first lines: what is about to happen, on what.
@@ -176,14 +163,14 @@ fn open(journal: &Journal, lab: &RealLab, why_node: Option<String>, resumed: boo
         nodes: &lab.nodes,
         why_node,
         max_turns: lab.account.as_ref().map(|account| account.pace.max_turns()),
-        checked: resumed.then_some(journal.checked().len()),
+        checked: resumed.then_some(journal.checks().len()),
     }
     .print();
 }
 
 async fn conclude(
     context: &Context,
-    request: &Request,
+    request: &SessionRequest,
     conclusion: &Conclusion,
     journal: &Journal,
     lab: &RealLab,
@@ -227,12 +214,12 @@ async fn conclude(
 }
 
 fn tested(
-    request: &Request,
+    request: &SessionRequest,
     conclusion: &Conclusion,
     place: usize,
     catalogue: &Catalogue,
 ) -> Tested {
-    let checks = conclusion.checked.iter().filter(|checked| checked.place == place);
+    let checks = conclusion.checks.iter().filter(|check| check.place() == place);
     let checks: Vec<_> = checks.collect();
     let passed = checks.iter().filter(|c| c.verdict == Verdict::Good).count();
     let seen = || checks.iter().flat_map(|checked| &checked.observations);

@@ -3,17 +3,17 @@
 use camino::Utf8Path;
 
 use crate::changes::{self, Changes, Span, SpanFacts};
+use crate::lab::RealLab;
 use crate::report::terminal;
 use crate::search::Outcome;
 use crate::session::Conclusion;
-use crate::session::journal::Request;
-use crate::session::lab::RealLab;
+use crate::session::journal::SessionRequest;
 
 /// What changed between the last good and the first bad release, written into
 /// the session's directory. None where the search found no such pair. Whatever
 /// goes wrong is told and costs nothing but this.
 pub(super) async fn found(
-    request: &Request,
+    request: &SessionRequest,
     conclusion: &Conclusion,
     session: &Utf8Path,
     lab: &RealLab,

@@ -1,7 +1,5 @@
 //! `codexpin check`.
 
-use std::sync::Arc;
-
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 
@@ -12,8 +10,10 @@ use super::{lab, live};
 use crate::catalogue::Signature;
 use crate::event::{Event, Events};
 use crate::exit_code::ExitCode;
+use crate::lab::RealLab;
 use crate::npm::registry::Freshness;
 use crate::prefix::Prefix;
+use crate::question::Variation;
 use crate::release::end::End;
 use crate::release::line;
 use crate::release::pairing::Candidate;
@@ -21,7 +21,8 @@ use crate::remedy::remedies;
 use crate::report::check::{CheckReport, RemedyReport, RouteReport};
 use crate::report::progress::Progress;
 use crate::report::terminal;
-use crate::session::lab::{Lab as _, LabError, RealLab};
+use crate::session::job::Job;
+use crate::session::lab::{Lab as _, LabError};
 use crate::upstream::loopback::Fault;
 use crate::verdict::{self, SkipReason, Verdict};
 
@@ -89,10 +90,12 @@ pub(super) async fn check(
     let catalogue = context.catalogue()?;
     let core = candidate.core;
     let line = [candidate.clone()];
-    let (mut lab, _) = lab::build(context, &line, None, asked, None).await?;
-    lab.fault = how.fault;
-    if let Some(lending) = lab.question.upstream.lending() {
-        let turns = crate::report::counted(lab.question.routes.len(), "turn", "turns");
+    let (lab, _) = lab::build(context, &line, None, &asked).await?;
+    let question = asked.question;
+    let variation = Variation { fault: how.fault, ..Variation::default() };
+    let job = Job { variation, ..Job::plain(candidate.clone(), question.clone()) };
+    if let Some(lending) = question.upstream.lending() {
+        let turns = crate::report::counted(question.routes.len(), "turn", "turns");
         let more = if how.try_remedies { ", and as many for each remedy" } else { "" };
         terminal::note(&format!("live upstream, {turns}{more}: {lending}"));
     }
@@ -102,12 +105,12 @@ pub(super) async fn check(
         move |event| progress.show(&event)
     });
     let logs = logs(context, core)?;
-    let installed = lab.install(&candidate, events.clone(), context.stop.clone()).await;
+    let installed = lab.install(&job, &events, &context.stop).await;
     let (verdict, routes, prefix) = match installed {
         Ok(prefix) => {
             events.tell(Event::CheckStarted { core });
-            let observations = lab.check(&prefix, &logs, &context.stop).await?;
-            let verdict = verdict::judge_all(&observations, lab.question.require, catalogue);
+            let observations = lab.check(&prefix, &job, &logs, &context.stop).await?;
+            let verdict = verdict::judge_all(&observations, question.require, catalogue);
             let route = |observation| RouteReport::of(observation, catalogue);
             let routes = observations.into_iter().map(route).collect();
             (verdict, routes, Some(prefix))
@@ -121,14 +124,14 @@ pub(super) async fn check(
     let known = failed.filter(|_| own).and_then(|failed| catalogue.signature(&failed.signature));
     let remedies = match (&prefix, known) {
         (Some(prefix), Some(known)) => {
-            Some(tried(context, &lab, prefix, known, &logs, &events).await?)
+            Some(tried(context, &lab, &job, prefix, known, &logs, &events).await?)
         }
         _ => failed.map(|_| Vec::new()),
     };
     progress.end();
     Ok(CheckReport {
         candidate,
-        question: lab.question.clone(),
+        question,
         node: lab.nodes.of(core).ok().map(|node| node.version.clone()),
         verdict,
         routes,
@@ -144,6 +147,7 @@ pub(super) async fn check(
 async fn tried(
     context: &Context,
     lab: &RealLab,
+    job: &Job,
     prefix: &Prefix,
     known: &Signature,
     logs: &Utf8Path,
@@ -151,14 +155,13 @@ async fn tried(
 ) -> Result<Vec<RemedyReport>, Failure> {
     let core = prefix.manifest.candidate.core;
     let mut reports = Vec::new();
-    for (at, remedy) in remedies(known, &lab.question, core).into_iter().enumerate() {
-        let mut lab = lab.clone();
-        lab.question = remedy.question;
-        lab.settings = remedy.settings.map(Arc::new);
+    for (at, remedy) in remedies(known, &job.question, core).into_iter().enumerate() {
+        let variation = Variation { settings: remedy.settings, ..job.variation.clone() };
+        let job = Job { question: remedy.question, variation, ..job.clone() };
         let logs = logs.join(format!("remedy-{}", at + 1));
         crate::fs::create_private_dir(&logs)?;
         events.tell(Event::RemedyStarted { words: remedy.words.clone() });
-        let observations = match lab.check(prefix, &logs, &context.stop).await {
+        let observations = match lab.check(prefix, &job, &logs, &context.stop).await {
             Ok(observations) => observations,
             Err(LabError::Stopped) => return Err(LabError::Stopped.into()),
             // What is known by now is worth more than the rest of it.
@@ -167,7 +170,7 @@ async fn tried(
                 break;
             }
         };
-        let verdict = verdict::judge_all(&observations, lab.question.require, context.catalogue()?);
+        let verdict = verdict::judge_all(&observations, job.question.require, context.catalogue()?);
         let elapsed_ms = observations.iter().map(|observation| observation.elapsed_ms).sum();
         reports.push(RemedyReport { words: remedy.words, how: remedy.how, verdict, elapsed_ms });
     }

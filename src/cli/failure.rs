@@ -17,7 +17,7 @@ use crate::prefix::store::StoreError;
 use crate::process::ProcessError;
 use crate::release::end::EndError;
 use crate::release::line::LineError;
-use crate::session::SessionError;
+use crate::session::error::SessionError;
 use crate::session::journal::JournalError;
 use crate::session::lab::LabError;
 use crate::upstream::loopback::LoopbackError;
@@ -194,6 +194,9 @@ impl From<JournalError> for Failure {
             | JournalError::NoSession { .. } => {
                 Self::usage(&error).with_hint("begin one: `codexpin bisect GOOD BAD`")
             }
+            JournalError::OtherUpstream { .. } => Self::new(ExitCode::Failure, &error).with_hint(
+                "make that login usable again, or begin anew: `codexpin bisect GOOD BAD`",
+            ),
             JournalError::OtherFormat { .. } => Self::new(ExitCode::Failure, &error).with_hint(
                 "use the codexpin that wrote it, or begin anew: `codexpin bisect GOOD BAD`",
             ),

@@ -8,13 +8,15 @@ use super::failure::Failure;
 use super::question::Asked;
 use crate::event::Events;
 use crate::exit_code::ExitCode;
+use crate::lab::RealLab;
 use crate::node::Node;
 use crate::prefix::Prefix;
 use crate::question::Question;
 use crate::release::pairing::Candidate;
 use crate::report::progress::Progress;
 use crate::report::terminal;
-use crate::session::lab::{Carried, Lab as _, LabError, RealLab};
+use crate::session::job::Job;
+use crate::session::lab::{Lab as _, LabError};
 
 /// Builds the lab. `nodes` are those of a session that goes on; otherwise one
 /// is chosen for the whole line where one fits. With it comes why that is not the
@@ -23,8 +25,7 @@ pub(super) async fn build(
     context: &Context,
     line: &[Candidate],
     nodes: Option<Vec<Option<Node>>>,
-    asked: Asked,
-    carried: Option<Carried>,
+    asked: &Asked,
 ) -> Result<(RealLab, Option<String>), Failure> {
     let (runtimes, store) = context.workshop().await?;
     if let Some(notice) = store.npm().notice() {
@@ -42,12 +43,8 @@ pub(super) async fn build(
     let lab = RealLab {
         store,
         nodes: Arc::new(nodes),
-        question: asked.question,
-        config: asked.config,
-        settings: None,
-        carried,
-        account: asked.account,
-        fault: None,
+        config: asked.config.clone(),
+        account: asked.account.clone(),
         command_ran: Arc::default(),
         surroundings: context.check_surroundings(),
     };
@@ -58,14 +55,15 @@ pub(super) async fn build(
 pub(super) async fn install(context: &Context, candidate: &Candidate) -> Result<Prefix, Failure> {
     let question = Question::text_through(vec![]);
     let asked = Asked { question, config: None, account: None, watch: None };
+    let job = Job::plain(candidate.clone(), asked.question.clone());
     let line = [candidate.clone()];
-    let (lab, _) = build(context, &line, None, asked, None).await?;
+    let (lab, _) = build(context, &line, None, &asked).await?;
     let progress = Progress::start();
     let events = Events::to({
         let progress = progress.clone();
         move |event| progress.show(&event)
     });
-    let installed = lab.install(candidate, events, context.stop.clone()).await;
+    let installed = lab.install(&job, &events, &context.stop).await;
     progress.end();
     match installed {
         Err(LabError::Skip(reason)) => {

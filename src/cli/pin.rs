@@ -10,6 +10,7 @@ use super::{PinFileArgument, check};
 use crate::apply::file_integrity;
 use crate::exit_code::ExitCode;
 use crate::fs::write_atomic;
+use crate::lab::RealLab;
 use crate::npm::registry::Freshness;
 use crate::pin::{self, FirstBad, LockFiles, PinFile, PinFileError};
 use crate::prefix::Prefix;
@@ -19,7 +20,6 @@ use crate::release::line;
 use crate::release::pairing::Candidate;
 use crate::report::pins::{PinReport, PinsReport};
 use crate::route::Route;
-use crate::session::lab::RealLab;
 use crate::verdict::Verdict;
 
 #[derive(Debug, clap::Args)]

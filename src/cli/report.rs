@@ -11,7 +11,7 @@ use crate::npm::run::Npm;
 use crate::process::Program;
 use crate::report::changes::lines;
 use crate::report::issue::{Issue, Machine, Rollback, RollbackEnd};
-use crate::session::story::Story;
+use crate::session::summary::SessionSummary;
 
 /// How long npm may take to tell its version.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -24,13 +24,14 @@ pub(super) struct Report {
 
 impl Report {
     pub(super) async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
-        let story = Story::read(&context.directories.sessions(), self.session.as_deref())?;
+        let session =
+            SessionSummary::read(&context.directories.sessions(), self.session.as_deref())?;
         let machine = machine(context).await;
         Issue {
-            story: &story,
+            session: &session,
             machine: &machine,
-            rollback: rollback(context, &story)?,
-            changes: changes(&story),
+            rollback: rollback(context, &session)?,
+            changes: changes(&session),
             catalogue: context.catalogue()?,
             person: &context.processes.person(),
         }
@@ -40,8 +41,8 @@ impl Report {
 }
 
 /// What differs between the last good and the first bad release, line by line.
-fn changes(story: &Story) -> Option<Vec<String>> {
-    Some(lines(&changes::load(&story.directory).ok()??))
+fn changes(session: &SessionSummary) -> Option<Vec<String>> {
+    Some(lines(&changes::load(&session.directory).ok()??))
 }
 
 async fn machine(context: &Context) -> Machine {
@@ -75,14 +76,14 @@ async fn npm(context: &Context) -> Option<String> {
 }
 
 /// The last apply of the session's last good release, since the session began.
-fn rollback(context: &Context, story: &Story) -> Result<Option<Rollback>, Failure> {
-    let Some(good) = story.ends().0 else { return Ok(None) };
-    let good = story.request.line[good].core;
+fn rollback(context: &Context, session: &SessionSummary) -> Result<Option<Rollback>, Failure> {
+    let Some(good) = session.ends().0 else { return Ok(None) };
+    let good = session.request.line[good].core;
     let applied = apply::Journal::all(&context.directories.backups())
         .map_err(|error| Failure::new(ExitCode::Infrastructure, error))?;
     let mut records = applied.into_iter().rev().map(|journal| journal.record);
     let record = records.find(|record| {
-        record.operation == Operation::Apply && record.at > story.begun && record.to.core == good
+        record.operation == Operation::Apply && record.at > session.begun && record.to.core == good
     });
     Ok(record.map(|record| Rollback {
         at: record.at,

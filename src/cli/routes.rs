@@ -6,11 +6,12 @@ use super::failure::Failure;
 use super::lab;
 use crate::check::routes;
 use crate::exit_code::ExitCode;
+use crate::lab::subject;
 use crate::npm::registry::Freshness;
 use crate::release::end::End;
 use crate::release::line;
 use crate::report::routes::RoutesReport;
-use crate::session::lab::{LabError, subject};
+use crate::session::lab::LabError;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Routes {

@@ -10,13 +10,14 @@ use super::{
     OutputForm, changes, counted, duration, failure_lines, history, print_if_json, terminal,
 };
 use crate::changes::Changes;
-use crate::question::{Ask, Probe, Purpose, Question, Through, Upgrade, Upstream};
+use crate::node::Nodes;
+use crate::question::{Ask, Probe, Question, Through, Upgrade, Upstream};
 use crate::release::Version;
 use crate::release::pairing::Candidate;
-use crate::search::Outcome;
+use crate::search::{Outcome, Purpose};
 use crate::session::Conclusion;
-use crate::session::journal::{Checked, Request};
-use crate::session::lab::Nodes;
+use crate::session::journal::SessionRequest;
+use crate::session::record::CheckRecord;
 use crate::verdict::{SkipReason, Verdict};
 
 /// What is about to happen.
@@ -150,7 +151,7 @@ pub struct SessionReport<'a> {
     /// Where its journal and logs are.
     pub directory: &'a Utf8Path,
     /// What was asked for.
-    pub request: &'a Request,
+    pub request: &'a SessionRequest,
     /// What was found.
     pub conclusion: &'a Conclusion,
     /// What changed with the first bad release.
@@ -173,7 +174,7 @@ struct SessionJson<'a> {
     pin_file: Option<&'a Utf8Path>,
     changes: Option<&'a Changes>,
     journal: &'a Utf8Path,
-    checked: &'a [Checked],
+    checked: &'a [CheckRecord],
 }
 
 #[derive(Serialize)]
@@ -224,7 +225,7 @@ impl SessionReport<'_> {
             pin_file: self.pinned.map(|(_, file)| file),
             changes: self.changes,
             journal: self.directory,
-            checked: &conclusion.checked,
+            checked: &conclusion.checks,
         }
     }
 
@@ -243,7 +244,7 @@ impl SessionReport<'_> {
 
     /// How many times a candidate was asked.
     fn asked(&self) -> usize {
-        self.conclusion.checked.iter().filter(|checked| !checked.observations.is_empty()).count()
+        self.conclusion.checks.iter().filter(|checked| !checked.observations.is_empty()).count()
     }
 
     fn text(&self) -> String {
@@ -327,7 +328,7 @@ impl SessionReport<'_> {
 
     /// The failures that the line shows besides that of the first bad candidate.
     fn history(&self, text: &mut String) {
-        let history = history::lines(&self.conclusion.checked);
+        let history = history::lines(&self.conclusion.checks);
         if !history.is_empty() {
             let _ = write!(text, "\n{history}");
         }
@@ -335,8 +336,8 @@ impl SessionReport<'_> {
 
     /// What counts failures that were left out.
     fn any_failure(&self) -> Option<String> {
-        let another = |checked: &&Checked| checked.purpose == Purpose::Another;
-        let first = self.conclusion.checked.iter().find(another)?;
+        let another = |checked: &&CheckRecord| checked.purpose == Purpose::Another;
+        let first = self.conclusion.checks.iter().find(another)?;
         let ends = [self.core(0), self.core(self.request.line.len() - 1)];
         let failure = first.verdict.failure()?.key();
         Some(format!(
@@ -404,7 +405,8 @@ impl SessionReport<'_> {
             self.core(end)
         );
         let _ = writeln!(text, "\n{}\n", headline.bold());
-        let Some(Checked { verdict: Verdict::Skip { reason }, .. }) = self.conclusion.check_of(end)
+        let Some(CheckRecord { verdict: Verdict::Skip { reason }, .. }) =
+            self.conclusion.check_of(end)
         else {
             return;
         };

@@ -2,16 +2,16 @@
 
 use std::fmt::Write as _;
 
-use crate::question::Purpose;
-use crate::session::journal::{Checked, counting};
+use crate::search::Purpose;
+use crate::session::record::CheckRecord;
 use crate::verdict::Verdict;
 
 /// What was seen along the line, oldest first; nothing where there was one
 /// failure at most.
-pub(super) fn lines(checked: &[Checked]) -> String {
-    let mut checks: Vec<_> = counting(checked).collect();
-    checks.sort_by_key(|check| check.place);
-    let mut spans: Vec<(String, Vec<&Checked>)> = Vec::new();
+pub(super) fn lines(checked: &[CheckRecord]) -> String {
+    let mut checks: Vec<_> = checked.iter().filter(|check| check.counts).collect();
+    checks.sort_by_key(|check| check.place());
+    let mut spans: Vec<(String, Vec<&CheckRecord>)> = Vec::new();
     for check in checks {
         let word = word(check);
         match spans.last_mut() {
@@ -33,7 +33,7 @@ pub(super) fn lines(checked: &[Checked]) -> String {
     text
 }
 
-fn word(check: &Checked) -> String {
+fn word(check: &CheckRecord) -> String {
     match (&check.verdict, check.purpose) {
         (Verdict::Good, _) => "answers".to_owned(),
         (Verdict::Bad { failure }, Purpose::Another) => {
@@ -47,9 +47,10 @@ fn word(check: &Checked) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::search::{Ask, Reason};
     use crate::verdict::{Evidence, Failure, Source};
 
-    fn check(place: usize, failure: Option<&str>, purpose: Purpose) -> Checked {
+    fn check(place: usize, failure: Option<&str>, purpose: Purpose) -> CheckRecord {
         let verdict = match failure {
             None => Verdict::Good,
             Some(signature) => Verdict::Bad {
@@ -64,7 +65,8 @@ mod tests {
             },
         };
         let core = format!("2026.5.{}", place + 1).parse().unwrap();
-        Checked { place, core, verdict, observations: Vec::new(), purpose }
+        let ask = Ask { id: 1, place, reason: Reason::Search };
+        CheckRecord { ask, core, verdict, observations: Vec::new(), purpose, counts: true }
     }
 
     #[test]

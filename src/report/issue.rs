@@ -21,8 +21,8 @@ use crate::question::Question;
 use crate::redact::{self, Person};
 use crate::release::PackageName;
 use crate::release::pairing::Candidate;
-use crate::session::journal::Checked;
-use crate::session::story::Story;
+use crate::session::record::CheckRecord;
+use crate::session::summary::SessionSummary;
 use crate::verdict::{Failure, Verdict};
 pub use rollback::{Rollback, RollbackEnd};
 
@@ -30,7 +30,7 @@ pub use rollback::{Rollback, RollbackEnd};
 #[derive(Debug)]
 pub struct Issue<'a> {
     /// The session.
-    pub story: &'a Story,
+    pub session: &'a SessionSummary,
     /// Where the report is written.
     pub machine: &'a Machine,
     /// What `codexpin apply` did about it, where it did anything.
@@ -87,11 +87,11 @@ impl Issue<'_> {
     }
 
     fn question(&self) -> &Question {
-        &self.story.request.question
+        &self.session.request.question
     }
 
     fn candidate(&self, at: usize) -> &Candidate {
-        &self.story.request.line[at]
+        &self.session.request.line[at]
     }
 
     /// `openclaw@2026.6.5`, with the plugin that was installed beside it.
@@ -108,8 +108,8 @@ impl Issue<'_> {
     }
 
     /// The last check of a candidate that shows why it is bad.
-    fn bad_check(&self, at: usize) -> Option<(&Checked, &Failure)> {
-        let of_it = self.story.checked.iter().rev().filter(|checked| checked.place == at);
+    fn bad_check(&self, at: usize) -> Option<(&CheckRecord, &Failure)> {
+        let of_it = self.session.checks.iter().rev().filter(|checked| checked.place() == at);
         let mut bad = of_it.filter_map(|checked| match &checked.verdict {
             Verdict::Bad { failure } => Some((checked, failure)),
             _ => None,
@@ -123,9 +123,9 @@ impl Issue<'_> {
     }
 
     fn baseline(&self) -> Option<String> {
-        let (good, _) = self.story.ends();
+        let (good, _) = self.session.ends();
         let good = good?;
-        let checks: Vec<_> = self.story.checked.iter().filter(|c| c.place == good).collect();
+        let checks: Vec<_> = self.session.checks.iter().filter(|c| c.place() == good).collect();
         let passed: Vec<_> = checks.iter().filter(|c| c.verdict == Verdict::Good).collect();
         let last = passed.last()?.observations.last()?;
         let mut text = format!(

@@ -10,8 +10,8 @@ use owo_colors::OwoColorize as _;
 
 use super::{apply, counted, duration, login, terminal};
 use crate::event::{Event, TimedEvent};
-use crate::question::Purpose;
 use crate::release::Version;
+use crate::search::Purpose;
 use crate::verdict::Verdict;
 
 /// The progress display: bars on a terminal, lines elsewhere. Clones show on the

@@ -1,7 +1,7 @@
-//! The session on disk: one line of JSON an event, fsynced before the next step.
+//! The session on disk: one line of JSON an answer, fsynced before the next step.
 //!
-//! A line that a crash cut short is the last one, and it is left out: the check
-//! that it would have told of is made again.
+//! A line that a crash cut short is the last one, and it is left out: that check is
+//! made again. A journal of the format before this one is read as well.
 
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -11,23 +11,23 @@ use fs_err as fs;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::format3;
+use super::record::CheckRecord;
 use crate::fs::{Lock, LockError, sync_directory};
-use crate::node::choice::Node;
-use crate::observation::Observation;
-use crate::question::{Purpose, Question};
+use crate::node::Node;
+use crate::question::{Question, Upstream};
 use crate::release::Version;
 use crate::release::pairing::Candidate;
-use crate::search::{Mark, Outcome};
-use crate::verdict::Verdict;
+use crate::search::Outcome;
 
-/// The format of the journal: 2 has questions of several routes, 3 says what
-/// each check is for.
-const FORMAT: u32 = 3;
+/// The format of the journal: 2 has questions of several routes, 3 says what each
+/// check is for, 4 names the ask that each check answers.
+const FORMAT: u32 = 4;
 pub(super) const FILE: &str = "journal.jsonl";
 
 /// What a session was asked to do: enough to go on with it after any end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Request {
+pub struct SessionRequest {
     /// What is asked of every candidate.
     pub question: Question,
     /// The candidates, the good end first.
@@ -39,54 +39,32 @@ pub struct Request {
     /// Whether every failure counts, and not only that of the bad end.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub any_failure: bool,
+    /// How many turns the account may be asked for, over all parts of the session;
+    /// none where no account is asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_turns: Option<usize>,
 }
 
-/// One check, or one candidate that could not be checked.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Checked {
-    /// The candidate's place on the line.
-    pub place: usize,
-    /// Its core release.
-    pub core: Version,
-    /// What the check says.
-    pub verdict: Verdict,
-    /// What was seen through each route; nothing where it could not be installed.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub observations: Vec<Observation>,
-    /// What it is for.
-    #[serde(default)]
-    pub purpose: Purpose,
-}
-
-impl Checked {
-    /// What the search makes of it.
-    pub fn mark(&self) -> Mark {
-        match self.purpose {
-            Purpose::Another => Mark::Skip,
-            _ => self.verdict.mark(),
+impl SessionRequest {
+    /// Refuses to go on with another login than the session began with: its answers
+    /// would not speak of the same account.
+    pub fn accepts(&self, upstream: &Upstream) -> Result<(), JournalError> {
+        let begun_with = &self.question.upstream;
+        if begun_with == upstream {
+            return Ok(());
         }
+        Err(JournalError::OtherUpstream {
+            begun_with: begun_with.clone(),
+            offered: upstream.clone(),
+        })
     }
-}
-
-/// The checks that count, in order.
-pub fn counting(checked: &[Checked]) -> impl Iterator<Item = &Checked> {
-    checked.iter().enumerate().filter_map(|(at, check)| {
-        let passed =
-            |next: &Checked| next.purpose == Purpose::Control && next.verdict == Verdict::Good;
-        let counts = match check.purpose {
-            Purpose::Search | Purpose::Another => true,
-            Purpose::Controlled => checked.get(at + 1).is_some_and(passed),
-            Purpose::Surprise | Purpose::Control | Purpose::Pause => false,
-        };
-        counts.then_some(check)
-    })
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "entry")]
 enum Entry {
-    Begun { format: u32, at: Timestamp, request: Box<Request> },
-    Checked(Box<Checked>),
+    Begun { format: u32, at: Timestamp, request: Box<SessionRequest> },
+    Checked(Box<CheckRecord>),
     Concluded { at: Timestamp, outcome: Outcome },
 }
 
@@ -95,9 +73,9 @@ enum Entry {
 pub struct Journal {
     directory: Utf8PathBuf,
     file: File,
-    request: Request,
+    request: SessionRequest,
     begun: Timestamp,
-    checked: Vec<Checked>,
+    checks: Vec<CheckRecord>,
     outcome: Option<Outcome>,
     _alone: Lock,
 }
@@ -136,12 +114,23 @@ pub enum JournalError {
         reason: String,
     },
     /// Another codexpin wrote it.
-    #[error("{path} has format {found}; this codexpin knows format {FORMAT}")]
+    #[error(
+        "{path} has format {found}; this codexpin knows formats {} and {FORMAT}",
+        format3::FORMAT
+    )]
     OtherFormat {
         /// The journal.
         path: Utf8PathBuf,
         /// Its format.
         found: u32,
+    },
+    /// It was begun with another login than the one that could be lent now.
+    #[error("the session was begun with {begun_with}, and what could answer now is {offered}")]
+    OtherUpstream {
+        /// Who answered so far.
+        begun_with: Upstream,
+        /// Who would answer from now on.
+        offered: Upstream,
     },
     /// Another codexpin is at it.
     #[error(transparent)]
@@ -160,7 +149,7 @@ impl Journal {
     /// Begins a session under `sessions`; its id is the time and the ends.
     pub fn begin(
         sessions: &Utf8Path,
-        request: Request,
+        request: SessionRequest,
         now: Timestamp,
     ) -> Result<Self, JournalError> {
         let ends = [request.line.first(), request.line.last()];
@@ -182,7 +171,7 @@ impl Journal {
             file,
             request: request.clone(),
             begun: now,
-            checked: Vec::new(),
+            checks: Vec::new(),
             outcome: None,
             _alone: alone,
         };
@@ -212,11 +201,20 @@ impl Journal {
         let path = directory.join(FILE);
         let io = |source| JournalError::Io { path: path.clone(), source };
         let text = fs::read(&path).map_err(io)?;
-        let file = File::options().append(true).open(&path).map_err(io)?;
-        // A line without its end was cut short by a crash.
-        file.set_len(whole(&text).len() as u64).map_err(io)?;
-        let Told { begun, request, checked, outcome } = parse(&path, &text)?;
-        Ok(Self { directory, file, request, begun, checked, outcome, _alone: alone })
+        let mut file = File::options().append(true).open(&path).map_err(io)?;
+        let parsed = parse(&path, &text)?;
+        if parsed.format == FORMAT {
+            // A line without its end was cut short by a crash.
+            file.set_len(whole(&text).len() as u64).map_err(io)?;
+        } else {
+            // Rewritten as a whole: a journal has lines of one format only.
+            let lines = parsed.lines().map_err(|error| io(error.into()))?;
+            crate::fs::write_atomic(&path, &lines).map_err(io)?;
+            file = File::options().append(true).open(&path).map_err(io)?;
+        }
+        let Parsed { begun, request, checks, concluded, .. } = parsed;
+        let outcome = concluded.map(|(_, outcome)| outcome);
+        Ok(Self { directory, file, request, begun, checks, outcome, _alone: alone })
     }
 
     /// The session's name, to resume it by.
@@ -230,7 +228,7 @@ impl Journal {
     }
 
     /// What was asked for.
-    pub fn request(&self) -> &Request {
+    pub fn request(&self) -> &SessionRequest {
         &self.request
     }
 
@@ -240,8 +238,15 @@ impl Journal {
     }
 
     /// Every check so far.
-    pub fn checked(&self) -> &[Checked] {
-        &self.checked
+    pub fn checks(&self) -> &[CheckRecord] {
+        &self.checks
+    }
+
+    /// How many turns the lent account was asked for. One that was under way when
+    /// codexpin was killed is not among them.
+    pub fn turns_taken(&self) -> usize {
+        let lent = self.request.question.upstream.lending().is_some();
+        self.checks.iter().filter(|_| lent).map(|check| check.observations.len()).sum()
     }
 
     /// What the search found, where it has ended.
@@ -250,14 +255,19 @@ impl Journal {
     }
 
     /// Where the output of a check goes, without an ending.
-    pub fn logs_for(&self, number: usize, core: Version) -> Utf8PathBuf {
-        self.directory.join("logs").join(format!("{:02}-{core}", number + 1))
+    pub fn logs_for(&self, ask: u32, core: Version) -> Utf8PathBuf {
+        self.directory.join("logs").join(format!("{ask:02}-{core}"))
+    }
+
+    /// Where the state of the good end is kept, if the others are to meet it.
+    pub fn carried_state(&self) -> Utf8PathBuf {
+        self.directory.join("state-of-the-good-end")
     }
 
     /// Takes a check down; on disk when this returns.
-    pub fn record(&mut self, checked: &Checked) -> Result<(), JournalError> {
-        self.write(&Entry::Checked(Box::new(checked.clone())))?;
-        self.checked.push(checked.clone());
+    pub fn record(&mut self, check: &CheckRecord) -> Result<(), JournalError> {
+        self.write(&Entry::Checked(Box::new(check.clone())))?;
+        self.checks.push(check.clone());
         Ok(())
     }
 
@@ -284,37 +294,64 @@ impl Journal {
     }
 }
 
-/// What the lines of a journal tell.
-pub(super) struct Told {
+/// A journal's lines, read.
+pub(super) struct Parsed {
+    format: u32,
     pub(super) begun: Timestamp,
-    pub(super) request: Request,
-    pub(super) checked: Vec<Checked>,
-    pub(super) outcome: Option<Outcome>,
+    pub(super) request: SessionRequest,
+    pub(super) checks: Vec<CheckRecord>,
+    pub(super) concluded: Option<(Timestamp, Outcome)>,
 }
 
 /// Reads the lines that are whole.
-pub(super) fn parse(path: &Utf8Path, text: &[u8]) -> Result<Told, JournalError> {
-    let mut request = None;
-    let (mut checked, mut outcome) = (Vec::new(), None);
+pub(super) fn parse(path: &Utf8Path, text: &[u8]) -> Result<Parsed, JournalError> {
+    let mut begun: Option<(Timestamp, SessionRequest)> = None;
+    let (mut checks, mut concluded) = (Vec::new(), None);
+    let mut format = FORMAT;
     let lines = whole(text).split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
     for (at, line) in lines.enumerate() {
-        let damaged =
-            |reason: String| JournalError::Damaged { path: path.to_owned(), line: at + 1, reason };
+        let damaged = |error: serde_json::Error| JournalError::Damaged {
+            path: path.to_owned(),
+            line: at + 1,
+            reason: error.to_string(),
+        };
         if at == 0 {
-            check_format(line, path)?;
+            format = format_of(line, path)?;
         }
-        match serde_json::from_slice(line).map_err(|error| damaged(error.to_string()))? {
-            Entry::Begun { at, request: begun, .. } => request = Some((at, *begun)),
-            Entry::Checked(entry) => checked.push(*entry),
-            Entry::Concluded { outcome: concluded, .. } => outcome = Some(concluded),
+        if format == format3::FORMAT && format3::is_check(line) {
+            let check = serde_json::from_slice(line).map_err(damaged)?;
+            let length = begun.as_ref().map_or(0, |(_, request)| request.line.len());
+            checks.push(format3::converted(check, &checks, length));
+            continue;
+        }
+        match serde_json::from_slice(line).map_err(damaged)? {
+            Entry::Begun { at, request, .. } => begun = Some((at, *request)),
+            Entry::Checked(check) => checks.push(*check),
+            Entry::Concluded { at, outcome } => concluded = Some((at, outcome)),
         }
     }
-    let (begun, request) = request.ok_or_else(|| JournalError::Damaged {
+    let (begun, request) = begun.ok_or_else(|| JournalError::Damaged {
         path: path.to_owned(),
         line: 1,
         reason: "the session was never begun".to_owned(),
     })?;
-    Ok(Told { begun, request, checked, outcome })
+    Ok(Parsed { format, begun, request, checks, concluded })
+}
+
+impl Parsed {
+    /// The same journal in today's format.
+    fn lines(&self) -> serde_json::Result<Vec<u8>> {
+        let request = Box::new(self.request.clone());
+        let first = Entry::Begun { format: FORMAT, at: self.begun, request };
+        let checks = self.checks.iter().map(|check| Entry::Checked(Box::new(check.clone())));
+        let last = self.concluded.clone().map(|(at, outcome)| Entry::Concluded { at, outcome });
+        let mut text = Vec::new();
+        for entry in std::iter::once(first).chain(checks).chain(last) {
+            serde_json::to_writer(&mut text, &entry)?;
+            text.push(b'\n');
+        }
+        Ok(text)
+    }
 }
 
 /// Without the line that a crash cut short, or that is being written.
@@ -322,16 +359,18 @@ fn whole(text: &[u8]) -> &[u8] {
     &text[..text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1)]
 }
 
-fn check_format(line: &[u8], path: &Utf8Path) -> Result<(), JournalError> {
+fn format_of(line: &[u8], path: &Utf8Path) -> Result<u32, JournalError> {
     #[derive(Deserialize)]
-    struct Format {
+    struct FormatLine {
         format: u32,
     }
-    match serde_json::from_slice::<Format>(line) {
-        Ok(Format { format }) if format != FORMAT => {
+    match serde_json::from_slice::<FormatLine>(line) {
+        Ok(FormatLine { format: format @ (FORMAT | format3::FORMAT) }) => Ok(format),
+        Ok(FormatLine { format }) => {
             Err(JournalError::OtherFormat { path: path.to_owned(), found: format })
         }
-        _ => Ok(()),
+        // Whatever is wrong with the line is told when it is read.
+        Err(_) => Ok(FORMAT),
     }
 }
 

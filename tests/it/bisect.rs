@@ -264,7 +264,7 @@ fn a_journal_that_was_cut_short_goes_on_and_a_damaged_one_is_refused() {
     let mut said = Vec::new();
     for (text, code) in [
         (format!("{}\nnonsense\n{}\n", lines[0], lines[2]), 75),
-        (whole.replacen("\"format\":3", "\"format\":4", 1).replace("concluded", "later"), 1),
+        (whole.replacen("\"format\":4", "\"format\":5", 1).replace("concluded", "later"), 1),
     ] {
         fs_err::write(&journal, &text).unwrap();
         said.push(machine.shown(&machine.run("bisect --resume").exits(code)));

@@ -6,25 +6,25 @@ use std::time::Duration;
 use super::super::duration;
 use super::super::markdown::{code, table};
 use super::Issue;
-use crate::question::Purpose;
-use crate::session::journal::Checked;
+use crate::search::Purpose;
+use crate::session::record::CheckRecord;
 use crate::verdict::Verdict;
 
 /// The section.
 pub(super) fn section(issue: &Issue<'_>) -> String {
-    if issue.story.checked.is_empty() {
+    if issue.session.checks.is_empty() {
         return "Nothing yet.".to_owned();
     }
-    let rows: Vec<_> = issue.story.checked.iter().enumerate().map(|(at, c)| row(at, c)).collect();
+    let rows: Vec<_> = issue.session.checks.iter().enumerate().map(|(at, c)| row(at, c)).collect();
     let mut text = table(["#", "release", "verdict", "what it showed", "time"], &rows);
-    let remedy = issue.story.ends().1.and_then(|bad| issue.bad_check(bad)?.1.remedy.as_deref());
+    let remedy = issue.session.ends().1.and_then(|bad| issue.bad_check(bad)?.1.remedy.as_deref());
     if let Some(remedy) = remedy {
         let _ = writeln!(text, "\nNot tried in this search: {remedy}.");
     }
     text
 }
 
-fn row(at: usize, checked: &Checked) -> [String; 5] {
+fn row(at: usize, checked: &CheckRecord) -> [String; 5] {
     let (verdict, showed) = match &checked.verdict {
         Verdict::Good => ("good", "it answers".to_owned()),
         Verdict::Bad { failure } => {
@@ -39,7 +39,7 @@ fn row(at: usize, checked: &Checked) -> [String; 5] {
         Purpose::Control => " (control: does it still answer?)",
         Purpose::Pause => " (the search paused)",
     };
-    let elapsed: u64 = checked.observations.iter().map(|observation| observation.elapsed_ms).sum();
+    let elapsed = checked.elapsed_ms();
     let elapsed = (elapsed > 0).then(|| duration(Duration::from_millis(elapsed)));
     [
         (at + 1).to_string(),

@@ -10,7 +10,7 @@ use crate::report::markdown::{code, table};
 pub(super) fn section(issue: &Issue<'_>) -> String {
     let mut rows = Vec::new();
     let mut row = |name: &str, what: String| rows.push([name.to_owned(), what]);
-    let (good, bad) = issue.story.ends();
+    let (good, bad) = issue.session.ends();
     let ends = [("last good", good), ("first bad", bad)];
     let ends = ends.map(|(name, at)| at.map(|at| (name, issue.candidate(at))));
     let of_ends = |what: &dyn Fn(&Candidate) -> Option<String>| {
@@ -22,7 +22,7 @@ pub(super) fn section(issue: &Issue<'_>) -> String {
     row("OpenClaw", of_ends(&|candidate| Some(candidate.core.to_string())));
     let plugin = |candidate: &Candidate| candidate.plugin.as_ref().map(|p| p.version.to_string());
     row(&code(PackageName::PLUGIN.as_str()), of_ends(&plugin));
-    if issue.story.request.line.iter().any(|candidate| candidate.plugin.is_some()) {
+    if issue.session.request.line.iter().any(|candidate| candidate.plugin.is_some()) {
         let cli = |candidate: &Candidate| {
             Some(candidate.plugin.as_ref()?.codex_cli.as_ref()?.to_string())
         };
@@ -35,21 +35,21 @@ pub(super) fn section(issue: &Issue<'_>) -> String {
         if issue.question().carry_state { "the install is" } else { "install and state are" };
     row("Turn", format!("{turn}; {fresh} fresh"));
     row("Upstream", upstream(issue).to_owned());
-    let nodes = issue.story.request.nodes.iter().flatten().map(|node| node.version.as_str());
+    let nodes = issue.session.request.nodes.iter().flatten().map(|node| node.version.as_str());
     let nodes: std::collections::BTreeSet<_> = nodes.collect();
     row("Node", nodes.into_iter().collect::<Vec<_>>().join(", "));
     if let Some(npm) = &issue.machine.npm {
         row("npm", npm.clone());
     }
     row("System", format!("{}, {}", issue.machine.system, issue.machine.processor));
-    let begun = issue.story.begun.strftime("%Y-%m-%d %H:%M UTC");
+    let begun = issue.session.begun.strftime("%Y-%m-%d %H:%M UTC");
     row("Found with", format!("codexpin {}, {begun}", env!("CARGO_PKG_VERSION")));
     table(["", ""], &rows)
 }
 
 /// Which harness ran the turns that were answered.
 fn harnesses(issue: &Issue<'_>) -> String {
-    let replies = issue.story.checked.iter().flat_map(|checked| &checked.observations);
+    let replies = issue.session.checks.iter().flat_map(|checked| &checked.observations);
     let ran = replies.filter_map(|o| o.reply.as_ref()?.harness.as_deref());
     let ran: std::collections::BTreeSet<_> = ran.map(code).collect();
     if ran.is_empty() {

@@ -21,7 +21,7 @@ const REQUESTS: usize = 20;
 
 /// The section; none where nothing failed.
 pub(super) fn section(issue: &Issue<'_>) -> Option<String> {
-    let (_, bad) = issue.story.ends();
+    let (_, bad) = issue.session.ends();
     let bad = bad?;
     let (checked, failure) = issue.bad_check(bad)?;
     let shows = |observation: &&Observation| matches!(verdict::judge(observation, issue.catalogue), Verdict::Bad { failure: of } if of.signature == failure.signature);
@@ -33,7 +33,7 @@ pub(super) fn section(issue: &Issue<'_>) -> Option<String> {
         let _ = write!(text, ", through {}", code(&observation.route.to_string()));
     }
     text.push_str(".\n\n");
-    text.push_str(&quoted(observation, failure, &issue.story.directory));
+    text.push_str(&quoted(observation, failure, &issue.session.directory));
     text.push_str(&requests(observation));
     Some(text)
 }

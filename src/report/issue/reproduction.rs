@@ -12,7 +12,7 @@ use crate::route::Route;
 /// The section.
 pub(super) fn section(issue: &Issue<'_>) -> String {
     let question = issue.question();
-    let (good, bad) = issue.story.ends();
+    let (good, bad) = issue.session.ends();
     let words = words(question);
     let check = |at: Option<usize>, what: &str| {
         Some(format!("codexpin check {}{words}    # {what}", issue.candidate(at?).core))
@@ -41,7 +41,7 @@ pub(super) fn section(issue: &Issue<'_>) -> String {
 }
 
 fn bisect(issue: &Issue<'_>, words: &str) -> String {
-    let line = &issue.story.request.line;
+    let line = &issue.session.request.line;
     let ends = [line.first(), line.last()].into_iter().flatten();
     let ends: Vec<_> = ends.map(|candidate| candidate.core.to_string()).collect();
     format!("codexpin bisect {} --carry-state{words}", ends.join(" "))

@@ -31,7 +31,7 @@ pub enum RollbackEnd {
 }
 
 pub(super) fn section(issue: &Issue<'_>) -> Option<String> {
-    let (good, bad) = issue.story.ends();
+    let (good, bad) = issue.session.ends();
     let (good, _) = (good?, bad?);
     let Some(rollback) = &issue.rollback else {
         return Some(format!(

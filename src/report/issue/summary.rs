@@ -8,14 +8,14 @@ use crate::report::{counted, place};
 use crate::search::Outcome;
 
 pub(super) fn title(issue: &Issue<'_>) -> String {
-    let line = &issue.story.request.line;
+    let line = &issue.session.request.line;
     let (Some(first), Some(last)) = (line.first(), line.last()) else {
         return "An empty search".to_owned();
     };
-    let (good, bad) = issue.story.ends();
+    let (good, bad) = issue.session.ends();
     let failure = bad.and_then(|bad| issue.bad_check(bad)).map(|(_, failure)| failure);
     let what = failure.map_or("no reply", |failure| failure.title.as_str());
-    match (&issue.story.outcome, good, bad) {
+    match (&issue.session.outcome, good, bad) {
         (Some(Outcome::Found { .. }), Some(good), Some(bad)) => {
             let (good, bad) = (issue.candidate(good).core, issue.candidate(bad).core);
             format!("{bad}: {what} ({good} answers)")
@@ -34,10 +34,10 @@ pub(super) fn title(issue: &Issue<'_>) -> String {
 
 pub(super) fn section(issue: &Issue<'_>) -> String {
     let mut text = String::new();
-    let line = &issue.story.request.line;
-    let asked = issue.story.checked.iter().filter(|c| !c.observations.is_empty()).count();
+    let line = &issue.session.request.line;
+    let asked = issue.session.checks.iter().filter(|c| !c.observations.is_empty()).count();
     let checks = counted(asked, "check", "checks");
-    if issue.story.outcome.is_none() {
+    if issue.session.outcome.is_none() {
         let _ = writeln!(
             text,
             "**This search has not ended**: {checks} so far, on a line of {}. What follows may change.\n",
@@ -45,8 +45,8 @@ pub(super) fn section(issue: &Issue<'_>) -> String {
         );
     }
     let through = issue.through();
-    let (good, bad) = issue.story.ends();
-    let _ = match (&issue.story.outcome, good, bad) {
+    let (good, bad) = issue.session.ends();
+    let _ = match (&issue.session.outcome, good, bad) {
         (Some(Outcome::Found { .. }), Some(good), Some(bad)) => writeln!(
             text,
             "{} is the first release that does not answer through {through}. {}, the one before it, does.",

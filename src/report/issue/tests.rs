@@ -6,10 +6,10 @@ use crate::catalogue::Catalogue;
 use crate::node::choice::Node;
 use crate::observation::sample;
 use crate::observation::{AgentEnding, RequestKind};
-use crate::question::{Ask, Lender, Lending, Purpose, Upstream};
+use crate::question::{Ask, Lender, Lending, Upstream};
 use crate::release::pairing::Plugin;
-use crate::search::Outcome;
-use crate::session::journal::Request;
+use crate::search::{Ask as SearchAsk, Outcome, Purpose, Reason};
+use crate::session::journal::SessionRequest;
 use crate::verdict;
 
 fn candidate(core: &str, plugin: bool) -> Candidate {
@@ -26,9 +26,11 @@ fn candidate(core: &str, plugin: bool) -> Candidate {
     }
 }
 
-fn checked(place: usize, observation: Observation, purpose: Purpose) -> Checked {
+fn checked(place: usize, observation: Observation, purpose: Purpose) -> CheckRecord {
     let verdict = verdict::judge(&observation, &Catalogue::built_in());
-    Checked { place, core: observation.core, verdict, observations: vec![observation], purpose }
+    let ask = SearchAsk { id: 1, place, reason: Reason::Search };
+    let (core, observations) = (observation.core, vec![observation]);
+    CheckRecord { ask, core, verdict, observations, purpose, counts: true }
 }
 
 fn good(core: &str) -> Observation {
@@ -56,26 +58,27 @@ fn bad(core: &str) -> Observation {
     }
 }
 
-fn story(outcome: Option<Outcome>, checked: Vec<Checked>) -> Story {
+fn story(outcome: Option<Outcome>, checked: Vec<CheckRecord>) -> SessionSummary {
     let line = ["2026.5.18", "2026.5.19", "2026.5.28"].map(|core| candidate(core, true)).to_vec();
     let node = Node { version: "22.23.3".to_owned(), bin: "/home/ann/node/bin".into() };
-    Story {
+    SessionSummary {
         id: "one".to_owned(),
         directory: "/home/ann/state/sessions/one".into(),
         begun: "2026-11-21T08:00:00Z".parse().unwrap(),
-        request: Request {
+        request: SessionRequest {
             question: Question::text_through(vec!["openai-codex/gpt-5.5".parse().unwrap()]),
             nodes: vec![Some(node); line.len()],
             line,
             pin_file: "/home/ann/team/known-good.toml".into(),
             any_failure: false,
+            max_turns: None,
         },
-        checked,
+        checks: checked,
         outcome,
     }
 }
 
-fn found() -> Story {
+fn found() -> SessionSummary {
     let checks = vec![
         checked(0, good("2026.5.18"), Purpose::Search),
         checked(2, bad("2026.5.28"), Purpose::Search),
@@ -84,7 +87,7 @@ fn found() -> Story {
     story(Some(Outcome::Found { last_good: 0, first_bad: 1 }), checks)
 }
 
-fn markdown_with(story: &Story, change: impl FnOnce(&mut Issue<'_>)) -> String {
+fn markdown_with(story: &SessionSummary, change: impl FnOnce(&mut Issue<'_>)) -> String {
     let person = Person::new(Utf8Path::new("/home/ann"), Some("annette"), Some("attic-box"));
     let machine = Machine {
         system: "Debian GNU/Linux 13 (trixie)".to_owned(),
@@ -92,7 +95,7 @@ fn markdown_with(story: &Story, change: impl FnOnce(&mut Issue<'_>)) -> String {
         npm: Some("11.6.2".to_owned()),
     };
     let mut issue = Issue {
-        story,
+        session: story,
         machine: &machine,
         rollback: None,
         changes: None,
@@ -103,7 +106,7 @@ fn markdown_with(story: &Story, change: impl FnOnce(&mut Issue<'_>)) -> String {
     issue.markdown().replace(env!("CARGO_PKG_VERSION"), "[VERSION]")
 }
 
-fn markdown(story: &Story) -> String {
+fn markdown(story: &SessionSummary) -> String {
     markdown_with(story, |_| ())
 }
 
@@ -144,8 +147,8 @@ fn a_rollback_and_what_changed_have_their_place() {
 
 #[test]
 fn every_other_end_of_a_search_says_what_is_known() {
-    let skip = Checked {
-        place: 1,
+    let skip = CheckRecord {
+        ask: SearchAsk { id: 1, place: 1, reason: Reason::Search },
         core: "2026.5.19".parse().unwrap(),
         verdict: Verdict::Skip {
             reason: verdict::SkipReason::CannotInstall {
@@ -154,6 +157,7 @@ fn every_other_end_of_a_search_says_what_is_known() {
         },
         observations: Vec::new(),
         purpose: Purpose::Search,
+        counts: true,
     };
     let first = || checked(0, good("2026.5.18"), Purpose::Search);
     let last = |observation| checked(2, observation, Purpose::Search);
@@ -217,7 +221,7 @@ fn a_failure_that_no_line_shows_is_told_with_the_last_ones() {
         ..good("2026.5.19")
     };
     let mut story = found();
-    story.checked[2] = checked(1, silent, Purpose::Search);
+    story.checks[2] = checked(1, silent, Purpose::Search);
     let text = markdown(&story);
     let from = text.find("## Failure").unwrap();
     let to = text.find("## What was tried").unwrap();

@@ -1,17 +1,19 @@
-//! A session as its journal tells it, for who only wants to know: it is not held,
-//! and another codexpin may be at work in it.
+//! A session as its journal has it, for reading only: it is not locked, and another
+//! codexpin may be at work in it.
 
 use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 
-use super::journal::{self, Checked, JournalError, Request, counting};
+use super::journal::{self, JournalError, SessionRequest};
+use super::reading::search_of;
+use super::record::CheckRecord;
 use crate::search::{Mark, Outcome};
 
-/// What a journal tells.
+/// What a journal holds.
 #[derive(Debug, Clone)]
-pub struct Story {
+pub struct SessionSummary {
     /// The session's name.
     pub id: String,
     /// Where it is.
@@ -19,14 +21,14 @@ pub struct Story {
     /// When it was begun.
     pub begun: Timestamp,
     /// What was asked for.
-    pub request: Request,
+    pub request: SessionRequest,
     /// Every check so far.
-    pub checked: Vec<Checked>,
+    pub checks: Vec<CheckRecord>,
     /// What the search found, where it has ended.
     pub outcome: Option<Outcome>,
 }
 
-impl Story {
+impl SessionSummary {
     /// Reads the session with this id, or the newest one.
     pub fn read(sessions: &Utf8Path, id: Option<&str>) -> Result<Self, JournalError> {
         let newest = || {
@@ -43,9 +45,11 @@ impl Story {
             }
             Err(source) => return Err(JournalError::Io { path, source }),
         };
-        let told = journal::parse(&path, &text)?;
-        let (begun, request) = (told.begun, told.request);
-        Ok(Self { id, directory, begun, request, checked: told.checked, outcome: told.outcome })
+        let journal::Parsed { begun, request, mut checks, concluded, .. } =
+            journal::parse(&path, &text)?;
+        search_of(&request, &mut checks);
+        let outcome = concluded.map(|(_, outcome)| outcome);
+        Ok(Self { id, directory, begun, request, checks, outcome })
     }
 
     /// The last good candidate and the first bad one, as places on the line; as far
@@ -59,8 +63,8 @@ impl Story {
             Some(Outcome::GoodEndIsBad) => (None, Some(0)),
             Some(Outcome::EndSkipped { .. }) | None => {
                 let places = |mark| {
-                    let marked = counting(&self.checked).filter(move |c| c.mark() == mark);
-                    marked.map(|checked| checked.place)
+                    let counting = self.checks.iter().filter(|check| check.counts);
+                    counting.filter(move |check| check.mark() == mark).map(CheckRecord::place)
                 };
                 let bad = places(Mark::Bad).min();
                 (places(Mark::Good).filter(|good| bad.is_none_or(|bad| *good < bad)).max(), bad)

@@ -1,0 +1,190 @@
+//! The lab on this machine: npm, the prefixes and the check behind the seam that the
+//! session knows.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use camino::Utf8Path;
+use tokio_util::sync::CancellationToken;
+
+use crate::check::account::LentAccount;
+use crate::check::{self, CheckEnvironment, CheckError, CheckJob, InstalledCandidate};
+use crate::config::Loaded;
+use crate::event::{Event, Events};
+use crate::node::Nodes;
+use crate::npm::run::{Meaning, NpmError};
+use crate::observation::{AgentEnding, Observation};
+use crate::prefix::Prefix;
+use crate::prefix::install::InstallError;
+use crate::prefix::store::{PrefixStore, StoreError};
+use crate::question::Ask;
+use crate::release::PackageName;
+use crate::route::Route;
+use crate::session::job::Job;
+use crate::session::lab::{Lab, LabError};
+use crate::verdict::SkipReason;
+
+impl From<CheckError> for LabError {
+    fn from(error: CheckError) -> Self {
+        match error {
+            CheckError::Stopped => Self::Stopped,
+            error => Self::Infrastructure(Box::new(error)),
+        }
+    }
+}
+
+/// This machine.
+#[derive(Debug, Clone)]
+pub struct RealLab {
+    /// The scratch prefixes.
+    pub store: PrefixStore,
+    /// Which Node each candidate runs on.
+    pub nodes: Arc<Nodes>,
+    /// Where candidates are asked.
+    pub surroundings: CheckEnvironment,
+    /// The config that a question names, where one does.
+    pub config: Option<Arc<Loaded>>,
+    /// The login that is lent, where the service itself answers.
+    pub account: Option<Arc<LentAccount>>,
+    /// Whether the user's own check command has been run at all.
+    pub command_ran: Arc<AtomicBool>,
+}
+
+impl Lab for RealLab {
+    type Ready = Prefix;
+
+    /// npm unpacks with all cores that it gets: half of them leaves room for the check.
+    fn installers(&self) -> usize {
+        std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).clamp(1, 4))
+    }
+
+    async fn install(
+        &self,
+        job: &Job,
+        events: &Events,
+        stop: &CancellationToken,
+    ) -> Result<Prefix, LabError> {
+        let core = job.candidate.core;
+        // Better known before the install, which takes a minute.
+        if let Some(reason) = missing_piece(job) {
+            return Err(LabError::Skip(reason));
+        }
+        let node = self
+            .nodes
+            .of(core)
+            .map_err(|why| LabError::Skip(SkipReason::CannotInstall { why: why.to_owned() }))?;
+        events.tell(Event::InstallStarted { core });
+        let begun = Instant::now();
+        let provided = self.store.provide(&job.candidate, node, stop).await.map_err(meaning);
+        match &provided {
+            Ok(prefix) => events.tell(Event::InstallFinished {
+                core,
+                elapsed_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+                reused: prefix.reused,
+            }),
+            // The canceller has already reported it.
+            Err(LabError::Stopped) => {}
+            Err(error) => events.tell(Event::InstallFailed { core, why: error.to_string() }),
+        }
+        provided
+    }
+
+    fn reused(ready: &Prefix) -> bool {
+        ready.reused
+    }
+
+    async fn check(
+        &self,
+        ready: &Prefix,
+        job: &Job,
+        logs: &Utf8Path,
+        stop: &CancellationToken,
+    ) -> Result<Vec<Observation>, LabError> {
+        let check = CheckJob {
+            candidate: &subject(ready),
+            question: &job.question,
+            variation: &job.variation,
+            config: self.config.as_deref(),
+            account: self.account.as_deref(),
+            logs,
+        };
+        let observations = check::check(check, &self.surroundings, stop).await?;
+        match self.error_of_command(&job.question.ask, &observations) {
+            Some(error) => Err(LabError::Infrastructure(Box::new(error))),
+            None => Ok(observations),
+        }
+    }
+}
+
+impl RealLab {
+    /// The exit codes of a check command that speak of the command, as `git bisect
+    /// run` has them: 128 and over asks for an end, and one that cannot be run at
+    /// its first time will not do better the next.
+    fn error_of_command(&self, ask: &Ask, observations: &[Observation]) -> Option<CheckError> {
+        let Ask::Command(command) = ask else { return None };
+        for observation in observations.iter().filter(|o| o.stopped_at.is_none()) {
+            let why = match observation.ending {
+                AgentEnding::Signalled(signal) => format!("was ended by signal {signal}"),
+                AgentEnding::Exited(status) if status >= 128 => {
+                    format!("ended with exit status {status}, which asks codexpin to stop")
+                }
+                AgentEnding::Exited(status @ (126 | 127))
+                    if !self.command_ran.load(Ordering::Relaxed) =>
+                {
+                    format!("cannot be run (exit status {status})")
+                }
+                _ => {
+                    self.command_ran.store(true, Ordering::Relaxed);
+                    continue;
+                }
+            };
+            let command = command.clone();
+            return Some(CheckError::Command { command, why });
+        }
+        None
+    }
+}
+
+/// Why the candidate cannot be asked this question at all.
+fn missing_piece(job: &Job) -> Option<SkipReason> {
+    let routes = &job.question.routes;
+    let asks_codex_only = !routes.is_empty() && routes.iter().all(Route::wants_codex);
+    (asks_codex_only && job.candidate.plugin.is_none()).then(|| {
+        let piece = format!("the registry has no {} for it", PackageName::PLUGIN);
+        SkipReason::Missing { piece }
+    })
+}
+
+/// What a check has to know of a prefix.
+pub fn subject(prefix: &Prefix) -> InstalledCandidate {
+    let candidate = &prefix.manifest.candidate;
+    InstalledCandidate {
+        core: candidate.core,
+        plugin: candidate.plugin.as_ref().map(|plugin| plugin.version),
+        plugin_state: prefix.plugin_state(),
+        prefix: prefix.directory.clone(),
+        entry: prefix.entry(),
+        node: prefix.manifest.node.clone(),
+    }
+}
+
+/// What npm says about this candidate is a skip; what it says about the machine
+/// stops the session.
+fn meaning(error: StoreError) -> LabError {
+    match &error {
+        StoreError::Install(InstallError::Npm(NpmError::Stopped)) => LabError::Stopped,
+        StoreError::Install(InstallError::Npm(NpmError::Failed { failure, .. }))
+            if failure.meaning() == Meaning::Untestable =>
+        {
+            LabError::Skip(SkipReason::CannotInstall { why: failure.to_string() })
+        }
+        StoreError::Install(InstallError::Plugin { .. }) => {
+            LabError::Skip(SkipReason::Missing { piece: error.to_string() })
+        }
+        StoreError::Install(InstallError::NotTheCandidate { .. } | InstallError::NoCommand) => {
+            LabError::Skip(SkipReason::CannotInstall { why: error.to_string() })
+        }
+        _ => LabError::Infrastructure(Box::new(error)),
+    }
+}

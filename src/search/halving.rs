@@ -1,0 +1,186 @@
+//! Halving the line: both ends are verified first, then the interval between the
+//! last good and the first bad candidate is halved, a skipped candidate being
+//! evidence of nothing. Where skips stand next to the boundary the answer is a range.
+//!
+//! With several asks under way it asks what halving would come to next if the running
+//! ones turn out one way or the other. The answer is that of asking one by one, for
+//! any line: what was asked ahead and turns out to lie off the path does not count.
+
+use super::bisection::{Bisection, Need};
+use super::policy::{Answers, CandidateState};
+use super::{
+    Ask, Belief, Contradiction, Mark, Next, NoisePolicy, Purpose, Reading, Reason, Strategy,
+};
+
+/// The halving of a line of candidates.
+#[derive(Debug, Clone)]
+pub struct Halving {
+    length: usize,
+    answers: Answers,
+}
+
+/// Something that halving may come to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Prospect {
+    place: usize,
+    reason: Reason,
+    chance: f64,
+}
+
+impl Halving {
+    /// Over a line of this many candidates, the good end first.
+    ///
+    /// # Panics
+    /// With fewer than two: a line has two ends.
+    pub fn over(length: usize, policy: NoisePolicy) -> Self {
+        assert!(length >= 2, "a line has two ends");
+        Self { length, answers: Answers::new(length, policy) }
+    }
+
+    /// Halves from the beginning, as far as the candidates on the way are settled.
+    fn follow(mut path: Bisection, states: &[CandidateState]) -> (Bisection, Need) {
+        loop {
+            let need = path.need();
+            let Need::Place(place) = need else { return (path, need) };
+            let CandidateState::Settled(mark) = states[place] else { return (path, need) };
+            path.record(place, mark);
+        }
+    }
+
+    fn path(&self, states: &[CandidateState]) -> (Bisection, Need) {
+        Self::follow(Bisection::over(self.length), states)
+    }
+
+    /// What is worth asking while these asks are running, the likeliest first.
+    fn prospects(&self, states: &[CandidateState], running: &[Ask]) -> Vec<Prospect> {
+        let mut found = Vec::new();
+        let path = Bisection::over(self.length);
+        self.look_ahead(path, 1.0, states, running, &mut found);
+        // Stable: of equally likely ones, what comes after a good answer goes first.
+        found.sort_by(|a, b| b.chance.total_cmp(&a.chance));
+        found
+    }
+
+    fn look_ahead(
+        &self,
+        path: Bisection,
+        chance: f64,
+        states: &[CandidateState],
+        running: &[Ask],
+        found: &mut Vec<Prospect>,
+    ) {
+        let (path, need) = Self::follow(path, states);
+        let Need::Place(place) = need else { return };
+        let reason = match states[place] {
+            CandidateState::AwaitsRecheck(of) => Reason::Recheck { of },
+            CandidateState::AwaitsControl(of) => Reason::Control { of },
+            _ if path.is_end(place) => Reason::End,
+            _ => Reason::Search,
+        };
+        let asked = match reason {
+            Reason::Control { .. } => last_good_before(place, states),
+            _ => Some(place),
+        };
+        let is_asked_now = running.iter().any(|ask| match (ask.reason, reason) {
+            (Reason::Control { of }, Reason::Control { of: wanted }) => of == wanted,
+            (Reason::Control { .. }, _) | (_, Reason::Control { .. }) => false,
+            _ => ask.place == place,
+        });
+        let pending =
+            is_asked_now || matches!(reason, Reason::Recheck { .. } | Reason::Control { .. });
+        if let Some(asked) = asked
+            && !is_asked_now
+            && !self.is_being_rechecked(reason, running)
+        {
+            match found.iter_mut().find(|known| (known.place, known.reason) == (asked, reason)) {
+                Some(known) => known.chance += chance,
+                None => found.push(Prospect { place: asked, reason, chance }),
+            }
+        }
+        // An end is expected to be what it was given as; inside, both ways are open
+        // once the place is asked.
+        if pending || path.is_end(place) {
+            for (mark, share) in path.expectations(place) {
+                let mut path = path.clone();
+                path.record(place, mark);
+                self.look_ahead(path, chance * share, states, running, found);
+            }
+        }
+    }
+
+    /// Whether another candidate is asked again just now for the same failure: what
+    /// that shows may settle this one too.
+    fn is_being_rechecked(&self, reason: Reason, running: &[Ask]) -> bool {
+        let Reason::Recheck { of } = reason else { return false };
+        let key = self.answers.key(of);
+        running.iter().any(|ask| match ask.reason {
+            Reason::Recheck { of } => self.answers.key(of) == key,
+            _ => false,
+        })
+    }
+}
+
+impl Strategy for Halving {
+    fn learn(&mut self, ask: &Ask, reading: Reading) {
+        self.answers.add(ask.clone(), reading);
+    }
+
+    fn go_on(&mut self) {
+        self.answers.go_on();
+    }
+
+    fn next(&self, running: &[Ask]) -> Next {
+        if let Some(pause) = self.answers.pause() {
+            return Next::Pause(pause);
+        }
+        let states = self.answers.states();
+        let (path, need) = self.path(&states);
+        if let Need::Nothing(outcome) = need {
+            return Next::Done(outcome);
+        }
+        let verified = path.ends_verified();
+        // Before both ends are verified nothing between them is asked: it may be for nothing.
+        let may_be_asked = |prospect: &Prospect| prospect.reason != Reason::Search || verified;
+        let prospects = self.prospects(&states, running);
+        match prospects.into_iter().find(may_be_asked) {
+            Some(Prospect { place, reason, .. }) => {
+                Next::Ask(Ask { id: self.answers.next_id(running), place, reason })
+            }
+            None => Next::Wait,
+        }
+    }
+
+    fn wanted(&self, running: &[Ask]) -> Vec<(usize, f64)> {
+        let prospects = self.prospects(&self.answers.states(), running);
+        prospects.into_iter().map(|prospect| (prospect.place, prospect.chance)).collect()
+    }
+
+    fn belief(&self) -> Belief {
+        let (path, _) = self.path(&self.answers.states());
+        let (last_good, first_bad) = path.interval();
+        Belief {
+            last_good,
+            first_bad,
+            left: path.left(),
+            checks_left: path.checks_left(),
+            verified: path.ends_verified(),
+        }
+    }
+
+    fn purpose(&self, ask: u32) -> Purpose {
+        self.answers.purpose(ask)
+    }
+
+    fn counts(&self, ask: u32) -> bool {
+        self.answers.counts(ask)
+    }
+
+    fn contradictions(&self) -> Vec<Contradiction> {
+        self.answers.contradictions()
+    }
+}
+
+/// What may serve as a control: it answered, and not by supposition.
+fn last_good_before(place: usize, states: &[CandidateState]) -> Option<usize> {
+    states[..place].iter().rposition(|state| *state == CandidateState::Settled(Mark::Good))
+}

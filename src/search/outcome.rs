@@ -1,0 +1,56 @@
+//! What a search comes to.
+
+use serde::{Deserialize, Serialize};
+
+/// What a candidate counts as, once nothing more has to be asked of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mark {
+    /// It answers.
+    Good,
+    /// It does not.
+    Bad,
+    /// It cannot be judged.
+    Skip,
+}
+
+/// How a search ends. Numbers are places on the line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "outcome")]
+pub enum Outcome {
+    /// The first bad candidate comes right after the last good one.
+    Found {
+        /// The last good candidate.
+        last_good: usize,
+        /// The first bad candidate.
+        first_bad: usize,
+    },
+    /// Everything between the last good and the first known bad was skipped:
+    /// the first bad one is one of those, or `first_bad`.
+    Range {
+        /// The last good candidate.
+        last_good: usize,
+        /// The first candidate known to be bad.
+        first_bad: usize,
+    },
+    /// Both ends answer.
+    NoRegression,
+    /// The good end does not answer.
+    GoodEndIsBad,
+    /// An end could not be judged, so nothing between can be either.
+    EndSkipped {
+        /// The end's place.
+        end: usize,
+    },
+}
+
+/// Two answers of one candidate that cannot both be its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contradiction {
+    /// The candidate.
+    pub place: usize,
+    /// The asks that it passed.
+    pub good: Vec<u32>,
+    /// The asks that it failed.
+    pub bad: Vec<u32>,
+}

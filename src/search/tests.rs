@@ -1,0 +1,468 @@
+use std::collections::BTreeMap;
+
+use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
+use proptest::sample::Index;
+use proptest::strategy::Strategy as _;
+
+use super::*;
+
+const STRICT: NoisePolicy = NoisePolicy { any_failure: false, shared_upstream: false };
+const LENT: NoisePolicy = NoisePolicy { any_failure: false, shared_upstream: true };
+
+fn bad(key: &str) -> Reading {
+    Reading::Bad(FailureKey(key.to_owned()))
+}
+
+/// `g` answers, `b` fails as the bad end is to, `x` and `y` in other ways, anything
+/// else cannot be judged.
+fn readings(text: &str) -> Vec<Reading> {
+    let reading = |letter| match letter {
+        'g' => Reading::Good,
+        'b' | 'x' | 'y' => bad(&String::from(letter)),
+        _ => Reading::Skip,
+    };
+    text.chars().map(reading).collect()
+}
+
+/// A search that was driven: every ask with its reading, in the order of the answers.
+struct Driven {
+    search: Halving,
+    log: Vec<(Ask, Reading)>,
+    end: Next,
+}
+
+impl Driven {
+    fn places(&self) -> Vec<usize> {
+        self.log.iter().map(|(ask, _)| ask.place).collect()
+    }
+
+    fn outcome(&self) -> Outcome {
+        match &self.end {
+            Next::Done(outcome) => outcome.clone(),
+            other => panic!("{other:?} after {:?}", self.log),
+        }
+    }
+}
+
+/// Drives a search with so many asks at once. `answer` says what an ask shows, `pick`
+/// which of the running ones is answered first.
+fn drive(
+    mut search: Halving,
+    at_once: usize,
+    mut answer: impl FnMut(&Ask) -> Reading,
+    mut pick: impl FnMut(usize) -> usize,
+) -> Driven {
+    let (mut running, mut log) = (Vec::new(), Vec::new());
+    for _ in 0..10_000 {
+        match search.next(&running) {
+            Next::Ask(ask) if running.len() < at_once => running.push(ask),
+            Next::Ask(_) | Next::Wait => {
+                assert!(!running.is_empty(), "it waits for nothing after {log:?}");
+                let ask = running.remove(pick(running.len()));
+                let reading = answer(&ask);
+                search.learn(&ask, reading.clone());
+                log.push((ask, reading));
+            }
+            end => return Driven { search, log, end },
+        }
+    }
+    panic!("it does not end: {log:?}");
+}
+
+fn one_by_one(truth: &[Reading], policy: NoisePolicy) -> Driven {
+    let answer = |ask: &Ask| truth[ask.place].clone();
+    drive(Halving::over(truth.len(), policy), 1, answer, |_| 0)
+}
+
+/// Each candidate answers by its list, the last entry for good.
+fn by_script(truth: &[Vec<Reading>]) -> impl FnMut(&Ask) -> Reading + '_ {
+    let mut times = BTreeMap::new();
+    move |ask| {
+        let time = times.entry(ask.place).or_insert(0usize);
+        *time += 1;
+        let script = &truth[ask.place];
+        script[(*time - 1).min(script.len() - 1)].clone()
+    }
+}
+
+#[test]
+fn every_ending_is_told_apart() {
+    for (truth, outcome) in [
+        ("gb", Outcome::Found { last_good: 0, first_bad: 1 }),
+        ("ggggbbb", Outcome::Found { last_good: 3, first_bad: 4 }),
+        ("gsb", Outcome::Range { last_good: 0, first_bad: 2 }),
+        ("ggssbbb", Outcome::Range { last_good: 1, first_bad: 4 }),
+        ("gsgbsb", Outcome::Found { last_good: 2, first_bad: 3 }),
+        ("ggxbb", Outcome::Range { last_good: 1, first_bad: 3 }),
+        ("gggg", Outcome::NoRegression),
+        ("bbbb", Outcome::GoodEndIsBad),
+        ("sgbb", Outcome::EndSkipped { end: 0 }),
+        ("ggbs", Outcome::EndSkipped { end: 3 }),
+    ] {
+        assert_eq!(one_by_one(&readings(truth), STRICT).outcome(), outcome, "{truth}");
+    }
+}
+
+#[test]
+fn both_ends_are_asked_before_anything_between() {
+    assert_eq!(one_by_one(&readings("gggggbbbb"), STRICT).places()[..3], [0, 8, 4]);
+    // However many may be asked at once.
+    let search = Halving::over(9, STRICT);
+    let ask = |id, place| Ask { id, place, reason: Reason::End };
+    assert_eq!(search.next(&[]), Next::Ask(ask(1, 0)));
+    assert_eq!(search.next(&[ask(1, 0)]), Next::Ask(ask(2, 8)));
+    assert_eq!(search.next(&[ask(1, 0), ask(2, 8)]), Next::Wait);
+}
+
+#[test]
+fn a_skip_in_the_middle_moves_to_its_neighbour() {
+    assert_eq!(one_by_one(&readings("ggggsbbbb"), STRICT).places()[..4], [0, 8, 4, 3]);
+}
+
+#[test]
+fn what_is_worth_installing_is_what_may_come_next() {
+    let mut search = Halving::over(9, STRICT);
+    let mut wanted = Vec::new();
+    for place in [0, 8, 4] {
+        let Next::Ask(ask) = search.next(&[]) else { panic!("{:?}", search.next(&[])) };
+        assert_eq!(ask.place, place);
+        wanted.push(search.wanted(std::slice::from_ref(&ask)));
+        search.learn(&ask, readings("gggggbbbb")[place].clone());
+    }
+    let places: Vec<Vec<usize>> =
+        wanted.iter().map(|list| list.iter().map(|(place, _)| *place).collect()).collect();
+    assert_eq!(places, [vec![8, 4], vec![4], vec![6, 2]]);
+    let chances: Vec<f64> = wanted[2].iter().map(|(_, chance)| *chance).collect();
+    assert!(chances.iter().all(|chance| (chance - 0.5).abs() < 1e-9), "{chances:?}");
+}
+
+#[test]
+fn the_work_that_is_left_is_counted() {
+    let mut search = Halving::over(15, STRICT);
+    let counts = |search: &Halving| (search.belief().left, search.belief().checks_left);
+    assert_eq!(counts(&search), (13, 6));
+    for (id, place, reading) in [(1, 0, Reading::Good), (2, 14, bad("b"))] {
+        search.learn(&Ask { id, place, reason: Reason::End }, reading);
+    }
+    assert_eq!(counts(&search), (13, 4));
+    search.learn(&Ask { id: 3, place: 7, reason: Reason::Search }, Reading::Good);
+    assert_eq!(counts(&search), (6, 3));
+    assert!(search.belief().verified);
+}
+
+#[test]
+fn a_failure_that_surprises_is_asked_once_more_and_both_answers_are_kept() {
+    let mut truth: Vec<Vec<Reading>> = readings("ggggb").into_iter().map(|r| vec![r]).collect();
+    truth[2] = vec![bad("x"), Reading::Good];
+    let driven = drive(Halving::over(5, STRICT), 1, by_script(&truth), |_| 0);
+    assert_eq!(driven.outcome(), Outcome::Found { last_good: 3, first_bad: 4 });
+    assert_eq!(driven.places(), [0, 4, 2, 2, 3]);
+    assert_eq!(driven.log[3].0.reason, Reason::Recheck { of: 3 });
+    let search = &driven.search;
+    assert_eq!((search.purpose(3), search.counts(3)), (Purpose::Surprise, false));
+    assert_eq!((search.purpose(4), search.counts(4)), (Purpose::Search, true));
+    let contradiction = Contradiction { place: 2, good: vec![4], bad: vec![3] };
+    assert_eq!(search.contradictions(), [contradiction]);
+}
+
+#[test]
+fn a_good_end_that_fails_is_always_asked_once_more() {
+    // Asked side by side, the bad end may have shown the failure before.
+    let truth = vec![vec![bad("b"), Reading::Good], vec![Reading::Good], vec![bad("b")]];
+    let driven = drive(Halving::over(3, STRICT), 2, by_script(&truth), |running| running - 1);
+    assert_eq!(driven.outcome(), Outcome::Found { last_good: 1, first_bad: 2 });
+    let recheck = driven.log.iter().find(|(ask, _)| matches!(ask.reason, Reason::Recheck { .. }));
+    assert_eq!(recheck.unwrap().0.place, 0);
+}
+
+#[test]
+fn another_failure_on_the_way_is_a_skip_unless_any_failure_counts() {
+    let strict = one_by_one(&readings("ggxbbb"), STRICT);
+    assert_eq!(strict.outcome(), Outcome::Range { last_good: 1, first_bad: 3 });
+    let another = strict.log.iter().rfind(|(ask, _)| ask.place == 2).unwrap().0.id;
+    assert_eq!(
+        (strict.search.purpose(another), strict.search.counts(another)),
+        (Purpose::Another, true)
+    );
+    let any = NoisePolicy { any_failure: true, ..STRICT };
+    let any = one_by_one(&readings("ggxbbb"), any);
+    assert_eq!(any.outcome(), Outcome::Found { last_good: 1, first_bad: 2 });
+}
+
+#[test]
+fn a_failure_counts_once_the_last_good_candidate_has_answered_again() {
+    let driven = one_by_one(&readings("gggbb"), LENT);
+    assert_eq!(driven.outcome(), Outcome::Found { last_good: 2, first_bad: 3 });
+    assert_eq!(driven.places(), [0, 4, 0, 2, 3, 2]);
+    let reasons: Vec<_> = driven.log.iter().map(|(ask, _)| ask.reason).collect();
+    assert_eq!(reasons[2], Reason::Control { of: 2 });
+    assert_eq!(reasons[5], Reason::Control { of: 5 });
+    let counting: Vec<_> = (1..=6).filter(|id| driven.search.counts(*id)).collect();
+    assert_eq!(counting, [1, 2, 4, 5]);
+    assert_eq!(driven.search.contradictions(), []);
+}
+
+#[test]
+fn a_failed_control_pauses_and_what_it_was_for_counts_for_nothing() {
+    let mut truth: Vec<Vec<Reading>> = readings("gggbb").into_iter().map(|r| vec![r]).collect();
+    truth[0] = vec![Reading::Good, Reading::Skip, Reading::Good];
+    let mut script = by_script(&truth);
+    let mut paused = drive(Halving::over(5, LENT), 1, &mut script, |_| 0);
+    assert_eq!(paused.end, Next::Pause(Pause::Control { ask: 3 }));
+    assert_eq!((paused.search.purpose(2), paused.search.counts(2)), (Purpose::Controlled, false));
+    paused.search.go_on();
+    let driven = drive(paused.search, 1, &mut script, |_| 0);
+    assert_eq!(driven.outcome(), Outcome::Found { last_good: 2, first_bad: 3 });
+    assert_eq!(driven.places()[..2], [4, 0], "the failure was asked for again, with a control");
+}
+
+#[test]
+fn what_all_candidates_share_pauses_a_search_only_where_they_share_it() {
+    let truth = [Reading::Good, Reading::Shared, bad("b")];
+    let lent = one_by_one(&truth, LENT);
+    assert_eq!(lent.end, Next::Pause(Pause::Shared { ask: 4 }));
+    assert_eq!(lent.search.purpose(4), Purpose::Pause);
+    let own = one_by_one(&truth, STRICT);
+    assert_eq!(own.outcome(), Outcome::Range { last_good: 0, first_bad: 2 });
+}
+
+#[test]
+fn a_failure_whose_control_was_not_made_in_time_is_asked_again() {
+    let mut search = Halving::over(3, LENT);
+    for (id, place, reading) in [(1, 0, Reading::Good), (2, 2, bad("b"))] {
+        search.learn(&Ask { id, place, reason: Reason::End }, reading);
+    }
+    let control = Ask { id: 3, place: 0, reason: Reason::Control { of: 2 } };
+    assert_eq!(search.next(&[]), Next::Ask(control));
+    search.go_on();
+    assert_eq!(search.next(&[]), Next::Ask(Ask { id: 3, place: 2, reason: Reason::End }));
+    assert_eq!(search.contradictions(), []);
+}
+
+#[test]
+fn one_failure_of_two_candidates_at_once_is_asked_again_of_one_of_them() {
+    let any = NoisePolicy { any_failure: true, ..STRICT };
+    // Both ends, then 4 and 6 at once: both show what the line has not shown yet.
+    let truth = readings("ggggxxxxb");
+    let driven = drive(Halving::over(9, any), 3, |ask| truth[ask.place].clone(), |_| 0);
+    assert_eq!(driven.outcome(), Outcome::Found { last_good: 3, first_bad: 4 });
+    let rechecks =
+        driven.log.iter().filter(|(ask, _)| matches!(ask.reason, Reason::Recheck { .. }));
+    assert_eq!(rechecks.count(), 1, "{:?}", driven.log);
+}
+
+fn steady_line() -> impl proptest::strategy::Strategy<Value = Vec<Reading>> {
+    proptest::collection::vec(
+        proptest::sample::select(vec!['g', 'g', 'b', 'b', 'x', 'y', 's']),
+        2..40,
+    )
+    .prop_map(|letters| readings(&letters.into_iter().collect::<String>()))
+}
+
+fn policies() -> impl proptest::strategy::Strategy<Value = NoisePolicy> {
+    (any::<bool>(), any::<bool>())
+        .prop_map(|(any_failure, shared_upstream)| NoisePolicy { any_failure, shared_upstream })
+}
+
+/// What halving says of a line whose candidates always answer the same, worked out
+/// without asks.
+fn by_the_book(truth: &[Reading], policy: NoisePolicy) -> Outcome {
+    let last = truth.len() - 1;
+    let mark = |place: usize| match &truth[place] {
+        Reading::Good => Mark::Good,
+        Reading::Skip | Reading::Shared => Mark::Skip,
+        other if policy.any_failure || place == 0 || place == last || *other == truth[last] => {
+            Mark::Bad
+        }
+        Reading::Bad(_) => Mark::Skip,
+    };
+    match (mark(0), mark(last)) {
+        (Mark::Bad, _) => return Outcome::GoodEndIsBad,
+        (Mark::Skip, _) => return Outcome::EndSkipped { end: 0 },
+        (_, Mark::Good) => return Outcome::NoRegression,
+        (_, Mark::Skip) => return Outcome::EndSkipped { end: last },
+        _ => {}
+    }
+    let (mut last_good, mut first_bad) = (0, last);
+    loop {
+        let inside = (last_good + 1..first_bad).filter(|place| mark(*place) != Mark::Skip);
+        // Of the judgeable ones, the order of asking is by distance to the middle.
+        let nearest = inside.min_by_key(|place| (2 * place).abs_diff(last_good + first_bad));
+        match nearest {
+            Some(place) if mark(place) == Mark::Good => last_good = place,
+            Some(place) => first_bad = place,
+            None if first_bad - last_good == 1 => return Outcome::Found { last_good, first_bad },
+            None => return Outcome::Range { last_good, first_bad },
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_boundary_is_found_in_about_log2_checks(length in 2usize..200, bad in 1usize..200) {
+        let first_bad = 1 + (bad - 1) % (length - 1);
+        let truth: String = (0..length).map(|p| if p < first_bad { 'g' } else { 'b' }).collect();
+        let driven = one_by_one(&readings(&truth), STRICT);
+        prop_assert_eq!(driven.outcome(), Outcome::Found { last_good: first_bad - 1, first_bad });
+        prop_assert!(driven.log.len() <= 2 + (length - 1).next_power_of_two().ilog2() as usize);
+    }
+
+    #[test]
+    fn the_answer_is_exact_for_any_line(truth in steady_line(), policy in policies()) {
+        let outcome = one_by_one(&truth, policy).outcome();
+        prop_assert_eq!(&outcome, &by_the_book(&truth, policy));
+        if let Outcome::Found { last_good, first_bad } | Outcome::Range { last_good, first_bad } = outcome {
+            // Nobody is blamed that was not seen to fail, nor praised that was not seen to answer.
+            prop_assert_eq!(&truth[last_good], &Reading::Good);
+            prop_assert!(matches!(truth[first_bad], Reading::Bad(_)));
+        }
+    }
+
+    #[test]
+    fn any_number_of_asks_at_once_gives_the_same_answer(
+        truth in steady_line(), policy in policies(), at_once in 1usize..8,
+        picks in proptest::collection::vec(any::<Index>(), 1..200),
+    ) {
+        let mut turn = picks.iter().cycle();
+        let pick = |running| turn.next().map_or(0, |index| index.index(running));
+        let driven = drive(Halving::over(truth.len(), policy), at_once, |ask| truth[ask.place].clone(), pick);
+        prop_assert_eq!(driven.outcome(), one_by_one(&truth, policy).outcome());
+        let mut ids: Vec<_> = driven.log.iter().map(|(ask, _)| ask.id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        prop_assert_eq!(ids.len(), driven.log.len(), "two asks of one number");
+    }
+
+    #[test]
+    fn a_search_told_its_answers_again_goes_on_where_it_was(
+        truth in steady_line(), policy in policies(), at_once in 1usize..5, cut in any::<Index>(),
+    ) {
+        let answer = |ask: &Ask| truth[ask.place].clone();
+        let whole = drive(Halving::over(truth.len(), policy), at_once, answer, |_| 0);
+        // At this answer the live search stood where the one stands that is told again.
+        let cut = cut.index(whole.log.len() + 1);
+        let mut live = Halving::over(truth.len(), policy);
+        let mut again = Halving::over(truth.len(), policy);
+        for (ask, reading) in &whole.log[..cut] {
+            live.learn(ask, reading.clone());
+            let _ = (live.next(&[]), live.wanted(&[]), live.belief());
+        }
+        for (ask, reading) in &whole.log[..cut] {
+            again.learn(ask, reading.clone());
+        }
+        prop_assert_eq!(live.next(&[]), again.next(&[]));
+        prop_assert_eq!(live.belief(), again.belief());
+        again.go_on();
+        let rest = drive(again, 1, answer, |_| 0);
+        prop_assert_eq!(rest.outcome(), whole.outcome());
+        // Only a failure whose control was still to come is asked for again.
+        let controlled = |id: u32| whole.log[..cut].iter().any(|(c, _)| c.reason == Reason::Control { of: id });
+        for (ask, reading) in &whole.log[..cut] {
+            let settled = !matches!(reading, Reading::Bad(_)) || !policy.shared_upstream || controlled(ask.id);
+            let again = rest.log.iter().any(|(later, _)| {
+                later.place == ask.place && matches!(later.reason, Reason::End | Reason::Search)
+            });
+            prop_assert!(!(settled && again && rest.search.counts(ask.id)), "{ask:?} {:?}", rest.log);
+        }
+    }
+
+    #[test]
+    fn nothing_is_asked_twice_without_a_reason(
+        truth in steady_line(), policy in policies(), at_once in 1usize..6,
+        picks in proptest::collection::vec(any::<Index>(), 1..200),
+    ) {
+        let mut turn = picks.iter().cycle();
+        let pick = |running| turn.next().map_or(0, |index| index.index(running));
+        let driven = drive(Halving::over(truth.len(), policy), at_once, |ask| truth[ask.place].clone(), pick);
+        let count = |wanted: &dyn Fn(&Ask) -> bool| driven.log.iter().filter(|(ask, _)| wanted(ask)).count();
+        for place in 0..truth.len() {
+            let first = count(&|ask| ask.place == place && matches!(ask.reason, Reason::End | Reason::Search));
+            prop_assert!(first <= 1, "{place}: {:?}", driven.log);
+        }
+        for (ask, reading) in &driven.log {
+            match ask.reason {
+                Reason::Recheck { of } => {
+                    prop_assert!(matches!(reading, Reading::Bad(_)));
+                    prop_assert_eq!(count(&|other| other.reason == Reason::Recheck { of }), 1);
+                }
+                Reason::Control { of } => {
+                    prop_assert!(policy.shared_upstream);
+                    prop_assert_eq!(count(&|other| other.reason == Reason::Control { of }), 1);
+                }
+                Reason::End | Reason::Search => {}
+            }
+        }
+        // One candidate is asked again for each failure, and the good end for its own.
+        let mut keys: Vec<_> = truth.iter().filter(|r| matches!(r, Reading::Bad(_))).map(|r| format!("{r:?}")).collect();
+        keys.sort();
+        keys.dedup();
+        prop_assert!(count(&|ask| matches!(ask.reason, Reason::Recheck { .. })) <= keys.len() + 1, "{:?}", driven.log);
+    }
+
+    #[test]
+    fn the_next_ask_was_always_among_what_was_worth_installing(inside in steady_line()) {
+        let truth = [readings("g"), inside, readings("b")].concat();
+        let mut search = Halving::over(truth.len(), STRICT);
+        let mut wanted: Option<Vec<usize>> = None;
+        while let Next::Ask(ask) = search.next(&[]) {
+            if let Some(wanted) = wanted {
+                prop_assert!(wanted.contains(&ask.place), "{ask:?} not in {wanted:?}");
+            }
+            let reading = truth[ask.place].clone();
+            // A skip leads to a neighbour, another failure to the same candidate.
+            let is_foreseen = reading == Reading::Good || reading == bad("b");
+            let list = search.wanted(std::slice::from_ref(&ask));
+            wanted = is_foreseen.then(|| list.into_iter().map(|(place, _)| place).collect());
+            search.learn(&ask, reading);
+        }
+    }
+
+    #[test]
+    fn answers_that_change_from_time_to_time_are_all_kept_and_it_ends(
+        letters in proptest::collection::vec(proptest::collection::vec(
+            proptest::sample::select(vec!['g', 'b', 'x', 's', 'a']), 1..4), 2..20),
+        policy in policies(), at_once in 1usize..4,
+    ) {
+        let truth: Vec<Vec<Reading>> = letters.iter().map(|script| {
+            script.iter().map(|letter| match letter {
+                'a' => Reading::Shared,
+                other => readings(&other.to_string())[0].clone(),
+            }).collect()
+        }).collect();
+        let mut script = by_script(&truth);
+        let mut search = Halving::over(truth.len(), policy);
+        let mut log: Vec<(Ask, Reading)> = Vec::new();
+        for _ in 0..200 {
+            let driven = drive(search, at_once, &mut script, |_| 0);
+            log.extend(driven.log);
+            search = driven.search;
+            match driven.end {
+                Next::Done(outcome) => {
+                    if let Outcome::Found { last_good, first_bad } = outcome {
+                        let decisive = |place: usize| {
+                            let mut of_it = log.iter().filter(|(ask, _)| ask.place == place);
+                            of_it.rfind(|(ask, _)| search.counts(ask.id)).map(|(_, r)| r.clone())
+                        };
+                        prop_assert_eq!(decisive(last_good), Some(Reading::Good));
+                        let failed = matches!(decisive(first_bad), Some(Reading::Bad(_)));
+                        prop_assert!(failed);
+                    }
+                    for told in search.contradictions() {
+                        prop_assert!(!told.good.is_empty() && !told.bad.is_empty());
+                        for id in told.good.iter().chain(&told.bad) {
+                            let known = log.iter().any(|(a, _)| a.id == *id && a.place == told.place);
+                            prop_assert!(known);
+                        }
+                    }
+                    return Ok(());
+                }
+                // Asks that were running when it paused are not answered: as after a kill.
+                _ => search.go_on(),
+            }
+        }
+        // A candidate that always meets an outage pauses it for ever: somebody else gives up.
+        let outage = |script: &Vec<Reading>| script.last() == Some(&Reading::Shared)
+            || script.last() != Some(&Reading::Good);
+        prop_assert!(policy.shared_upstream && truth.iter().any(outage), "{log:?}");
+    }
+}

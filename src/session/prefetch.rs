@@ -1,0 +1,118 @@
+//! Installs made ahead of the checks, while others run.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::job::Job;
+use super::lab::{Lab, LabError};
+use crate::event::{Event, Events};
+
+/// The installs under way and done, by the place of their candidate.
+pub(super) struct Prefetch<L: Lab> {
+    lab: L,
+    jobs: Arc<[Job]>,
+    events: Events,
+    stop: CancellationToken,
+    /// One for each install that may run at the same time; first come, first served.
+    permits: Arc<Semaphore>,
+    wanted: BTreeMap<usize, PendingInstall<L::Ready>>,
+    /// Cancelled ones that have not ended yet.
+    ending: BTreeMap<usize, PendingInstall<L::Ready>>,
+    made: Arc<AtomicUsize>,
+}
+
+/// An install that is waiting for its turn, running or done.
+pub(super) struct PendingInstall<R> {
+    stop: CancellationToken,
+    has_begun: Arc<AtomicBool>,
+    task: JoinHandle<Result<Arc<R>, LabError>>,
+}
+
+impl<R> PendingInstall<R> {
+    pub(super) async fn finished(self) -> Result<Arc<R>, LabError> {
+        let panicked = |error: tokio::task::JoinError| error.to_string();
+        self.task.await.unwrap_or_else(|e| Err(LabError::Infrastructure(panicked(e).into())))
+    }
+}
+
+impl<L: Lab> Prefetch<L> {
+    pub(super) fn new(lab: L, jobs: Arc<[Job]>, events: Events, stop: CancellationToken) -> Self {
+        let permits = Arc::new(Semaphore::new(lab.installers().max(1)));
+        let (wanted, ending) = (BTreeMap::new(), BTreeMap::new());
+        Self { lab, jobs, events, stop, permits, wanted, ending, made: Arc::default() }
+    }
+
+    /// The install of a candidate that is needed now.
+    pub(super) fn claim(&mut self, place: usize) -> PendingInstall<L::Ready> {
+        self.wanted.remove(&place).unwrap_or_else(|| self.begin(place))
+    }
+
+    /// Keeps a candidate at hand until it is no longer wanted.
+    pub(super) fn put_back(&mut self, place: usize, ready: Arc<L::Ready>) {
+        let task = tokio::spawn(async move { Ok(ready) });
+        let has_begun = Arc::default();
+        self.wanted
+            .insert(place, PendingInstall { stop: self.stop.child_token(), has_begun, task });
+    }
+
+    /// Begins the installs that are wanted and ends all others.
+    pub(super) fn keep_only(&mut self, wanted: &[usize]) {
+        let others: Vec<_> =
+            self.wanted.keys().copied().filter(|place| !wanted.contains(place)).collect();
+        for place in others {
+            let Some(install) = self.wanted.remove(&place) else { continue };
+            install.stop.cancel();
+            if install.has_begun.load(Ordering::Relaxed) && !install.task.is_finished() {
+                let core = self.jobs[place].candidate.core;
+                self.events.tell(Event::InstallDropped { core });
+            }
+            self.ending.insert(place, install);
+        }
+        for place in wanted {
+            if !self.wanted.contains_key(place) {
+                let install = self.begin(*place);
+                self.wanted.insert(*place, install);
+            }
+        }
+    }
+
+    fn begin(&mut self, place: usize) -> PendingInstall<L::Ready> {
+        let before = self.ending.remove(&place);
+        let stop = self.stop.child_token();
+        let has_begun = Arc::new(AtomicBool::new(false));
+        let (lab, events, jobs) = (self.lab.clone(), self.events.clone(), Arc::clone(&self.jobs));
+        let (permits, made) = (Arc::clone(&self.permits), Arc::clone(&self.made));
+        let (stopped, begun) = (stop.clone(), Arc::clone(&has_begun));
+        let task = tokio::spawn(async move {
+            // Two installs of one candidate would wait for each other's prefix.
+            if let Some(before) = before
+                && let Ok(ready) = before.finished().await
+            {
+                return Ok(ready);
+            }
+            let _permit = tokio::select! {
+                permit = permits.acquire() => permit,
+                () = stopped.cancelled() => return Err(LabError::Stopped),
+            };
+            begun.store(true, Ordering::Relaxed);
+            let ready = lab.install(&jobs[place], &events, &stopped).await?;
+            made.fetch_add(usize::from(!L::reused(&ready)), Ordering::Relaxed);
+            Ok(Arc::new(ready))
+        });
+        PendingInstall { stop, has_begun, task }
+    }
+
+    /// Ends what is still running, waits until it has, and says how many prefixes were made.
+    pub(super) async fn end(self) -> usize {
+        self.stop.cancel();
+        for install in self.wanted.into_values().chain(self.ending.into_values()) {
+            let _ = install.finished().await;
+        }
+        self.made.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,56 @@
+//! From a verdict to what the search reads in it.
+
+use super::journal::SessionRequest;
+use super::record::CheckRecord;
+use crate::search::{FailureKey, Halving, NoisePolicy, Reading, Strategy as _};
+use crate::verdict::{SkipReason, Verdict};
+
+/// What every candidate would meet. That one wants to renew a lent login is not among
+/// them: others may not.
+const SHARED: [&str; 7] = [
+    "usage-limit",
+    "rate-limit",
+    "login-refused",
+    "login-used-elsewhere",
+    "service-outage",
+    "cloudflare-challenge",
+    "network",
+];
+
+/// What the search reads in a verdict.
+pub(super) fn reading(verdict: &Verdict) -> Reading {
+    match verdict {
+        Verdict::Good => Reading::Good,
+        Verdict::Bad { failure } => Reading::Bad(FailureKey(failure.key())),
+        Verdict::Skip { reason: SkipReason::NotTheRelease { failure } }
+            if SHARED.contains(&failure.signature.as_str()) =>
+        {
+            Reading::Shared
+        }
+        Verdict::Skip { .. } => Reading::Skip,
+    }
+}
+
+/// The search of a session, told all answers so far. Each record is told what the
+/// search makes of it.
+pub(super) fn search_of(request: &SessionRequest, checks: &mut [CheckRecord]) -> Halving {
+    let policy = NoisePolicy {
+        any_failure: request.any_failure,
+        // The loopback cannot have an outage.
+        shared_upstream: request.question.upstream.lending().is_some(),
+    };
+    let mut search = Halving::over(request.line.len(), policy);
+    for check in checks.iter() {
+        search.learn(&check.ask, reading(&check.verdict));
+    }
+    explain(&search, checks);
+    search
+}
+
+/// Tells each record what the search makes of it by now.
+pub(super) fn explain(search: &Halving, checks: &mut [CheckRecord]) {
+    for check in checks {
+        check.purpose = search.purpose(check.ask.id);
+        check.counts = search.counts(check.ask.id);
+    }
+}

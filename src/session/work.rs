@@ -1,0 +1,100 @@
+//! The checks under way: each waits for its candidate's install, and asks it.
+
+use std::sync::Arc;
+
+use camino::Utf8PathBuf;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::Session;
+use super::job::Job;
+use super::lab::{Lab, LabError};
+use super::prefetch::Prefetch;
+use crate::event::{Event, Events};
+use crate::observation::Observation;
+use crate::search::Ask;
+
+/// The checks under way, and the installs for them.
+pub(super) struct Work<L: Lab> {
+    lab: L,
+    events: Events,
+    stop: CancellationToken,
+    jobs: Arc<[Job]>,
+    prefetch: Prefetch<L>,
+    running: Vec<Ask>,
+    checks: JoinSet<(CheckResult, Option<Arc<L::Ready>>)>,
+}
+
+/// How one ask went.
+pub(super) struct CheckResult {
+    pub(super) ask: Ask,
+    pub(super) seen: Result<Vec<Observation>, LabError>,
+}
+
+impl<L: Lab> Work<L> {
+    /// `jobs` is what each candidate of the line is asked.
+    pub(super) fn new(session: &Session<'_, L>, jobs: Vec<Job>) -> Self {
+        let jobs: Arc<[Job]> = jobs.into();
+        let stop = session.stop.child_token();
+        let (lab, events) = (session.lab.clone(), session.events.clone());
+        let prefetch =
+            Prefetch::new(lab.clone(), Arc::clone(&jobs), events.clone(), stop.child_token());
+        let (running, checks) = (Vec::new(), JoinSet::new());
+        Self { lab, events, stop, jobs, prefetch, running, checks }
+    }
+
+    /// The asks that have no answer yet.
+    pub(super) fn running(&self) -> &[Ask] {
+        &self.running
+    }
+
+    /// Begins one: the install first, where it was not made ahead.
+    pub(super) fn begin(&mut self, ask: Ask, logs: Utf8PathBuf) {
+        let install = self.prefetch.claim(ask.place);
+        let (lab, events, stop) = (self.lab.clone(), self.events.clone(), self.stop.clone());
+        let jobs = Arc::clone(&self.jobs);
+        self.running.push(ask.clone());
+        self.checks.spawn(async move {
+            let job = &jobs[ask.place];
+            match install.finished().await {
+                Ok(ready) => {
+                    events.tell(Event::CheckStarted { core: job.candidate.core });
+                    let seen = lab.check(&ready, job, &logs, &stop).await;
+                    (CheckResult { ask, seen }, Some(ready))
+                }
+                Err(error) => (CheckResult { ask, seen: Err(error) }, None),
+            }
+        });
+    }
+
+    /// Installs these meanwhile, and no others.
+    pub(super) fn install_ahead(&mut self, wanted: Vec<(usize, f64)>) {
+        let asked = |place| self.running.iter().any(|ask| ask.place == place);
+        let wanted: Vec<_> =
+            wanted.into_iter().map(|(place, _)| place).filter(|place| !asked(*place)).collect();
+        self.prefetch.keep_only(&wanted);
+    }
+
+    /// Waits for the next answer.
+    pub(super) async fn result(&mut self) -> Result<CheckResult, LabError> {
+        match self.checks.join_next().await {
+            Some(Ok((result, ready))) => {
+                self.running.retain(|ask| ask.id != result.ask.id);
+                if let Some(ready) = ready {
+                    // It may be asked once more.
+                    self.prefetch.put_back(result.ask.place, ready);
+                }
+                Ok(result)
+            }
+            Some(Err(panicked)) => Err(LabError::Infrastructure(panicked.to_string().into())),
+            None => Err(LabError::Infrastructure("the search waits for nothing".into())),
+        }
+    }
+
+    /// Ends what is still running, waits until it has, and says how many prefixes were made.
+    pub(super) async fn end(mut self) -> usize {
+        self.stop.cancel();
+        while self.checks.join_next().await.is_some() {}
+        self.prefetch.end().await
+    }
+}
