@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! candidate ─▶ node ─▶ store ─▶ [ finished? reuse : install ─▶ tree ─▶ marker ] ─▶ Prefix
-//!                                                 ⇅ turnstile ─▶ egress
+//!                                                 ⇅ registry proxy ─▶ egress
 //! ```
 
 pub mod install;

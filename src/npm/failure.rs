@@ -59,9 +59,11 @@ impl NpmFailure {
             "ECONNABORTED",
         ];
         let machine = ["ENOSPC", "EACCES", "EPERM", "EROFS", "EMFILE", "ENOMEM", "EDQUOT"];
+        // A setting of this machine that stops every release alike.
+        let settings = ["EALLOWSCRIPTS", "ESTRICTALLOWSCRIPTS"];
         let registry = ["E401", "E403", "E429", "E500", "E502", "E503", "E504"];
         let tls = self.code.contains("CERT") || self.code.starts_with("ERR_SSL");
-        let codes = network.iter().chain(&machine).chain(&registry);
+        let codes = network.iter().chain(&machine).chain(&registry).chain(&settings);
         if tls || codes.into_iter().any(|code| *code == self.code) || self.killed() {
             Meaning::Infrastructure
         } else {
@@ -88,6 +90,10 @@ impl fmt::Display for NpmFailure {
             ("EINTEGRITY", None) => {
                 f.write_str("a tarball is not what its integrity hash promises (EINTEGRITY)")
             }
+            ("ESTRICTALLOWSCRIPTS", _) => f.write_str(
+                "npm's `strict-allow-scripts` does not let the install scripts of its \
+                 dependencies run (ESTRICTALLOWSCRIPTS)",
+            ),
             ("ENOSPC", _) => f.write_str("no space left on the disk (ENOSPC)"),
             (code, _) => match &self.script_line {
                 Some(line) if self.summary == "command failed" => {
@@ -221,9 +227,15 @@ mod tests {
 
     #[test]
     fn network_disk_and_login_troubles_say_nothing_about_the_candidate() {
-        for code in
-            ["ECONNREFUSED", "ENOSPC", "E401", "E503", "SELF_SIGNED_CERT_IN_CHAIN", "EACCES"]
-        {
+        for code in [
+            "ECONNREFUSED",
+            "ENOSPC",
+            "E401",
+            "E503",
+            "SELF_SIGNED_CERT_IN_CHAIN",
+            "EACCES",
+            "ESTRICTALLOWSCRIPTS",
+        ] {
             let failure =
                 read(&format!(r#"{{"error":{{"code":"{code}","summary":"s","detail":"d"}}}}"#));
             assert_eq!(failure.meaning(), Meaning::Infrastructure, "{code}");
