@@ -180,7 +180,7 @@ impl NpmConfig {
         self.files.global.as_deref()
     }
 
-    /// NpmrcFiles that npm passes over, worth a warning.
+    /// Files that npm passes over, worth a warning.
     pub fn unreadable(&self) -> &[UnreadableNpmrc] {
         &self.unreadable
     }

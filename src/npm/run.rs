@@ -188,7 +188,7 @@ impl Npm {
         packages: &[String],
         extra: &[&str],
     ) -> Result<Finished, NpmError> {
-        let _lent = LinkedConfig::to(job.project, self.project_config.as_deref())?;
+        let _linked = LinkedConfig::to(job.project, self.project_config.as_deref())?;
         let prefix = format!("--prefix={}", job.project);
         let arguments = ["install", prefix.as_str()]
             .into_iter()
@@ -259,7 +259,7 @@ fn without_flags(arguments: &[String]) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// The project's `.npmrc`, lent to a scratch project as a link while npm runs:
+/// The project's `.npmrc`, linked into a scratch project while npm runs:
 /// a token in it is never copied.
 struct LinkedConfig(Option<Utf8PathBuf>);
 

@@ -12,7 +12,7 @@ const ENTRIES: usize = 5;
 const ENTRY_WIDTH: usize = 200;
 /// How many characters of a list of dependencies are shown.
 const WIDTH: usize = 110;
-/// DependencyChanges with these in their names are shown first.
+/// Dependencies with these in their names are shown first.
 const NEAR: [&str; 2] = ["codex", "openai"];
 /// How many issue numbers of an entry are shown.
 const ISSUES: usize = 6;

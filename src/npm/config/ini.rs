@@ -7,7 +7,7 @@
 /// One setting as a file has it: variables are not expanded yet.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct IniLine {
-    /// IniLine number, from 1.
+    /// From 1.
     pub number: u32,
     pub key: String,
     pub value: IniValue,
@@ -63,7 +63,7 @@ fn add(lines: &mut Vec<IniLine>, number: u32, part: &str) {
             line.value = IniValue::List(vec![first, text(value)]);
         }
         (None, true) => {
-            lines.push(IniLine { number, key, value: IniValue::List(vec![text(value)]) })
+            lines.push(IniLine { number, key, value: IniValue::List(vec![text(value)]) });
         }
         (None, false) => lines.push(IniLine { number, key, value }),
     }
