@@ -76,7 +76,7 @@ impl Bisect {
         let json = self.json;
         let catalogue = context.catalogue()?;
         let (mut journal, lab, watch) = match &self.resume {
-            Some(id) => resume(context, id).await?,
+            Some(id) => resume(context, id, self.question.upstream.max_turns).await?,
             None => self.begin(context).await?,
         };
         let resume = format!("codexpin bisect --resume {}", journal.id());
@@ -139,11 +139,15 @@ impl Bisect {
     }
 }
 
-async fn resume(context: &Context, id: &str) -> Result<(Journal, RealLab, Option<Watch>), Failure> {
+async fn resume(
+    context: &Context,
+    id: &str,
+    max_turns: Option<usize>,
+) -> Result<(Journal, RealLab, Option<Watch>), Failure> {
     let id = Some(id).filter(|id| !id.is_empty());
     let journal = Journal::resume(&context.directories.sessions(), id)?;
     let request = journal.request();
-    let mut asked = question::again(context, &request.question, SESSION).await?;
+    let mut asked = question::again(context, &journal, max_turns, SESSION).await?;
     let watch = asked.watch.take();
     let nodes = Some(request.nodes.clone());
     let (lab, why_node) = lab::build(context, &request.line, nodes, &asked).await?;

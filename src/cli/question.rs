@@ -14,6 +14,7 @@ use crate::question::{Ask, Probe, Question, Require, Through, Upgrade};
 use crate::redact::{self, Person};
 use crate::report::terminal;
 use crate::route::Route;
+use crate::session::journal::Journal;
 
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct QuestionArguments {
@@ -43,7 +44,7 @@ pub(super) struct QuestionArguments {
     #[arg(long, value_enum, default_value_t = UpgradeName::AsIs)]
     upgrade: UpgradeName,
     #[command(flatten)]
-    upstream: UpstreamArguments,
+    pub(super) upstream: UpstreamArguments,
     /// How long a turn may take, in seconds.
     #[arg(long, value_name = "S", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub(super) timeout: u64,
@@ -167,14 +168,22 @@ impl QuestionArguments {
     }
 }
 
-/// The question of a session that goes on; its config is read again.
+/// The question of a session that goes on; its config is read again. `max_turns` is
+/// what the user allows now, where it is said anew.
 pub(super) async fn again(
     context: &Context,
-    question: &Question,
+    journal: &Journal,
+    max_turns: Option<usize>,
     needed: SignedDuration,
 ) -> Result<Asked, Failure> {
+    let request = journal.request();
+    let question = &request.question;
     let config = load(context, question.config.as_ref())?;
-    let chosen = UpstreamArguments::again(&question.upstream).choose(context, needed, None).await?;
+    let max_turns = max_turns.or(request.max_turns);
+    let arguments = UpstreamArguments::again(&question.upstream, max_turns, journal.turns_taken());
+    let chosen = arguments.choose(context, needed, None).await?;
+    // Before anything is asked: the answers would speak of two accounts.
+    request.accepts(&chosen.upstream)?;
     let (account, watch) = (chosen.account, chosen.watch);
     Ok(Asked { question: question.clone(), config, account, watch })
 }

@@ -29,10 +29,21 @@ pub(super) struct UpstreamArguments {
     /// another route than a ChatGPT login.
     #[arg(long, value_name = "NAME")]
     api_key_env: Option<String>,
-    /// How many turns the account may be asked for.
-    #[arg(long, value_name = "N", default_value_t = 40)]
-    max_turns: usize,
+    /// How many turns the account may be asked for
+    ///
+    /// [default: 40]
+    #[arg(long, value_name = "N")]
+    pub(super) max_turns: Option<usize>,
+    /// Turns that an earlier part of the session has taken.
+    #[arg(skip)]
+    taken: usize,
+    /// Whose login an earlier part of the session was lent.
+    #[arg(skip)]
+    lender: Option<Lender>,
 }
+
+/// How many turns an account may be asked for, where the user does not say.
+const MAX_TURNS: usize = 40;
 
 /// Who answers the model requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -113,10 +124,13 @@ impl UpstreamArguments {
         if let Some(name) = &self.api_key_env {
             return self.with_key(context, name);
         }
-        let own = self.with_own(context, needed).await;
-        let chosen = match own {
-            Err(Unlent::NoLogin(_)) => self.with_installation(context, needed),
-            own => own,
+        let chosen = match self.lender {
+            Some(Lender::Installation) => self.with_installation(context, needed),
+            Some(_) => self.with_own(context, needed).await,
+            None => match self.with_own(context, needed).await {
+                Err(Unlent::NoLogin(_)) => self.with_installation(context, needed),
+                own => own,
+            },
         };
         match chosen {
             Ok(chosen) => Ok(chosen),
@@ -212,18 +226,25 @@ impl UpstreamArguments {
     }
 
     fn pace(&self, context: &Context, account: &str) -> Pace {
-        Pace::new(account, &context.directories.accounts(), PaceLimits::of(self.max_turns), 0)
+        Pace::new(
+            account,
+            &context.directories.accounts(),
+            PaceLimits::of(self.max_turns.unwrap_or(MAX_TURNS)),
+            self.taken,
+        )
     }
 
     /// The same lending once more, for a session that goes on.
-    pub(super) fn again(upstream: &Upstream) -> Self {
+    pub(super) fn again(upstream: &Upstream, max_turns: Option<usize>, taken: usize) -> Self {
         let lending = upstream.lending();
         let key = lending.filter(|lending| lending.lender == Lender::ApiKey);
         Self {
             upstream: if lending.is_some() { UpstreamName::Live } else { UpstreamName::Loopback },
             relay: lending.is_some_and(|lending| lending.relay),
             api_key_env: key.map(|lending| lending.profile.clone()),
-            max_turns: 40,
+            max_turns,
+            taken,
+            lender: lending.map(|lending| lending.lender),
         }
     }
 }

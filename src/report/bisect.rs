@@ -14,7 +14,7 @@ use crate::node::Nodes;
 use crate::question::{Ask, Probe, Question, Through, Upgrade, Upstream};
 use crate::release::Version;
 use crate::release::pairing::Candidate;
-use crate::search::{Outcome, Purpose};
+use crate::search::{Contradiction, Mark, Outcome, Purpose};
 use crate::session::Conclusion;
 use crate::session::journal::SessionRequest;
 use crate::session::record::CheckRecord;
@@ -174,6 +174,8 @@ struct SessionJson<'a> {
     pin_file: Option<&'a Utf8Path>,
     changes: Option<&'a Changes>,
     journal: &'a Utf8Path,
+    /// Candidates that answered both ways, by the ids of their checks.
+    contradictions: &'a [Contradiction],
     checked: &'a [CheckRecord],
 }
 
@@ -210,7 +212,8 @@ impl SessionReport<'_> {
             Outcome::NoRegression => {
                 self.ends("no-regression", Some(self.request.line.len() - 1), None)
             }
-            Outcome::GoodEndIsBad => self.ends("good-end-is-bad", None, Some(0)),
+            // Whether an older release answers is not known: the good end is not the first bad one.
+            Outcome::GoodEndIsBad => self.ends("good-end-is-bad", None, None),
             Outcome::EndSkipped { .. } => self.ends("end-skipped", None, None),
         };
         SessionJson {
@@ -225,6 +228,7 @@ impl SessionReport<'_> {
             pin_file: self.pinned.map(|(_, file)| file),
             changes: self.changes,
             journal: self.directory,
+            contradictions: &conclusion.contradictions,
             checked: &conclusion.checks,
         }
     }
@@ -259,6 +263,9 @@ impl SessionReport<'_> {
             Outcome::NoRegression => self.no_regression(&mut text),
             Outcome::GoodEndIsBad => self.good_end_is_bad(&mut text),
             Outcome::EndSkipped { end } => self.end_skipped(&mut text, *end),
+        }
+        for told in &self.conclusion.contradictions {
+            let _ = writeln!(text, "\n{}", self.contradiction(told));
         }
         let _ = writeln!(
             text,
@@ -385,7 +392,10 @@ impl SessionReport<'_> {
 
     fn good_end_is_bad(&self, text: &mut String) {
         let good = self.core(0);
-        let headline = format!("the good end {good} does not answer either");
+        let bad = self.request.line.len() - 1;
+        let both = self.conclusion.check_of(bad).is_some_and(|c| c.counts && c.mark() == Mark::Bad);
+        let either = if both { " either" } else { "" };
+        let headline = format!("the good end {good} does not answer{either}");
         let _ = writeln!(text, "\n{}\n", headline.bold());
         self.why(text, 0);
         if let Some(remedy) = self.remedy(0) {
@@ -435,15 +445,46 @@ impl SessionReport<'_> {
         }
     }
 
-    /// What was tested is not what a user with the plugin has: say so.
+    /// A candidate that answered both ways: what counts, and how to find out more.
+    fn contradiction(&self, told: &Contradiction) -> String {
+        let core = self.core(told.place);
+        let times = |ids: &[u32]| match ids.len() {
+            1 => "once".to_owned(),
+            n => counted(n, "time", "times"),
+        };
+        format!(
+            "{core} contradicts itself: it answered {} and failed {}; the last answer counts",
+            times(&told.good),
+            times(&told.bad)
+        )
+    }
+
+    /// What was tested is not what a user with the plugin has: say so, of those that
+    /// were really asked without it.
     fn differs_from_a_users(&self, text: &mut String) {
-        if self.request.line.iter().any(|candidate| candidate.plugin.is_none()) {
-            let _ = writeln!(
-                text,
-                "      This registry has no @openclaw/codex for these releases, so they were tested as core\n      \
-                 only, through the embedded runtime. An installation with the plugin runs its turns in the\n      \
-                 Codex app-server, and can fail where these do not, or answer where these do not."
-            );
+        let asked = self.conclusion.checks.iter().filter(|check| !check.observations.is_empty());
+        let mut asked: Vec<_> = asked.map(CheckRecord::place).collect();
+        asked.sort_unstable();
+        asked.dedup();
+        let without = |place: &usize| self.request.line[*place].plugin.is_none();
+        let core_only: Vec<_> = asked.iter().copied().filter(without).collect();
+        if core_only.is_empty() {
+            return;
         }
+        let which = if core_only.len() == asked.len() {
+            "these releases, so they were tested as core\n      only".to_owned()
+        } else {
+            let cores: Vec<_> =
+                core_only.iter().map(|place| self.core(*place).to_string()).collect();
+            format!("{}: tested as core\n      only", cores.join(", "))
+        };
+        let _ = writeln!(
+            text,
+            "      This registry has no @openclaw/codex for {which}, through the embedded runtime. An installation with the plugin runs its turns in the\n      \
+             Codex app-server, and can fail where these do not, or answer where these do not."
+        );
     }
 }
+
+#[cfg(test)]
+mod tests;

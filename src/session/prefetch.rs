@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Context, Poll, Waker};
 
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -86,7 +87,16 @@ impl<L: Lab> Prefetch<L> {
         let stop = self.stop.child_token();
         let has_begun = Arc::new(AtomicBool::new(false));
         let (lab, events, jobs) = (self.lab.clone(), self.events.clone(), Arc::clone(&self.jobs));
-        let (permits, made) = (Arc::clone(&self.permits), Arc::clone(&self.made));
+        let made = Arc::clone(&self.made);
+        // Queued here and not in the task: tasks start in any order.
+        let mut permit = Box::pin(Arc::clone(&self.permits).acquire_owned());
+        let at_once = permit.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        let permit = async move {
+            match at_once {
+                Poll::Ready(permit) => permit,
+                Poll::Pending => permit.await,
+            }
+        };
         let (stopped, begun) = (stop.clone(), Arc::clone(&has_begun));
         let task = tokio::spawn(async move {
             // Two installs of one candidate would wait for each other's prefix.
@@ -96,7 +106,7 @@ impl<L: Lab> Prefetch<L> {
                 return Ok(ready);
             }
             let _permit = tokio::select! {
-                permit = permits.acquire() => permit,
+                permit = permit => permit,
                 () = stopped.cancelled() => return Err(LabError::Stopped),
             };
             begun.store(true, Ordering::Relaxed);

@@ -174,7 +174,7 @@ impl Bench {
             nodes: vec![None; self.line.len()],
             pin_file: "known-good.toml".into(),
             any_failure,
-            max_turns: None,
+            max_turns: Some(7),
         };
         Journal::begin(&self.sessions, request, jiff::Timestamp::UNIX_EPOCH).unwrap()
     }
@@ -369,7 +369,9 @@ async fn nothing_is_installed_that_the_search_has_no_use_for() {
     let lab = ScriptedLab::of(&vec![vec!["OK"]; 30]);
     let conclusion = bench.run(&lab, &mut bench.begin()).await.unwrap();
     assert_eq!(conclusion.outcome, Outcome::NoRegression);
-    // Both ends, and the middle ahead of them.
+    // Both ends, and the middle ahead of them: what is needed first goes first.
+    let places: Vec<_> = lab.installed.lock().unwrap().iter().map(ToString::to_string).collect();
+    assert_eq!(places[..2], ["2026.5.1", "2026.5.30"]);
     assert!(lab.installed.lock().unwrap().len() <= 3, "{:?}", lab.installed);
 }
 
@@ -524,4 +526,28 @@ async fn a_journal_of_the_format_before_this_one_is_read_and_gone_on_with() {
     let text = std::fs::read_to_string(&path).unwrap();
     assert!(text.starts_with("{\"entry\":\"begun\",\"format\":4"), "{text}");
     assert!(text.starts_with(today.trim_end()), "what was there is as it would be today");
+}
+
+#[tokio::test]
+async fn the_turns_of_a_session_and_their_limit_outlive_it() {
+    let bench = Bench::new(5);
+    let lab = ScriptedLab { fail_after: Some(4), ..ScriptedLab::of(&scripts("gggbb")) };
+    let lending = |lender| {
+        let profile = "openai-codex:default".to_owned();
+        Upstream::Live(Lending { lender, profile, relay: false })
+    };
+    let mut journal = bench.begin_with(lending(Lender::Own), false);
+    bench.run(&lab, &mut journal).await.unwrap_err();
+    drop(journal);
+    let journal = Journal::resume(&bench.sessions, None).unwrap();
+    assert_eq!(journal.turns_taken(), 4);
+    assert_eq!(journal.request().max_turns, Some(7));
+
+    assert!(journal.request().accepts(&lending(Lender::Own)).is_ok());
+    let other = journal.request().accepts(&lending(Lender::Installation)).unwrap_err();
+    assert_eq!(
+        other.to_string(),
+        "the session was begun with live upstream, codexpin's own login openai-codex:default, its access token only, \
+         and what could answer now is live upstream, this installation's login openai-codex:default, its access token only"
+    );
 }

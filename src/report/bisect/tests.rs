@@ -1,0 +1,105 @@
+use super::*;
+use crate::observation::{Observation, sample};
+use crate::release::pairing::Plugin;
+use crate::search::{Ask as SearchAsk, Reason};
+
+fn candidate(core: &str, with_plugin: bool) -> Candidate {
+    let version = core.parse().unwrap();
+    let plugin = Plugin { version, integrity: None, codex_cli: None };
+    Candidate {
+        core: version,
+        core_integrity: None,
+        node: None,
+        plugin: with_plugin.then_some(plugin),
+    }
+}
+
+fn check(id: u32, place: usize, answers: bool) -> CheckRecord {
+    let core: Version = format!("2026.5.{}", place + 1).parse().unwrap();
+    let observation = if answers { sample::good() } else { sample::failed("Unknown model: x") };
+    let verdict = crate::verdict::judge(&observation, &crate::catalogue::Catalogue::built_in());
+    CheckRecord {
+        ask: SearchAsk { id, place, reason: Reason::End },
+        core,
+        verdict,
+        observations: vec![Observation { core, ..observation }],
+        purpose: Purpose::Search,
+        counts: true,
+    }
+}
+
+/// The text and the JSON of an ending.
+fn told(line: Vec<Candidate>, conclusion: &Conclusion) -> (String, serde_json::Value) {
+    let request = SessionRequest {
+        question: Question::text_through(vec!["openai-codex/gpt-5.5".parse().unwrap()]),
+        nodes: vec![None; line.len()],
+        line,
+        pin_file: "known-good.toml".into(),
+        any_failure: false,
+        max_turns: None,
+    };
+    let report = SessionReport {
+        session: "one",
+        directory: "/sessions/one".into(),
+        request: &request,
+        conclusion,
+        changes: None,
+        pinned: None,
+    };
+    (report.text(), serde_json::to_value(report.json()).unwrap())
+}
+
+fn ended(outcome: Outcome, checks: Vec<CheckRecord>) -> Conclusion {
+    let elapsed = std::time::Duration::from_secs(1);
+    Conclusion { outcome, checks, contradictions: Vec::new(), installs: 0, elapsed }
+}
+
+fn line(with_plugin: [bool; 3]) -> Vec<Candidate> {
+    let core = |place: usize| format!("2026.5.{}", place + 1);
+    (0..3).map(|place| candidate(&core(place), with_plugin[place])).collect()
+}
+
+#[test]
+fn a_good_end_that_fails_is_not_called_the_first_bad_one() {
+    let (text, json) =
+        told(line([true; 3]), &ended(Outcome::GoodEndIsBad, vec![check(1, 0, false)]));
+    assert_eq!(
+        (&json["outcome"], &json["first_bad"]),
+        (&"good-end-is-bad".into(), &serde_json::Value::Null)
+    );
+    assert!(text.contains("the good end 2026.5.1 does not answer"), "{text}");
+    assert!(!text.contains("either"), "{text}");
+    // Only where the other end was asked too is there an "either".
+    let both = vec![check(1, 2, false), check(2, 0, false)];
+    let (text, _) = told(line([true; 3]), &ended(Outcome::GoodEndIsBad, both));
+    assert!(text.contains("the good end 2026.5.1 does not answer either"), "{text}");
+}
+
+#[test]
+fn only_releases_that_were_asked_without_the_plugin_are_said_to_be() {
+    let checks = || vec![check(1, 0, true), check(2, 2, true)];
+    let said = |with_plugin| told(line(with_plugin), &ended(Outcome::NoRegression, checks())).0;
+    // The one between has none, and was not asked: the ends ran in the Codex harness.
+    assert!(
+        !said([true, false, true]).contains("@openclaw/codex"),
+        "{}",
+        said([true, false, true])
+    );
+    let one = said([false, true, true]);
+    assert!(one.contains("no @openclaw/codex for 2026.5.1: tested as core"), "{one}");
+    let all = said([false, true, false]);
+    assert!(all.contains("for these releases, so they were tested as core"), "{all}");
+}
+
+#[test]
+fn a_candidate_that_contradicts_itself_is_told() {
+    let contradictions = vec![Contradiction { place: 1, good: vec![4], bad: vec![3] }];
+    let found = Outcome::Found { last_good: 1, first_bad: 2 };
+    let checks = vec![check(1, 0, true), check(2, 2, false), check(3, 1, false), check(4, 1, true)];
+    let (text, json) =
+        told(line([true; 3]), &Conclusion { contradictions, ..ended(found, checks) });
+    let words =
+        "2026.5.2 contradicts itself: it answered once and failed once; the last answer counts";
+    assert!(text.contains(words), "{text}");
+    assert_eq!(json["contradictions"][0]["bad"], serde_json::json!([3]));
+}
