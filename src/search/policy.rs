@@ -179,7 +179,7 @@ impl Answers {
         self.all.iter().rev().find(|(ask, reading)| {
             ask.place == place
                 && !matches!(ask.reason, Reason::Control { .. })
-                && !(*reading == Reading::Shared && self.policy.shared_upstream)
+                && (*reading != Reading::Shared || !self.policy.shared_upstream)
                 && !self.was_rechecked(ask.id)
                 && !self.was_out_of_order(ask)
         })

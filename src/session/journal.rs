@@ -54,15 +54,15 @@ impl SessionRequest {
             return Ok(());
         }
         Err(JournalError::OtherUpstream {
-            begun_with: begun_with.clone(),
-            offered: upstream.clone(),
+            begun_with: Box::new(begun_with.clone()),
+            offered: Box::new(upstream.clone()),
         })
     }
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "entry")]
-enum Entry {
+enum JournalEntry {
     Begun { format: u32, at: Timestamp, request: Box<SessionRequest> },
     Checked(Box<CheckRecord>),
     Concluded { at: Timestamp, outcome: Outcome },
@@ -128,9 +128,9 @@ pub enum JournalError {
     #[error("the session was begun with {begun_with}, and what could answer now is {offered}")]
     OtherUpstream {
         /// Who answered so far.
-        begun_with: Upstream,
+        begun_with: Box<Upstream>,
         /// Who would answer from now on.
-        offered: Upstream,
+        offered: Box<Upstream>,
     },
     /// Another codexpin is at it.
     #[error(transparent)]
@@ -175,7 +175,11 @@ impl Journal {
             outcome: None,
             _alone: alone,
         };
-        journal.write(&Entry::Begun { format: FORMAT, at: now, request: Box::new(request) })?;
+        journal.write(&JournalEntry::Begun {
+            format: FORMAT,
+            at: now,
+            request: Box::new(request),
+        })?;
         sync_directory(&journal.directory).map_err(|source| journal.io(source))?;
         Ok(journal)
     }
@@ -266,7 +270,7 @@ impl Journal {
 
     /// Takes a check down; on disk when this returns.
     pub fn record(&mut self, check: &CheckRecord) -> Result<(), JournalError> {
-        self.write(&Entry::Checked(Box::new(check.clone())))?;
+        self.write(&JournalEntry::Checked(Box::new(check.clone())))?;
         self.checks.push(check.clone());
         Ok(())
     }
@@ -274,13 +278,16 @@ impl Journal {
     /// Takes the end down.
     pub fn conclude(&mut self, outcome: &Outcome) -> Result<(), JournalError> {
         if self.outcome.as_ref() != Some(outcome) {
-            self.write(&Entry::Concluded { at: Timestamp::now(), outcome: outcome.clone() })?;
+            self.write(&JournalEntry::Concluded {
+                at: Timestamp::now(),
+                outcome: outcome.clone(),
+            })?;
             self.outcome = Some(outcome.clone());
         }
         Ok(())
     }
 
-    fn write(&mut self, entry: &Entry) -> Result<(), JournalError> {
+    fn write(&mut self, entry: &JournalEntry) -> Result<(), JournalError> {
         let mut line = serde_json::to_vec(entry).map_err(|e| self.io(e.into()))?;
         line.push(b'\n');
         self.file
@@ -325,9 +332,9 @@ pub(super) fn parse(path: &Utf8Path, text: &[u8]) -> Result<Parsed, JournalError
             continue;
         }
         match serde_json::from_slice(line).map_err(damaged)? {
-            Entry::Begun { at, request, .. } => begun = Some((at, *request)),
-            Entry::Checked(check) => checks.push(*check),
-            Entry::Concluded { at, outcome } => concluded = Some((at, outcome)),
+            JournalEntry::Begun { at, request, .. } => begun = Some((at, *request)),
+            JournalEntry::Checked(check) => checks.push(*check),
+            JournalEntry::Concluded { at, outcome } => concluded = Some((at, outcome)),
         }
     }
     let (begun, request) = begun.ok_or_else(|| JournalError::Damaged {
@@ -342,9 +349,10 @@ impl Parsed {
     /// The same journal in today's format.
     fn lines(&self) -> serde_json::Result<Vec<u8>> {
         let request = Box::new(self.request.clone());
-        let first = Entry::Begun { format: FORMAT, at: self.begun, request };
-        let checks = self.checks.iter().map(|check| Entry::Checked(Box::new(check.clone())));
-        let last = self.concluded.clone().map(|(at, outcome)| Entry::Concluded { at, outcome });
+        let first = JournalEntry::Begun { format: FORMAT, at: self.begun, request };
+        let checks = self.checks.iter().map(|check| JournalEntry::Checked(Box::new(check.clone())));
+        let last =
+            self.concluded.clone().map(|(at, outcome)| JournalEntry::Concluded { at, outcome });
         let mut text = Vec::new();
         for entry in std::iter::once(first).chain(checks).chain(last) {
             serde_json::to_writer(&mut text, &entry)?;

@@ -36,8 +36,10 @@ pub(super) struct PendingInstall<R> {
 
 impl<R> PendingInstall<R> {
     pub(super) async fn finished(self) -> Result<Arc<R>, LabError> {
-        let panicked = |error: tokio::task::JoinError| error.to_string();
-        self.task.await.unwrap_or_else(|e| Err(LabError::Infrastructure(panicked(e).into())))
+        match self.task.await {
+            Ok(result) => result,
+            Err(panicked) => Err(LabError::Infrastructure(panicked.to_string().into())),
+        }
     }
 }
 
