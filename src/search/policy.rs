@@ -258,10 +258,12 @@ impl Answers {
     }
 
     fn keys_of_settled(&self, states: &[CandidateState]) -> Vec<(usize, FailureKey)> {
-        let settled = states
-            .iter()
-            .enumerate()
-            .filter(|(_, state)| matches!(state, CandidateState::Settled(Mark::Bad | Mark::Skip)));
+        let settled = states.iter().enumerate().filter(|(_, state)| {
+            matches!(
+                state,
+                CandidateState::Settled(Mark::Bad | Mark::Skip) | CandidateState::AwaitsControl(_)
+            )
+        });
         let keys = settled.filter_map(|(place, _)| match self.decisive(place)? {
             (_, Reading::Bad(key)) => Some((place, key.clone())),
             _ => None,
