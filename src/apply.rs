@@ -1,45 +1,48 @@
-//! The live installation: find it, plan, stage the pinned packages beside the
-//! live ones, save what is there, swap, prove, and put everything back if the
-//! proof fails.
+//! Brings the live installation to a pin. The [`Plan`] is a list of [`Step`]s: stage
+//! the pinned packages beside the live ones, stop, save, exchange, start, prove. The
+//! same list is shown, written to the journal, taken, and taken back where a proof
+//! fails.
 //!
-//! Nothing here prints. What happens is told as [`Step`]s while it happens and
-//! as an [`Outcome`] at the end. [`Apply::go_on`] comes first in every command:
+//! Nothing here prints. What happens is told as events while it happens and as an
+//! [`ApplyOutcome`] at the end. [`Apply::go_on`] comes first in every command:
 //! it finishes, or puts back, what a killed codexpin left.
 
 mod backup;
-mod course;
+mod earlier_config;
 mod error;
+mod exchange;
 mod journal;
 mod outcome;
 mod plan;
 mod proof;
-mod saved_config;
 mod stage;
-mod swap;
+mod step;
+mod take;
 mod target;
+mod transaction;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-pub use backup::{BackupError, Saved, SavedKind};
-use course::{Course, OnStep};
+pub use backup::{BackupError, SavedFile, SavedKind};
+pub use earlier_config::{EarlierConfig, SavedBy};
 pub use error::ApplyError;
-pub use journal::{Journal, JournalError, Operation, Phase, Record};
-
-pub use outcome::{Kept, Note, Outcome, Step};
-pub use plan::{Change, Facts, Plan, PlanError, Versions, Warning};
-pub use proof::{NoQuestion, Proof};
-use saved_config::Restored;
-pub use saved_config::{SavedBy, SavedConfig};
+pub use exchange::{ExchangeError, Identity, Part, PartKind};
+pub use journal::{ApplyJournal, ApplyJournalError, ApplyRecord, Operation, Progress};
+pub use outcome::{ApplyOutcome, KeptTree, Note};
+pub use plan::{Plan, PlanError, PlanFacts, Versions, Warning};
+pub use proof::{NoProver, ProofResult, Prover};
 pub use stage::StageError;
-pub use swap::{Identity, Part, PartKind, SwapError};
-pub use target::{Target, TargetError, Wanted, file_integrity};
+pub use step::{Proof, Step};
+pub use target::{ApplyTarget, ApplyTargetError, PinnedPackage, file_integrity};
+use transaction::Transaction;
 
+use crate::event::{Event, Events};
 use crate::fs::{self, Lock};
 use crate::installation::{
-    Config, Installation, InstallationError, LiveMachine, Package, ServiceLimits, ServiceState,
-    refuses,
+    Config, Installation, InstallationError, LiveMachine, Package, Service as _, ServiceCondition,
+    ServiceLimits, refuses,
 };
 use crate::npm::run::Npm;
 use crate::release::Version;
@@ -48,7 +51,7 @@ use crate::release::Version;
 #[derive(Debug)]
 pub struct Apply<'a> {
     /// The user's shell, home and processes.
-    pub surroundings: &'a LiveMachine,
+    pub machine: &'a LiveMachine,
     /// Installs the pinned packages.
     pub npm: &'a Npm,
     /// Where backups are, one directory each; the locks are in `locks` beside it.
@@ -57,114 +60,138 @@ pub struct Apply<'a> {
     pub limits: ServiceLimits,
     /// The clock.
     pub now: fn() -> Timestamp,
-    /// Ctrl-C: before the swap it ends the apply, after it puts back.
+    /// Ctrl-C: before the exchange it ends the apply, after it puts back.
     pub stop: &'a CancellationToken,
+    /// Where every step is told.
+    pub events: Events,
 }
 
 impl Apply<'_> {
-    /// What applying `target` would change. Touches nothing, and needs no lock.
+    /// What applying `target` takes. Touches nothing, and needs no lock.
     pub async fn plan(
         &self,
         installation: &Installation,
-        target: &Target,
+        target: &ApplyTarget,
     ) -> Result<Plan, ApplyError> {
         installation.may_be_changed()?;
         let now = Config::read(&installation.config).map_err(BackupError::Io)?;
-        let journals = Journal::all(&self.backups)?;
+        let journals = ApplyJournal::all(&self.backups)?;
         let refused = |config: &&Config| {
             config.last_touched().is_some_and(|by| refuses(target.core.version, by))
         };
-        let saved_config = match now.as_ref().filter(refused) {
-            Some(now) => SavedConfig::find(installation, target, now, &journals),
+        let earlier_config = match now.as_ref().filter(refused) {
+            Some(now) => EarlierConfig::find(installation, target, now, &journals),
             None => Ok(None),
         };
-        let facts = Facts {
+        let facts = PlanFacts {
             config_written_by: now.and_then(|config| config.last_touched()),
-            saved_config: saved_config.map_err(BackupError::Io)?,
-            service: self.service_state(installation).await?,
+            earlier_config: earlier_config.map_err(BackupError::Io)?,
+            ..self.facts(installation).await?
         };
-        Ok(Plan::new(installation, target, &facts)?)
+        let plan = Plan::new(installation, target, &facts)?;
+        if !plan.is_already_as_pinned() {
+            self.tell(&plan);
+        }
+        Ok(plan)
     }
 
-    async fn service_state(
+    fn tell(&self, plan: &Plan) {
+        self.events.tell(Event::ApplyPlanned {
+            from: plan.from.core,
+            from_plugin: plan.from.plugin,
+            to: plan.to.core,
+            to_plugin: plan.to.plugin,
+            steps: plan.steps.iter().map(ToString::to_string).collect(),
+        });
+    }
+
+    async fn facts(&self, installation: &Installation) -> Result<PlanFacts, ApplyError> {
+        let condition = self.condition(installation).await?;
+        Ok(PlanFacts {
+            service_wanted: condition.is_some_and(ServiceCondition::is_wanted),
+            link_leads_to: installation.link().read_link_utf8().ok(),
+            ..PlanFacts::default()
+        })
+    }
+
+    async fn condition(
         &self,
         installation: &Installation,
-    ) -> Result<Option<ServiceState>, ApplyError> {
-        match &installation.service {
-            Some(service) => Ok(Some(service.state(self.surroundings).await?)),
+    ) -> Result<Option<ServiceCondition>, ApplyError> {
+        match installation.service(self.machine) {
+            Some(service) => Ok(Some(service.condition().await?)),
             None => Ok(None),
         }
     }
 
     /// Finishes, or puts back, every apply that was killed. Nothing to do is
     /// the usual case.
-    pub async fn go_on<P: Proof>(
-        &self,
-        proof: &P,
-        on_step: OnStep<'_>,
-    ) -> Result<Vec<Outcome>, ApplyError> {
+    pub async fn go_on<P: Prover>(&self, prover: &P) -> Result<Vec<ApplyOutcome>, ApplyError> {
         let mut outcomes = Vec::new();
         for journal in self.unfinished()? {
             let _lock = self.lock(&journal.record.installation)?;
             // While the lock was waited for, its holder may have finished it.
-            let journal = Journal::read(&journal.directory)?;
-            if journal.record.phase.is_finished() {
+            let journal = ApplyJournal::read(&journal.directory)?;
+            if journal.record.progress.is_finished() {
                 continue;
             }
-            outcomes.push(self.course(journal, proof, &mut *on_step).resume().await?);
+            outcomes.push(self.transaction(journal, prover).resume().await?);
         }
         Ok(outcomes)
     }
 
     /// The applies and undos that were killed, oldest first.
-    pub fn unfinished(&self) -> Result<Vec<Journal>, ApplyError> {
-        let mut journals = Journal::all(&self.backups)?;
-        journals.retain(|journal| !journal.record.phase.is_finished());
+    pub fn unfinished(&self) -> Result<Vec<ApplyJournal>, ApplyError> {
+        let mut journals = ApplyJournal::all(&self.backups)?;
+        journals.retain(|journal| !journal.record.progress.is_finished());
         Ok(journals)
     }
 
-    /// Does what the plan says.
-    pub async fn apply<P: Proof>(
+    /// Takes the steps of the plan.
+    pub async fn apply<P: Prover>(
         &self,
         installation: &Installation,
-        target: &Target,
+        target: &ApplyTarget,
         plan: &Plan,
-        proof: &P,
-        on_step: OnStep<'_>,
-    ) -> Result<Outcome, ApplyError> {
+        prover: &P,
+    ) -> Result<ApplyOutcome, ApplyError> {
         if plan.is_already_as_pinned() {
-            return Ok(Outcome::AlreadyAsPinned { installed: plan.from });
+            return Ok(ApplyOutcome::AlreadyAsPinned { installed: plan.from });
         }
         let _lock = self.lock(installation)?;
         self.check_current(installation, plan.from.core)?;
         let at = (self.now)();
-        let name = format!("{}-{}-to-{}", stamp(at), plan.from.core, plan.to.core);
+        let name = self.name(at, plan);
         let mut parts = Vec::new();
         let mut earlier_config = None;
-        for change in &plan.changes {
-            match change {
-                Change::Core { directory, .. } => {
-                    parts.push(part(PartKind::Core, directory, installation.core.root(), at)?);
+        for step in &plan.steps {
+            match step {
+                Step::Exchange { part: kind, live, .. } => {
+                    let beside = match kind {
+                        PartKind::Core => installation.core.root().to_owned(),
+                        PartKind::Plugin => installation.state.join("npm"),
+                    };
+                    parts.push(part(*kind, live, &beside, at)?);
                 }
-                Change::Plugin { project, .. } => {
-                    let beside = installation.state.join("npm");
-                    parts.push(part(PartKind::Plugin, project, &beside, at)?);
-                }
-                Change::Config { saved, .. } => earlier_config = Some(saved.content()?),
-                Change::Restart { .. } => {}
+                Step::PutConfig { saved, .. } => earlier_config = Some(saved.content()?),
+                _ => {}
             }
         }
-        let mut record = Record::new(Operation::Apply, at, installation, plan.to, parts);
-        let kept = earlier_config.map(|content| {
-            let path = Journal::earlier_config(&self.backups, &name);
-            record.config_from = Some(path.clone());
-            (path, content)
-        });
-        let journal = self.begin(&name, record).await?;
-        if let Some((path, content)) = kept {
-            fs::write_private(&path, &content).map_err(BackupError::Io)?;
+        let mut record = ApplyRecord::new(Operation::Apply, at, installation, plan, parts);
+        // OpenClaw may move its copies along while the apply goes on: the step takes
+        // a copy of codexpin's own.
+        let own_copy = ApplyJournal::earlier_config(&self.backups, &name);
+        for step in &mut record.steps {
+            if let Step::PutConfig { saved, .. } = step {
+                saved.path.clone_from(&own_copy);
+            }
         }
-        self.course(journal, proof, on_step).run(Some(target)).await
+        let condition = self.check_service(installation, plan).await?;
+        let journal = self.begin(&name, record, condition, || match &earlier_config {
+            Some(content) => fs::write_private(&own_copy, content),
+            None => Ok(()),
+        })?;
+        self.transaction(journal, prover).run(Some(target)).await
     }
 
     /// What `undo` would go back to: the newest backup, or the named one, whose
@@ -173,60 +200,89 @@ impl Apply<'_> {
         &self,
         installation: &Installation,
         backup: Option<&str>,
-    ) -> Result<Journal, ApplyError> {
-        let fits = |journal: &&Journal| {
+    ) -> Result<ApplyJournal, ApplyError> {
+        let fits = |journal: &&ApplyJournal| {
             let record = &journal.record;
             let kept = |part: &Part| !part.is_live(part.before) && part.has(part.before);
             record.installation.core.directory == installation.core.directory
                 && backup.is_none_or(|name| name == journal.name())
-                && record.phase == Phase::Done
+                && record.progress.is_applied()
                 && record.parts.iter().all(kept)
         };
-        let journals = Journal::all(&self.backups)?;
+        let journals = ApplyJournal::all(&self.backups)?;
         let found = journals.iter().rev().find(fits).cloned();
         found.ok_or_else(|| ApplyError::NothingToUndo { backup: backup.map(str::to_owned) })
     }
 
     /// Goes back to what a backup holds. It is an apply of its own: journaled,
     /// proved, and undone by the next `undo`.
-    pub async fn undo<P: Proof>(
+    pub async fn undo(
         &self,
         installation: &Installation,
-        undone: &Journal,
-        proof: &P,
-        on_step: OnStep<'_>,
-    ) -> Result<Outcome, ApplyError> {
+        undone: &ApplyJournal,
+    ) -> Result<ApplyOutcome, ApplyError> {
         let _lock = self.lock(installation)?;
         self.check_current(installation, installation.core.version)?;
         let at = (self.now)();
-        let to = undone.record.from;
-        let name = format!("{}-{}-to-{}", stamp(at), installation.core.version, to.core);
+        let facts = self.facts(installation).await?;
+        let mut plan = Plan::of_undo(installation, &undone.record, None, &facts);
+        let name = self.name(at, &plan);
+        let config = earlier_config::step_of_undo(installation, undone, &name);
+        if let Some(config) = config.map_err(BackupError::Io)? {
+            plan = Plan::of_undo(installation, &undone.record, Some(config), &facts);
+        }
+        self.tell(&plan);
         let mut parts = Vec::new();
         for part in undone.record.parts.clone() {
             let before = Identity::of(&part.live).map_err(StageError::Io)?;
             parts.push(Part { before, after: Some(part.before), ..part });
         }
-        let mut record = Record::new(Operation::Undo, at, installation, to, parts);
-        let config = Restored::by_undoing(installation, undone).map_err(BackupError::Io)?;
-        (record.config_from, record.config_beside) = (config.in_place, config.beside);
-        let journal = self.begin(&name, record).await?;
-        self.course(journal, proof, on_step).run(None).await
+        let record = ApplyRecord::new(Operation::Undo, at, installation, &plan, parts);
+        let condition = self.check_service(installation, &plan).await?;
+        let journal = self.begin(&name, record, condition, || Ok(()))?;
+        self.transaction(journal, &NoProver).run(None).await
     }
 
-    async fn begin(&self, name: &str, mut record: Record) -> Result<Journal, ApplyError> {
-        let state = self.service_state(&record.installation).await?;
-        record.service_wanted = state.as_ref().is_some_and(ServiceState::is_wanted);
-        record.service_ran = state.as_ref().is_some_and(ServiceState::is_running);
-        Ok(Journal::begin(&self.backups, name, record)?)
+    fn name(&self, at: Timestamp, plan: &Plan) -> String {
+        format!("{}-{}-to-{}", stamp(at), plan.from.core, plan.to.core)
     }
 
-    fn course<'a, P: Proof>(
+    /// The plan says whether the service starts at the end. Somebody may have
+    /// stopped or started it since.
+    async fn check_service(
+        &self,
+        installation: &Installation,
+        plan: &Plan,
+    ) -> Result<Option<ServiceCondition>, ApplyError> {
+        let condition = self.condition(installation).await?;
+        let starts = plan.steps.iter().any(|step| matches!(step, Step::Start { .. }));
+        if condition.is_some_and(ServiceCondition::is_wanted) != starts {
+            return Err(ApplyError::ServiceChanged { starts });
+        }
+        Ok(condition)
+    }
+
+    /// Writes the journal, and what belongs beside it. The first step comes after this.
+    fn begin(
+        &self,
+        name: &str,
+        mut record: ApplyRecord,
+        condition: Option<ServiceCondition>,
+        beside: impl FnOnce() -> std::io::Result<()>,
+    ) -> Result<ApplyJournal, ApplyError> {
+        record.service_wanted = condition.is_some_and(ServiceCondition::is_wanted);
+        record.service_ran = condition == Some(ServiceCondition::Running);
+        let journal = ApplyJournal::begin(&self.backups, name, record)?;
+        beside().map_err(BackupError::Io)?;
+        Ok(journal)
+    }
+
+    fn transaction<'a, P: Prover>(
         &'a self,
-        journal: Journal,
-        proof: &'a P,
-        on_step: OnStep<'a>,
-    ) -> Course<'a, P> {
-        Course { apply: self, proof, journal, on_step, notes: Vec::new() }
+        journal: ApplyJournal,
+        prover: &'a P,
+    ) -> Transaction<'a, P> {
+        Transaction { apply: self, prover, journal, notes: Vec::new() }
     }
 
     /// Under the lock: nobody has changed anything since it was looked at.

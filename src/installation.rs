@@ -3,6 +3,7 @@
 mod config;
 mod installed;
 pub mod journal;
+mod manager;
 mod package;
 mod service;
 mod unit;
@@ -14,11 +15,16 @@ use tokio_util::sync::CancellationToken;
 
 pub use config::{Config, refuses};
 pub use installed::{InstalledRelease, OpenClawOnPath, find};
+pub use manager::{ManagerError, NpmGlobal, PackageManager, PackageRequest};
 pub use package::{Package, PackageError};
-pub use service::{Service, ServiceError, ServiceLimits, ServiceState, Standing, standing};
+pub use service::{
+    InstalledService, Service, ServiceCondition, ServiceError, ServiceLimits, ServiceState,
+    Standing, Systemd, standing,
+};
 pub use unit_file::{Unit, unit, unit_file};
 
 use installed::Located;
+use service::systemd;
 use unit::UnitText;
 
 use crate::env::{
@@ -55,7 +61,7 @@ pub struct Installation {
     /// `openclaw.json`, whether it is there or not.
     pub config: Utf8PathBuf,
     /// The Gateway's service, where there is one.
-    pub service: Option<Service>,
+    pub service: Option<InstalledService>,
     /// What PATH's `openclaw` is, where the service runs another one.
     pub on_path_instead: Option<Utf8PathBuf>,
 }
@@ -173,7 +179,7 @@ impl Installation {
     pub async fn find(machine: &LiveMachine) -> Result<Self, InstallationError> {
         let LiveMachine { environment, home, .. } = machine;
         let located = Located::find(environment, home)?;
-        let (core, prefix) = global_package(&located.entry)?;
+        let (core, prefix) = NpmGlobal::find(&located.entry)?;
         let on_path_instead = located.instead_of(&core.directory, environment);
         let Located { entry, node, unit } = located;
         let node = match node {
@@ -184,7 +190,8 @@ impl Installation {
         let lived_in = unit.as_ref().map_or(environment, |(_, unit)| &unit.environment);
         let (state, config) = state_and_config(lived_in, home);
         let plugin = ManagedPlugin::find(&state)?;
-        let service = unit.map(|(path, unit)| Service::new(path, &unit, &core, &entry, &config));
+        let service =
+            unit.map(|(path, unit)| InstalledService::new(path, &unit, &core, &entry, &config));
         Ok(Self { core, prefix, node, plugin, state, config, service, on_path_instead })
     }
 
@@ -201,6 +208,11 @@ impl Installation {
     pub fn entry(&self) -> Result<Utf8PathBuf, InstallationError> {
         let entry = Package::read(&self.core.directory)?.bin("openclaw");
         entry.ok_or(InstallationError::NotGlobal { path: self.core.directory.clone() })
+    }
+
+    /// Its service, to be told what to do; none where it has none.
+    pub fn service<'a>(&'a self, machine: &'a LiveMachine) -> Option<Systemd<'a>> {
+        self.service.as_ref().map(|service| Systemd { service, machine })
     }
 
     /// The link that npm made for the shell.
@@ -289,73 +301,18 @@ pub async fn run_node(
     }
 }
 
-/// The package that an entry point belongs to, if npm put it there globally:
-/// `PREFIX/lib/node_modules/openclaw`.
-fn global_package(entry: &Utf8Path) -> Result<(Package, Utf8PathBuf), InstallationError> {
-    let not_global = || InstallationError::NotGlobal { path: entry.to_owned() };
-    let named = link_target(entry);
-    let linked = named.ancestors().find(|path| path.ends_with("node_modules/openclaw"));
-    if let Some(link) = linked.filter(|path| path.is_symlink()) {
-        let target = link.canonicalize_utf8().unwrap_or_default();
-        let text = target.as_str();
-        if !text.contains("/.pnpm/") {
-            return Err(InstallationError::Linked { path: link.to_owned(), target });
-        }
-    }
-    let real = entry.canonicalize_utf8().map_err(|_| not_global())?;
-    let managers = [
-        ("/.pnpm/", "pnpm"),
-        ("/pnpm/", "pnpm"),
-        ("/.bun/", "bun"),
-        ("/nix/store/", "Nix"),
-        ("/.yarn/", "Yarn"),
-    ];
-    for (mark, manager) in managers {
-        if real.as_str().contains(mark) {
-            return Err(InstallationError::OtherManager { path: real, manager });
-        }
-    }
-    let directory = real
-        .ancestors()
-        .find(|path| path.ends_with("lib/node_modules/openclaw"))
-        .filter(|path| !path.join(".git").exists())
-        .ok_or_else(not_global)?;
-    let prefix = directory.ancestors().nth(3).ok_or_else(not_global)?;
-    Ok((Package::read(directory)?, prefix.to_owned()))
-}
-
-/// One step of a link, as a path; the file itself where it is none.
-fn link_target(path: &Utf8Path) -> Utf8PathBuf {
-    match (path.read_link_utf8(), path.parent()) {
-        (Ok(target), Some(parent)) => {
-            let parent = parent.canonicalize_utf8().unwrap_or_else(|_| parent.to_owned());
-            let mut joined = parent;
-            for component in target.components() {
-                match component.as_str() {
-                    ".." => {
-                        joined.pop();
-                    }
-                    other => joined.push(other),
-                }
-            }
-            joined
-        }
-        _ => path.to_owned(),
-    }
-}
-
 /// Where the live `OpenClaw` keeps its state, and its config: by its service's
 /// unit, or else by the shell. Nothing is run, and nothing has to be there.
 pub fn lives_in(environment: &Environment, home: &Utf8Path) -> (Utf8PathBuf, Utf8PathBuf) {
-    let unit = service::read_unit(&service::unit_path(environment, home), home);
+    let unit = systemd::read_unit(&systemd::unit_path(environment, home), home);
     state_and_config(unit.as_ref().map_or(environment, |unit| &unit.environment), home)
 }
 
 /// The directory of the Node that the live `OpenClaw`'s service runs on, where it
 /// has a service that names one.
 pub fn node_of_service(environment: &Environment, home: &Utf8Path) -> Option<Utf8PathBuf> {
-    let path = service::unit_path(environment, home);
-    let unit = service::read_unit(&path, home)?;
+    let path = systemd::unit_path(environment, home);
+    let unit = systemd::read_unit(&path, home)?;
     let (_, node) = program_of(&path, &unit).ok()?;
     node.parent().map(Utf8Path::to_owned)
 }
@@ -406,56 +363,6 @@ pub fn question(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn root() -> (tempfile::TempDir, Utf8PathBuf) {
-        let guard = tempfile::tempdir().unwrap();
-        let path = Utf8PathBuf::from_path_buf(guard.path().canonicalize().unwrap()).unwrap();
-        (guard, path)
-    }
-
-    fn package_at(directory: &Utf8Path) -> Utf8PathBuf {
-        fs_err::create_dir_all(directory).unwrap();
-        let manifest = r#"{"name":"openclaw","version":"2026.7.1","bin":"openclaw.mjs"}"#;
-        fs_err::write(directory.join("package.json"), manifest).unwrap();
-        let entry = directory.join("openclaw.mjs");
-        fs_err::write(&entry, "").unwrap();
-        entry
-    }
-
-    fn link(target: &str, at: &Utf8Path) {
-        fs_err::create_dir_all(at.parent().unwrap()).unwrap();
-        std::os::unix::fs::symlink(target, at).unwrap();
-    }
-
-    #[test]
-    fn a_global_npm_package_is_found_through_the_link_in_bin() {
-        let (_guard, root) = root();
-        package_at(&root.join("lib/node_modules/openclaw"));
-        link("../lib/node_modules/openclaw/openclaw.mjs", &root.join("bin/openclaw"));
-        let (package, prefix) = global_package(&root.join("bin/openclaw")).unwrap();
-        assert_eq!(package.directory, root.join("lib/node_modules/openclaw"));
-        assert_eq!(prefix, root);
-    }
-
-    #[test]
-    fn what_npm_did_not_install_globally_is_refused_by_name() {
-        let (_guard, root) = root();
-        let refused = |entry: &Utf8Path| global_package(entry).unwrap_err().to_string();
-
-        let checkout = package_at(&root.join("src/openclaw"));
-        assert!(refused(&checkout).contains("no global npm package"));
-
-        link("../../../src/openclaw", &root.join("npm/lib/node_modules/openclaw"));
-        link("../lib/node_modules/openclaw/openclaw.mjs", &root.join("npm/bin/openclaw"));
-        assert!(refused(&root.join("npm/bin/openclaw")).contains("is a link to"));
-
-        let store = "pnpm/global/5/.pnpm/openclaw@2026.7.1/node_modules/openclaw";
-        let pnpm = package_at(&root.join(store));
-        assert!(refused(&pnpm).contains("installed by pnpm"));
-
-        let bun = package_at(&root.join(".bun/install/global/node_modules/openclaw"));
-        assert!(refused(&bun).contains("installed by bun"));
-    }
 
     #[test]
     fn the_service_says_where_the_state_is() {

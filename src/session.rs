@@ -139,7 +139,7 @@ fn learn<L: Lab>(
     let core = journal.request().line[ask.place].core;
     let record = CheckRecord { ask, core, verdict, observations, purpose, counts: false };
     journal.record(&record)?;
-    crate::failpoint::reach("session-recorded");
+    crate::failpoint::reach(crate::failpoint::Failpoint::SessionRecorded);
     let elapsed_ms = record.elapsed_ms();
     let verdict = record.verdict;
     session.events.tell(Event::CheckFinished { core, verdict, elapsed_ms, purpose });

@@ -31,7 +31,7 @@ pub enum SavedKind {
 
 /// One file in a backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Saved {
+pub struct SavedFile {
     /// What it is.
     pub kind: SavedKind,
     /// Where it was.
@@ -60,7 +60,8 @@ pub enum BackupError {
 pub(super) fn save(
     installation: &Installation,
     backup: &Utf8Path,
-) -> Result<Vec<Saved>, BackupError> {
+    half_done: impl Fn(),
+) -> Result<Vec<SavedFile>, BackupError> {
     let mut saved = Vec::new();
     for (kind, path, copy) in everything(installation) {
         if !path.is_file() {
@@ -77,7 +78,8 @@ pub(super) fn save(
         };
         fs_err::File::open(&target)?.sync_all()?;
         let sha256 = hash_of(&target)?.unwrap_or_default();
-        saved.push(Saved { kind, path, copy, sha256, schema });
+        saved.push(SavedFile { kind, path, copy, sha256, schema });
+        half_done();
     }
     Ok(saved)
 }
@@ -125,7 +127,7 @@ fn entries(directory: &Utf8Path) -> Vec<Utf8PathBuf> {
     paths
 }
 
-impl Saved {
+impl SavedFile {
     /// Puts the file back if it is different now; whether it was.
     pub(super) fn put_back(&self, backup: &Utf8Path) -> Result<bool, BackupError> {
         if hash_of(&self.path)?.as_deref() == Some(&self.sha256) {
@@ -211,7 +213,7 @@ mod tests {
         fs::create_private_dir(copy.parent().unwrap()).unwrap();
         sqlite::copy(&live, &copy).unwrap();
         drop(open_elsewhere);
-        let saved = Saved {
+        let saved = SavedFile {
             kind: SavedKind::Database,
             path: live.clone(),
             copy: "openclaw.sqlite".into(),

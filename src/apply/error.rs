@@ -3,14 +3,13 @@
 use camino::Utf8PathBuf;
 
 use super::backup::BackupError;
-use super::journal::JournalError;
+use super::exchange::{ExchangeError, Part};
+use super::journal::ApplyJournalError;
 use super::plan::PlanError;
 use super::stage::StageError;
-use super::swap::{Part, SwapError};
 use crate::exit_code::ExitCode;
 use crate::fs::LockError;
-use crate::installation::InstallationError;
-use crate::installation::ServiceError;
+use crate::installation::{InstallationError, ManagerError, ServiceError};
 use crate::npm::run::{Meaning, NpmError};
 use crate::release::Version;
 
@@ -37,10 +36,13 @@ pub enum ApplyError {
     Backup(#[from] BackupError),
     /// The journal could not be written.
     #[error(transparent)]
-    Journal(#[from] JournalError),
+    Journal(#[from] ApplyJournalError),
     /// A tree could not be exchanged.
     #[error(transparent)]
-    Swap(#[from] SwapError),
+    Exchange(#[from] ExchangeError),
+    /// The shell's link could not be made.
+    #[error(transparent)]
+    Manager(#[from] ManagerError),
     /// An earlier apply was killed and must be finished first.
     #[error("an earlier apply was not finished: {backup}")]
     Unfinished {
@@ -55,9 +57,15 @@ pub enum ApplyError {
         /// What is there.
         found: Version,
     },
+    /// The service was started or stopped since.
+    #[error("the service was {} since the plan was made", if *.starts { "stopped" } else { "started" })]
+    ServiceChanged {
+        /// Whether the plan starts it.
+        starts: bool,
+    },
     /// `OpenClaw` has moved its copies of the config along.
     #[error("{path} is no longer the config that the plan names")]
-    SavedConfigMoved {
+    EarlierConfigMoved {
         /// The copy.
         path: Utf8PathBuf,
     },
@@ -95,9 +103,11 @@ impl ApplyError {
             Self::Plan(error) => error.hint(),
             Self::Stage(error) => error.hint(),
             Self::Service(error) => error.hint(),
-            Self::Unfinished { .. } | Self::Changed { .. } | Self::SavedConfigMoved { .. } => {
-                Some("run the command again".to_owned())
-            }
+            Self::Unfinished { .. }
+            | Self::Changed { .. }
+            | Self::ServiceChanged { .. }
+            | Self::EarlierConfigMoved { .. } => Some("run the command again".to_owned()),
+            Self::Journal(error) => error.hint(),
             Self::NothingToUndo { .. } => Some(
                 "one generation is kept; `codexpin apply VERSION` installs another release"
                     .to_owned(),
@@ -109,23 +119,25 @@ impl ApplyError {
                 let again = "run it again to try once more; copies of config and state are in";
                 Some(format!("{again} {backup}{}", places.collect::<String>()))
             }
-            Self::Lock(_) | Self::Backup(_) | Self::Journal(_) | Self::Swap(_) | Self::Stopped => {
-                None
-            }
+            Self::Lock(_)
+            | Self::Backup(_)
+            | Self::Exchange(_)
+            | Self::Manager(_)
+            | Self::Stopped => None,
         }
     }
 
     /// The exit status that says this.
     pub fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Stopped | Self::Stage(StageError::Npm(NpmError::Stopped)) => {
+            Self::Stopped
+            | Self::Stage(StageError::Manager(ManagerError::Npm(NpmError::Stopped))) => {
                 ExitCode::Interrupted
             }
-            Self::Stage(StageError::Npm(NpmError::Failed { failure, .. }))
-                if failure.meaning() == Meaning::Infrastructure =>
-            {
-                ExitCode::Infrastructure
-            }
+            Self::Stage(StageError::Manager(ManagerError::Npm(NpmError::Failed {
+                failure,
+                ..
+            }))) if failure.meaning() == Meaning::Infrastructure => ExitCode::Infrastructure,
             Self::Service(_) => ExitCode::Infrastructure,
             _ => ExitCode::RollbackFailed,
         }

@@ -6,14 +6,18 @@ use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::backup::{Saved, SavedKind};
-use super::plan::Versions;
-use super::swap::Part;
+use super::backup::{SavedFile, SavedKind};
+use super::earlier_config::{EarlierConfig, SavedBy};
+use super::exchange::Part;
+use super::plan::{Plan, Versions};
+use super::step::Step;
 use crate::fs;
 use crate::installation::Installation;
 
 /// The format that this codexpin reads and writes.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
+/// The format before steps were data: read where it is finished.
+const PHASES: u64 = 1;
 const FILE: &str = "backup.json";
 
 /// What was done.
@@ -26,45 +30,45 @@ pub enum Operation {
     Undo,
 }
 
-/// How far it has come. Up to `Stopping` the live installation is as it was;
-/// from `BackedUp` on it goes forward, unless it rolls back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Phase {
-    /// Written down; staging begins.
-    Prepared,
-    /// The packages stand ready beside the live ones.
-    Staged,
-    /// The service is being stopped, then everything is saved.
-    Stopping,
-    /// Everything is saved.
-    BackedUp,
-    /// The core is being exchanged.
-    SwappingCore,
-    /// The plugin is being exchanged.
-    SwappingPlugin,
-    /// The config is put in place, the service started.
-    Starting,
-    /// The proof runs.
-    Proving,
-    /// As it was to be.
+/// How far it has come. It is on disk before anything of it happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "state")]
+pub enum Progress {
+    /// Steps are taken.
+    Forward {
+        /// How many are done: the index of the next one.
+        done: usize,
+        /// Whether the next one has begun.
+        begun: bool,
+    },
+    /// Steps are taken back, the last one first.
+    Back {
+        /// How many are left to take back.
+        left: usize,
+    },
+    /// All steps are taken, and all proofs say yes.
     Done,
-    /// Being put back.
-    RollingBack,
-    /// As it was.
+    /// All steps are taken, and a proof could not be had.
+    Unproven,
+    /// All steps are taken back.
     RolledBack,
 }
 
-impl Phase {
+impl Progress {
     /// Whether nothing is left to do.
     pub fn is_finished(self) -> bool {
-        matches!(self, Self::Done | Self::RolledBack)
+        matches!(self, Self::Done | Self::Unproven | Self::RolledBack)
+    }
+
+    /// Whether the release is live that was to be.
+    pub fn is_applied(self) -> bool {
+        matches!(self, Self::Done | Self::Unproven)
     }
 }
 
 /// One apply or undo, with all that is needed to go on or to put back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Record {
+pub struct ApplyRecord {
     /// The format of this file.
     pub format: u32,
     /// Apply or undo.
@@ -79,25 +83,27 @@ pub struct Record {
     pub installation: Installation,
     /// What is exchanged.
     pub parts: Vec<Part>,
+    /// The steps, in order.
+    #[serde(default)]
+    pub steps: Vec<Step>,
     /// Whether the service is to run afterwards.
     pub service_wanted: bool,
     /// Whether it ran before.
     pub service_ran: bool,
-    /// A saved config that is to be put in place, where the operation has one.
-    pub config_from: Option<Utf8PathBuf>,
-    /// A saved config to be laid beside the live one, which has the user's edits.
-    pub config_beside: Option<Utf8PathBuf>,
     /// The saved files.
-    pub saved: Vec<Saved>,
+    pub saved: Vec<SavedFile>,
     /// How far it has come.
-    pub phase: Phase,
+    pub progress: Progress,
     /// Why it is, or was, put back.
     pub why: Option<String>,
+    /// Why a proof could not be had.
+    #[serde(default)]
+    pub unproven: Vec<String>,
 }
 
 /// A backup cannot be read or written.
 #[derive(Debug, thiserror::Error)]
-pub enum JournalError {
+pub enum ApplyJournalError {
     /// A file.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -109,6 +115,16 @@ pub enum JournalError {
         /// Why.
         reason: String,
     },
+    /// An earlier codexpin was killed before it had finished this one.
+    #[error(
+        "{path} is of an apply that an earlier codexpin began and did not finish (phase {phase}); this codexpin cannot go on with it"
+    )]
+    UnfinishedPhases {
+        /// The file.
+        path: Utf8PathBuf,
+        /// How far it had come.
+        phase: String,
+    },
     /// A later codexpin wrote it.
     #[error("{path} has format {found}; this codexpin knows format {FORMAT}")]
     NewerFormat {
@@ -119,53 +135,69 @@ pub enum JournalError {
     },
 }
 
+impl ApplyJournalError {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        let Self::UnfinishedPhases { path, .. } = self else { return None };
+        Some(format!(
+            "run `codexpin undo` of that earlier codexpin once: it finishes it; or move {} away if the installation is as it should be",
+            path.parent().unwrap_or(path)
+        ))
+    }
+}
+
 /// A record in its backup directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Journal {
+pub struct ApplyJournal {
     /// The backup directory.
     pub directory: Utf8PathBuf,
     /// What it says.
-    pub record: Record,
+    pub record: ApplyRecord,
 }
 
-impl Journal {
+impl ApplyJournal {
     /// Begins: makes the backup directory, readable by its owner only.
     pub(super) fn begin(
         backups: &Utf8Path,
         name: &str,
-        record: Record,
-    ) -> Result<Self, JournalError> {
+        record: ApplyRecord,
+    ) -> Result<Self, ApplyJournalError> {
         let journal = Self { directory: backups.join(name), record };
         fs::create_private_dir(&journal.directory)?;
         journal.write()?;
         Ok(journal)
     }
 
-    /// Enters a phase, on disk before anything of it happens.
-    pub(super) fn enter(&mut self, phase: Phase) -> Result<(), JournalError> {
-        self.record.phase = phase;
+    /// Says how far it has come, on disk when this returns.
+    pub(super) fn enter(&mut self, progress: Progress) -> Result<(), ApplyJournalError> {
+        self.record.progress = progress;
         self.write()
     }
 
-    pub(super) fn write(&self) -> Result<(), JournalError> {
+    pub(super) fn write(&self) -> Result<(), ApplyJournalError> {
         let text = serde_json::to_string_pretty(&self.record).map_err(io::Error::other)?;
         Ok(fs::write_atomic(&self.directory.join(FILE), text.as_bytes())?)
     }
 
     /// Reads one.
-    pub fn read(directory: &Utf8Path) -> Result<Self, JournalError> {
+    pub fn read(directory: &Utf8Path) -> Result<Self, ApplyJournalError> {
         let path = directory.join(FILE);
         let text = fs_err::read_to_string(&path)?;
-        let damaged = |e: serde_json::Error| JournalError::Damaged {
+        let damaged = |e: serde_json::Error| ApplyJournalError::Damaged {
             path: path.clone(),
             reason: e.to_string(),
         };
-        let value: serde_json::Value = serde_json::from_str(&text).map_err(damaged)?;
+        let mut value: serde_json::Value = serde_json::from_str(&text).map_err(damaged)?;
         match value["format"].as_u64() {
             Some(found) if found > u64::from(FORMAT) => {
-                Err(JournalError::NewerFormat { path: path.clone(), found })
+                Err(ApplyJournalError::NewerFormat { path: path.clone(), found })
             }
-            _ => {
+            found => {
+                if found == Some(PHASES) {
+                    from_phases(&mut value).map_err(|phase| {
+                        ApplyJournalError::UnfinishedPhases { path: path.clone(), phase }
+                    })?;
+                }
                 let record = serde_json::from_value(value).map_err(damaged)?;
                 Ok(Self { directory: directory.to_owned(), record })
             }
@@ -173,7 +205,7 @@ impl Journal {
     }
 
     /// All of them, oldest first.
-    pub fn all(backups: &Utf8Path) -> Result<Vec<Self>, JournalError> {
+    pub fn all(backups: &Utf8Path) -> Result<Vec<Self>, ApplyJournalError> {
         let mut directories = Vec::new();
         match backups.read_dir_utf8() {
             Ok(entries) => {
@@ -209,34 +241,85 @@ impl Journal {
     }
 }
 
-impl Record {
+impl ApplyRecord {
     /// A record at its beginning.
     pub(super) fn new(
         operation: Operation,
         at: Timestamp,
         installation: &Installation,
-        to: Versions,
+        plan: &Plan,
         parts: Vec<Part>,
     ) -> Self {
-        let plugin = installation.plugin.as_ref();
         Self {
             format: FORMAT,
             operation,
             at,
-            from: Versions {
-                core: installation.core.version,
-                plugin: plugin.map(crate::installation::ManagedPlugin::version),
-            },
-            to,
+            from: plan.from,
+            to: plan.to,
             installation: installation.clone(),
             parts,
+            steps: plan.steps.clone(),
             service_wanted: false,
             service_ran: false,
-            config_from: None,
-            config_beside: None,
             saved: Vec::new(),
-            phase: Phase::Prepared,
+            progress: Progress::Forward { done: 0, begun: false },
             why: None,
+            unproven: Vec::new(),
         }
     }
+
+    /// Whether anything live may differ from what it was.
+    pub fn may_differ(&self) -> bool {
+        let prepared = self.steps.iter().take_while(|step| step.is_preparation()).count();
+        match self.progress {
+            Progress::Forward { done, .. } => done >= prepared,
+            Progress::Back { left } => left > prepared,
+            Progress::Done | Progress::Unproven => true,
+            Progress::RolledBack => false,
+        }
+    }
+
+    /// The step that is under way, in a word.
+    pub fn position(&self) -> String {
+        let name = |index: usize| self.steps.get(index).map_or("end", |step| step.name().as_str());
+        match self.progress {
+            Progress::Forward { done, .. } => name(done).to_owned(),
+            Progress::Back { left } => format!("back: {}", name(left.saturating_sub(1))),
+            Progress::Done | Progress::Unproven | Progress::RolledBack => "finished".to_owned(),
+        }
+    }
+
+    /// The saved config that was put in place, where the steps have one.
+    pub fn placed_config(&self) -> Option<&Utf8Path> {
+        self.steps.iter().find_map(|step| match step {
+            Step::PutConfig { saved, .. } => Some(saved.path.as_path()),
+            _ => None,
+        })
+    }
+}
+
+/// Turns a finished record of the format before steps into today's: what `undo` and
+/// a later apply need of it is its parts, its saved files, and the config that it
+/// put in place. Refuses an unfinished one with its phase.
+fn from_phases(value: &mut serde_json::Value) -> Result<(), String> {
+    let phase = value["phase"].as_str().unwrap_or_default().to_owned();
+    let progress = match phase.as_str() {
+        "done" => Progress::Done,
+        "rolled-back" => Progress::RolledBack,
+        _ => return Err(phase),
+    };
+    let mut steps = Vec::new();
+    if let Some(placed) = value["config_from"].as_str() {
+        let path = Utf8PathBuf::from(value["installation"]["config"].as_str().unwrap_or_default());
+        let saved = EarlierConfig {
+            path: placed.into(),
+            by: SavedBy::Codexpin,
+            written_by: None,
+            differs: Vec::new(),
+        };
+        steps.push(Step::PutConfig { path, saved });
+    }
+    value["steps"] = serde_json::to_value(steps).unwrap_or_default();
+    value["progress"] = serde_json::to_value(progress).unwrap_or_default();
+    Ok(())
 }

@@ -1,78 +1,16 @@
-//! What an apply or an undo tells: its steps while it happens, its end.
+//! How an apply or an undo ended.
 
 use camino::Utf8PathBuf;
 use serde::Serialize;
 
-use super::journal::{Operation, Phase};
+use super::journal::Operation;
 use super::plan::Versions;
-use super::swap::PartKind;
 use crate::exit_code::ExitCode;
 use crate::release::Version;
 
-/// Something that happens.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case", tag = "step")]
-pub enum Step {
-    /// An earlier apply was killed; it is finished or put back.
-    GoingOn {
-        /// Its backup.
-        backup: Utf8PathBuf,
-        /// How far it had come.
-        phase: Phase,
-    },
-    /// npm installs beside the live package.
-    Staging {
-        /// Core or plugin.
-        part: PartKind,
-        /// The release.
-        version: Version,
-    },
-    /// The service is stopped.
-    Stopping {
-        /// Its unit file.
-        unit: Utf8PathBuf,
-    },
-    /// Everything is in the backup.
-    Saved {
-        /// The backup.
-        backup: Utf8PathBuf,
-        /// How many files.
-        files: usize,
-    },
-    /// A release is live.
-    Swapped {
-        /// Core or plugin.
-        part: PartKind,
-        /// The release.
-        version: Version,
-    },
-    /// A saved config is in place.
-    ConfigPlaced {
-        /// The config.
-        path: Utf8PathBuf,
-        /// The saved one.
-        saved: Utf8PathBuf,
-    },
-    /// The service is started.
-    Starting {
-        /// Its unit file.
-        unit: Utf8PathBuf,
-    },
-    /// Version, service and reply are asked for.
-    Proving {
-        /// The release.
-        version: Version,
-    },
-    /// It failed; everything is put back.
-    PuttingBack {
-        /// Why.
-        why: String,
-    },
-}
-
 /// A directory that is kept so that `undo` is an exchange.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Kept {
+pub struct KeptTree {
     /// Where.
     pub path: Utf8PathBuf,
     /// What it takes on the disk.
@@ -123,7 +61,7 @@ pub enum Note {
 /// How an apply, an undo, or the going on with one ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "outcome")]
-pub enum Outcome {
+pub enum ApplyOutcome {
     /// Nothing to do.
     AlreadyAsPinned {
         /// What is installed.
@@ -140,9 +78,26 @@ pub enum Outcome {
         /// The backup.
         backup: Utf8PathBuf,
         /// What is kept for `undo`.
-        kept: Vec<Kept>,
+        kept: Vec<KeptTree>,
         /// Older generations that are gone now.
         removed: Vec<Utf8PathBuf>,
+        /// What to know.
+        notes: Vec<Note>,
+    },
+    /// As it was to be, but a proof could not be had. Nothing is put back.
+    Unproven {
+        /// Apply or undo.
+        operation: Operation,
+        /// What was installed.
+        from: Versions,
+        /// What is installed.
+        to: Versions,
+        /// What prevented each proof.
+        why: Vec<String>,
+        /// The backup.
+        backup: Utf8PathBuf,
+        /// What is kept for `undo`.
+        kept: Vec<KeptTree>,
         /// What to know.
         notes: Vec<Note>,
     },
@@ -163,11 +118,12 @@ pub enum Outcome {
     },
 }
 
-impl Outcome {
+impl ApplyOutcome {
     /// The exit status that says this.
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::AlreadyAsPinned { .. } | Self::Done { .. } => ExitCode::Success,
+            Self::Unproven { .. } => ExitCode::Infrastructure,
             Self::RolledBack { .. } => ExitCode::RolledBack,
         }
     }

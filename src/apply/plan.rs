@@ -3,10 +3,11 @@
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
-use super::saved_config::SavedConfig;
-use super::swap::PartKind;
-use super::target::{Target, Wanted};
-use crate::installation::ServiceState;
+use super::earlier_config::EarlierConfig;
+use super::exchange::PartKind;
+use super::journal::ApplyRecord;
+use super::step::{Proof, Step};
+use super::target::{ApplyTarget, PinnedPackage};
 use crate::installation::refuses;
 use crate::installation::{Installation, ManagedPlugin};
 use crate::node::choice::{Node, satisfies};
@@ -29,46 +30,6 @@ impl Versions {
             PartKind::Plugin => self.plugin.unwrap_or(self.core),
         }
     }
-}
-
-/// One thing that would be different afterwards.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case", tag = "change")]
-pub enum Change {
-    /// The global package is replaced.
-    Core {
-        /// Where.
-        directory: Utf8PathBuf,
-        /// What is there.
-        from: Version,
-        /// What will be.
-        to: Version,
-        /// Whether the tested dependency tree comes with it.
-        tested_tree: bool,
-    },
-    /// The plugin's managed project is replaced.
-    Plugin {
-        /// Where.
-        project: Utf8PathBuf,
-        /// What is there.
-        from: Version,
-        /// What will be.
-        to: Version,
-        /// Whether the tested dependency tree comes with it.
-        tested_tree: bool,
-    },
-    /// The config that was saved before the upgrade is put back.
-    Config {
-        /// The config.
-        path: Utf8PathBuf,
-        /// The saved one.
-        saved: SavedConfig,
-    },
-    /// The Gateway is stopped for the swap and started after it.
-    Restart {
-        /// The unit file.
-        unit: Utf8PathBuf,
-    },
 }
 
 /// What the user should know before saying yes.
@@ -124,25 +85,27 @@ pub enum Warning {
 
 /// What is known besides the installation itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Facts {
+pub struct PlanFacts {
     /// `meta.lastTouchedVersion` of the config.
     pub config_written_by: Option<Version>,
     /// A config from before the upgrade, looked for where the live one is
     /// refused by the pinned release.
-    pub saved_config: Option<SavedConfig>,
-    /// What systemd says, where there is a unit.
-    pub service: Option<ServiceState>,
+    pub earlier_config: Option<EarlierConfig>,
+    /// Whether somebody wants the service to run; false where there is none.
+    pub service_wanted: bool,
+    /// Where the shell's link leads; none where it is no link.
+    pub link_leads_to: Option<Utf8PathBuf>,
 }
 
-/// The plan: what would change, from what to what.
+/// The plan: the very list of steps that is taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Plan {
     /// What is installed.
     pub from: Versions,
     /// What will be.
     pub to: Versions,
-    /// The changes, in order. None: already as pinned.
-    pub changes: Vec<Change>,
+    /// The steps, in order. None: already as pinned.
+    pub steps: Vec<Step>,
     /// What to know before saying yes.
     pub warnings: Vec<Warning>,
 }
@@ -173,76 +136,98 @@ impl PlanError {
 }
 
 impl Plan {
-    /// Compares.
+    /// Compares, and lists what applying takes.
     pub fn new(
         installation: &Installation,
-        target: &Target,
-        facts: &Facts,
+        target: &ApplyTarget,
+        facts: &PlanFacts,
     ) -> Result<Self, PlanError> {
         let core = &installation.core;
         let plugin = installation.plugin.as_ref();
         let from = Versions { core: core.version, plugin: plugin.map(ManagedPlugin::version) };
-        let mut changes = Vec::new();
+        let mut to = Versions { core: target.core.version, plugin: from.plugin };
+        let mut packages = Vec::new();
         let mut warnings = Vec::new();
         if target.core.version != core.version {
             check_node(&target.core, &installation.node)?;
-            changes.push(Change::Core {
-                directory: core.directory.clone(),
-                from: core.version,
-                to: target.core.version,
-                tested_tree: target.core.lock.is_some(),
-            });
+            packages.push((PartKind::Core, &core.directory, target.core.lock.is_some()));
         }
-        let mut to = Versions { core: target.core.version, plugin: from.plugin };
         match (plugin, &target.plugin) {
-            (Some(there), Some(wanted)) if there.version() != wanted.version => {
+            (Some(there), Some(pinned)) if there.version() != pinned.version => {
                 if let Some(project) = &there.project {
-                    to.plugin = Some(wanted.version);
-                    changes.push(Change::Plugin {
-                        project: project.clone(),
-                        from: there.version(),
-                        to: wanted.version,
-                        tested_tree: wanted.lock.is_some(),
-                    });
+                    to.plugin = Some(pinned.version);
+                    packages.push((PartKind::Plugin, project, pinned.lock.is_some()));
                 } else {
-                    let (version, pinned) = (there.version(), wanted.version);
+                    let (version, pinned) = (there.version(), pinned.version);
                     warnings.push(Warning::PluginInSharedProject { version, pinned });
                 }
             }
             (Some(there), None) => {
                 warnings.push(Warning::PluginLeftAlone { version: there.version() });
             }
-            (None, Some(wanted)) => {
-                warnings.push(Warning::PluginNotAdded { version: wanted.version });
+            (None, Some(pinned)) => {
+                warnings.push(Warning::PluginNotAdded { version: pinned.version });
             }
             _ => {}
         }
-        if !changes.is_empty() {
-            changes.extend(config_change(installation, target, facts, &mut warnings));
-            changes.extend(restart(installation, facts, &mut warnings));
-            let tested = |change: &Change| match change {
-                Change::Core { tested_tree, .. } | Change::Plugin { tested_tree, .. } => {
-                    *tested_tree
-                }
-                _ => true,
-            };
-            if !changes.iter().all(tested) {
+        let mut steps = Vec::new();
+        if !packages.is_empty() {
+            let config = config_step(installation, target, facts, &mut warnings);
+            warnings.extend(service_warning(installation, facts));
+            if packages.iter().any(|(_, _, tested_tree)| !tested_tree) {
                 warnings.push(Warning::UntestedTree);
             }
+            steps.extend(packages.iter().map(|&(part, _, tested_tree)| Step::Stage {
+                part,
+                to: to.of(part),
+                tested_tree,
+            }));
+            let exchanges = packages.iter().map(|(part, live, _)| Step::Exchange {
+                part: *part,
+                live: (*live).clone(),
+                from: from.of(*part),
+                to: to.of(*part),
+            });
+            steps.extend(change_steps(installation, exchanges, config, facts));
+            steps.push(Step::Prove { proof: Proof::Reply });
         }
         if let Some(path) = installation.on_path_instead.clone() {
             warnings.push(Warning::OtherOnPath { path });
         }
-        Ok(Self { from, to, changes, warnings })
+        Ok(Self { from, to, steps, warnings })
+    }
+
+    /// Goes back to what an earlier apply replaced. Its packages stand ready, and
+    /// the agent need not reply: that may be why the release was left.
+    pub(super) fn of_undo(
+        installation: &Installation,
+        undone: &ApplyRecord,
+        config: Option<Step>,
+        facts: &PlanFacts,
+    ) -> Self {
+        let plugin = installation.plugin.as_ref();
+        let from = Versions {
+            core: installation.core.version,
+            plugin: plugin.map(ManagedPlugin::version),
+        };
+        let to = undone.from;
+        let exchanges = undone.parts.iter().map(|part| Step::Exchange {
+            part: part.kind,
+            live: part.live.clone(),
+            from: from.of(part.kind),
+            to: to.of(part.kind),
+        });
+        let steps = change_steps(installation, exchanges, config, facts);
+        Self { from, to, steps, warnings: Vec::new() }
     }
 
     /// Whether there is nothing to do.
     pub fn is_already_as_pinned(&self) -> bool {
-        self.changes.is_empty()
+        self.steps.is_empty()
     }
 }
 
-fn check_node(wanted: &Wanted, node: &Node) -> Result<(), PlanError> {
+fn check_node(wanted: &PinnedPackage, node: &Node) -> Result<(), PlanError> {
     let needs = wanted.lock.as_ref().and_then(|lock| lock.node());
     if satisfies(&node.version, needs) {
         return Ok(());
@@ -254,41 +239,57 @@ fn check_node(wanted: &Wanted, node: &Node) -> Result<(), PlanError> {
     })
 }
 
+/// From the stop to the proofs of version and service: what apply and undo share.
+fn change_steps(
+    installation: &Installation,
+    exchanges: impl Iterator<Item = Step>,
+    config: Option<Step>,
+    facts: &PlanFacts,
+) -> Vec<Step> {
+    let unit = installation.service.as_ref().map(|service| service.unit.clone());
+    let mut steps = Vec::new();
+    // Stop first: a Gateway that runs writes its databases while they are saved.
+    steps.extend(unit.clone().map(|unit| Step::Stop { unit }));
+    steps.push(Step::Save);
+    steps.extend(exchanges);
+    let leads_to = facts.link_leads_to.clone();
+    steps.push(Step::Relink { link: installation.link(), leads_to });
+    // The config before the start: the release reads it once, as it starts.
+    steps.extend(config);
+    let wanted = unit.filter(|_| facts.service_wanted);
+    steps.extend(wanted.clone().map(|unit| Step::Start { unit }));
+    steps.push(Step::Prove { proof: Proof::Version });
+    steps.extend(wanted.map(|_| Step::Prove { proof: Proof::Service }));
+    steps
+}
+
 /// A config written by a newer release can stop an older one: the one from
 /// before the upgrade comes back where it was saved. The stamp is never edited.
-fn config_change(
+fn config_step(
     installation: &Installation,
-    target: &Target,
-    facts: &Facts,
+    target: &ApplyTarget,
+    facts: &PlanFacts,
     warnings: &mut Vec<Warning>,
-) -> Option<Change> {
+) -> Option<Step> {
     let refused_by = target.core.version;
     let written_by = facts.config_written_by.filter(|by| refuses(refused_by, *by))?;
     let path = installation.config.clone();
-    if let Some(saved) = facts.saved_config.clone() {
+    if let Some(saved) = facts.earlier_config.clone() {
         if !saved.differs.is_empty() {
             warnings.push(Warning::SettingsLeftOut { names: saved.differs.clone() });
         }
-        return Some(Change::Config { path, saved });
+        return Some(Step::PutConfig { path, saved });
     }
     warnings.push(Warning::ConfigFromNewer { path, written_by, refused_by });
     None
 }
 
-fn restart(
-    installation: &Installation,
-    facts: &Facts,
-    warnings: &mut Vec<Warning>,
-) -> Option<Change> {
-    let Some(service) = &installation.service else {
-        warnings.push(Warning::NoService);
-        return None;
-    };
-    if facts.service.as_ref().is_some_and(ServiceState::is_wanted) {
-        return Some(Change::Restart { unit: service.unit.clone() });
+fn service_warning(installation: &Installation, facts: &PlanFacts) -> Option<Warning> {
+    match &installation.service {
+        None => Some(Warning::NoService),
+        Some(_) if facts.service_wanted => None,
+        Some(_) => Some(Warning::ServiceStopped),
     }
-    warnings.push(Warning::ServiceStopped);
-    None
 }
 
 #[cfg(test)]
@@ -319,24 +320,25 @@ mod tests {
         .unwrap()
     }
 
-    fn target(core: &str, plugin: Option<&str>) -> Target {
-        let wanted = |version: &str| Wanted {
+    fn target(core: &str, plugin: Option<&str>) -> ApplyTarget {
+        let wanted = |version: &str| PinnedPackage {
             version: version.parse().unwrap(),
             integrity: None,
             lock: None,
         };
-        Target { core: wanted(core), plugin: plugin.map(wanted) }
-    }
-
-    fn running(active: &str) -> ServiceState {
-        ServiceState { active: active.into(), sub: "running".into(), restarts: 0, pid: 1, exit: 0 }
+        ApplyTarget { core: wanted(core), plugin: plugin.map(wanted) }
     }
 
     fn told(plan: &Plan) -> String {
         let tag = |value: serde_json::Value, key: &str| {
             value[key].as_str().unwrap_or_default().to_owned()
         };
-        let changes = plan.changes.iter().map(|c| tag(serde_json::to_value(c).unwrap(), "change"));
+        let changes = plan.steps.iter().filter_map(|step| match step {
+            Step::Exchange { part, .. } => Some(part.to_string()),
+            Step::PutConfig { .. } => Some("config".to_owned()),
+            Step::Start { .. } => Some("restart".to_owned()),
+            _ => None,
+        });
         let warnings =
             plan.warnings.iter().map(|w| tag(serde_json::to_value(w).unwrap(), "warning"));
         let join = |words: Vec<String>| words.join(" ");
@@ -355,7 +357,7 @@ mod tests {
             (new, Some(new), old, None, "core restart | plugin-left-alone untested-tree"),
             (new, None, old, Some(old), "core restart | plugin-not-added untested-tree"),
         ] {
-            let facts = Facts { service: Some(running("active")), ..Facts::default() };
+            let facts = PlanFacts { service_wanted: true, ..PlanFacts::default() };
             let plan =
                 Plan::new(&installation(there, there_plugin), &target(pin, pin_plugin), &facts)
                     .unwrap();
@@ -366,34 +368,56 @@ mod tests {
     #[test]
     fn a_config_of_a_newer_release_comes_back_from_a_backup_or_is_warned_of() {
         let newer = "2026.7.1".parse().ok();
-        let plan = |facts: &Facts| {
+        let plan = |facts: &PlanFacts| {
             let installation = installation("2026.7.1", None);
             told(&Plan::new(&installation, &target("2026.6.11", None), facts).unwrap())
         };
-        let mut facts = Facts {
-            config_written_by: newer,
-            service: Some(running("failed")),
-            ..Facts::default()
-        };
+        let mut facts =
+            PlanFacts { config_written_by: newer, service_wanted: true, ..PlanFacts::default() };
         assert_eq!(plan(&facts), "core restart | config-from-newer untested-tree");
-        let mut saved = SavedConfig {
+        let mut saved = EarlierConfig {
             path: "/s/openclaw.json.bak".into(),
             by: SavedBy::OpenClaw,
             written_by: "2026.5.28".parse().ok(),
             differs: Vec::new(),
         };
-        facts.saved_config = Some(saved.clone());
+        facts.earlier_config = Some(saved.clone());
         assert_eq!(plan(&facts), "core config restart | untested-tree");
         saved.differs = vec!["gateway".to_owned()];
-        facts.saved_config = Some(saved);
+        facts.earlier_config = Some(saved);
         assert_eq!(plan(&facts), "core config restart | settings-left-out untested-tree");
         facts.config_written_by = "2026.6.11-1".parse().ok();
         assert_eq!(plan(&facts), "core restart | untested-tree", "a correction is not refused");
     }
 
     #[test]
+    fn the_steps_stage_first_and_prove_last_and_nothing_live_differs_before_all_is_saved() {
+        let facts = PlanFacts {
+            config_written_by: "2026.7.1".parse().ok(),
+            earlier_config: Some(EarlierConfig {
+                path: "/s/openclaw.json.bak".into(),
+                by: SavedBy::OpenClaw,
+                written_by: "2026.5.28".parse().ok(),
+                differs: Vec::new(),
+            }),
+            service_wanted: true,
+            link_leads_to: None,
+        };
+        let there = installation("2026.7.1", Some("2026.7.1"));
+        let plan = Plan::new(&there, &target("2026.6.11", Some("2026.6.11")), &facts).unwrap();
+        let names: Vec<_> = plan.steps.iter().map(|step| step.name().as_str()).collect();
+        assert_eq!(
+            names.join(" "),
+            "stage-core stage-plugin stop save exchange-core exchange-plugin relink put-config start prove-version prove-service prove-reply"
+        );
+        let preparations = plan.steps.iter().take_while(|step| step.is_preparation()).count();
+        assert_eq!(preparations, 4);
+        assert!(!plan.steps[preparations..].iter().any(Step::is_preparation));
+    }
+
+    #[test]
     fn a_service_that_is_stopped_stays_stopped() {
-        let facts = Facts { service: Some(running("inactive")), ..Facts::default() };
+        let facts = PlanFacts { service_wanted: false, ..PlanFacts::default() };
         let plan =
             Plan::new(&installation("2026.7.1", None), &target("2026.6.11", None), &facts).unwrap();
         assert_eq!(told(&plan), "core | service-stopped untested-tree");
@@ -410,10 +434,10 @@ mod tests {
         let version = "2026.9.5".parse().unwrap();
         let core = crate::release::PackageName::CORE;
         let lock = crate::npm::LockFile::check(&lock.to_string(), &core, version, None).ok();
-        let core = Wanted { version, integrity: None, lock };
-        let target = Target { core, plugin: None };
+        let core = PinnedPackage { version, integrity: None, lock };
+        let target = ApplyTarget { core, plugin: None };
         let error =
-            Plan::new(&installation("2026.7.1", None), &target, &Facts::default()).unwrap_err();
+            Plan::new(&installation("2026.7.1", None), &target, &PlanFacts::default()).unwrap_err();
         assert_eq!(
             error.to_string(),
             "openclaw 2026.9.5 needs Node >=24.16; /node/bin/node is 22.23.3"

@@ -1,4 +1,4 @@
-//! Staging: the pinned packages installed by npm beside the live ones, on the
+//! Staging: the pinned packages installed beside the live ones, on the
 //! same file system, and brought into the shape that the live ones have.
 
 use std::io;
@@ -7,45 +7,21 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::target::Wanted;
+use super::target::PinnedPackage;
 use crate::fs;
-use crate::installation::{Installation, ManagedPlugin};
-use crate::installation::{Package, PackageError};
+use crate::installation::{
+    Installation, ManagedPlugin, ManagerError, Package, PackageError, PackageManager,
+    PackageRequest,
+};
 use crate::node::{Node, satisfies};
-use crate::npm::{self, Npm, NpmCommand, NpmError};
 use crate::release::{PackageName, Version};
-
-/// What `npm ci` gets; lifecycle scripts run, as they do for the user. A
-/// plugin's peer, the core, is the live one and not a second copy.
-const CI: [&str; 5] = ["ci", "--no-audit", "--no-fund", "--omit=dev", "--json"];
-const NO_PEERS: [&str; 2] = ["--legacy-peer-deps", "--omit=peer"];
 
 /// The pinned packages could not be made ready. The live ones were not touched.
 #[derive(Debug, thiserror::Error)]
 pub enum StageError {
-    /// npm failed.
+    /// The package manager did not install what is pinned.
     #[error(transparent)]
-    Npm(#[from] NpmError),
-    /// npm installed something else.
-    #[error("npm installed {package}@{found} where {wanted} is pinned")]
-    OtherVersion {
-        /// The package.
-        package: PackageName,
-        /// What came.
-        found: Version,
-        /// What was asked for.
-        wanted: Version,
-    },
-    /// The tarball is not the one that was tested.
-    #[error(
-        "{package}@{version} from this registry is not the tarball that was tested: its integrity hash differs"
-    )]
-    OtherIntegrity {
-        /// The package.
-        package: PackageName,
-        /// The release.
-        version: Version,
-    },
+    Manager(#[from] ManagerError),
     /// The release does not start on this Node.
     #[error("openclaw {version} needs Node {needs}; {} is {}", .node.executable(), .node.version)]
     Node {
@@ -64,12 +40,6 @@ pub enum StageError {
         /// The file, relative to the package.
         entry: Utf8PathBuf,
     },
-    /// Two copies of a dependency want the same place.
-    #[error("{path} is in openclaw's own node_modules and beside it")]
-    Collision {
-        /// The dependency.
-        path: Utf8PathBuf,
-    },
     /// A manifest cannot be read.
     #[error(transparent)]
     Package(#[from] PackageError),
@@ -82,21 +52,13 @@ impl StageError {
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::Npm(NpmError::Missing) => "put npm on PATH".to_owned(),
-            Self::Npm(_) | Self::Io(_) | Self::Package(_) => return None,
-            Self::OtherVersion { .. } | Self::OtherIntegrity { .. } => {
-                "this registry does not have what was tested: use the one that the pin was made with"
-                    .to_owned()
-            }
+            Self::Manager(error) => return error.hint(),
+            Self::Io(_) | Self::Package(_) => return None,
             Self::Node { needs, .. } => format!(
                 "install a Node that satisfies `{needs}`, and `openclaw gateway install --force` with it"
             ),
             Self::Entry { .. } => {
                 "this release cannot replace the live one in place; install it by hand".to_owned()
-            }
-            Self::Collision { .. } => {
-                "codexpin cannot lay this release out as a global package; install it by hand"
-                    .to_owned()
             }
         })
     }
@@ -104,20 +66,26 @@ impl StageError {
 
 /// What staging runs with.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Stage<'a> {
-    pub(super) npm: &'a Npm,
+pub(super) struct Staging<'a, M> {
+    pub(super) manager: &'a M,
     pub(super) installation: &'a Installation,
-    /// Where npm's output goes.
+    /// Where the package manager's output goes.
     pub(super) logs: &'a Utf8Path,
     pub(super) stop: &'a CancellationToken,
 }
 
-impl Stage<'_> {
+impl<M: PackageManager> Staging<'_, M> {
     /// Makes the core ready at `ready`, which is beside the live package.
-    pub(super) async fn core(&self, wanted: &Wanted, ready: &Utf8Path) -> Result<(), StageError> {
+    pub(super) async fn core(
+        &self,
+        wanted: &PinnedPackage,
+        ready: &Utf8Path,
+        half_done: impl Fn(),
+    ) -> Result<(), StageError> {
         let name = PackageName::CORE;
         let project = ready.with_file_name("stage");
-        self.install(&project, &name, wanted, &[]).await?;
+        self.install(&project, &name, wanted, true).await?;
+        half_done();
         let package = Package::read(&project.join("node_modules").join(name.as_str()))?;
         if !satisfies(&self.installation.node.version, package.node.as_deref()) {
             return Err(StageError::Node {
@@ -133,7 +101,7 @@ impl Stage<'_> {
             let relative = entry.strip_prefix(&package.directory).unwrap_or(&entry).to_owned();
             return Err(missing(relative));
         }
-        as_global_package(&project, &name)?;
+        self.manager.lay_out_globally(&project, &name)?;
         fs_err::rename(&package.directory, ready)?;
         fs::remove(&project)?;
         Ok(())
@@ -144,12 +112,14 @@ impl Stage<'_> {
         &self,
         plugin: &ManagedPlugin,
         project: &Utf8Path,
-        wanted: &Wanted,
+        wanted: &PinnedPackage,
         ready: &Utf8Path,
+        half_done: impl Fn(),
     ) -> Result<(), StageError> {
         let name = PackageName::PLUGIN;
         let stage = ready.with_file_name("stage-plugin");
-        self.install(&stage, &name, wanted, &NO_PEERS).await?;
+        self.install(&stage, &name, wanted, false).await?;
+        half_done();
         // OpenClaw's own keys (`overrides`, `openclaw`) stay for its next update.
         let text = fs_err::read_to_string(project.join("package.json"))?;
         let mut manifest: Value = serde_json::from_str(&text).map_err(|error| {
@@ -179,89 +149,22 @@ impl Stage<'_> {
         &self,
         project: &Utf8Path,
         name: &PackageName,
-        wanted: &Wanted,
-        extra: &[&str],
+        pinned: &PinnedPackage,
+        with_peers: bool,
     ) -> Result<(), StageError> {
-        fs::remove(project)?;
-        let home = project.with_file_name("home");
-        fs::create_private_dir(project)?;
-        fs::create_private_dir(&home.join("tmp"))?;
-        let log = self.logs.join(format!("npm-{}", project.file_name().unwrap_or("stage")));
-        let job = NpmCommand {
+        let request = PackageRequest {
             project,
+            package: name,
+            version: pinned.version,
+            integrity: pinned.integrity.as_deref(),
+            lock: pinned.lock.as_ref(),
+            with_peers,
             node: &self.installation.node,
-            home: &home,
-            log: Some(&log),
+            logs: self.logs,
             stop: self.stop,
         };
-        if let Some(lock) = &wanted.lock {
-            fs_err::write(project.join("package.json"), lock.manifest())?;
-            fs_err::write(project.join("package-lock.json"), lock.text())?;
-            let arguments = CI.iter().chain(extra).map(ToString::to_string).collect();
-            self.npm.run(&job, arguments).await?;
-        } else {
-            let nothing = std::collections::BTreeMap::new();
-            fs_err::write(project.join("package.json"), npm::project::manifest(&nothing))?;
-            let package = format!("{name}@{}", wanted.version);
-            let exact: Vec<_> = ["--save-exact"].iter().chain(extra).copied().collect();
-            self.npm.install(&job, &[package], &exact).await?;
-        }
-        fs::remove(&home)?;
-        verify(project, name, wanted)
+        Ok(self.manager.install(&request).await?)
     }
-}
-
-/// Holds what npm installed against the pin: npm itself checked every tarball
-/// against the hashes that it writes here.
-fn verify(project: &Utf8Path, name: &PackageName, wanted: &Wanted) -> Result<(), StageError> {
-    let package = Package::read(&project.join("node_modules").join(name.as_str()))?;
-    if package.version != wanted.version {
-        let (package, found) = (name.clone(), package.version);
-        return Err(StageError::OtherVersion { package, found, wanted: wanted.version });
-    }
-    let text = fs_err::read_to_string(project.join("node_modules/.package-lock.json"))?;
-    let tree: Value = serde_json::from_str(&text).map_err(io::Error::other)?;
-    let found = tree["packages"][format!("node_modules/{name}")]["integrity"].as_str();
-    if wanted.integrity.is_some() && found != wanted.integrity.as_deref() {
-        let (package, version) = (name.clone(), wanted.version);
-        return Err(StageError::OtherIntegrity { package, version });
-    }
-    Ok(())
-}
-
-/// Turns a project's tree into a global package's: the dependencies move from
-/// beside the package into its own `node_modules`, where `npm install -g` puts them.
-fn as_global_package(project: &Utf8Path, name: &PackageName) -> Result<(), StageError> {
-    let modules = project.join("node_modules");
-    let own = modules.join(name.as_str()).join("node_modules");
-    fs_err::create_dir_all(&own)?;
-    for entry in modules.read_dir_utf8()? {
-        let entry = entry?;
-        let dependency = entry.file_name();
-        if dependency == name.as_str() || dependency == ".package-lock.json" {
-            continue;
-        }
-        move_into(entry.path(), &own.join(dependency))?;
-    }
-    // The package's own command is no dependency of itself.
-    fs::remove(&own.join(".bin").join(name.as_str()))?;
-    Ok(())
-}
-
-/// Moves a directory, or what is in it where the directory (a scope, `.bin`) is there already.
-fn move_into(from: &Utf8Path, to: &Utf8Path) -> Result<(), StageError> {
-    if to.symlink_metadata().is_err() {
-        return Ok(fs_err::rename(from, to)?);
-    }
-    let holder = |path: &Utf8Path| path.file_name().is_some_and(|n| n.starts_with(['@', '.']));
-    if !holder(from) {
-        return Err(StageError::Collision { path: to.to_owned() });
-    }
-    for entry in from.read_dir_utf8()? {
-        let entry = entry?;
-        move_into(entry.path(), &to.join(entry.file_name()))?;
-    }
-    Ok(())
 }
 
 /// How much a tree takes, in bytes of its files. A file that several names
@@ -282,51 +185,4 @@ pub(super) fn size_of(path: &Utf8Path) -> u64 {
         }
     }
     total
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn tree(files: &[&str]) -> (tempfile::TempDir, Utf8PathBuf) {
-        let guard = tempfile::tempdir().unwrap();
-        let root = Utf8PathBuf::from_path_buf(guard.path().to_owned()).unwrap();
-        for file in files {
-            let path = root.join("node_modules").join(file);
-            fs_err::create_dir_all(path.parent().unwrap()).unwrap();
-            fs_err::write(path, "").unwrap();
-        }
-        (guard, root)
-    }
-
-    fn there(root: &Utf8Path, file: &str) -> bool {
-        root.join("node_modules").join(file).exists()
-    }
-
-    #[test]
-    fn dependencies_move_into_the_package_as_npm_lays_out_a_global_one() {
-        let (_guard, root) = tree(&[
-            "openclaw/openclaw.mjs",
-            "openclaw/node_modules/@scope/own/x",
-            ".package-lock.json",
-            ".bin/openclaw",
-            ".bin/tool",
-            "zod/index.js",
-            "@scope/beside/x",
-        ]);
-        as_global_package(&root, &PackageName::CORE).unwrap();
-        for file in ["zod/index.js", "@scope/beside/x", "@scope/own/x", ".bin/tool"] {
-            assert!(there(&root, &format!("openclaw/node_modules/{file}")), "{file}");
-        }
-        for file in [".bin/openclaw", ".package-lock.json"] {
-            assert!(!there(&root, &format!("openclaw/node_modules/{file}")), "{file}");
-        }
-    }
-
-    #[test]
-    fn a_dependency_in_both_places_is_refused() {
-        let (_guard, root) = tree(&["openclaw/node_modules/zod/index.js", "zod/index.js"]);
-        let error = as_global_package(&root, &PackageName::CORE).unwrap_err();
-        assert!(matches!(error, StageError::Collision { .. }), "{error}");
-    }
 }

@@ -10,7 +10,7 @@ use crate::release::{PackageName, Version};
 
 /// One package as it is to be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Wanted {
+pub struct PinnedPackage {
     /// The exact release.
     pub version: Version,
     /// The hash of its tarball, where the pin has it.
@@ -22,16 +22,16 @@ pub struct Wanted {
 
 /// The pinned candidate as it is to be installed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Target {
+pub struct ApplyTarget {
     /// The core.
-    pub core: Wanted,
+    pub core: PinnedPackage,
     /// The plugin, where the pin has one.
-    pub plugin: Option<Wanted>,
+    pub plugin: Option<PinnedPackage>,
 }
 
 /// The pin cannot be installed as it was tested.
 #[derive(Debug, thiserror::Error)]
-pub enum TargetError {
+pub enum ApplyTargetError {
     /// A lock file is not the one whose hash the pin has.
     #[error(transparent)]
     Pin(#[from] PinFileError),
@@ -45,7 +45,7 @@ pub enum TargetError {
     },
 }
 
-impl TargetError {
+impl ApplyTargetError {
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -58,11 +58,11 @@ impl TargetError {
     }
 }
 
-impl Target {
+impl ApplyTarget {
     /// Reads the pin's lock files, which are relative to the pin file's `directory`.
-    pub fn read(pin: &Pin, directory: &Utf8Path) -> Result<Self, TargetError> {
+    pub fn read(pin: &Pin, directory: &Utf8Path) -> Result<Self, ApplyTargetError> {
         let locks = pin.lock.as_ref();
-        let core = Wanted {
+        let core = PinnedPackage {
             version: pin.core,
             integrity: pin.core_integrity.clone(),
             lock: locks
@@ -82,7 +82,7 @@ impl Target {
                     read(&path, &hash, &PackageName::PLUGIN, version, integrity.as_deref())
                 })
                 .transpose()?;
-            Ok::<_, TargetError>(Wanted { version, integrity, lock })
+            Ok::<_, ApplyTargetError>(PinnedPackage { version, integrity, lock })
         });
         Ok(Self { core, plugin: plugin.transpose()? })
     }
@@ -94,13 +94,13 @@ fn read(
     package: &PackageName,
     version: Version,
     integrity: Option<&str>,
-) -> Result<LockFile, TargetError> {
+) -> Result<LockFile, ApplyTargetError> {
     let text = fs_err::read_to_string(path).map_err(PinFileError::Io)?;
     if file_integrity(text.as_bytes()) != hash {
         return Err(PinFileError::LockChanged { path: path.to_owned() }.into());
     }
     LockFile::check(&text, package, version, integrity)
-        .map_err(|source| TargetError::LockFile { path: path.to_owned(), source })
+        .map_err(|source| ApplyTargetError::LockFile { path: path.to_owned(), source })
 }
 
 /// The hash of a file as npm writes hashes: `sha512-` and base64.

@@ -7,16 +7,19 @@ use tokio_util::sync::CancellationToken;
 use super::PinFileArgument;
 use super::context::Context;
 use super::failure::Failure;
-use crate::apply::{self, ApplyError, Outcome, Proof, Step, Target};
+use crate::apply::{self, ApplyError, ApplyOutcome, ApplyTarget, ProofResult, Prover};
 use crate::catalogue::Catalogue;
 use crate::check::{self, CheckJob, InstalledCandidate};
+use crate::event::{Events, SystemClock};
 use crate::exit_code::ExitCode;
 use crate::installation::{self, Installation, ServiceLimits};
 use crate::npm::run::Npm;
 use crate::pin::PinFile;
 use crate::question::{Question, Variation};
 use crate::release::Version;
+use crate::report::OutputForm;
 use crate::report::apply as report;
+use crate::report::reporter::Reporter;
 use crate::report::terminal;
 use crate::route::Route;
 use crate::verdict::{self, Verdict};
@@ -60,7 +63,7 @@ impl Apply {
             None => file.current()?,
         };
         let beside = path.parent().unwrap_or(Utf8Path::new("."));
-        let target = Target::read(&pin, beside).map_err(|error| {
+        let target = ApplyTarget::read(&pin, beside).map_err(|error| {
             let hint = error.hint();
             let failure = Failure::new(ExitCode::Failure, error);
             match hint {
@@ -78,6 +81,9 @@ impl Apply {
         let installation = live.installation().await?;
         let plan = apply.plan(&installation, &target).await?;
         report::plan(&plan, &installation);
+        if self.dry_run {
+            report::steps(&plan);
+        }
         if self.dry_run || plan.is_already_as_pinned() {
             return Ok(ExitCode::Success);
         }
@@ -86,9 +92,7 @@ impl Apply {
             &format!("roll {} to {}?", plan.from.core, plan.to.core),
             "codexpin apply --yes",
         )?;
-        let outcome = apply
-            .apply(&installation, &target, &plan, &live, &mut |step: Step| report::step(&step))
-            .await?;
+        let outcome = apply.apply(&installation, &target, &plan, &live).await?;
         Ok(ended(&outcome))
     }
 }
@@ -107,11 +111,7 @@ impl Undo {
             installation.core.version
         ));
         agree(self.yes, &format!("go back to {back}?"), "codexpin undo --yes")?;
-        // What was live before apply need not answer: that may be why it was left.
-        let proof = apply::NoQuestion;
-        let outcome = apply
-            .undo(&installation, &undone, &proof, &mut |step: Step| report::step(&step))
-            .await?;
+        let outcome = apply.undo(&installation, &undone).await?;
         Ok(ended(&outcome))
     }
 }
@@ -129,7 +129,7 @@ fn agree(yes: bool, question: &str, command: &str) -> Result<(), Failure> {
     }
 }
 
-fn ended(outcome: &Outcome) -> ExitCode {
+fn ended(outcome: &ApplyOutcome) -> ExitCode {
     report::outcome(outcome);
     outcome.exit_code()
 }
@@ -141,6 +141,7 @@ struct Live<'a> {
     catalogue: &'a Catalogue,
     surroundings: installation::LiveMachine,
     question: Question,
+    events: Events,
 }
 
 impl<'a> Live<'a> {
@@ -161,18 +162,20 @@ impl<'a> Live<'a> {
                 home: context.directories.home.clone(),
                 processes: context.processes.clone(),
             },
+            events: Reporter::start(OutputForm::Text, "apply").events(SystemClock::start()),
             question: Question { timeout_s: PROOF_SECONDS, ..Question::text_through(routes) },
         })
     }
 
     fn apply(&self) -> apply::Apply<'_> {
         apply::Apply {
-            surroundings: &self.surroundings,
+            machine: &self.surroundings,
             npm: &self.npm,
             backups: self.context.directories.backups(),
             limits: ServiceLimits::default(),
             now: Timestamp::now,
             stop: &self.context.stop,
+            events: self.events.clone(),
         }
     }
 
@@ -182,43 +185,54 @@ impl<'a> Live<'a> {
 
     /// Finishes, or puts back, what a killed codexpin left.
     async fn go_on(&self, apply: &apply::Apply<'_>) -> Result<(), Failure> {
-        for outcome in apply.go_on(self, &mut |step: Step| report::step(&step)).await? {
+        for outcome in apply.go_on(self).await? {
             report::outcome(&outcome);
         }
         Ok(())
     }
 }
 
-impl Proof for Live<'_> {
+impl Prover for Live<'_> {
     /// Asks the swapped files for a reply, in a scratch home, through the
     /// pinned route: the release answers where it now lives.
-    async fn ask(&self, installation: &Installation) -> Result<(), String> {
+    async fn ask(&self, installation: &Installation) -> ProofResult {
         let context = self.context;
+        let entry = match installation.entry() {
+            Ok(entry) => entry,
+            Err(error) => return ProofResult::Failed(error.to_string()),
+        };
         let candidate = InstalledCandidate {
             core: installation.core.version,
             plugin: installation.plugin.as_ref().map(|plugin| plugin.package.version),
             plugin_state: None,
             prefix: installation.core.directory.clone(),
-            entry: installation.entry().map_err(|error| error.to_string())?,
+            entry,
             node: installation.node.clone(),
         };
         let name = format!("{}_{}", Timestamp::now().strftime("%Y%m%d-%H%M%S"), candidate.core);
         let logs = context.directories.checks().join(name);
-        crate::fs::create_private_dir(&logs).map_err(|error| error.to_string())?;
+        // From here on, what stops the question says nothing of the release.
+        if let Err(error) = crate::fs::create_private_dir(&logs) {
+            return ProofResult::Unproven(error.to_string());
+        }
         // A stop is heeded by `apply` itself; here it would look like a failed proof.
         let stop = CancellationToken::new();
         let variation = Variation::default();
         let job = CheckJob::plain(&candidate, &self.question, &variation, &logs);
         let surroundings = context.check_surroundings();
-        let observations =
-            check::check(job, &surroundings, &stop).await.map_err(|error| error.to_string())?;
+        let observations = match check::check(job, &surroundings, &stop).await {
+            Ok(observations) => observations,
+            Err(error) => return ProofResult::Unproven(error.to_string()),
+        };
         match verdict::judge_all(&observations, self.question.require, self.catalogue) {
-            Verdict::Good => Ok(()),
-            Verdict::Bad { failure } => Err(format!(
+            Verdict::Good => ProofResult::Proved,
+            Verdict::Bad { failure } => ProofResult::Failed(format!(
                 "it does not answer: {} ({})",
                 failure.evidence.text, failure.signature
             )),
-            Verdict::Skip { reason } => Err(format!("it could not be asked: {reason}")),
+            Verdict::Skip { reason } => {
+                ProofResult::Unproven(format!("it could not be asked: {reason}"))
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::context::Context;
 use super::failure::Failure;
-use crate::apply::{self, Operation, Phase};
+use crate::apply::{self, Operation, Progress};
 use crate::changes;
 use crate::exit_code::ExitCode;
 use crate::npm::run::Npm;
@@ -79,7 +79,7 @@ async fn npm(context: &Context) -> Option<String> {
 fn rollback(context: &Context, session: &SessionSummary) -> Result<Option<Rollback>, Failure> {
     let Some(good) = session.ends().0 else { return Ok(None) };
     let good = session.request.line[good].core;
-    let applied = apply::Journal::all(&context.directories.backups())
+    let applied = apply::ApplyJournal::all(&context.directories.backups())
         .map_err(|error| Failure::new(ExitCode::Infrastructure, error))?;
     let mut records = applied.into_iter().rev().map(|journal| journal.record);
     let record = records.find(|record| {
@@ -89,9 +89,10 @@ fn rollback(context: &Context, session: &SessionSummary) -> Result<Option<Rollba
         at: record.at,
         from: record.from,
         to: record.to,
-        end: match record.phase {
-            Phase::Done => RollbackEnd::Proved,
-            Phase::RolledBack => RollbackEnd::PutBack(record.why),
+        end: match record.progress {
+            Progress::Done => RollbackEnd::Proved,
+            Progress::RolledBack => RollbackEnd::PutBack(record.why),
+            Progress::Unproven => RollbackEnd::Unproven(record.unproven.join("; ")),
             _ => RollbackEnd::Unfinished,
         },
     }))

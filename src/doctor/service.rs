@@ -105,7 +105,7 @@ fn doing(facts: &Facts, unit: &UnitRead, standing: &Standing) -> Vec<Finding> {
                 .mend(log)
                 .mend(facts.command("gateway restart")),
         );
-    } else if !state.is_wanted() {
+    } else if !state.condition().is_wanted() {
         findings.push(
             Finding::warning(
                 "service-stopped",

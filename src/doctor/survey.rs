@@ -10,7 +10,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 
 use super::facts::{ApplyLeft, Core, Facts, OnPath, PinRead, UnitRead};
-use crate::apply::{Journal, Phase};
+use crate::apply::ApplyJournal;
 use crate::env::{
     Environment, OPENCLAW_CONFIG_PATH, OPENCLAW_HOME, OPENCLAW_NO_AUTO_UPDATE, OPENCLAW_STATE_DIR,
 };
@@ -146,12 +146,12 @@ fn pin(path: &Utf8Path) -> PinRead {
 
 /// What cannot be read of the backups is `apply`'s to tell.
 fn unfinished(backups: &Utf8Path) -> Vec<ApplyLeft> {
-    let journals = Journal::all(backups).unwrap_or_default();
-    let left = journals.into_iter().filter(|journal| !journal.record.phase.is_finished());
+    let journals = ApplyJournal::all(backups).unwrap_or_default();
+    let left = journals.into_iter().filter(|journal| !journal.record.progress.is_finished());
     left.map(|journal| ApplyLeft {
         from: journal.record.from.core,
         to: journal.record.to.core,
-        changed: journal.record.phase >= Phase::BackedUp,
+        changed: journal.record.may_differ(),
         at: journal.record.at,
         directory: journal.directory,
     })

@@ -3,7 +3,8 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{InstallationError, Package, program_of, service};
+use super::service::systemd;
+use super::{InstallationError, Package, program_of};
 use crate::env::Environment;
 use crate::process;
 use crate::release::{PackageName, Version};
@@ -80,8 +81,8 @@ impl Located {
         environment: &Environment,
         home: &Utf8Path,
     ) -> Result<Self, InstallationError> {
-        let path = service::unit_path(environment, home);
-        if let Some(unit) = service::read_unit(&path, home) {
+        let path = systemd::unit_path(environment, home);
+        if let Some(unit) = systemd::read_unit(&path, home) {
             let (entry, node) = program_of(&path, &unit)?;
             return Ok(Self { entry, node: Some(node), unit: Some((path, unit)) });
         }

@@ -6,7 +6,7 @@ use camino::{Utf8DirEntry, Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::service::{UNIT, unit_path};
+use super::service::systemd::{UNIT, unit_path};
 use crate::env::Environment;
 use crate::process::{Ending, ProcessError, Processes, Program, Running};
 

@@ -2,7 +2,8 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{program_of, service};
+use super::program_of;
+use super::service::systemd;
 use crate::env::Environment;
 
 /// The service's unit as it is written. What it names need not be there.
@@ -20,13 +21,13 @@ pub struct Unit {
 
 /// Where the service's unit is, or would be.
 pub fn unit_file(environment: &Environment, home: &Utf8Path) -> Utf8PathBuf {
-    service::unit_path(environment, home)
+    systemd::unit_path(environment, home)
 }
 
 /// Reads the service's unit, where there is one. Nothing is run.
 pub fn unit(environment: &Environment, home: &Utf8Path) -> Option<Unit> {
-    let path = service::unit_path(environment, home);
-    let unit = service::read_unit(&path, home)?;
+    let path = systemd::unit_path(environment, home);
+    let unit = systemd::read_unit(&path, home)?;
     let (entry, node) = program_of(&path, &unit).ok().unzip();
     Some(Unit { path, node, entry, environment: unit.environment })
 }

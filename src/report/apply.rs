@@ -8,7 +8,7 @@ use owo_colors::OwoColorize as _;
 
 use super::terminal;
 use crate::apply::{
-    Change, Note, Operation, Outcome, PartKind, Plan, SavedBy, Step, Versions, Warning,
+    ApplyOutcome, EarlierConfig, Note, Operation, PartKind, Plan, SavedBy, Step, Versions, Warning,
 };
 use crate::event::Event;
 use crate::installation::Installation;
@@ -31,10 +31,10 @@ pub fn plan(plan: &Plan, installation: &Installation) {
         "  installation  {} on Node {}",
         installation.core.directory, installation.node.version
     );
-    for change in &plan.changes {
-        let _ = writeln!(text, "  {}", change_line(change));
+    for line in plan.steps.iter().filter_map(|step| change_line(step, plan)) {
+        let _ = writeln!(text, "  {line}");
     }
-    if !plan.changes.is_empty() {
+    if !plan.is_already_as_pinned() {
         let _ = writeln!(
             text,
             "  backup        openclaw.json, agent state, unit and package manifests, before the swap"
@@ -57,30 +57,46 @@ fn versions(versions: Versions) -> String {
     }
 }
 
-fn change_line(change: &Change) -> String {
-    let tree =
-        |tested: bool| if tested { "the tested dependency tree" } else { "today's dependencies" };
-    match change {
-        Change::Core { from, to, tested_tree, .. } => {
-            format!("core          {from} -> {to}, with {}", tree(*tested_tree))
+/// The steps, in the order in which they are taken.
+pub fn steps(plan: &Plan) {
+    let numbered =
+        plan.steps.iter().zip(1..).map(|(step, number)| format!("  {number:>2}  {step}"));
+    let lines: Vec<_> = numbered.collect();
+    if !lines.is_empty() {
+        terminal::print(&format!("steps\n{}", lines.join("\n")));
+    }
+}
+
+/// The line of a step that changes something.
+fn change_line(step: &Step, plan: &Plan) -> Option<String> {
+    let tree = |wanted: PartKind| {
+        let tested = plan.steps.iter().any(
+            |step| matches!(step, Step::Stage { part, tested_tree: true, .. } if *part == wanted),
+        );
+        if tested { "the tested dependency tree" } else { "today's dependencies" }
+    };
+    Some(match step {
+        Step::Exchange { part: PartKind::Core, from, to, .. } => {
+            format!("core          {from} -> {to}, with {}", tree(PartKind::Core))
         }
-        Change::Plugin { project, from, to, tested_tree } => {
-            format!("plugin        {from} -> {to}, with {}, in {project}", tree(*tested_tree))
+        Step::Exchange { part: PartKind::Plugin, live, from, to } => {
+            format!("plugin        {from} -> {to}, with {}, in {live}", tree(PartKind::Plugin))
         }
-        Change::Config { path, saved } => {
-            let name = saved.path.file_name().unwrap_or(saved.path.as_str());
-            let from = match saved.by {
-                SavedBy::Codexpin => format!("as it was saved in {}", saved.path),
+        Step::PutConfig { path, saved: EarlierConfig { path: saved, by, written_by, .. } } => {
+            let name = saved.file_name().unwrap_or(saved.as_str());
+            let from = match by {
+                SavedBy::Codexpin => format!("as it was saved in {saved}"),
                 SavedBy::OpenClaw => format!("as OpenClaw saved it in {name}"),
             };
-            let by = saved.written_by.map(|by| format!(", last written by {by}"));
+            let by = written_by.map(|by| format!(", last written by {by}"));
             format!("config        {path} {from}{}", by.unwrap_or_default())
         }
-        Change::Restart { unit } => format!(
+        Step::Start { unit } => format!(
             "service       {} stops for the swap and starts after it",
             unit.file_name().unwrap_or(unit.as_str())
         ),
-    }
+        _ => return None,
+    })
 }
 
 fn warning_line(warning: &Warning) -> String {
@@ -134,13 +150,6 @@ fn from_newer(path: &Utf8Path, written_by: Version, refused_by: Version) -> Stri
     )
 }
 
-fn part_name(part: PartKind) -> &'static str {
-    match part {
-        PartKind::Core => "core",
-        PartKind::Plugin => "plugin",
-    }
-}
-
 fn package_word(package: &PackageName) -> &'static str {
     if *package == PackageName::PLUGIN { "plugin" } else { "core" }
 }
@@ -173,48 +182,22 @@ pub(super) fn line(event: &Event) -> Option<String> {
     })
 }
 
-/// What is being done.
-pub fn step(step: &Step) {
-    terminal::say(&match step {
-        Step::GoingOn { backup, phase } => {
-            format!("an earlier apply was interrupted ({phase:?}); finishing it from {backup}")
-        }
-        Step::Staging { part, version } => {
-            format!("staging   {} {version} beside the live one", part_name(*part))
-        }
-        Step::Stopping { unit } => {
-            format!("stopping  {}", unit.file_name().unwrap_or(unit.as_str()))
-        }
-        Step::Saved { backup, files } => format!("saved     {files} files in {backup}"),
-        Step::Swapped { part, version } => {
-            format!("swapped   {} {version} is live", part_name(*part))
-        }
-        Step::ConfigPlaced { path, .. } => format!("restored  {path}"),
-        Step::Starting { unit } => {
-            format!("starting  {}", unit.file_name().unwrap_or(unit.as_str()))
-        }
-        Step::Proving { version } => format!("proving   {version}"),
-        Step::PuttingBack { why } => {
-            format!("{}: {why}; putting everything back", "failed".red().bold())
-        }
-    });
-}
-
 /// How it ended.
-pub fn outcome(outcome: &Outcome) {
+pub fn outcome(outcome: &ApplyOutcome) {
     let mut text = String::new();
     let mut warnings = Vec::new();
     match outcome {
-        Outcome::AlreadyAsPinned { installed } => {
+        ApplyOutcome::AlreadyAsPinned { installed } => {
             let _ = writeln!(text, "already as pinned: {}", versions(*installed));
         }
-        Outcome::Done { operation, from, to, backup, kept, notes, .. } => {
-            let verb = match operation {
-                Operation::Apply => "applied",
-                Operation::Undo => "undone",
-            };
-            let _ =
-                writeln!(text, "{}: {} -> {}", verb.green().bold(), versions(*from), versions(*to));
+        ApplyOutcome::Done { operation, from, to, backup, kept, notes, .. } => {
+            let _ = writeln!(
+                text,
+                "{}: {} -> {}",
+                verb(*operation).green().bold(),
+                versions(*from),
+                versions(*to)
+            );
             add_notes(&mut text, notes);
             let bytes: u64 = kept.iter().map(|kept| kept.bytes).sum();
             let _ = writeln!(
@@ -227,7 +210,24 @@ pub fn outcome(outcome: &Outcome) {
             let _ = writeln!(text, "  next    codexpin undo    goes back to {}", from.core);
             warnings.extend(notes.iter().filter_map(untried_config));
         }
-        Outcome::RolledBack { from, to, why, backup, notes, .. } => {
+        ApplyOutcome::Unproven { operation, from, to, why, backup, notes, .. } => {
+            let _ = writeln!(
+                text,
+                "{}, but could not be proved: {} -> {}",
+                verb(*operation).yellow().bold(),
+                versions(*from),
+                versions(*to)
+            );
+            for why in why {
+                let _ = writeln!(text, "  why     {why}");
+            }
+            add_notes(&mut text, notes);
+            let _ = writeln!(text, "  backup  {backup}");
+            let _ = writeln!(text, "  next    codexpin check live    asks it for a reply");
+            let _ = writeln!(text, "          codexpin undo          goes back to {}", from.core);
+            warnings.extend(notes.iter().filter_map(untried_config));
+        }
+        ApplyOutcome::RolledBack { from, to, why, backup, notes, .. } => {
             let _ = writeln!(
                 text,
                 "{}: {} stays; {} failed its proof",
@@ -243,6 +243,13 @@ pub fn outcome(outcome: &Outcome) {
     terminal::print(text.trim_end());
     for warning in warnings {
         terminal::warning(&warning);
+    }
+}
+
+fn verb(operation: Operation) -> &'static str {
+    match operation {
+        Operation::Apply => "applied",
+        Operation::Undo => "undone",
     }
 }
 

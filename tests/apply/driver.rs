@@ -5,8 +5,9 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use codexpin::apply::{Apply, ApplyError, Proof, Target};
+use codexpin::apply::{Apply, ApplyError, ApplyTarget, ProofResult, Prover};
 use codexpin::env::Environment;
+use codexpin::event::Events;
 use codexpin::installation::{Installation, LiveMachine, ServiceLimits};
 use codexpin::npm::run::{Npm, NpmPlaces};
 use codexpin::pin::Pin;
@@ -14,19 +15,36 @@ use codexpin::process::Processes;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-/// Fails with the reason that the request gives; waits for a file before that.
+/// Answers as the request says; waits for a file before that.
 struct Scripted {
-    reason: Option<String>,
+    failed: Option<String>,
+    unproven: Option<String>,
+    full: bool,
     gate: Option<Utf8PathBuf>,
 }
 
-impl Proof for Scripted {
-    async fn ask(&self, _: &Installation) -> Result<(), String> {
+impl Prover for Scripted {
+    async fn ask(&self, _: &Installation) -> ProofResult {
         while self.gate.as_ref().is_some_and(|gate| !gate.exists()) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        self.reason.clone().map_or(Ok(()), Err)
+        if self.full {
+            let_files_take(Some(0));
+        }
+        match (&self.failed, &self.unproven) {
+            (Some(why), _) => ProofResult::Failed(why.clone()),
+            (None, Some(reason)) => ProofResult::Unproven(reason.clone()),
+            (None, None) => ProofResult::Proved,
+        }
     }
+}
+
+/// From now on no file that is written takes more bytes than this: a full disk, for
+/// this process alone. The signal that goes with it is ignored from the start.
+fn let_files_take(bytes: Option<u64>) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let maximum = getrlimit(Resource::Fsize).maximum;
+    setrlimit(Resource::Fsize, Rlimit { current: bytes.or(maximum), maximum }).unwrap();
 }
 
 #[test]
@@ -39,6 +57,7 @@ fn driver() {
         Ok(value) => value,
         Err(Failed { text, exit }) => json!({"error": text, "exit": exit}),
     };
+    let_files_take(None);
     fs_err::write(path(&request, "answer"), answer.to_string()).unwrap();
 }
 
@@ -71,9 +90,15 @@ async fn run(request: &Value) -> Result<Value, Failed> {
     };
     let npm = Npm::new(&places, &environment, &[], processes.clone());
     let surroundings = LiveMachine { environment, home, processes };
+    let steps = format!("{}.steps", path(request, "answer"));
+    let events = Events::to(move |event| {
+        let mut file = std::fs::File::options().create(true).append(true).open(&steps).unwrap();
+        // A disk that is full for this test takes no events either.
+        let _ = writeln!(file, "{}", serde_json::to_string(&event).unwrap());
+    });
     let stop = CancellationToken::new();
     let apply = Apply {
-        surroundings: &surroundings,
+        machine: &surroundings,
         npm: &npm,
         backups: root.join("codexpin/backups"),
         limits: ServiceLimits {
@@ -82,26 +107,24 @@ async fn run(request: &Value) -> Result<Value, Failed> {
         },
         now: jiff::Timestamp::now,
         stop: &stop,
+        events,
     };
     let proof = Scripted {
-        reason: request["proof"].as_str().map(str::to_owned),
+        failed: request["proof"].as_str().map(str::to_owned),
+        unproven: request["unproven"].as_str().map(str::to_owned),
+        full: request["full"] == json!(true),
         gate: request["wait_for"].as_str().map(Utf8PathBuf::from),
-    };
-    let steps = format!("{}.steps", path(request, "answer"));
-    let mut on_step = |step| {
-        let mut file = std::fs::File::options().create(true).append(true).open(&steps).unwrap();
-        writeln!(file, "{}", serde_json::to_string(&step).unwrap()).unwrap();
     };
     let find = || async { Installation::find(&surroundings).await.map_err(ApplyError::from) };
     let outcome = match request["do"].as_str().unwrap() {
         "go-on" => {
-            let outcomes = apply.go_on(&proof, &mut on_step).await?;
+            let outcomes = apply.go_on(&proof).await?;
             return Ok(json!({"ok": outcomes}));
         }
         "undo" => {
             let installation = find().await?;
             let undone = apply.undoable(&installation, None)?;
-            apply.undo(&installation, &undone, &proof, &mut on_step).await?
+            apply.undo(&installation, &undone).await?
         }
         what => {
             let target = target(request, &root)?;
@@ -110,14 +133,14 @@ async fn run(request: &Value) -> Result<Value, Failed> {
             if what == "plan" {
                 return Ok(json!({"ok": plan}));
             }
-            apply.apply(&installation, &target, &plan, &proof, &mut on_step).await?
+            apply.apply(&installation, &target, &plan, &proof).await?
         }
     };
     Ok(json!({"ok": outcome, "exit": outcome.exit_code().number()}))
 }
 
-fn target(request: &Value, root: &Utf8Path) -> Result<Target, Failed> {
+fn target(request: &Value, root: &Utf8Path) -> Result<ApplyTarget, Failed> {
     let pin: Pin = serde_json::from_value(request["pin"].clone()).unwrap();
-    Target::read(&pin, &root.join("pins"))
+    ApplyTarget::read(&pin, &root.join("pins"))
         .map_err(|error| Failed { text: error.to_string(), exit: 1 })
 }

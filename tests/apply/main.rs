@@ -9,31 +9,10 @@ mod registry;
 mod user_manager;
 mod world;
 
+use codexpin::failpoint::{Failpoint, Moment, StepName};
 use serde_json::json;
 use user_manager::wait_for;
 use world::{BROKEN, NEW, OLD, World};
-
-/// Points before the swap, in it, and in the proof.
-const FORWARD: [&str; 16] = [
-    "prepared",
-    "staged-core",
-    "staged-plugin",
-    "staged",
-    "stopping",
-    "stopped",
-    "backed-up",
-    "swapping-core",
-    "swapped-core",
-    "swapping-plugin",
-    "swapped-plugin",
-    "starting",
-    "started",
-    "proving",
-    "proved",
-    "done",
-];
-/// Points on the way back.
-const BACK: [&str; 4] = ["rolling-back", "put-back", "restored", "rolled-back"];
 
 #[test]
 fn a_pin_is_applied_with_backup_and_proof_and_undone_and_done_again() {
@@ -43,9 +22,10 @@ fn a_pin_is_applied_with_backup_and_proof_and_undone_and_done_again() {
     let applied = world.codexpin(json!({"do": "apply", "pin": pin}));
     assert_eq!(applied.outcome(), "done", "{applied:?}");
     world.assert_is(OLD, "applied");
-    let told: Vec<_> = applied.steps.iter().filter_map(|step| step["step"].as_str()).collect();
-    let expected = "staging staging stopping saved swapped swapped starting proving";
-    assert_eq!(told.join(" "), expected);
+    let told: Vec<_> = applied.steps.iter().filter_map(|step| step["event"].as_str()).collect();
+    let expected = "planned staging staging stopping stopped saved swapped swapped starting started \
+                    proving proved";
+    assert_eq!(told.join(" ").replace("apply-", ""), expected);
 
     let manifest = world.state().join("npm/projects/openclaw-codex-0a1b2c/package.json");
     let manifest: serde_json::Value =
@@ -90,9 +70,10 @@ fn a_plan_touches_nothing() {
     world.stamp("", NEW, 1);
     let before = world.fingerprint();
     let planned = world.codexpin(json!({"do": "plan", "pin": pin}));
-    let changes = planned.answer["ok"]["changes"].as_array().unwrap().clone();
-    let names: Vec<_> = changes.iter().map(|change| change["change"].as_str().unwrap()).collect();
-    assert_eq!(names, ["core", "plugin", "restart"], "{planned:?}");
+    let steps = planned.answer["ok"]["steps"].as_array().unwrap().clone();
+    let names: Vec<_> = steps.iter().map(|step| step["step"].as_str().unwrap()).collect();
+    let expected = "stage stage stop save exchange exchange relink start prove prove prove";
+    assert_eq!(names.join(" "), expected, "{planned:?}");
     assert_eq!(planned.answer["ok"]["warnings"][0]["warning"], "config-from-newer");
     assert_eq!(world.fingerprint(), before);
     assert!(!world.root.join("codexpin").exists());
@@ -119,11 +100,48 @@ fn what_fails_its_proof_is_put_back_bit_for_bit() {
     assert_eq!(world.fingerprint(), before);
 }
 
+/// The points of an apply and of its way back, from the code's own list: all but the
+/// session's, and but those of the one step that only an undo has.
+fn points(of_the_way_back: bool) -> Vec<Failpoint> {
+    let wanted = |point: &Failpoint| match point {
+        Failpoint::SessionRecorded
+        | Failpoint::Step(StepName::LayConfigBeside, _)
+        | Failpoint::Revert(StepName::LayConfigBeside, _) => false,
+        Failpoint::ApplyPlanned | Failpoint::Step(..) | Failpoint::ApplyFinished => {
+            !of_the_way_back
+        }
+        Failpoint::Revert(..) | Failpoint::ApplyReverted => of_the_way_back,
+    };
+    Failpoint::all().into_iter().filter(wanted).collect()
+}
+
+/// Whether a kill there comes before all is saved.
+fn prepares(point: Failpoint) -> bool {
+    match point {
+        Failpoint::ApplyPlanned => true,
+        Failpoint::Step(step, _) => {
+            use StepName::{Save, StageCore, StagePlugin, Stop};
+            [StageCore, StagePlugin, Stop, Save].contains(&step)
+        }
+        _ => false,
+    }
+}
+
 #[test]
 fn killed_at_any_point_the_next_run_goes_on_or_puts_back() {
     let world = World::new();
     let pins = [world.pin(OLD), world.pin(NEW)];
-    for point in FORWARD {
+    let points = points(false);
+    for point in &points {
+        let (point, context) = (*point, point.to_string());
+        let puts_config = matches!(point, Failpoint::Step(StepName::PutConfig, _));
+        if puts_config && world.version() == OLD {
+            world.codexpin(json!({"do": "apply", "pin": pins[1]}));
+        }
+        if puts_config {
+            world.stamp("", NEW, 3);
+            world.stamp(".bak", OLD, 1);
+        }
         let live = world.version();
         let (pin, wanted) = if live == NEW { (&pins[0], OLD) } else { (&pins[1], NEW) };
         let request = json!({"do": "apply", "pin": pin});
@@ -133,41 +151,92 @@ fn killed_at_any_point_the_next_run_goes_on_or_puts_back() {
         assert!(next.answer["error"].is_null(), "{point}: {next:?}");
         let now = world.version();
         assert!(now == live || now == wanted, "{point}: {now}");
-        world.assert_is(&now, point);
-        let early = FORWARD.iter().position(|p| *p == point) < Some(6);
-        assert_eq!(now == live, early, "{point}: back before the backup, forward after it");
+        world.assert_is(&now, &context);
+        assert_eq!(now == live, prepares(point), "{point}: back before all is saved, else forward");
         let nothing = world.codexpin(json!({"do": "go-on"}));
         assert_eq!(nothing.answer["ok"], json!([]), "{point}: nothing is left to do");
     }
+    println!("killed at {} points of {} on the way forward", points.len(), Failpoint::all().len());
 }
 
 #[test]
 fn killed_on_the_way_back_the_next_run_puts_back() {
     let world = World::new();
     let pin = world.pin(OLD);
+    world.stamp("", NEW, 3);
+    world.stamp(".bak", OLD, 1);
     let before = world.fingerprint();
-    for point in BACK {
+    let points = points(true);
+    for point in &points {
         let request = json!({"do": "apply", "pin": pin, "proof": "no reply"});
-        let killed = world.start(request, Some(point)).wait();
+        let killed = world.start(request, Some(*point)).wait();
         assert_eq!(killed.signal, Some(9), "{point}: {killed:?}");
         let next = world.codexpin(json!({"do": "go-on"}));
         assert!(next.answer["error"].is_null(), "{point}: {next:?}");
-        world.assert_is(NEW, point);
+        world.assert_is(NEW, &point.to_string());
         assert_eq!(world.fingerprint(), before, "{point}");
     }
+    println!("killed at {} points of {} on the way back", points.len(), Failpoint::all().len());
 }
 
 #[test]
 fn a_killed_undo_is_finished_by_the_next_run() {
     let world = World::new();
     world.codexpin(json!({"do": "apply", "pin": world.pin(OLD)}));
-    for (point, wanted) in [("stopped", OLD), ("swapped-core", NEW)] {
+    for (step, wanted) in [(StepName::Stop, OLD), (StepName::ExchangeCore, NEW)] {
+        let point = Failpoint::Step(step, Moment::After);
         let killed = world.start(json!({"do": "undo"}), Some(point)).wait();
         assert_eq!(killed.signal, Some(9), "{point}: {killed:?}");
         let next = world.codexpin(json!({"do": "go-on"}));
         assert!(next.answer["error"].is_null(), "{point}: {next:?}");
-        world.assert_is(wanted, point);
+        world.assert_is(wanted, &point.to_string());
     }
+}
+
+#[test]
+fn an_undo_that_is_killed_while_it_lays_the_saved_config_beside_is_finished_by_the_next_run() {
+    for moment in [Moment::Before, Moment::During, Moment::After] {
+        let world = World::new();
+        world.codexpin(json!({"do": "apply", "pin": world.pin(OLD)}));
+        fs_err::write(world.config(), "{gateway: {port: 1}}").unwrap();
+        let point = Failpoint::Step(StepName::LayConfigBeside, moment);
+        let killed = world.start(json!({"do": "undo"}), Some(point)).wait();
+        assert_eq!(killed.signal, Some(9), "{point}: {killed:?}");
+        let next = world.codexpin(json!({"do": "go-on"}));
+        assert_eq!(next.answer["ok"][0]["outcome"], "done", "{point}: {next:?}");
+        world.assert_is(NEW, &point.to_string());
+        assert_eq!(fs_err::read_to_string(world.config()).unwrap(), "{gateway: {port: 1}}");
+    }
+}
+
+#[test]
+fn what_could_not_be_proved_stays_and_is_said_to_be_unproven() {
+    let world = World::new();
+    let request =
+        json!({"do": "apply", "pin": world.pin(OLD), "unproven": "the account is at its limit"});
+    let applied = world.codexpin(request);
+    assert_eq!(applied.outcome(), "unproven", "{applied:?}");
+    assert_eq!(applied.answer["exit"], 75);
+    assert_eq!(applied.answer["ok"]["why"], json!(["the account is at its limit"]));
+    world.assert_is(OLD, "applied, and not put back");
+    assert_eq!(world.codexpin(json!({"do": "go-on"})).answer["ok"], json!([]), "it is finished");
+    let undone = world.codexpin(json!({"do": "undo"}));
+    assert_eq!(undone.outcome(), "done", "{undone:?}");
+    world.assert_is(NEW, "undone");
+}
+
+#[test]
+fn a_disk_that_is_full_at_the_proof_puts_nothing_back() {
+    let world = World::new();
+    let applied = world.codexpin(json!({"do": "apply", "pin": world.pin(OLD), "full": true}));
+    assert_eq!(applied.outcome(), "unproven", "{applied:?}");
+    let why = applied.answer["ok"]["why"][0].as_str().unwrap();
+    assert!(why.starts_with("the journal: "), "{why}");
+    world.assert_is(OLD, "a healthy release stays");
+    // What could not be written down is asked for again when there is room.
+    let next = world.codexpin(json!({"do": "go-on"}));
+    assert_eq!(next.answer["ok"][0]["outcome"], "done", "{next:?}");
+    world.assert_is(OLD, "proved");
 }
 
 #[test]
@@ -208,8 +277,8 @@ fn on_first_use_the_config_comes_back_that_openclaw_saved_before_the_upgrade() {
     let before = world.fingerprint();
     let planned = world.codexpin(json!({"do": "plan", "pin": pin}));
     let plan = &planned.answer["ok"];
-    assert_eq!(plan["changes"][2]["change"], "config", "{planned:?}");
-    let saved = &plan["changes"][2]["saved"];
+    assert_eq!(plan["steps"][7]["step"], "put-config", "{planned:?}");
+    let saved = &plan["steps"][7]["saved"];
     assert_eq!((&saved["by"], &saved["written_by"]), (&json!("openclaw"), &json!(OLD)));
     assert_eq!(plan["warnings"][0], json!({"warning": "settings-left-out", "names": ["gateway"]}));
 
@@ -237,7 +306,8 @@ fn a_killed_apply_puts_the_planned_config_in_place_though_openclaw_moved_its_cop
     world.stamp("", NEW, 3);
     let earlier = world.stamp(".bak", OLD, 1);
     let request = json!({"do": "apply", "pin": world.pin(OLD)});
-    let killed = world.start(request, Some("starting")).wait();
+    let killed =
+        world.start(request, Some(Failpoint::Step(StepName::Relink, Moment::Before))).wait();
     assert_eq!(killed.signal, Some(9), "{killed:?}");
     world.stamp(".bak", NEW, 2);
     let next = world.codexpin(json!({"do": "go-on"}));

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use codexpin::apply::file_integrity;
+use codexpin::failpoint::Failpoint;
 use serde_json::{Value, json};
 
 use super::registry::Registry;
@@ -253,20 +254,23 @@ impl World {
     }
 
     /// Starts codexpin in a process of its own; `request` says what it does.
-    pub(crate) fn start(&self, request: Value, kill_at: Option<&str>) -> Running {
+    pub(crate) fn start(&self, request: Value, kill_at: Option<Failpoint>) -> Running {
         let answer = self.root.join(format!("answer-{}", unique()));
         let mut request = request;
         request["root"] = self.root.as_str().into();
         request["answer"] = answer.as_str().into();
-        let mut command = Command::new(std::env::current_exe().unwrap());
+        // A file that may take no more bytes is an error to codexpin and not its end.
+        let mut command = Command::new("sh");
         command
+            .args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"])
+            .arg(std::env::current_exe().unwrap())
             .args(["--exact", "driver::driver", "--ignored"])
             .env_clear()
             .envs(self.environment())
             .env("CODEXPIN_TEST_REQUEST", request.to_string())
             .stdout(Stdio::null());
-        if let Some(name) = kill_at {
-            command.env(codexpin::env::CHECKPOINT, name);
+        if let Some(point) = kill_at {
+            command.env(codexpin::env::CHECKPOINT, point.to_string());
         }
         Running { child: command.spawn().unwrap(), answer }
     }

@@ -26,6 +26,8 @@ pub enum RollbackEnd {
     Proved,
     /// It failed its proof, for this reason, and was put back.
     PutBack(Option<String>),
+    /// It is installed, and a proof could not be had, for these reasons.
+    Unproven(String),
     /// It was interrupted.
     Unfinished,
 }
@@ -55,6 +57,9 @@ pub(super) fn section(issue: &Issue<'_>) -> Option<String> {
         RollbackEnd::PutBack(why) => {
             let why = why.as_deref().map(|why| format!(" ({})", code(why)));
             format!("{what}: everything was put back{}.", why.unwrap_or_default())
+        }
+        RollbackEnd::Unproven(why) => {
+            format!("{what}: applied, but it could not be proved ({}).", code(why))
         }
         RollbackEnd::Unfinished => format!("{what}: interrupted."),
     })

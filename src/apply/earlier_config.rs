@@ -16,8 +16,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::backup::BackupError;
-use super::journal::Journal;
-use super::{ApplyError, Target};
+use super::journal::ApplyJournal;
+use super::step::Step;
+use super::{ApplyError, ApplyTarget};
 use crate::installation::Installation;
 use crate::installation::{Config, refuses};
 use crate::release::Version;
@@ -38,8 +39,8 @@ pub enum SavedBy {
 }
 
 /// A config from before the upgrade.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct SavedConfig {
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EarlierConfig {
     /// The copy.
     pub path: Utf8PathBuf,
     /// Who made it.
@@ -50,14 +51,14 @@ pub struct SavedConfig {
     pub differs: Vec<String>,
 }
 
-impl SavedConfig {
+impl EarlierConfig {
     /// The one to put in place of `now` for `target`, which does not start
     /// with `now`: from codexpin's own backup, else the newest of `OpenClaw`'s.
     pub(super) fn find(
         installation: &Installation,
-        target: &Target,
+        target: &ApplyTarget,
         now: &Config,
-        journals: &[Journal],
+        journals: &[ApplyJournal],
     ) -> io::Result<Option<Self>> {
         let release = target.core.version;
         let saved = |path: Utf8PathBuf, by, config: &Config| Self {
@@ -90,7 +91,7 @@ impl SavedConfig {
             if same { fs_err::read(&self.path).map(Some) } else { Ok(None) }
         };
         let content = read().map_err(BackupError::Io)?;
-        content.ok_or_else(|| ApplyError::SavedConfigMoved { path: self.path.clone() })
+        content.ok_or_else(|| ApplyError::EarlierConfigMoved { path: self.path.clone() })
     }
 }
 
@@ -109,36 +110,34 @@ fn newest_copy(config: &Utf8Path, release: Version) -> Option<(Utf8PathBuf, Conf
     fitting.into_iter().next()
 }
 
-/// What undoing does to the config: which copy is put in place, which is laid
-/// beside it.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Restored {
-    pub(super) in_place: Option<Utf8PathBuf>,
-    pub(super) beside: Option<Utf8PathBuf>,
-}
-
-impl Restored {
-    /// The config that the backup saved comes back if nobody edited it since:
-    /// `OpenClaw`'s own stamp, and what the undone apply itself put in place,
-    /// are no edits. Otherwise it is laid beside the edited one.
-    pub(super) fn by_undoing(installation: &Installation, undone: &Journal) -> io::Result<Self> {
-        let Some(copy) = undone.saved_config() else { return Ok(Self::default()) };
-        let (Some(saved), Some(now)) = (Config::read(&copy)?, Config::read(&installation.config)?)
-        else {
-            return Ok(Self::default());
-        };
-        let placed = match &undone.record.config_from {
-            Some(placed) => Config::read(placed)?,
-            None => None,
-        };
-        let unedited = now.same_but_for_stamp(&saved)
-            || placed.is_some_and(|placed| now.same_but_for_stamp(&placed));
-        Ok(if unedited {
-            Self { in_place: Some(copy), beside: None }
-        } else {
-            Self { in_place: None, beside: Some(copy) }
-        })
-    }
+/// What undoing does to the config. What the backup saved comes back if nobody
+/// edited the config since: `OpenClaw`'s own stamp, and what the undone apply itself
+/// put in place, are no edits. Otherwise it is laid beside the edited one, with
+/// `name` added to its own.
+pub(super) fn step_of_undo(
+    installation: &Installation,
+    undone: &ApplyJournal,
+    name: &str,
+) -> io::Result<Option<Step>> {
+    let path = installation.config.clone();
+    let Some(copy) = undone.saved_config() else { return Ok(None) };
+    let (Some(saved), Some(now)) = (Config::read(&copy)?, Config::read(&path)?) else {
+        return Ok(None);
+    };
+    let placed = match undone.record.placed_config() {
+        Some(placed) => Config::read(placed)?,
+        None => None,
+    };
+    let unedited = now.same_but_for_stamp(&saved)
+        || placed.is_some_and(|placed| now.same_but_for_stamp(&placed));
+    Ok(Some(if unedited {
+        let (by, written_by) = (SavedBy::Codexpin, saved.last_touched());
+        let saved = EarlierConfig { path: copy, by, written_by, differs: Vec::new() };
+        Step::PutConfig { path, saved }
+    } else {
+        let beside = Utf8PathBuf::from(format!("{path}.{name}"));
+        Step::LayConfigBeside { path, saved: copy, beside }
+    }))
 }
 
 #[cfg(test)]
@@ -220,7 +219,7 @@ mod tests {
         let guard = tempfile::tempdir().unwrap();
         let path = Utf8Path::from_path(guard.path()).unwrap().join("openclaw.json.bak");
         fs_err::write(&path, stamped("2026.5.28", 7)).unwrap();
-        let saved = SavedConfig {
+        let saved = EarlierConfig {
             path: path.clone(),
             by: SavedBy::OpenClaw,
             written_by: "2026.5.28".parse().ok(),
@@ -228,8 +227,8 @@ mod tests {
         };
         assert_eq!(saved.content().unwrap(), stamped("2026.5.28", 7).into_bytes());
         fs_err::write(&path, stamped("2026.7.1", 9)).unwrap();
-        assert!(matches!(saved.content(), Err(ApplyError::SavedConfigMoved { .. })));
+        assert!(matches!(saved.content(), Err(ApplyError::EarlierConfigMoved { .. })));
         fs_err::remove_file(&path).unwrap();
-        assert!(matches!(saved.content(), Err(ApplyError::SavedConfigMoved { .. })));
+        assert!(matches!(saved.content(), Err(ApplyError::EarlierConfigMoved { .. })));
     }
 }

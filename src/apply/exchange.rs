@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::fs;
 
-/// Which of the two things that are swapped.
+/// Which of the two things that are exchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PartKind {
@@ -21,6 +21,15 @@ pub enum PartKind {
     Core,
     /// The plugin's managed npm project.
     Plugin,
+}
+
+impl std::fmt::Display for PartKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Core => "core",
+            Self::Plugin => "plugin",
+        })
+    }
 }
 
 /// A directory's identity, which renames keep.
@@ -56,7 +65,7 @@ pub struct Part {
 
 /// A tree is where nobody put it.
 #[derive(Debug, thiserror::Error)]
-pub enum SwapError {
+pub enum ExchangeError {
     /// Neither place holds the tree.
     #[error("the tree that belongs at {live} is neither there nor at {other}")]
     Lost {
@@ -89,11 +98,14 @@ impl Part {
     }
 
     /// Makes this tree the live one, wherever a kill left the two; done twice
-    /// it does nothing more.
-    pub fn make_live(&self, tree: Identity) -> Result<(), SwapError> {
-        let io =
-            |source| SwapError::Io { live: self.live.clone(), other: self.other.clone(), source };
-        let place = self.place_of(tree).ok_or_else(|| SwapError::Lost {
+    /// it does nothing more. `half_done` is told in the middle.
+    pub fn make_live(&self, tree: Identity, half_done: impl Fn()) -> Result<(), ExchangeError> {
+        let io = |source| ExchangeError::Io {
+            live: self.live.clone(),
+            other: self.other.clone(),
+            source,
+        };
+        let place = self.place_of(tree).ok_or_else(|| ExchangeError::Lost {
             live: self.live.clone(),
             other: self.other.clone(),
         })?;
@@ -105,9 +117,10 @@ impl Part {
                 if !unknown.contains(&error.kind()) {
                     return Err(io(error));
                 }
-                self.rename_twice(&place).map_err(io)?;
+                self.rename_twice(&place, &half_done).map_err(io)?;
             }
         }
+        half_done();
         if self.aside().symlink_metadata().is_ok() && self.other.symlink_metadata().is_err() {
             fs_err::rename(self.aside(), &self.other).map_err(io)?;
         }
@@ -118,10 +131,10 @@ impl Part {
             .map_err(io)
     }
 
-    fn rename_twice(&self, place: &Utf8Path) -> io::Result<()> {
+    fn rename_twice(&self, place: &Utf8Path, half_done: impl Fn()) -> io::Result<()> {
         let free = if place == self.other { self.aside() } else { self.other.clone() };
         fs_err::rename(&self.live, free)?;
-        crate::failpoint::reach("between-renames");
+        half_done();
         fs_err::rename(place, &self.live)
     }
 
@@ -177,7 +190,7 @@ mod tests {
             (part.after.unwrap(), "new", "old"),
             (part.before, "old", "new"),
         ] {
-            part.make_live(tree).unwrap();
+            part.make_live(tree, || {}).unwrap();
             assert!(part.is_live(tree));
             assert_eq!((which(&part.live).as_str(), which(&part.other).as_str()), (live, other));
         }
@@ -186,8 +199,8 @@ mod tests {
     #[test]
     fn without_an_exchange_two_renames_end_in_the_same_place() {
         let (_guard, part) = part();
-        part.rename_twice(&part.other).unwrap();
-        part.make_live(part.after.unwrap()).unwrap();
+        part.rename_twice(&part.other, || {}).unwrap();
+        part.make_live(part.after.unwrap(), || {}).unwrap();
         assert_eq!((which(&part.live).as_str(), which(&part.other).as_str()), ("new", "old"));
     }
 
@@ -197,7 +210,7 @@ mod tests {
             let (_guard, part) = part();
             fs_err::rename(&part.live, part.aside()).unwrap();
             let tree = if forward { part.after.unwrap() } else { part.before };
-            part.make_live(tree).unwrap();
+            part.make_live(tree, || {}).unwrap();
             let expected = if forward { ("new", "old") } else { ("old", "new") };
             assert_eq!((which(&part.live).as_str(), which(&part.other).as_str()), expected);
         }
@@ -207,7 +220,10 @@ mod tests {
     fn a_tree_that_is_gone_is_named_and_nothing_is_moved() {
         let (_guard, part) = part();
         fs_err::remove_dir_all(&part.other).unwrap();
-        assert!(matches!(part.make_live(part.after.unwrap()), Err(SwapError::Lost { .. })));
+        assert!(matches!(
+            part.make_live(part.after.unwrap(), || {}),
+            Err(ExchangeError::Lost { .. })
+        ));
         assert_eq!(which(&part.live), "old");
     }
 }

@@ -1,0 +1,273 @@
+//! What each step does, and what taking it back does.
+
+use super::backup::{self, BackupError, SavedFile, SavedKind};
+use super::exchange::Identity;
+use super::proof::{self, ProofResult, Prover};
+use super::stage::{StageError, Staging};
+use super::step::Step;
+use super::target::ApplyTarget;
+use super::transaction::Transaction;
+use super::{ApplyError, Note, PartKind};
+use crate::event::Event;
+use crate::failpoint::{Failpoint, Moment, StepName, reach};
+use crate::fs;
+use crate::installation::{NpmGlobal, Package, PackageManager as _, Service as _};
+use crate::release::PackageName;
+
+/// For the middle of a step.
+fn during(name: StepName) -> impl Fn() + Copy + Send + Sync {
+    move || reach(Failpoint::Step(name, Moment::During))
+}
+
+fn during_revert(name: StepName) -> impl Fn() + Copy + Send + Sync {
+    move || reach(Failpoint::Revert(name, Moment::During))
+}
+
+impl<P: Prover> Transaction<'_, P> {
+    /// Takes one step.
+    pub(super) async fn take(
+        &mut self,
+        step: &Step,
+        target: Option<&ApplyTarget>,
+    ) -> Result<(), ApplyError> {
+        let half_done = during(step.name());
+        let events = &self.apply.events;
+        match step {
+            Step::Stage { part, .. } => self.stage(*part, target).await?,
+            Step::Stop { unit } => {
+                events.tell(Event::ApplyStopping { unit: unit.clone() });
+                self.stop_service(half_done).await?;
+                events.tell(Event::ApplyStopped { unit: unit.clone() });
+            }
+            Step::Save => {
+                let (installation, backup) = (self.installation(), &self.journal.directory);
+                self.journal.record.saved = backup::save(&installation, backup, half_done)?;
+                let files = self.journal.record.saved.len();
+                let backup = self.journal.directory.clone();
+                self.apply.events.tell(Event::ApplySaved { backup, files });
+            }
+            Step::Exchange { part, to, .. } => {
+                if let Some(index) = self.part(*part) {
+                    let part = &self.journal.record.parts[index];
+                    if let Some(tree) = part.after {
+                        part.make_live(tree, half_done)?;
+                    }
+                }
+                events.tell(Event::ApplySwapped { package: package(*part), version: *to });
+            }
+            Step::Relink { link, leads_to } => {
+                // A link that somebody made by hand into a file stays as it is.
+                if let (Some(_), Ok(entry)) = (leads_to, self.installation().entry()) {
+                    let installation = self.installation();
+                    self.manager().relink(&installation, link, &entry, half_done)?;
+                }
+            }
+            Step::PutConfig { path, saved } => {
+                let content = fs_err::read(&saved.path).map_err(BackupError::Io)?;
+                half_done();
+                if fs_err::read(path).ok().as_ref() != Some(&content) {
+                    backup::replace(path, &content).map_err(BackupError::Io)?;
+                    let (path, saved) = (path.clone(), saved.path.clone());
+                    events.tell(Event::ApplyConfigPlaced { path, saved });
+                }
+            }
+            Step::LayConfigBeside { path, saved, beside } => {
+                let content = fs_err::read(saved).map_err(BackupError::Io)?;
+                half_done();
+                fs::write_private(beside, &content).map_err(BackupError::Io)?;
+                self.notes.push(Note::ConfigKept { path: path.clone(), saved: beside.clone() });
+            }
+            Step::Start { unit } => {
+                events.tell(Event::ApplyStarting { unit: unit.clone() });
+                self.start_service(half_done).await?;
+                events.tell(Event::ApplyStarted { unit: unit.clone() });
+            }
+            // Proofs have three answers and are asked for elsewhere.
+            Step::Prove { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// Takes one step back. It may have been half done, or not at all.
+    pub(super) async fn put_back(&mut self, step: &Step) -> Result<(), ApplyError> {
+        let half_done = during_revert(step.name());
+        match step {
+            Step::Stage { part, .. } => {
+                let staged = self.part(*part).map(|index| &self.journal.record.parts[index]);
+                half_done();
+                if let Some(holder) = staged.and_then(|part| part.other.parent()) {
+                    fs::remove(holder).map_err(StageError::Io)?;
+                }
+            }
+            Step::Stop { unit } => {
+                let record = &self.journal.record;
+                let (wanted, ran) = (record.service_wanted, record.service_ran);
+                if !wanted {
+                    half_done();
+                    return Ok(());
+                }
+                self.apply.events.tell(Event::ApplyStarting { unit: unit.clone() });
+                let started = self.start_service(half_done).await;
+                // What did not run before need not come up now.
+                if ran {
+                    started?;
+                    self.wait_for_service().await?;
+                }
+            }
+            Step::Save => self.restore_files(half_done)?,
+            Step::Exchange { part, .. } => {
+                if let Some(index) = self.part(*part) {
+                    let part = &self.journal.record.parts[index];
+                    part.make_live(part.before, half_done)?;
+                }
+            }
+            Step::Relink { link, leads_to } => {
+                if let Some(target) = leads_to {
+                    self.manager().lead(link, target, half_done)?;
+                }
+            }
+            Step::LayConfigBeside { beside, .. } => {
+                half_done();
+                fs::remove(beside).map_err(BackupError::Io)?;
+                self.notes.retain(|note| !matches!(note, Note::ConfigKept { .. }));
+            }
+            Step::Start { .. } => self.stop_service(half_done).await?,
+            // The saved files have the config as it was.
+            Step::PutConfig { .. } | Step::Prove { .. } => half_done(),
+        }
+        Ok(())
+    }
+
+    fn manager(&self) -> NpmGlobal<'_> {
+        NpmGlobal::new(self.apply.npm)
+    }
+
+    async fn stage(
+        &mut self,
+        kind: PartKind,
+        target: Option<&ApplyTarget>,
+    ) -> Result<(), ApplyError> {
+        let (Some(index), Some(target)) = (self.part(kind), target) else { return Ok(()) };
+        let installation = self.installation();
+        let part = self.journal.record.parts[index].clone();
+        let holder = part.other.parent().unwrap_or(&part.other);
+        fs_err::create_dir_all(holder).map_err(StageError::Io)?;
+        let version = self.journal.record.to.of(kind);
+        self.apply.events.tell(Event::ApplyStaging { package: package(kind), version });
+        let staging = Staging {
+            manager: &self.manager(),
+            installation: &installation,
+            logs: &self.journal.directory,
+            stop: self.apply.stop,
+        };
+        match (kind, &target.plugin, &installation.plugin) {
+            (PartKind::Core, _, _) => {
+                staging.core(&target.core, &part.other, during(StepName::StageCore)).await?;
+            }
+            (PartKind::Plugin, Some(pinned), Some(plugin)) => {
+                let half_done = during(StepName::StagePlugin);
+                staging.plugin(plugin, &part.live, pinned, &part.other, half_done).await?;
+            }
+            // The plan has no plugin part without both.
+            (PartKind::Plugin, _, _) => {}
+        }
+        let after = Identity::of(&part.other).map_err(StageError::Io)?;
+        self.journal.record.parts[index].after = Some(after);
+        Ok(())
+    }
+
+    async fn stop_service(&self, half_done: impl Fn() + Send) -> Result<(), ApplyError> {
+        let Some(service) = self.journal.record.installation.service(self.apply.machine) else {
+            return Ok(());
+        };
+        half_way(service.stop(), half_done).await?;
+        Ok(())
+    }
+
+    async fn start_service(&self, half_done: impl Fn() + Send) -> Result<(), ApplyError> {
+        let Some(service) = self.journal.record.installation.service(self.apply.machine) else {
+            return Ok(());
+        };
+        half_way(service.start(), half_done).await?;
+        Ok(())
+    }
+
+    async fn wait_for_service(&self) -> Result<(), ApplyError> {
+        let Some(service) = self.journal.record.installation.service(self.apply.machine) else {
+            return Ok(());
+        };
+        Ok(service.wait_ready(self.apply.limits, &Self::never_stopped()).await?)
+    }
+
+    /// Config and unit as they were; databases only if migrated; an agent's
+    /// files never, see [`SavedKind::State`].
+    fn restore_files(&mut self, half_done: impl Fn()) -> Result<(), ApplyError> {
+        let directory = &self.journal.directory;
+        for saved in &self.journal.record.saved {
+            let SavedFile { path, schema, .. } = saved;
+            match saved.kind {
+                SavedKind::Config | SavedKind::Unit => {
+                    if saved.put_back(directory)? {
+                        self.notes.push(Note::Restored { path: path.clone() });
+                    }
+                }
+                SavedKind::Database => {
+                    if let Some(migrated) = saved.put_back_if_migrated(directory)? {
+                        let (path, schema) = (path.clone(), schema.unwrap_or_default());
+                        self.notes.push(Note::DatabaseRestored { path, migrated, schema });
+                    }
+                }
+                SavedKind::State | SavedKind::Manifest => {}
+            }
+            half_done();
+        }
+        Ok(())
+    }
+
+    pub(super) async fn prove_version(&self, half_done: impl Fn() + Send) -> ProofResult {
+        let (apply, installation) = (self.apply, self.installation());
+        let scratch = self.journal.directory.join("home");
+        let wanted = self.journal.record.to.core;
+        let asked = proof::version(apply.machine, &installation, wanted, &scratch, apply.stop);
+        let result = half_way(asked, half_done).await;
+        let _ = fs::remove(&scratch);
+        result
+    }
+
+    pub(super) async fn prove_service(&self, half_done: impl Fn() + Send) -> ProofResult {
+        let (apply, installation) = (self.apply, self.installation());
+        let asked = proof::service(apply.machine, &installation, apply.limits, apply.stop);
+        half_way(asked, half_done).await
+    }
+
+    pub(super) async fn prove_reply(&self, half_done: impl Fn() + Send) -> ProofResult {
+        let mut now = self.installation();
+        now.core = match Package::read(&now.core.directory) {
+            Ok(core) => core,
+            Err(error) => return ProofResult::Failed(error.to_string()),
+        };
+        half_way(self.prover.ask(&now), half_done).await
+    }
+}
+
+fn package(kind: PartKind) -> PackageName {
+    match kind {
+        PartKind::Core => PackageName::CORE,
+        PartKind::Plugin => PackageName::PLUGIN,
+    }
+}
+
+/// Does it, and calls `half_done` once it is under way.
+async fn half_way<T>(work: impl Future<Output = T>, half_done: impl Fn()) -> T {
+    let mut work = std::pin::pin!(work);
+    let mut told = false;
+    std::future::poll_fn(move |context| {
+        let state = work.as_mut().poll(context);
+        if !told {
+            told = true;
+            half_done();
+        }
+        state
+    })
+    .await
+}
