@@ -309,6 +309,6 @@ mod tests {
     fn a_dependency_in_both_places_is_refused() {
         let (_guard, root) = tree(&["openclaw/node_modules/zod/index.js", "zod/index.js"]);
         let error = as_global_package(&root, &PackageName::CORE).unwrap_err();
-        assert!(matches!(error, StageError::Collision { .. }), "{error}");
+        assert!(matches!(error, ManagerError::Collision { .. }), "{error}");
     }
 }
