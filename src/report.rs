@@ -96,7 +96,9 @@ fn duration(duration: Duration) -> String {
 /// `stderr line 8`, `upstream request 2`, `reply`.
 fn place(evidence: &Evidence) -> String {
     match (evidence.source, evidence.line) {
-        (crate::verdict::Source::Upstream, Some(line)) => format!("upstream request {line}"),
+        (crate::verdict::EvidenceSource::Upstream, Some(line)) => {
+            format!("upstream request {line}")
+        }
         (source, Some(line)) => format!("{source} line {line}"),
         (source, None) => source.to_string(),
     }

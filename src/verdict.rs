@@ -73,7 +73,7 @@ impl Failure {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {
     /// Which output.
-    pub source: Source,
+    pub source: EvidenceSource,
     /// The line's number there, from 1; in `upstream` the request's number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line: Option<usize>,
@@ -84,7 +84,7 @@ pub struct Evidence {
 /// Where evidence was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Source {
+pub enum EvidenceSource {
     /// The agent's stdout.
     Stdout,
     /// The agent's stderr.
@@ -99,7 +99,7 @@ pub enum Source {
     Process,
 }
 
-impl fmt::Display for Source {
+impl fmt::Display for EvidenceSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Stdout => "stdout",

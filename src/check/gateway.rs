@@ -16,7 +16,7 @@ pub(super) enum GatewayStart {
     Failed(Finished),
 }
 
-/// GatewayStarts the Gateway on its port and waits until it is ready. Nothing but the
+/// Starts the Gateway on its port and waits until it is ready. Nothing but the
 /// turn is to happen in it: no channels, no update.
 pub(super) async fn start(
     candidate: &ScratchCandidate<'_>,

@@ -36,7 +36,7 @@ mod unavailable;
 use camino::{Utf8Path, Utf8PathBuf};
 
 #[cfg(not(target_os = "linux"))]
-pub use elsewhere::{Enclosure, Entrance, serve};
+pub use elsewhere::{NoEnclosure as Enclosure, NoEntrance as Entrance, serve};
 #[cfg(target_os = "linux")]
 pub use holder::{Enclosure, Entrance};
 #[cfg(target_os = "linux")]

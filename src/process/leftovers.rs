@@ -52,14 +52,14 @@ impl ActiveRuns {
         active
     }
 
-    fn inherit(&mut self, found: &BTreeSet<u32>, table: &Table) {
+    fn inherit(&mut self, found: &BTreeSet<u32>, table: &ProcessTable) {
         let started = |pid: &u32| Some((*pid, table.get(pid)?.started));
         self.inherited.extend(found.iter().filter_map(started));
     }
 
     /// The inherited processes in the table. What they have started since then is
     /// noted as well, so that it is still known when its parent has ended.
-    fn still_inherited(&mut self, table: &Table) -> BTreeSet<u32> {
+    fn still_inherited(&mut self, table: &ProcessTable) -> BTreeSet<u32> {
         self.inherited.retain(|pid, started| table.get(pid).is_some_and(|p| p.started == *started));
         let mut found = self.inherited.keys().copied().collect();
         add_descendants(&mut found, table);
@@ -90,7 +90,7 @@ impl ActiveRuns {
 
     /// What in the table is left of a run: never a leader, never what belongs
     /// to a run that goes on.
-    fn left_by(&mut self, run: &str, group: u32, table: &Table) -> BTreeSet<u32> {
+    fn left_by(&mut self, run: &str, group: u32, table: &ProcessTable) -> BTreeSet<u32> {
         let me = std::process::id();
         let inherited = self.still_inherited(table);
         let alone = self.only_this_leaves(run);
@@ -159,7 +159,7 @@ pub(super) fn end_orphans_of_dead_owners() {
 }
 
 /// Those whose run's name is such a one, and what they started.
-fn named(table: &Table, is_meant: impl Fn(&str) -> bool) -> BTreeSet<u32> {
+fn named(table: &ProcessTable, is_meant: impl Fn(&str) -> bool) -> BTreeSet<u32> {
     let mut found: BTreeSet<u32> = table
         .iter()
         .filter(|(_, process)| process.run.as_deref().is_some_and(&is_meant))
@@ -173,7 +173,7 @@ fn named(table: &Table, is_meant: impl Fn(&str) -> bool) -> BTreeSet<u32> {
 /// Kills what `choose` finds, again until it finds nothing new: a process can
 /// fork between the look and the signal. Reaps those that were adopted. Says
 /// how many it ended; those that had ended by themselves are not counted.
-fn end_every(mut choose: impl FnMut(&Table) -> BTreeSet<u32>) -> usize {
+fn end_every(mut choose: impl FnMut(&ProcessTable) -> BTreeSet<u32>) -> usize {
     let mut ended = BTreeSet::new();
     for _ in 0..50 {
         let table = process_table();
@@ -194,7 +194,7 @@ fn end_every(mut choose: impl FnMut(&Table) -> BTreeSet<u32>) -> usize {
     ended.len()
 }
 
-fn add_descendants(found: &mut BTreeSet<u32>, table: &Table) {
+fn add_descendants(found: &mut BTreeSet<u32>, table: &ProcessTable) {
     loop {
         let before = found.len();
         for (pid, process) in table {
@@ -208,7 +208,7 @@ fn add_descendants(found: &mut BTreeSet<u32>, table: &Table) {
     }
 }
 
-type Table = BTreeMap<u32, Process>;
+type ProcessTable = BTreeMap<u32, Process>;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Process {
@@ -221,8 +221,8 @@ struct Process {
     run: Option<String>,
 }
 
-fn process_table() -> Table {
-    let Ok(entries) = std::fs::read_dir("/proc") else { return Table::new() };
+fn process_table() -> ProcessTable {
+    let Ok(entries) = std::fs::read_dir("/proc") else { return ProcessTable::new() };
     let pids = entries.flatten().filter_map(|e| e.file_name().to_str()?.parse::<u32>().ok());
     pids.filter_map(|pid| Some((pid, look_at(pid)?))).collect()
 }
@@ -288,7 +288,7 @@ mod tests {
             ended: false,
             run: run.map(str::to_owned),
         };
-        let table = Table::from([
+        let table = ProcessTable::from([
             (GATEWAY, process(me, Some("gateway"))),
             (CLIENT, process(me, Some("client"))),
             (LEFT, process(parent, run)),
@@ -331,18 +331,18 @@ mod tests {
         let process =
             |parent, started| Process { parent, group: 0, started, ended: false, run: None };
         let me = std::process::id();
-        let table = Table::from([(TEE, process(me, 7)), (ITS_CHILD, process(TEE, 8))]);
+        let table = ProcessTable::from([(TEE, process(me, 7)), (ITS_CHILD, process(TEE, 8))]);
         let mut active = ActiveRuns::default();
         active.inherit(&BTreeSet::from([TEE]), &table);
         active.add(CLIENT, "client".to_owned(), Leaves::Anything);
         assert_eq!(active.left_by("client", CLIENT, &table), BTreeSet::new());
 
         // Its parent ends: it is adopted, and known all the same.
-        let orphaned = Table::from([(ITS_CHILD, process(me, 8))]);
+        let orphaned = ProcessTable::from([(ITS_CHILD, process(me, 8))]);
         assert_eq!(active.left_by("client", CLIENT, &orphaned), BTreeSet::new());
 
         // Another process has the number now.
-        let reused = Table::from([(ITS_CHILD, process(me, 9))]);
+        let reused = ProcessTable::from([(ITS_CHILD, process(me, 9))]);
         assert_eq!(active.left_by("client", CLIENT, &reused), BTreeSet::from([ITS_CHILD]));
     }
 }

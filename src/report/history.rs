@@ -48,7 +48,7 @@ fn word(check: &CheckRecord) -> String {
 mod tests {
     use super::*;
     use crate::search::{Ask, Reason};
-    use crate::verdict::{Evidence, Failure, Source};
+    use crate::verdict::{Evidence, EvidenceSource, Failure};
 
     fn check(place: usize, failure: Option<&str>, purpose: Purpose) -> CheckRecord {
         let verdict = match failure {
@@ -57,7 +57,11 @@ mod tests {
                 failure: Failure {
                     signature: signature.to_owned(),
                     title: String::new(),
-                    evidence: Evidence { source: Source::Process, line: None, text: String::new() },
+                    evidence: Evidence {
+                        source: EvidenceSource::Process,
+                        line: None,
+                        text: String::new(),
+                    },
                     remedy: None,
                     of_route: false,
                     fingerprint: None,

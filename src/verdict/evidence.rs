@@ -1,6 +1,6 @@
 //! The lines of an observation, and which of them says what failed.
 
-use super::{Evidence, Source};
+use super::{Evidence, EvidenceSource};
 use crate::catalogue::{Catalogue, FailureKind, Match, Rank, Signature, TextSource};
 use crate::observation::{Observation, RequestRecord};
 
@@ -8,7 +8,7 @@ pub(super) fn of_request(request: &RequestRecord) -> Evidence {
     let status = request.status.map(|status| format!(" -> {status}")).unwrap_or_default();
     let code = request.code.as_ref().map(|code| format!(" {code}")).unwrap_or_default();
     let text = format!("{} {}{}{status}{code}", request.method, request.host, request.path);
-    Evidence { source: Source::Upstream, line: Some(request.sequence + 1), text }
+    Evidence { source: EvidenceSource::Upstream, line: Some(request.sequence + 1), text }
 }
 
 /// The first line, the Gateway's before stderr before stdout, that the catalogue
@@ -18,7 +18,7 @@ pub(super) fn in_output<'a>(
     observation: &Observation,
     catalogue: &'a Catalogue,
 ) -> Option<(&'a Signature, Evidence)> {
-    let shown = |&(source, _, line): &(Source, usize, &str)| {
+    let shown = |&(source, _, line): &(EvidenceSource, usize, &str)| {
         let found = catalogue.in_line(place(source), line)?;
         (found.signature.kind != FailureKind::Cosmetic).then_some(found)
     };
@@ -38,10 +38,13 @@ pub(super) fn in_output<'a>(
     Some((named.signature, Evidence { source: *source, line: Some(*number), text }))
 }
 
-fn place(source: Source) -> TextSource {
+fn place(source: EvidenceSource) -> TextSource {
     match source {
-        Source::Stdout | Source::Reply => TextSource::Reply,
-        Source::Stderr | Source::Gateway | Source::Upstream | Source::Process => TextSource::Log,
+        EvidenceSource::Stdout | EvidenceSource::Reply => TextSource::Reply,
+        EvidenceSource::Stderr
+        | EvidenceSource::Gateway
+        | EvidenceSource::Upstream
+        | EvidenceSource::Process => TextSource::Log,
     }
 }
 
@@ -55,15 +58,18 @@ pub(super) fn best_line(observation: &Observation) -> Option<Evidence> {
 }
 
 /// Raw before friendly: the Gateway runs the turn, the agent reports it.
-fn lines(observation: &Observation) -> Vec<(Source, usize, &str)> {
-    numbered(Source::Gateway, &observation.gateway)
-        .chain(numbered(Source::Stderr, &observation.stderr))
-        .chain(numbered(Source::Stdout, &observation.stdout))
+fn lines(observation: &Observation) -> Vec<(EvidenceSource, usize, &str)> {
+    numbered(EvidenceSource::Gateway, &observation.gateway)
+        .chain(numbered(EvidenceSource::Stderr, &observation.stderr))
+        .chain(numbered(EvidenceSource::Stdout, &observation.stdout))
         .filter(|(_, _, line)| !line.is_empty())
         .collect()
 }
 
-fn numbered(source: Source, text: &str) -> impl Iterator<Item = (Source, usize, &str)> {
+fn numbered(
+    source: EvidenceSource,
+    text: &str,
+) -> impl Iterator<Item = (EvidenceSource, usize, &str)> {
     text.lines().enumerate().map(move |(at, line)| (source, at + 1, line.trim()))
 }
 

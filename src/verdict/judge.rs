@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Evidence, Failure, SkipReason, Source, Verdict, evidence, fingerprint, pass};
+use super::{Evidence, EvidenceSource, Failure, SkipReason, Verdict, evidence, fingerprint, pass};
 use crate::catalogue::{Catalogue, FailureKind, Signature};
 use crate::observation::{AgentEnding, Observation, RequestKind, RequestRecord};
 use crate::question::{Ask, Require};
@@ -83,7 +83,7 @@ fn plain(signature: &str, title: &str, evidence: Evidence) -> Failure {
 }
 
 fn of_process(text: String) -> Evidence {
-    Evidence { source: Source::Process, line: None, text }
+    Evidence { source: EvidenceSource::Process, line: None, text }
 }
 
 /// Whether the plugin was installed, and on record for this route.
@@ -143,8 +143,8 @@ fn seen_by_upstream<'a>(
 }
 
 fn unknown(observation: &Observation, broken: &[pass::Broken]) -> Failure {
-    let replied = !broken.iter().any(|rule| rule.source() == Source::Process);
-    let wrong = broken.iter().find(|rule| rule.source() == Source::Reply);
+    let replied = !broken.iter().any(|rule| rule.source() == EvidenceSource::Process);
+    let wrong = broken.iter().find(|rule| rule.source() == EvidenceSource::Reply);
     // Where there is a reply, its own lines say nothing about what is wrong with it.
     let wrong = wrong.or_else(|| broken.first().filter(|_| replied));
     let (title, evidence) = match (wrong, evidence::best_line(observation)) {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Source;
+use super::EvidenceSource;
 use crate::observation::{AgentEnding, CheckStage, Observation, RequestRecord};
 use crate::question::{Through, Upstream};
 
@@ -35,11 +35,11 @@ pub(super) enum Broken {
 
 impl Broken {
     /// Which evidence it is.
-    pub(super) fn source(&self) -> Source {
+    pub(super) fn source(&self) -> EvidenceSource {
         match self {
-            Self::NotReached(_) | Self::Exit(_) | Self::NoReply => Source::Process,
-            Self::NotAsked | Self::Tools { .. } => Source::Upstream,
-            _ => Source::Reply,
+            Self::NotReached(_) | Self::Exit(_) | Self::NoReply => EvidenceSource::Process,
+            Self::NotAsked | Self::Tools { .. } => EvidenceSource::Upstream,
+            _ => EvidenceSource::Reply,
         }
     }
 }

@@ -71,7 +71,7 @@ fn each_part_of_the_pass_rule_is_needed() {
     let exit = Observation { ending: AgentEnding::Exited(1), ..good() };
     assert_eq!(bad(&exit).signature, "unknown");
     let invented = Observation { requests: Vec::new(), ..good() };
-    assert_eq!(bad(&invented).evidence.source, Source::Upstream);
+    assert_eq!(bad(&invented).evidence.source, EvidenceSource::Upstream);
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn the_earliest_known_line_names_the_failure_and_the_shortest_is_quoted() {
     assert_eq!(
         failure.evidence,
         Evidence {
-            source: Source::Stderr,
+            source: EvidenceSource::Stderr,
             line: Some(2),
             text: "FailoverError: Unknown model: openai-codex/gpt-5.5".to_owned()
         }
@@ -266,7 +266,7 @@ fn the_gateways_own_line_goes_before_what_the_agent_makes_of_it() {
     });
     assert_eq!(
         (failure.signature.as_str(), failure.evidence.source),
-        ("unknown-model", Source::Gateway)
+        ("unknown-model", EvidenceSource::Gateway)
     );
 }
 

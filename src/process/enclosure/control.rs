@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 /// What could not be done inside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Step {
+pub(super) enum EnclosureStep {
     MakeNamespaces,
     KeepUser,
     LoopbackUp,
@@ -25,7 +25,7 @@ pub(super) enum Step {
     Execute,
 }
 
-impl fmt::Display for Step {
+impl fmt::Display for EnclosureStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::MakeNamespaces => "cannot make a user and a network namespace",
@@ -42,13 +42,13 @@ impl fmt::Display for Step {
 /// Why something could not be done inside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Refused {
-    pub(super) step: Step,
+    pub(super) step: EnclosureStep,
     errno: i32,
 }
 
 impl Refused {
     /// Names the step that an error of the system comes from.
-    pub(super) fn at<E: Into<io::Error>>(step: Step) -> impl Fn(E) -> Self {
+    pub(super) fn at<E: Into<io::Error>>(step: EnclosureStep) -> impl Fn(E) -> Self {
         move |error| Self { step, errno: error.into().raw_os_error().unwrap_or_default() }
     }
 
@@ -127,7 +127,7 @@ mod tests {
     fn an_open_file_arrives_as_the_same_file() {
         let (here, there) = UnixStream::pair().unwrap();
         let (mut reader, writer) = io::pipe().unwrap();
-        let without = Refused::at(Step::MakeRooms)(io::Error::from_raw_os_error(1));
+        let without = Refused::at(EnclosureStep::MakeRooms)(io::Error::from_raw_os_error(1));
         send(&here, writer.as_fd(), Some(without)).unwrap();
         let Message::Open(file, told) = receive(&there).unwrap() else { panic!("no file") };
         assert_eq!(told, Some(without));
@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn a_refusal_and_an_end_are_told_apart() {
         let (here, there) = UnixStream::pair().unwrap();
-        let refused = Refused::at(Step::Enter)(io::Error::from_raw_os_error(1));
+        let refused = Refused::at(EnclosureStep::Enter)(io::Error::from_raw_os_error(1));
         refuse(&here, refused);
         drop(here);
         assert!(matches!(receive(&there).unwrap(), Message::Refused(r) if r == refused));

@@ -13,9 +13,9 @@ use crate::process::{Finished, Launch, ProcessError, Processes, Program};
 
 /// An enclosure: never there on this system.
 #[derive(Debug)]
-pub struct Enclosure(Infallible);
+pub struct NoEnclosure(Infallible);
 
-impl Enclosure {
+impl NoEnclosure {
     /// Says that this system has no enclosures.
     #[allow(clippy::unused_async, reason = "as it is on Linux")]
     pub async fn open(
@@ -37,7 +37,7 @@ impl Enclosure {
     }
 
     /// The way in.
-    pub fn entrance(&self) -> Entrance {
+    pub fn entrance(&self) -> NoEntrance {
         match self.0 {}
     }
 
@@ -55,9 +55,9 @@ impl Enclosure {
 
 /// The way into an enclosure: never there on this system.
 #[derive(Debug, Clone)]
-pub struct Entrance(Infallible);
+pub struct NoEntrance(Infallible);
 
-impl Entrance {
+impl NoEntrance {
     pub(in crate::process) fn way_in(
         &self,
         _: &Utf8Path,

@@ -12,7 +12,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use tokio::io::Interest;
 
-use super::control::{self, Message, Step};
+use super::control::{self, EnclosureStep, Message};
 use super::shim::{ENTER, ENTER_ROOMS, HOLD, MODE};
 use super::{Rooms, Unavailable};
 use crate::env::Environment;
@@ -178,7 +178,9 @@ impl WayIn {
     /// a matter of milliseconds.
     pub(in crate::process) fn passed(self) -> io::Result<()> {
         match control::receive(&self.0)? {
-            Message::Refused(refused) if refused.step == Step::Execute => Err(refused.source()),
+            Message::Refused(refused) if refused.step == EnclosureStep::Execute => {
+                Err(refused.source())
+            }
             Message::Refused(refused) => {
                 let source = refused.source();
                 Err(io::Error::new(source.kind(), format!("{}: {source}", refused.step)))

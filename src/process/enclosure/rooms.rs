@@ -14,7 +14,7 @@ use rustix::mount::{
 };
 
 use super::Rooms;
-use super::control::{Refused, Step};
+use super::control::{EnclosureStep, Refused};
 
 /// What programs take for temporary files whatever TMPDIR says.
 const SHARED: [&str; 2] = ["/tmp", "/var/tmp"];
@@ -22,8 +22,8 @@ const SHARED: [&str; 2] = ["/tmp", "/var/tmp"];
 /// Makes a mount namespace with rooms of its own, for this process and those
 /// that enter it.
 pub(super) fn make(rooms: Rooms<'_>) -> Result<(), Refused> {
-    unshare(CloneFlags::CLONE_NEWNS).map_err(Refused::at(Step::MakeRooms))?;
-    furnish(rooms).map_err(Refused::at(Step::MakeRooms))
+    unshare(CloneFlags::CLONE_NEWNS).map_err(Refused::at(EnclosureStep::MakeRooms))?;
+    furnish(rooms).map_err(Refused::at(EnclosureStep::MakeRooms))
 }
 
 fn furnish(rooms: Rooms<'_>) -> io::Result<()> {

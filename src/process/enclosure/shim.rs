@@ -19,7 +19,7 @@ use nix::unistd::dup2_stdin;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketType, recv, send, socket};
 use rustix::process::{getegid, geteuid};
 
-use super::control::{self, Message, Refused, Step};
+use super::control::{self, EnclosureStep, Message, Refused};
 use super::{Rooms, rooms};
 use crate::exit_code::ExitCode;
 use crate::process::unix;
@@ -71,7 +71,8 @@ fn hold(control: &UnixStream, arguments: impl Iterator<Item = OsString>) -> Resu
         let keep: Vec<_> = paths.collect();
         rooms::make(Rooms { tmp: &tmp, hide: &hide, keep: &keep }).err()
     });
-    control::send(control, listener.as_fd(), no_rooms).map_err(Refused::at(Step::Listen))?;
+    control::send(control, listener.as_fd(), no_rooms)
+        .map_err(Refused::at(EnclosureStep::Listen))?;
     drop(listener);
     control::wait_until_closed(control);
     Ok(())
@@ -80,7 +81,7 @@ fn hold(control: &UnixStream, arguments: impl Iterator<Item = OsString>) -> Resu
 fn make() -> Result<TcpListener, Refused> {
     let (user, group) = (geteuid().as_raw(), getegid().as_raw());
     unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET)
-        .map_err(Refused::at(Step::MakeNamespaces))?;
+        .map_err(Refused::at(EnclosureStep::MakeNamespaces))?;
     // In this order: an ordinary user may map a group only where setgroups(2) is denied.
     let maps = [
         ("setgroups", "deny".to_owned()),
@@ -88,10 +89,11 @@ fn make() -> Result<TcpListener, Refused> {
         ("gid_map", format!("{group} {group} 1")),
     ];
     for (file, text) in maps {
-        std::fs::write(format!("/proc/self/{file}"), text).map_err(Refused::at(Step::KeepUser))?;
+        std::fs::write(format!("/proc/self/{file}"), text)
+            .map_err(Refused::at(EnclosureStep::KeepUser))?;
     }
-    loopback_up().map_err(Refused::at(Step::LoopbackUp))?;
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(Refused::at(Step::Listen))
+    loopback_up().map_err(Refused::at(EnclosureStep::LoopbackUp))?;
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(Refused::at(EnclosureStep::Listen))
 }
 
 /// Brings `lo` up, by rtnetlink(7): a `RTM_NEWLINK` for interface 1, which `lo`
@@ -130,27 +132,28 @@ fn enter(
     rooms: CloneFlags,
     mut arguments: impl Iterator<Item = OsString>,
 ) -> Result<(), Refused> {
-    let refused = |error: nix::Error| Refused::at(Step::Enter)(error);
+    let refused = |error: nix::Error| Refused::at(EnclosureStep::Enter)(error);
     let parent = arguments.next().and_then(|pid| pid.to_str()?.parse::<u32>().ok());
     let (Some(parent), Some(program)) = (parent, arguments.next()) else {
         return Err(refused(nix::Error::EINVAL));
     };
-    let Message::Open(holder, _) = control::receive(control).map_err(Refused::at(Step::Enter))?
+    let Message::Open(holder, _) =
+        control::receive(control).map_err(Refused::at(EnclosureStep::Enter))?
     else {
         return Err(refused(nix::Error::EPIPE));
     };
     // The process itself stands for its namespaces, from Linux 5.8, see setns(2).
-    let directory = std::env::current_dir().map_err(Refused::at(Step::Enter))?;
+    let directory = std::env::current_dir().map_err(Refused::at(EnclosureStep::Enter))?;
     setns(holder, CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET | rooms).map_err(refused)?;
     // In another mount namespace the way begins anew, at its root.
-    std::env::set_current_dir(directory).map_err(Refused::at(Step::Enter))?;
+    std::env::set_current_dir(directory).map_err(Refused::at(EnclosureStep::Enter))?;
     // A change of credentials, such as this was, can take back what was asked before.
     nix::sys::prctl::set_pdeathsig(unix::KILL).map_err(refused)?;
     if std::os::unix::process::parent_id() != parent {
         // codexpin ended before it was asked for.
         return Err(refused(nix::Error::ESRCH));
     }
-    let nothing = std::fs::File::open("/dev/null").map_err(Refused::at(Step::Enter))?;
+    let nothing = std::fs::File::open("/dev/null").map_err(Refused::at(EnclosureStep::Enter))?;
     dup2_stdin(nothing).map_err(refused)?;
-    Err(Refused::at(Step::Execute)(Command::new(program).args(arguments).exec()))
+    Err(Refused::at(EnclosureStep::Execute)(Command::new(program).args(arguments).exec()))
 }

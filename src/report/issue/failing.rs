@@ -11,7 +11,7 @@ use super::super::{counted, duration};
 use super::Issue;
 use crate::observation::{AgentEnding, CheckStage, Observation, RequestKind, RequestRecord};
 use crate::question::Ask;
-use crate::verdict::{self, Failure, Source, Verdict};
+use crate::verdict::{self, EvidenceSource, Failure, Verdict};
 
 /// How many lines before the evidence are quoted, and how many after it.
 const BEFORE: usize = 5;
@@ -55,12 +55,18 @@ fn ended(observation: &Observation) -> String {
 fn quoted(observation: &Observation, failure: &Failure, session: &Utf8Path) -> String {
     let evidence = &failure.evidence;
     let output = match evidence.source {
-        Source::Stdout => &observation.stdout,
-        Source::Gateway => &observation.gateway,
-        Source::Stderr | Source::Upstream | Source::Reply | Source::Process => &observation.stderr,
+        EvidenceSource::Stdout => &observation.stdout,
+        EvidenceSource::Gateway => &observation.gateway,
+        EvidenceSource::Stderr
+        | EvidenceSource::Upstream
+        | EvidenceSource::Reply
+        | EvidenceSource::Process => &observation.stderr,
     };
     let lines: Vec<&str> = output.lines().collect();
-    let of_output = matches!(evidence.source, Source::Stdout | Source::Stderr | Source::Gateway);
+    let of_output = matches!(
+        evidence.source,
+        EvidenceSource::Stdout | EvidenceSource::Stderr | EvidenceSource::Gateway
+    );
     let at = evidence.line.filter(|line| of_output && (1..=lines.len()).contains(line));
     let mut text = String::new();
     if !of_output {
@@ -74,7 +80,7 @@ fn quoted(observation: &Observation, failure: &Failure, session: &Utf8Path) -> S
     if quoted.iter().all(|line| line.trim().is_empty()) {
         return text;
     }
-    let source = if of_output { evidence.source } else { Source::Stderr };
+    let source = if of_output { evidence.source } else { EvidenceSource::Stderr };
     let file = log(observation, source, session);
     let _ = match at.filter(|line| is_numbered(&lines[..*line])) {
         Some(line) => writeln!(text, "{}, line {line} and around it:\n", code(file.as_str())),
@@ -92,7 +98,7 @@ fn is_numbered(before: &[&str]) -> bool {
 }
 
 /// The log file that a line is from, in the session's directory.
-fn log(observation: &Observation, source: Source, session: &Utf8Path) -> Utf8PathBuf {
+fn log(observation: &Observation, source: EvidenceSource, session: &Utf8Path) -> Utf8PathBuf {
     let ran = match (observation.stopped_at, &observation.ask) {
         (Some(CheckStage::Doctor), _) => "doctor",
         (_, Ask::Command(_)) => "command",
@@ -100,7 +106,7 @@ fn log(observation: &Observation, source: Source, session: &Utf8Path) -> Utf8Pat
     };
     let name = match source {
         // Both of its streams, one after the other.
-        Source::Gateway => "gateway.*".to_owned(),
+        EvidenceSource::Gateway => "gateway.*".to_owned(),
         source => format!("{ran}.{source}"),
     };
     let logs = observation.logs.as_deref().unwrap_or(Utf8Path::new("logs"));

@@ -142,9 +142,8 @@ impl LoopbackProxy {
             }
             RequestKind::Upgraded => {
                 let path_and_query = path_and_query.to_owned();
-                let context =
-                    SocketContext { target, path: facts.path, path_and_query, credential };
-                self.tasks.spawn(Arc::clone(&self).converse(upgrade, context));
+                let socket = SocketContext { target, path: facts.path, path_and_query, credential };
+                self.tasks.spawn(Arc::clone(&self).converse(upgrade, socket));
             }
             _ if answer.content == Content::Reset => return Err(arrival.reset.now()),
             _ => {}
