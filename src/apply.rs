@@ -161,7 +161,7 @@ impl Apply<'_> {
         let _lock = self.lock(installation)?;
         self.check_current(installation, plan.from.core)?;
         let at = (self.now)();
-        let name = self.name(at, plan);
+        let name = backup_name(at, plan);
         let mut parts = Vec::new();
         let mut earlier_config = None;
         for step in &plan.steps {
@@ -226,7 +226,7 @@ impl Apply<'_> {
         let at = (self.now)();
         let facts = self.facts(installation).await?;
         let mut plan = Plan::of_undo(installation, &undone.record, None, &facts);
-        let name = self.name(at, &plan);
+        let name = backup_name(at, &plan);
         let config = earlier_config::step_of_undo(installation, undone, &name);
         if let Some(config) = config.map_err(BackupError::Io)? {
             plan = Plan::of_undo(installation, &undone.record, Some(config), &facts);
@@ -241,10 +241,6 @@ impl Apply<'_> {
         let condition = self.check_service(installation, &plan).await?;
         let journal = self.begin(&name, record, condition, || Ok(()))?;
         self.transaction(journal, &NoProver).run(None).await
-    }
-
-    fn name(&self, at: Timestamp, plan: &Plan) -> String {
-        format!("{}-{}-to-{}", stamp(at), plan.from.core, plan.to.core)
     }
 
     /// The plan says whether the service starts at the end. Somebody may have
@@ -331,4 +327,8 @@ fn part(
 
 fn stamp(at: Timestamp) -> String {
     at.strftime("%Y%m%dT%H%M%SZ").to_string()
+}
+
+fn backup_name(at: Timestamp, plan: &Plan) -> String {
+    format!("{}-{}-to-{}", stamp(at), plan.from.core, plan.to.core)
 }

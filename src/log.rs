@@ -61,7 +61,7 @@ impl Log {
     /// A log that masks what `person` names; `show` is for `--verbose`.
     pub fn new(
         person: impl Fn() -> Arc<Person> + Send + Sync + 'static,
-        show: Option<Box<dyn Fn(&str) + Send + Sync>>,
+        show: Option<Show>,
     ) -> Self {
         let destination = Mutex::new(LogDestination::Memory(Vec::new()));
         Self(Arc::new(Shared { person: Box::new(person), show, destination }))

@@ -26,7 +26,7 @@ pub(super) struct Transaction<'a, P> {
 /// Why the steps ended before the last one.
 enum Halt {
     /// A step could not be taken.
-    Error(ApplyError),
+    Error(Box<ApplyError>),
     /// A proof says no.
     Disproved(String),
 }
@@ -85,7 +85,7 @@ impl<P: Prover> Transaction<'_, P> {
 
     /// Takes the steps that are left, and takes all back where one fails.
     async fn forward(&mut self, target: Option<&ApplyTarget>) -> Result<ApplyOutcome, ApplyError> {
-        let Err(halt) = self.take_steps(target).await else { return self.finish() };
+        let Err(halt) = self.take_steps(target).await else { return Ok(self.finish()) };
         let prepares = match self.journal.record.progress {
             Progress::Forward { done, .. } => self.prepares_at(done),
             _ => false,
@@ -99,7 +99,7 @@ impl<P: Prover> Transaction<'_, P> {
         }
         self.revert(&why).await?;
         match halt {
-            Halt::Error(error) if prepares => Err(error),
+            Halt::Error(error) if prepares => Err(*error),
             _ => Ok(self.rolled_back(why)),
         }
     }
@@ -110,7 +110,7 @@ impl<P: Prover> Transaction<'_, P> {
             let step = self.journal.record.steps[index].clone();
             // Before the service stops is the last moment at which a stop costs nothing.
             if step.is_preparation() && self.apply.stop.is_cancelled() {
-                return Err(Halt::Error(ApplyError::Stopped));
+                return Err(Halt::Error(Box::new(ApplyError::Stopped)));
             }
             if let Step::Prove { proof } = step {
                 self.take_proof(index, proof).await?;
@@ -120,7 +120,7 @@ impl<P: Prover> Transaction<'_, P> {
             self.enter(Progress::Forward { done: index, begun: true })?;
             let name = step.name();
             reach(Failpoint::Step(name, Moment::Before));
-            self.take(&step, target).await.map_err(Halt::Error)?;
+            self.take(&step, target).await.map_err(|error| Halt::Error(Box::new(error)))?;
             reach(Failpoint::Step(name, Moment::After));
             self.enter(Progress::Forward { done: index + 1, begun: false })?;
         }
@@ -128,7 +128,7 @@ impl<P: Prover> Transaction<'_, P> {
     }
 
     fn enter(&mut self, progress: Progress) -> Result<(), Halt> {
-        self.journal.enter(progress).map_err(|error| Halt::Error(error.into()))
+        self.journal.enter(progress).map_err(|error| Halt::Error(Box::new(error.into())))
     }
 
     /// The release is live now: what prevents a proof, a full disk above all, is no
@@ -173,7 +173,7 @@ impl<P: Prover> Transaction<'_, P> {
         self.journal.record.unproven.push(why);
     }
 
-    fn finish(&mut self) -> Result<ApplyOutcome, ApplyError> {
+    fn finish(&mut self) -> ApplyOutcome {
         let core = self.journal.record.to.core;
         let end = if self.journal.record.unproven.is_empty() {
             Progress::Done
@@ -198,13 +198,13 @@ impl<P: Prover> Transaction<'_, P> {
         let (operation, from, to) = (record.operation, record.from, record.to);
         let (backup, why) = (self.journal.directory.clone(), record.unproven.clone());
         let notes = std::mem::take(&mut self.notes);
-        Ok(if why.is_empty() {
+        if why.is_empty() {
             let removed = self.remove_older_generations();
             ApplyOutcome::Done { operation, from, to, backup, kept, removed, notes }
         } else {
             // The older generations stay until a release is proved.
             ApplyOutcome::Unproven { operation, from, to, why, backup, kept, notes }
-        })
+        }
     }
 
     /// A service that came up has read the config; without one nothing has.

@@ -76,7 +76,7 @@ impl Apply {
         let live = Live::of(context, routes).await?;
         let apply = live.apply();
         if !self.dry_run {
-            live.go_on(&apply).await?;
+            Box::pin(live.go_on(&apply)).await?;
         }
         let installation = live.installation().await?;
         let plan = apply.plan(&installation, &target).await?;
@@ -101,7 +101,7 @@ impl Undo {
     pub(super) async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
         let live = Live::of(context, Vec::new()).await?;
         let apply = live.apply();
-        live.go_on(&apply).await?;
+        Box::pin(live.go_on(&apply)).await?;
         let installation = live.installation().await?;
         let undone = apply.undoable(&installation, self.backup.as_deref())?;
         let back = undone.record.from.core;
@@ -185,7 +185,7 @@ impl<'a> Live<'a> {
 
     /// Finishes, or puts back, what a killed codexpin left.
     async fn go_on(&self, apply: &apply::Apply<'_>) -> Result<(), Failure> {
-        for outcome in apply.go_on(self).await? {
+        for outcome in Box::pin(apply.go_on(self)).await? {
             report::outcome(&outcome);
         }
         Ok(())

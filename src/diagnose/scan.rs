@@ -127,7 +127,7 @@ impl<'a> Scan<'a> {
         let near = |raw: u64| number.saturating_sub(raw) <= ECHO;
         match shown.rank {
             Rank::Raw if shown.signature.kind != FailureKind::Cosmetic => {
-                self.raw_at = Some(number)
+                self.raw_at = Some(number);
             }
             Rank::Friendly if self.raw_at.is_some_and(near) => return,
             Rank::Raw | Rank::Friendly => {}
