@@ -9,7 +9,6 @@ mod check;
 mod context;
 mod diagnose;
 mod doctor;
-mod failure;
 mod lab;
 mod live;
 mod login;
@@ -27,10 +26,10 @@ mod upstream;
 use camino::Utf8PathBuf;
 use clap::{Parser, Subcommand};
 
+use crate::app::AppError;
 use crate::exit_code::ExitCode;
 use crate::report::terminal;
 use context::Context;
-pub use failure::Failure;
 
 /// Find the OpenClaw release where the agent stopped answering, pin the last
 /// good one, roll back to it.
@@ -97,13 +96,13 @@ pub async fn run(cli: Cli) -> ExitCode {
         Ok(context) => Box::pin(dispatch(cli.command, &context)).await,
         Err(failure) => Err(failure),
     };
-    result.unwrap_or_else(|failure| {
-        terminal::error(&failure.message, failure.hint.as_deref());
-        failure.code
+    result.unwrap_or_else(|error| {
+        terminal::error(&error.to_string(), error.hint());
+        ExitCode::from(error.class())
     })
 }
 
-async fn dispatch(command: Command, context: &Context) -> Result<ExitCode, Failure> {
+async fn dispatch(command: Command, context: &Context) -> Result<ExitCode, AppError> {
     match command {
         Command::Releases(releases) => releases.run(context).await,
         Command::Routes(routes) => routes.run(context).await,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::saved_config::SavedConfig;
 use super::swap::PartKind;
 use super::target::{Target, Wanted};
+use crate::explain::{Class, Explain};
 use crate::installation::ServiceState;
 use crate::installation::refuses;
 use crate::installation::{Installation, ManagedPlugin};
@@ -162,13 +163,16 @@ pub enum PlanError {
     },
 }
 
-impl PlanError {
-    /// What to do about it.
-    pub fn hint(&self) -> Option<String> {
+impl Explain for PlanError {
+    fn hint(&self) -> Option<String> {
         let Self::Node { needs, .. } = self;
         Some(format!(
             "install a Node that satisfies `{needs}`, and `openclaw gateway install --force` with it"
         ))
+    }
+
+    fn class(&self) -> Class {
+        Class::Rollback
     }
 }
 

@@ -8,6 +8,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::target::Wanted;
+use crate::explain::{Class, Explain};
 use crate::fs;
 use crate::installation::{Installation, ManagedPlugin};
 use crate::installation::{Package, PackageError};
@@ -78,9 +79,8 @@ pub enum StageError {
     Io(#[from] io::Error),
 }
 
-impl StageError {
-    /// What to do about it.
-    pub fn hint(&self) -> Option<String> {
+impl Explain for StageError {
+    fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Npm(NpmError::Missing) => "put npm on PATH".to_owned(),
             Self::Npm(_) | Self::Io(_) | Self::Package(_) => return None,
@@ -99,6 +99,18 @@ impl StageError {
                     .to_owned()
             }
         })
+    }
+
+    fn class(&self) -> Class {
+        match self {
+            Self::Npm(NpmError::Stopped) => Class::Interrupted,
+            Self::Npm(NpmError::Failed { failure, .. })
+                if failure.meaning() == crate::npm::run::Meaning::Infrastructure =>
+            {
+                Class::Infrastructure
+            }
+            _ => Class::Rollback,
+        }
     }
 }
 

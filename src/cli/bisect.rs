@@ -6,11 +6,11 @@ use camino::Utf8PathBuf;
 use jiff::{SignedDuration, Timestamp};
 
 use super::context::Context;
-use super::failure::Failure;
 use super::pin::{Tested, write_pin};
 use super::question::{self, QuestionArguments};
 use super::upstream::Watch;
 use super::{PinFileArgument, changes, lab, standalone};
+use crate::app::AppError;
 use crate::catalogue::Catalogue;
 use crate::event::Events;
 use crate::exit_code::ExitCode;
@@ -72,7 +72,7 @@ enum Candidates {
 }
 
 impl Bisect {
-    pub(super) async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
+    pub(super) async fn run(self, context: &Context) -> Result<ExitCode, AppError> {
         let json = self.json;
         let catalogue = context.catalogue()?;
         let (mut journal, lab, watch) = match &self.resume {
@@ -101,7 +101,7 @@ impl Bisect {
         ended
     }
 
-    async fn begin(self, context: &Context) -> Result<(Journal, RealLab, Option<Watch>), Failure> {
+    async fn begin(self, context: &Context) -> Result<(Journal, RealLab, Option<Watch>), AppError> {
         // A state that is kept would keep the login that is lent in it.
         let only_loopback = self.carry_state.then_some("--carry-state");
         let mut asked = self.question.asked(context, SESSION, only_loopback).await?;
@@ -143,7 +143,7 @@ async fn resume(
     context: &Context,
     id: &str,
     max_turns: Option<usize>,
-) -> Result<(Journal, RealLab, Option<Watch>), Failure> {
+) -> Result<(Journal, RealLab, Option<Watch>), AppError> {
     let id = Some(id).filter(|id| !id.is_empty());
     let journal = Journal::resume(&context.directories.sessions(), id)?;
     let request = journal.request();
@@ -179,7 +179,7 @@ async fn conclude(
     journal: &Journal,
     lab: &RealLab,
     json: bool,
-) -> Result<ExitCode, Failure> {
+) -> Result<ExitCode, AppError> {
     let pinned = match conclusion.outcome {
         Outcome::Found { last_good, first_bad } | Outcome::Range { last_good, first_bad } => {
             let tested = tested(request, conclusion, last_good, context.catalogue()?);
@@ -256,13 +256,13 @@ fn first_bad_of(conclusion: &Conclusion, place: usize) -> Option<FirstBad> {
 }
 
 /// Every early end says how to go on.
-async fn interrupted(context: &Context, error: SessionError, resume: &str) -> Failure {
+async fn interrupted(context: &Context, error: SessionError, resume: &str) -> AppError {
     let of_account = matches!(error, SessionError::Account { .. } | SessionError::Control { .. });
     let mut hint = format!("everything seen so far is saved; go on with\n      {resume}");
     if of_account && let Some(said) = standalone::login_status(context).await {
         hint = format!("{said}\n      {hint}");
     }
-    Failure::from(error).with_hint(hint)
+    AppError::from(error).with_hint(hint)
 }
 
 fn absolute(context: &Context, path: &camino::Utf8Path) -> Utf8PathBuf {

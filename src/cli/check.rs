@@ -4,12 +4,13 @@ use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 
 use super::context::Context;
-use super::failure::{Failure, state_directory_hint};
 use super::question::{Asked, QuestionArguments};
 use super::{lab, live};
+use crate::app::AppError;
 use crate::catalogue::Signature;
 use crate::event::{Event, Events};
 use crate::exit_code::ExitCode;
+use crate::explain::Class;
 use crate::lab::RealLab;
 use crate::npm::registry::Freshness;
 use crate::prefix::Prefix;
@@ -49,7 +50,7 @@ pub(super) struct Check {
 }
 
 impl Check {
-    pub(super) async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
+    pub(super) async fn run(self, context: &Context) -> Result<ExitCode, AppError> {
         if self.version == "live" {
             let report = live::ask(context, &self.question).await?;
             report.print(self.json, false);
@@ -86,7 +87,7 @@ pub(super) async fn check(
     candidate: Candidate,
     asked: Asked,
     how: How,
-) -> Result<CheckReport, Failure> {
+) -> Result<CheckReport, AppError> {
     let catalogue = context.catalogue()?;
     let core = candidate.core;
     let line = [candidate.clone()];
@@ -152,7 +153,7 @@ async fn tried(
     known: &Signature,
     logs: &Utf8Path,
     events: &Events,
-) -> Result<Vec<RemedyReport>, Failure> {
+) -> Result<Vec<RemedyReport>, AppError> {
     let core = prefix.manifest.candidate.core;
     let mut reports = Vec::new();
     for (at, remedy) in remedies(known, &job.question, core).into_iter().enumerate() {
@@ -181,15 +182,15 @@ async fn tried(
 pub(super) fn logs(
     context: &Context,
     core: crate::release::Version,
-) -> Result<Utf8PathBuf, Failure> {
+) -> Result<Utf8PathBuf, AppError> {
     let name = format!("{}_{core}", Timestamp::now().strftime("%Y%m%d-%H%M%S"));
     let logs = context.directories.checks().join(name);
     crate::fs::create_private_dir(&logs).map_err(|error| {
-        Failure::new(
-            ExitCode::Infrastructure,
-            format!("the state directory cannot be used: {error}"),
-        )
-        .with_hint(state_directory_hint())
+        AppError::new(Class::Infrastructure, format!("the state directory cannot be used: {error}"))
+            .with_hint(format!(
+                "set {} to a directory that can be written to",
+                crate::env::STATE_DIR
+            ))
     })?;
     Ok(logs)
 }

@@ -2,8 +2,8 @@
 
 use super::check::logs;
 use super::context::Context;
-use super::failure::Failure;
 use super::lab;
+use crate::app::AppError;
 use crate::check::routes;
 use crate::exit_code::ExitCode;
 use crate::lab::subject;
@@ -24,7 +24,7 @@ pub(super) struct Routes {
 }
 
 impl Routes {
-    pub(super) async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
+    pub(super) async fn run(self, context: &Context) -> Result<ExitCode, AppError> {
         let end: End = self.version.parse()?;
         let releases = context.releases(Freshness::Cached).await?;
         let version = end.resolve(&releases.core, context.installed())?;

@@ -1,7 +1,7 @@
 //! `codexpin signatures`.
 
 use super::context::Context;
-use super::failure::Failure;
+use crate::app::AppError;
 use crate::catalogue::{KNOWN, Signature};
 use crate::exit_code::ExitCode;
 use crate::report::{self, terminal};
@@ -19,7 +19,7 @@ pub(super) struct Signatures {
 }
 
 impl Signatures {
-    pub(super) fn run(&self, context: &Context) -> Result<ExitCode, Failure> {
+    pub(super) fn run(&self, context: &Context) -> Result<ExitCode, AppError> {
         if self.table {
             terminal::print(KNOWN.trim_end());
             return Ok(ExitCode::Success);
@@ -33,7 +33,7 @@ impl Signatures {
                     strsim::jaro_winkler(a, id).total_cmp(&strsim::jaro_winkler(b, id))
                 });
                 let meant = nearest.map(|nearest| format!("do you mean {nearest}?"));
-                Failure::usage(format!("no signature is named {id:?}")).maybe_hint(meant)
+                AppError::usage(format!("no signature is named {id:?}")).maybe_hint(meant)
             })?],
         };
         report::signatures::print(&wanted, self.id.is_some(), self.json);

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::unit::UnitText;
 use super::{LiveMachine, Package};
 use crate::env::Environment;
+use crate::explain::{Class, Explain};
 use crate::process::{Ending, ProcessError, Program};
 
 /// The unit that `openclaw gateway install` writes.
@@ -168,9 +169,8 @@ pub enum ServiceError {
     },
 }
 
-impl ServiceError {
-    /// What to do about it.
-    pub fn hint(&self) -> Option<String> {
+impl Explain for ServiceError {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::Systemctl { said, .. } if said.contains("bus") => Some(
                 "no user manager is reachable: log in as this user, or set XDG_RUNTIME_DIR"
@@ -179,6 +179,10 @@ impl ServiceError {
             Self::Process(_) => None,
             _ => Some(format!("`journalctl --user -u {UNIT}` has its log")),
         }
+    }
+
+    fn class(&self) -> Class {
+        Class::Infrastructure
     }
 }
 

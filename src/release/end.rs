@@ -6,6 +6,7 @@ use std::str::FromStr;
 use jiff::civil::Date;
 
 use super::version::{Channel, Version};
+use crate::explain::{Class, Explain};
 use crate::npm::packument::Packument;
 
 /// A release as it was named.
@@ -53,6 +54,16 @@ pub enum EndError {
     /// No installation was found.
     #[error("no installation of openclaw was found on this machine, so `installed` names nothing")]
     NotInstalled,
+}
+
+impl Explain for EndError {
+    fn hint(&self) -> Option<String> {
+        Some("`codexpin releases` lists what the registry has".to_owned())
+    }
+
+    fn class(&self) -> Class {
+        Class::Usage
+    }
 }
 
 impl FromStr for End {
