@@ -5,7 +5,6 @@ use std::sync::{Arc, OnceLock};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
-use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::AppError;
@@ -14,7 +13,7 @@ use crate::check::CheckEnvironment;
 use crate::env::Environment;
 use crate::exit_code::ExitCode;
 use crate::explain::Class;
-use crate::installation;
+use crate::installation::{self, InstallationError, InstalledRelease};
 use crate::node::runtime::{self, Runtimes};
 use crate::npm::packument::Packument;
 use crate::npm::registry::{Freshness, PackumentFetch, PackumentSource, Registry, RegistryLimits};
@@ -24,6 +23,7 @@ use crate::prefix::store::{DEFAULT_LIMIT, PrefixStore};
 use crate::process::Processes;
 use crate::process::enclosure::THIS_EXECUTABLE;
 use crate::redact::Person;
+use crate::release::end::End;
 use crate::release::pairing::{self, Candidate};
 use crate::release::{PackageName, Version};
 use crate::report::terminal;
@@ -181,20 +181,35 @@ impl Context {
         Ok(npm)
     }
 
-    /// The release that `openclaw` on PATH runs, if any.
-    pub(super) fn installed(&self) -> Option<Version> {
-        #[derive(Deserialize)]
-        struct Manifest {
-            name: String,
-            version: String,
+    /// The release that an end stands for. What is not plain from its text is told:
+    /// which release a date became, and that PATH finds another one than is installed.
+    pub(super) fn resolve(&self, end: &End, releases: &Releases) -> Result<Version, AppError> {
+        let installed = match end {
+            End::Installed => match self.installed() {
+                Ok(installed) => Some(installed.version),
+                Err(InstallationError::None { .. }) => None,
+                Err(error) => return Err(error.into()),
+            },
+            _ => None,
+        };
+        let version = end.resolve(&releases.core, installed)?;
+        if let Some(reading) = end.date_reading(&releases.core) {
+            terminal::note(&reading.note());
+            if let Some(warning) = reading.warning() {
+                terminal::warning(&warning);
+            }
         }
-        let command = crate::process::find(Utf8Path::new("openclaw"), &self.environment)?;
-        let entry = command.canonicalize_utf8().ok()?;
-        entry.ancestors().skip(1).find_map(|directory| {
-            let text = fs_err::read(directory.join("package.json")).ok()?;
-            let manifest: Manifest = serde_json::from_slice(&text).ok()?;
-            (manifest.name == PackageName::CORE.as_str()).then(|| manifest.version.parse().ok())?
-        })
+        Ok(version)
+    }
+
+    /// The installed release: the service's, else the one on PATH. Where they differ,
+    /// that is told.
+    pub(super) fn installed(&self) -> Result<InstalledRelease, InstallationError> {
+        let installed = installation::find(&self.environment, &self.directories.home)?;
+        if let Some(difference) = installed.difference() {
+            terminal::note(&difference);
+        }
+        Ok(installed)
     }
 }
 

@@ -54,7 +54,7 @@ impl Login {
         }
         let end: End = self.version.parse()?;
         let releases = context.releases(Freshness::Cached).await?;
-        let version = end.resolve(&releases.core, context.installed())?;
+        let version = context.resolve(&end, &releases)?;
         let prefix = provide(context, version).await?;
         crate::fs::create_private_dir(&home.join(".openclaw"))?;
         crate::fs::create_private_dir(&home.join("tmp"))?;
@@ -113,7 +113,7 @@ pub(super) async fn renew(context: &Context) -> Result<(), AppError> {
     let home = context.directories.own_login();
     let end: End = fs_err::read_to_string(home.join(RELEASE))?.trim().parse()?;
     let releases = context.releases(Freshness::Cached).await?;
-    let version = end.resolve(&releases.core, None)?;
+    let version = context.resolve(&end, &releases)?;
     let prefix = provide(context, version).await?;
     name_the_route(&home.join(".openclaw/openclaw.json"), version)?;
     let words = ["agent", "--local", "--agent", "main", "--session-id", "codexpin-renewal"];

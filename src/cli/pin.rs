@@ -51,7 +51,7 @@ impl Pin {
         PinFile::open_or_new(&pin_file)?.try_out()?;
         let end: End = self.version.parse()?;
         let releases = context.releases(Freshness::Cached).await?;
-        let version = end.resolve(&releases.core, context.installed())?;
+        let version = context.resolve(&end, &releases)?;
         let candidate = line::find(&releases.candidates(), version)?.clone();
         let report = check::check(context, candidate.clone(), asked, check::How::default()).await?;
         report.print(false, false);

@@ -55,7 +55,7 @@ impl Releases {
         let releases = context.releases(freshness).await?;
         let candidates = releases.candidates();
         let resolve = |text: &str| -> Result<Version, AppError> {
-            let version = text.parse::<End>()?.resolve(&releases.core, context.installed())?;
+            let version = context.resolve(&text.parse::<End>()?, &releases)?;
             Ok(line::find(&candidates, version)?.core)
         };
         let (from, to) = match self.range.as_deref().map(|range| (range, range.split_once(".."))) {

@@ -27,7 +27,7 @@ impl Routes {
     pub(super) async fn run(self, context: &Context) -> Result<ExitCode, AppError> {
         let end: End = self.version.parse()?;
         let releases = context.releases(Freshness::Cached).await?;
-        let version = end.resolve(&releases.core, context.installed())?;
+        let version = context.resolve(&end, &releases)?;
         let candidate = line::find(&releases.candidates(), version)?.clone();
         let prefix = lab::install(context, &candidate).await?;
         let logs = logs(context, version)?;

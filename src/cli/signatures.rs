@@ -11,7 +11,7 @@ pub(super) struct Signatures {
     /// Only this one, with all that is known of it.
     id: Option<String>,
     /// Print the built-in table as it is written, to begin one of your own with.
-    #[arg(long, conflicts_with_all = ["id", "json"])]
+    #[arg(long, conflicts_with_all = ["id", "json"], hide_short_help = true)]
     table: bool,
     /// Print one JSON array.
     #[arg(long)]

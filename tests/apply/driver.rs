@@ -7,6 +7,8 @@ use std::time::Duration;
 use camino::{Utf8Path, Utf8PathBuf};
 use codexpin::apply::{Apply, ApplyError, Proof, Target};
 use codexpin::env::Environment;
+use codexpin::exit_code::ExitCode;
+use codexpin::explain::Explain as _;
 use codexpin::installation::{Installation, LiveMachine, ServiceLimits};
 use codexpin::npm::run::{Npm, NpmPlaces};
 use codexpin::pin::Pin;
@@ -49,7 +51,7 @@ struct Failed {
 
 impl From<ApplyError> for Failed {
     fn from(error: ApplyError) -> Self {
-        Self { text: error.to_string(), exit: error.exit_code().number() }
+        Self { text: error.to_string(), exit: ExitCode::from(error.class()).number() }
     }
 }
 
