@@ -27,6 +27,7 @@ pub use home::sweep;
 
 use crate::config::{ConfigError, Loaded};
 use crate::env::Environment;
+use crate::explain::{Class, Explain};
 use crate::node::choice::Node;
 use crate::observation::Observation;
 use crate::process::{ProcessError, Processes};
@@ -137,6 +138,15 @@ pub enum CheckError {
     /// codexpin was asked to stop.
     #[error("interrupted")]
     Stopped,
+}
+
+impl Explain for CheckError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Stopped => Class::Interrupted,
+            _ => Class::Infrastructure,
+        }
+    }
 }
 
 /// Asks an installed candidate through every route of the question: one

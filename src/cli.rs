@@ -9,7 +9,6 @@ mod check;
 mod context;
 mod diagnose;
 mod doctor;
-mod failure;
 mod lab;
 mod live;
 mod login;
@@ -27,10 +26,10 @@ mod upstream;
 use camino::Utf8PathBuf;
 use clap::{Parser, Subcommand};
 
+use crate::app::AppError;
 use crate::exit_code::ExitCode;
 use crate::report::terminal;
 use context::Context;
-pub use failure::Failure;
 
 /// Find the OpenClaw release where the agent stopped answering, pin the last
 /// good one, roll back to it.
@@ -63,6 +62,7 @@ enum Command {
     Login(login::Login),
     /// Find the first bad release between a good and a bad one, and pin the last good one.
     Bisect(bisect::Bisect),
+    Resume(bisect::Resume),
     /// Check a release and make it the current pin.
     Pin(pin::Pin),
     /// List the pins.
@@ -80,7 +80,29 @@ enum Command {
     /// Look at, or trim, what is kept on disk.
     Cache(cache::Cache),
     /// Run the loopback upstream in the foreground.
+    #[command(hide = true)]
     Loopback(loopback::Serve),
+
+    // Words that are typed first, and are no commands.
+    #[command(hide = true)]
+    Status(NoCommandArguments),
+    #[command(hide = true)]
+    Rollback(NoCommandArguments),
+    #[command(hide = true)]
+    Rescue(NoCommandArguments),
+}
+
+/// Whatever follows a word that is no command.
+#[derive(Debug, clap::Args)]
+#[command(disable_help_flag = true)]
+struct NoCommandArguments {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+    _rest: Vec<String>,
+}
+
+/// Leads from the word that was typed to the command that does it.
+fn no_command(word: &str, hint: &str) -> AppError {
+    AppError::usage(format!("there is no `codexpin {word}`")).with_hint(hint)
 }
 
 /// The pin file, for every command that reads or writes it.
@@ -97,13 +119,13 @@ pub async fn run(cli: Cli) -> ExitCode {
         Ok(context) => Box::pin(dispatch(cli.command, &context)).await,
         Err(failure) => Err(failure),
     };
-    result.unwrap_or_else(|failure| {
-        terminal::error(&failure.message, failure.hint.as_deref());
-        failure.code
+    result.unwrap_or_else(|error| {
+        terminal::error(&error.to_string(), error.hint());
+        ExitCode::from(error.class())
     })
 }
 
-async fn dispatch(command: Command, context: &Context) -> Result<ExitCode, Failure> {
+async fn dispatch(command: Command, context: &Context) -> Result<ExitCode, AppError> {
     match command {
         Command::Releases(releases) => releases.run(context).await,
         Command::Routes(routes) => routes.run(context).await,
@@ -111,6 +133,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<ExitCode, Failu
         Command::Doctor(doctor) => doctor.run(context).await,
         Command::Login(login) => login.run(context).await,
         Command::Bisect(bisect) => Box::pin(bisect.run(context)).await,
+        Command::Resume(resume) => Box::pin(resume.run(context)).await,
         Command::Pin(pin) => pin.run(context).await,
         Command::Pins(pins) => pins.run(context),
         Command::Report(report) => report.run(context).await,
@@ -120,5 +143,17 @@ async fn dispatch(command: Command, context: &Context) -> Result<ExitCode, Failu
         Command::Signatures(signatures) => signatures.run(context),
         Command::Cache(cache) => cache.run(context).await,
         Command::Loopback(serve) => serve.run(context).await,
+        Command::Status(_) => Err(no_command(
+            "status",
+            "`codexpin doctor` says what is wrong here; `codexpin check live` asks the live installation for a reply",
+        )),
+        Command::Rollback(_) => Err(no_command(
+            "rollback",
+            "`codexpin apply` rolls this machine to the current pin; `codexpin undo` takes the last apply back",
+        )),
+        Command::Rescue(_) => Err(no_command(
+            "rescue",
+            "first `codexpin doctor`, then `codexpin check live`; `codexpin apply` rolls this machine to the current pin",
+        )),
     }
 }

@@ -2,6 +2,8 @@
 
 use std::process::{ExitCode as Status, Termination};
 
+use crate::explain::Class;
+
 /// The exit status of a command.
 ///
 /// `check` speaks the language of `git bisect run`: 0 good, 1 bad, 125 skip.
@@ -52,5 +54,19 @@ impl ExitCode {
 impl Termination for ExitCode {
     fn report(self) -> Status {
         Status::from(self.number())
+    }
+}
+
+/// The one place that knows which class of error has which exit status.
+impl From<Class> for ExitCode {
+    fn from(class: Class) -> Self {
+        match class {
+            Class::Usage => Self::Usage,
+            Class::Failure => Self::Failure,
+            Class::Infrastructure => Self::Infrastructure,
+            Class::Skip => Self::Skip,
+            Class::Rollback => Self::RollbackFailed,
+            Class::Interrupted => Self::Interrupted,
+        }
     }
 }

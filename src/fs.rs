@@ -8,6 +8,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 
+use crate::explain::{Class, Explain};
+
 /// Writes a whole file so that a reader, or a restart, sees the old or the new
 /// content and nothing between: temporary file beside it, fsync, rename, fsync
 /// of the directory.
@@ -120,6 +122,19 @@ pub enum LockError {
         /// What the system said.
         source: io::Error,
     },
+}
+
+impl Explain for LockError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Held { .. } => Some("wait until it has ended, or end it".to_owned()),
+            Self::Io { .. } => None,
+        }
+    }
+
+    fn class(&self) -> Class {
+        Class::Infrastructure
+    }
 }
 
 impl Lock {

@@ -30,6 +30,7 @@ use unit::UnitText;
 use crate::env::{
     Environment, OPENCLAW_CONFIG_PATH, OPENCLAW_HOME, OPENCLAW_STATE_DIR, in_scratch_home,
 };
+use crate::explain::{Class, Explain};
 use crate::node::choice::Node;
 use crate::process::{self, ProcessError, Processes, Program};
 use crate::release::{PackageName, Version};
@@ -141,9 +142,8 @@ pub enum InstallationError {
     Process(#[from] ProcessError),
 }
 
-impl InstallationError {
-    /// What to do about it.
-    pub fn hint(&self) -> Option<String> {
+impl Explain for InstallationError {
+    fn hint(&self) -> Option<String> {
         Some(match self {
             Self::None { .. } => {
                 "run it as the user that runs OpenClaw, with its `openclaw` on PATH".to_owned()
@@ -171,6 +171,10 @@ impl InstallationError {
             Self::Node { .. } => "put OpenClaw's Node first on PATH".to_owned(),
             Self::Package(_) | Self::Process(_) => return None,
         })
+    }
+
+    fn class(&self) -> Class {
+        Class::Failure
     }
 }
 

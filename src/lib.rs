@@ -49,6 +49,7 @@
 //! Start with [`search`] and [`verdict`] for the ideas, then [`session`] for
 //! how they meet.
 
+pub mod app;
 pub mod apply;
 pub mod catalogue;
 pub mod changes;
@@ -60,6 +61,7 @@ pub mod doctor;
 pub mod env;
 pub mod event;
 pub mod exit_code;
+pub mod explain;
 pub mod failpoint;
 pub mod fs;
 pub mod installation;

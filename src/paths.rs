@@ -4,6 +4,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use etcetera::BaseStrategy as _;
 
 use crate::env::{self, Environment};
+use crate::explain::{Class, Explain};
 
 /// codexpin's own directories and the user's home. Nothing is created by asking.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +28,12 @@ pub enum DirectoriesError {
     /// A directory's name is not UTF-8.
     #[error("{0} is not valid UTF-8")]
     NotUtf8(String),
+}
+
+impl Explain for DirectoriesError {
+    fn class(&self) -> Class {
+        Class::Infrastructure
+    }
 }
 
 impl Directories {

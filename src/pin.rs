@@ -9,6 +9,7 @@ use semver::VersionReq;
 use serde::{Deserialize, Serialize};
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, Value};
 
+use crate::explain::{Class, Explain};
 use crate::fs;
 use crate::release::Version;
 
@@ -173,9 +174,8 @@ pub enum PinFileError {
     Io(#[from] io::Error),
 }
 
-impl PinFileError {
-    /// What to do about it.
-    pub fn hint(&self) -> Option<String> {
+impl Explain for PinFileError {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::Missing { .. } => Some(
                 "`codexpin bisect GOOD BAD` writes one, or `codexpin pin VERSION` after a good check"
@@ -204,6 +204,10 @@ impl PinFileError {
             }
             Self::Io(_) => None,
         }
+    }
+
+    fn class(&self) -> Class {
+        Class::Failure
     }
 }
 

@@ -36,6 +36,7 @@ use running::Registered;
 pub use running::Running;
 
 use crate::env::{self, Environment};
+use crate::explain::{Class, Explain};
 use crate::redact::Person;
 use crate::secret::Secret;
 
@@ -150,6 +151,12 @@ pub enum ProcessError {
         /// What the system said.
         source: io::Error,
     },
+}
+
+impl Explain for ProcessError {
+    fn class(&self) -> Class {
+        Class::Failure
+    }
 }
 
 /// Starts programs and knows those that run. Clones share what they know.

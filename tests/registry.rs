@@ -13,6 +13,7 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, Response};
 use camino::Utf8PathBuf;
+use codexpin::explain::Explain as _;
 use codexpin::npm::config::{NpmConfig, NpmEnvironment};
 use codexpin::npm::registry::{
     Freshness, PackumentFetch, PackumentSource, Registry, RegistryError, RegistryLimits,

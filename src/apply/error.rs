@@ -7,10 +7,9 @@ use super::exchange::{ExchangeError, Part};
 use super::journal::ApplyJournalError;
 use super::plan::PlanError;
 use super::stage::StageError;
-use crate::exit_code::ExitCode;
+use crate::explain::{Class, Explain};
 use crate::fs::LockError;
 use crate::installation::{InstallationError, ManagerError, ServiceError};
-use crate::npm::run::{Meaning, NpmError};
 use crate::release::Version;
 
 /// It could not be done. But for `Stuck`, the live installation is as it was.
@@ -95,9 +94,8 @@ pub enum ApplyError {
     Stopped,
 }
 
-impl ApplyError {
-    /// What to do about it.
-    pub fn hint(&self) -> Option<String> {
+impl Explain for ApplyError {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::Installation(error) => error.hint(),
             Self::Plan(error) => error.hint(),
@@ -127,19 +125,12 @@ impl ApplyError {
         }
     }
 
-    /// The exit status that says this.
-    pub fn exit_code(&self) -> ExitCode {
+    fn class(&self) -> Class {
         match self {
-            Self::Stopped
-            | Self::Stage(StageError::Manager(ManagerError::Npm(NpmError::Stopped))) => {
-                ExitCode::Interrupted
-            }
-            Self::Stage(StageError::Manager(ManagerError::Npm(NpmError::Failed {
-                failure,
-                ..
-            }))) if failure.meaning() == Meaning::Infrastructure => ExitCode::Infrastructure,
-            Self::Service(_) => ExitCode::Infrastructure,
-            _ => ExitCode::RollbackFailed,
+            Self::Stopped => Class::Interrupted,
+            Self::Stage(error) => error.class(),
+            Self::Service(_) => Class::Infrastructure,
+            _ => Class::Rollback,
         }
     }
 }

@@ -11,6 +11,7 @@ use super::earlier_config::{EarlierConfig, SavedBy};
 use super::exchange::Part;
 use super::plan::{Plan, Versions};
 use super::step::Step;
+use crate::explain::{Class, Explain};
 use crate::fs;
 use crate::installation::Installation;
 
@@ -135,14 +136,17 @@ pub enum ApplyJournalError {
     },
 }
 
-impl ApplyJournalError {
-    /// What to do about it.
-    pub fn hint(&self) -> Option<String> {
+impl Explain for ApplyJournalError {
+    fn hint(&self) -> Option<String> {
         let Self::UnfinishedPhases { path, .. } = self else { return None };
         Some(format!(
             "run `codexpin undo` of that earlier codexpin once: it finishes it; or move {} away if the installation is as it should be",
             path.parent().unwrap_or(path)
         ))
+    }
+
+    fn class(&self) -> Class {
+        Class::Infrastructure
     }
 }
 

@@ -8,6 +8,7 @@ use super::exchange::PartKind;
 use super::journal::ApplyRecord;
 use super::step::{Proof, Step};
 use super::target::{ApplyTarget, PinnedPackage};
+use crate::explain::{Class, Explain};
 use crate::installation::refuses;
 use crate::installation::{Installation, ManagedPlugin};
 use crate::node::choice::{Node, satisfies};
@@ -125,13 +126,16 @@ pub enum PlanError {
     },
 }
 
-impl PlanError {
-    /// What to do about it.
-    pub fn hint(&self) -> Option<String> {
+impl Explain for PlanError {
+    fn hint(&self) -> Option<String> {
         let Self::Node { needs, .. } = self;
         Some(format!(
             "install a Node that satisfies `{needs}`, and `openclaw gateway install --force` with it"
         ))
+    }
+
+    fn class(&self) -> Class {
+        Class::Rollback
     }
 }
 

@@ -8,6 +8,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::target::PinnedPackage;
+use crate::explain::{Class, Explain};
 use crate::fs;
 use crate::installation::{
     Installation, ManagedPlugin, ManagerError, Package, PackageError, PackageManager,
@@ -48,9 +49,8 @@ pub enum StageError {
     Io(#[from] io::Error),
 }
 
-impl StageError {
-    /// What to do about it.
-    pub fn hint(&self) -> Option<String> {
+impl Explain for StageError {
+    fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Manager(error) => return error.hint(),
             Self::Io(_) | Self::Package(_) => return None,
@@ -61,6 +61,13 @@ impl StageError {
                 "this release cannot replace the live one in place; install it by hand".to_owned()
             }
         })
+    }
+
+    fn class(&self) -> Class {
+        match self {
+            Self::Manager(error) => error.class(),
+            _ => Class::Rollback,
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 use sha2::{Digest as _, Sha512};
 
+use crate::explain::{Class, Explain};
 use crate::npm::{LockFile, LockFileError};
 use crate::pin::{Pin, PinFileError};
 use crate::release::{PackageName, Version};
@@ -45,9 +46,8 @@ pub enum ApplyTargetError {
     },
 }
 
-impl ApplyTargetError {
-    /// What to do about it.
-    pub fn hint(&self) -> Option<String> {
+impl Explain for ApplyTargetError {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::Pin(error) => error.hint(),
             Self::LockFile { .. } => Some(
@@ -55,6 +55,10 @@ impl ApplyTargetError {
                     .to_owned(),
             ),
         }
+    }
+
+    fn class(&self) -> Class {
+        Class::Failure
     }
 }
 

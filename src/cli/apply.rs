@@ -6,12 +6,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::PinFileArgument;
 use super::context::Context;
-use super::failure::Failure;
+use crate::app::AppError;
 use crate::apply::{self, ApplyError, ApplyOutcome, ApplyTarget, ProofResult, Prover};
 use crate::catalogue::Catalogue;
 use crate::check::{self, CheckJob, InstalledCandidate};
 use crate::event::{Events, SystemClock};
 use crate::exit_code::ExitCode;
+use crate::explain::{Class, Explain as _};
 use crate::installation::{self, Installation, ServiceLimits};
 use crate::npm::run::Npm;
 use crate::pin::PinFile;
@@ -51,12 +52,12 @@ pub(super) struct Undo {
 }
 
 impl Apply {
-    pub(super) async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
+    pub(super) async fn run(self, context: &Context) -> Result<ExitCode, AppError> {
         let path = context.cwd.join(&self.file.pin_file);
         let file = PinFile::open(&path)?;
         let pin = match self.version {
             Some(version) => file.pin(version).map_err(|error| {
-                Failure::from(error).with_hint(format!(
+                AppError::from(error).with_hint(format!(
                     "only what was tested is applied: `codexpin pin {version}` tests and pins it"
                 ))
             })?,
@@ -65,14 +66,14 @@ impl Apply {
         let beside = path.parent().unwrap_or(Utf8Path::new("."));
         let target = ApplyTarget::read(&pin, beside).map_err(|error| {
             let hint = error.hint();
-            let failure = Failure::new(ExitCode::Failure, error);
+            let failure = AppError::new(Class::Failure, error);
             match hint {
                 Some(hint) => failure.with_hint(hint),
                 None => failure,
             }
         })?;
         let routes = pin.route.split(", ").map(str::parse).collect::<Result<Vec<Route>, _>>();
-        let routes = routes.map_err(|error| Failure::new(ExitCode::Failure, error))?;
+        let routes = routes.map_err(|error| AppError::new(Class::Failure, error))?;
         let live = Live::of(context, routes).await?;
         let apply = live.apply();
         if !self.dry_run {
@@ -98,7 +99,7 @@ impl Apply {
 }
 
 impl Undo {
-    pub(super) async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
+    pub(super) async fn run(self, context: &Context) -> Result<ExitCode, AppError> {
         let live = Live::of(context, Vec::new()).await?;
         let apply = live.apply();
         Box::pin(live.go_on(&apply)).await?;
@@ -117,13 +118,13 @@ impl Undo {
 }
 
 /// A yes, from the flag or from the person.
-fn agree(yes: bool, question: &str, command: &str) -> Result<(), Failure> {
+fn agree(yes: bool, question: &str, command: &str) -> Result<(), AppError> {
     match (yes, || terminal::confirm(question)) {
         (true, _) => Ok(()),
         (false, ask) => match ask() {
             Some(true) => Ok(()),
-            Some(false) => Err(Failure::new(ExitCode::Failure, "nothing was changed")),
-            None => Err(Failure::usage("nobody is there to say yes; nothing was changed")
+            Some(false) => Err(AppError::new(Class::Failure, "nothing was changed")),
+            None => Err(AppError::usage("nobody is there to say yes; nothing was changed")
                 .with_hint(format!("`{command}` does not ask"))),
         },
     }
@@ -145,7 +146,7 @@ struct Live<'a> {
 }
 
 impl<'a> Live<'a> {
-    async fn of(context: &'a Context, routes: Vec<Route>) -> Result<Self, Failure> {
+    async fn of(context: &'a Context, routes: Vec<Route>) -> Result<Self, AppError> {
         // The Codex harness needs OpenClaw's records of the plugin, which are in
         // the live state; that is not copied.
         let routes = routes.into_iter().filter(|route| !route.wants_codex()).collect();
@@ -179,12 +180,12 @@ impl<'a> Live<'a> {
         }
     }
 
-    async fn installation(&self) -> Result<Installation, Failure> {
+    async fn installation(&self) -> Result<Installation, AppError> {
         Ok(Installation::find(&self.surroundings).await.map_err(ApplyError::from)?)
     }
 
     /// Finishes, or puts back, what a killed codexpin left.
-    async fn go_on(&self, apply: &apply::Apply<'_>) -> Result<(), Failure> {
+    async fn go_on(&self, apply: &apply::Apply<'_>) -> Result<(), AppError> {
         for outcome in Box::pin(apply.go_on(self)).await? {
             report::outcome(&outcome);
         }

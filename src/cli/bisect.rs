@@ -6,11 +6,11 @@ use camino::Utf8PathBuf;
 use jiff::{SignedDuration, Timestamp};
 
 use super::context::Context;
-use super::failure::Failure;
 use super::pin::{Tested, write_pin};
 use super::question::{self, QuestionArguments};
 use super::upstream::Watch;
 use super::{PinFileArgument, changes, lab, standalone};
+use crate::app::AppError;
 use crate::catalogue::Catalogue;
 use crate::event::Events;
 use crate::exit_code::ExitCode;
@@ -55,9 +55,24 @@ pub(super) struct Bisect {
     /// Count every failure between the ends, and not only the one that the bad end shows.
     #[arg(long)]
     any_failure: bool,
-    /// Go on with a session that was interrupted: the newest, or the one named.
+    /// Go on with a session that was interrupted: the newest, or the one named. The
+    /// same as `codexpin resume`.
     #[arg(long, value_name = "SESSION", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["good", "bad", "channel", "carry_state", "any_failure", "routes", "require", "probe", "exec", "through", "config", "upgrade", "upstream", "relay", "api_key_env", "timeout", "reply"])]
     resume: Option<String>,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Go on with a session that was interrupted.
+#[derive(Debug, clap::Args)]
+pub(super) struct Resume {
+    /// The session. [default: the newest that is unfinished]
+    session: Option<String>,
+    /// How many turns the account may be asked for, over all parts of the session.
+    /// [default: what the session began with]
+    #[arg(long, value_name = "N")]
+    max_turns: Option<usize>,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -72,36 +87,18 @@ enum Candidates {
 }
 
 impl Bisect {
-    pub(super) async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
+    pub(super) async fn run(self, context: &Context) -> Result<ExitCode, AppError> {
         let json = self.json;
-        let catalogue = context.catalogue()?;
-        let (mut journal, lab, watch) = match &self.resume {
+        // A table of signatures that cannot be read is told before a session begins.
+        context.catalogue()?;
+        let opened = match &self.resume {
             Some(id) => resume(context, id, self.question.upstream.max_turns).await?,
             None => self.begin(context).await?,
         };
-        let resume = format!("codexpin bisect --resume {}", journal.id());
-        context.on_sudden_end(&resume);
-        let request = journal.request().clone();
-        let progress = Progress::start();
-        let events = Events::to({
-            let progress = progress.clone();
-            move |event| progress.show(&event)
-        });
-        let session =
-            Session { lab: &lab, catalogue, events: &events, stop: &context.stop, parallel: 1 };
-        let result = session::run(&session, &mut journal).await;
-        progress.end();
-        let ended = match result {
-            Ok(conclusion) => conclude(context, &request, &conclusion, &journal, &lab, json).await,
-            Err(error) => Err(interrupted(context, error, &resume).await),
-        };
-        if let Some(watch) = watch {
-            watch.end()?;
-        }
-        ended
+        drive(context, opened, json).await
     }
 
-    async fn begin(self, context: &Context) -> Result<(Journal, RealLab, Option<Watch>), Failure> {
+    async fn begin(self, context: &Context) -> Result<OpenSession, AppError> {
         // A state that is kept would keep the login that is lent in it.
         let only_loopback = self.carry_state.then_some("--carry-state");
         let mut asked = self.question.asked(context, SESSION, only_loopback).await?;
@@ -114,8 +111,8 @@ impl Bisect {
         let pin_file = absolute(context, &self.file.pin_file);
         crate::pin::PinFile::open_or_new(&pin_file)?.try_out()?;
         let releases = context.releases(Freshness::Cached).await?;
-        let good = good.resolve(&releases.core, context.installed())?;
-        let bad = bad.resolve(&releases.core, context.installed())?;
+        let good = context.resolve(&good, &releases)?;
+        let bad = context.resolve(&bad, &releases)?;
         let betas = self.channel == Candidates::Beta;
         let line = line::between(&releases.candidates(), good, bad, betas)?;
         let (lab, why_node) = lab::build(context, &line, None, &asked).await?;
@@ -131,19 +128,54 @@ impl Bisect {
         let journal = Journal::begin(&context.directories.sessions(), request, Timestamp::now())?;
         open(&journal, &lab, why_node, false);
         if let Some(older) = older.last() {
-            terminal::note(&format!(
-                "an earlier session is unfinished: codexpin bisect --resume {older}"
-            ));
+            terminal::note(&format!("an earlier session is unfinished: codexpin resume {older}"));
         }
         Ok((journal, lab, watch))
     }
+}
+
+type OpenSession = (Journal, RealLab, Option<Watch>);
+
+impl Resume {
+    pub(super) async fn run(self, context: &Context) -> Result<ExitCode, AppError> {
+        context.catalogue()?;
+        let id = self.session.unwrap_or_default();
+        let opened = resume(context, &id, self.max_turns).await?;
+        drive(context, opened, self.json).await
+    }
+}
+
+/// Searches to the end, and tells what was found or how to go on.
+async fn drive(context: &Context, opened: OpenSession, json: bool) -> Result<ExitCode, AppError> {
+    let (mut journal, lab, watch) = opened;
+    let catalogue = context.catalogue()?;
+    let resume = format!("codexpin resume {}", journal.id());
+    context.on_sudden_end(&resume);
+    let request = journal.request().clone();
+    let progress = Progress::start();
+    let events = Events::to({
+        let progress = progress.clone();
+        move |event| progress.show(&event)
+    });
+    let session =
+        Session { lab: &lab, catalogue, events: &events, stop: &context.stop, parallel: 1 };
+    let result = session::run(&session, &mut journal).await;
+    progress.end();
+    let ended = match result {
+        Ok(conclusion) => conclude(context, &request, &conclusion, &journal, &lab, json).await,
+        Err(error) => Err(interrupted(context, error, &resume).await),
+    };
+    if let Some(watch) = watch {
+        watch.end()?;
+    }
+    ended
 }
 
 async fn resume(
     context: &Context,
     id: &str,
     max_turns: Option<usize>,
-) -> Result<(Journal, RealLab, Option<Watch>), Failure> {
+) -> Result<OpenSession, AppError> {
     let id = Some(id).filter(|id| !id.is_empty());
     let journal = Journal::resume(&context.directories.sessions(), id)?;
     let request = journal.request();
@@ -179,7 +211,7 @@ async fn conclude(
     journal: &Journal,
     lab: &RealLab,
     json: bool,
-) -> Result<ExitCode, Failure> {
+) -> Result<ExitCode, AppError> {
     let pinned = match conclusion.outcome {
         Outcome::Found { last_good, first_bad } | Outcome::Range { last_good, first_bad } => {
             let tested = tested(request, conclusion, last_good, context.catalogue()?);
@@ -206,8 +238,7 @@ async fn conclude(
     }
     .print(json);
     if let Some(failure) = failure {
-        let pin =
-            format!("`codexpin bisect --resume {}` writes the pin, without a check", journal.id());
+        let pin = format!("`codexpin resume {}` writes the pin, without a check", journal.id());
         return Err(failure.with_hint(pin));
     }
     Ok(match conclusion.outcome {
@@ -256,13 +287,13 @@ fn first_bad_of(conclusion: &Conclusion, place: usize) -> Option<FirstBad> {
 }
 
 /// Every early end says how to go on.
-async fn interrupted(context: &Context, error: SessionError, resume: &str) -> Failure {
+async fn interrupted(context: &Context, error: SessionError, resume: &str) -> AppError {
     let of_account = matches!(error, SessionError::Account { .. } | SessionError::Control { .. });
     let mut hint = format!("everything seen so far is saved; go on with\n      {resume}");
     if of_account && let Some(said) = standalone::login_status(context).await {
         hint = format!("{said}\n      {hint}");
     }
-    Failure::from(error).with_hint(hint)
+    AppError::from(error).with_hint(hint)
 }
 
 fn absolute(context: &Context, path: &camino::Utf8Path) -> Utf8PathBuf {

@@ -1,7 +1,7 @@
 //! `codexpin cache`.
 
 use super::context::Context;
-use super::failure::Failure;
+use crate::app::AppError;
 use crate::exit_code::ExitCode;
 use crate::report::cache::{CacheReport, PruneReport};
 use crate::report::terminal;
@@ -31,7 +31,7 @@ enum Action {
 }
 
 impl Cache {
-    pub(super) async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
+    pub(super) async fn run(self, context: &Context) -> Result<ExitCode, AppError> {
         match self.action {
             Action::Path => terminal::print_as_it_is(context.directories.cache.as_str()),
             Action::Ls { json } => {

@@ -4,12 +4,14 @@ use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 
 use super::context::Context;
-use super::failure::{Failure, state_directory_hint};
 use super::question::{Asked, QuestionArguments};
 use super::{lab, live};
+use crate::app::AppError;
 use crate::catalogue::Signature;
 use crate::event::{Event, Events};
 use crate::exit_code::ExitCode;
+use crate::explain::Class;
+use crate::installation::InstallationError;
 use crate::lab::RealLab;
 use crate::npm::registry::Freshness;
 use crate::prefix::Prefix;
@@ -29,13 +31,13 @@ use crate::verdict::{self, SkipReason, Verdict};
 #[derive(Debug, clap::Args)]
 pub(super) struct Check {
     /// A version, a dist-tag, `installed` or a date; `live` asks the live
-    /// installation itself, through its own Gateway.
-    #[arg(default_value = "latest")]
-    version: String,
+    /// installation itself, through its own Gateway. [default: the installed release,
+    /// else latest]
+    version: Option<String>,
     #[command(flatten)]
     question: QuestionArguments,
     /// What is to be wrong with every turn, to see what the release says to it.
-    #[arg(long, value_name = "NAME", value_parser = super::loopback::faults())]
+    #[arg(long, value_name = "NAME", value_parser = super::loopback::faults(), hide_short_help = true)]
     fault: Option<Fault>,
     /// Where it fails, try in scratch what may make it answer.
     #[arg(long)]
@@ -49,8 +51,8 @@ pub(super) struct Check {
 }
 
 impl Check {
-    pub(super) async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
-        if self.version == "live" {
+    pub(super) async fn run(self, context: &Context) -> Result<ExitCode, AppError> {
+        if self.version.as_deref() == Some("live") {
             let report = live::ask(context, &self.question).await?;
             report.print(self.json, false);
             return Ok(report.exit_code());
@@ -59,9 +61,9 @@ impl Check {
         let mut asked =
             self.question.asked(context, self.question.one_check(), fault.as_deref()).await?;
         let watch = asked.watch.take();
-        let end: End = self.version.parse()?;
+        let end = named_or_installed(context, self.version.as_deref())?;
         let releases = context.releases(Freshness::Cached).await?;
-        let version = end.resolve(&releases.core, context.installed())?;
+        let version = context.resolve(&end, &releases)?;
         let candidate = line::find(&releases.candidates(), version)?.clone();
         let how = How { fault: self.fault, try_remedies: self.try_remedies };
         let report = check(context, candidate, asked, how).await?;
@@ -71,6 +73,29 @@ impl Check {
         }
         Ok(report.exit_code())
     }
+}
+
+/// The release that is named; without a name the installed one, else the latest.
+/// Which of them it is, is told.
+fn named_or_installed(context: &Context, named: Option<&str>) -> Result<End, AppError> {
+    if let Some(named) = named {
+        return Ok(named.parse()?);
+    }
+    Ok(match context.installed() {
+        Ok(installed) => {
+            let version = installed.version;
+            terminal::note(&format!("no release is named: this is the installed one, {version}"));
+            End::Version(version)
+        }
+        Err(InstallationError::None { .. }) => {
+            terminal::note("no release is named and none is installed: this is latest");
+            End::Tag("latest".to_owned())
+        }
+        Err(error) => {
+            terminal::note(&format!("no release is named, and {error}: this is latest"));
+            End::Tag("latest".to_owned())
+        }
+    })
 }
 
 /// What else a check is to do.
@@ -86,7 +111,7 @@ pub(super) async fn check(
     candidate: Candidate,
     asked: Asked,
     how: How,
-) -> Result<CheckReport, Failure> {
+) -> Result<CheckReport, AppError> {
     let catalogue = context.catalogue()?;
     let core = candidate.core;
     let line = [candidate.clone()];
@@ -152,7 +177,7 @@ async fn tried(
     known: &Signature,
     logs: &Utf8Path,
     events: &Events,
-) -> Result<Vec<RemedyReport>, Failure> {
+) -> Result<Vec<RemedyReport>, AppError> {
     let core = prefix.manifest.candidate.core;
     let mut reports = Vec::new();
     for (at, remedy) in remedies(known, &job.question, core).into_iter().enumerate() {
@@ -181,15 +206,15 @@ async fn tried(
 pub(super) fn logs(
     context: &Context,
     core: crate::release::Version,
-) -> Result<Utf8PathBuf, Failure> {
+) -> Result<Utf8PathBuf, AppError> {
     let name = format!("{}_{core}", Timestamp::now().strftime("%Y%m%d-%H%M%S"));
     let logs = context.directories.checks().join(name);
     crate::fs::create_private_dir(&logs).map_err(|error| {
-        Failure::new(
-            ExitCode::Infrastructure,
-            format!("the state directory cannot be used: {error}"),
-        )
-        .with_hint(state_directory_hint())
+        AppError::new(Class::Infrastructure, format!("the state directory cannot be used: {error}"))
+            .with_hint(format!(
+                "set {} to a directory that can be written to",
+                crate::env::STATE_DIR
+            ))
     })?;
     Ok(logs)
 }

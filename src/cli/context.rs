@@ -5,15 +5,15 @@ use std::sync::{Arc, OnceLock};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
-use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
-use super::failure::Failure;
+use crate::app::AppError;
 use crate::catalogue::Catalogue;
 use crate::check::CheckEnvironment;
 use crate::env::Environment;
 use crate::exit_code::ExitCode;
-use crate::installation;
+use crate::explain::Class;
+use crate::installation::{self, InstallationError, InstalledRelease};
 use crate::node::runtime::{self, Runtimes};
 use crate::npm::packument::Packument;
 use crate::npm::registry::{Freshness, PackumentFetch, PackumentSource, Registry, RegistryLimits};
@@ -23,6 +23,7 @@ use crate::prefix::store::{DEFAULT_LIMIT, PrefixStore};
 use crate::process::Processes;
 use crate::process::enclosure::THIS_EXECUTABLE;
 use crate::redact::Person;
+use crate::release::end::End;
 use crate::release::pairing::{self, Candidate};
 use crate::release::{PackageName, Version};
 use crate::report::terminal;
@@ -55,12 +56,12 @@ impl Releases {
 
 impl Context {
     /// With the user's signatures in this file, or in the default one.
-    pub(super) fn of_this_process(signatures: Option<Utf8PathBuf>) -> Result<Self, Failure> {
+    pub(super) fn of_this_process(signatures: Option<Utf8PathBuf>) -> Result<Self, AppError> {
         let environment = Environment::of_this_process();
         let directories = Directories::find(&environment)?;
         let cwd = std::env::current_dir()?;
         let cwd = Utf8PathBuf::from_path_buf(cwd).map_err(|path| {
-            Failure::new(ExitCode::Failure, format!("{} is not valid UTF-8", path.display()))
+            AppError::new(Class::Failure, format!("{} is not valid UTF-8", path.display()))
         })?;
         let stop = CancellationToken::new();
         let processes = Processes::new().of(person(&environment, &directories.home));
@@ -79,7 +80,7 @@ impl Context {
     }
 
     /// What is known of failures: the built-in table and the user's.
-    pub(super) fn catalogue(&self) -> Result<&Catalogue, Failure> {
+    pub(super) fn catalogue(&self) -> Result<&Catalogue, AppError> {
         if let Some(catalogue) = self.catalogue.get() {
             return Ok(catalogue);
         }
@@ -87,14 +88,14 @@ impl Context {
         let path = named.map_or_else(|| self.directories.signatures(), |path| self.cwd.join(path));
         let catalogue = match fs_err::read_to_string(&path) {
             Ok(own) => Catalogue::with(&own).map_err(|error| {
-                Failure::usage(format!("{path}: {error}")).with_hint(
+                AppError::usage(format!("{path}: {error}")).with_hint(
                     "`codexpin signatures --table` prints the built-in table, as it is written",
                 )
             })?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => {
                 Catalogue::built_in()
             }
-            Err(error) => return Err(Failure::usage(format!("no signatures: {error}"))),
+            Err(error) => return Err(AppError::usage(format!("no signatures: {error}"))),
         };
         Ok(self.catalogue.get_or_init(|| catalogue))
     }
@@ -122,7 +123,7 @@ impl Context {
     }
 
     /// Both packages' releases, asked for side by side.
-    pub(super) async fn releases(&self, freshness: Freshness) -> Result<Releases, Failure> {
+    pub(super) async fn releases(&self, freshness: Freshness) -> Result<Releases, AppError> {
         let npm = self.local_npm().await?;
         let registry = Registry::new(
             npm.config.clone(),
@@ -140,7 +141,7 @@ impl Context {
     }
 
     /// npm, the Node runtimes and the prefixes.
-    pub(super) async fn workshop(&self) -> Result<(Runtimes, PrefixStore), Failure> {
+    pub(super) async fn workshop(&self) -> Result<(Runtimes, PrefixStore), AppError> {
         let npm = self.npm().await?;
         // The Node that the live OpenClaw runs on is what candidates run on, too.
         let home = &self.directories.home;
@@ -151,18 +152,18 @@ impl Context {
         let machine = runtime::of_this_machine(&environment, &self.processes, &self.stop).await?;
         let limit = match self.environment.get(crate::env::CACHE_LIMIT) {
             Some(text) => super::size::bytes(text)
-                .map_err(|why| Failure::usage(format!("{}: {why}", crate::env::CACHE_LIMIT)))?,
+                .map_err(|why| AppError::usage(format!("{}: {why}", crate::env::CACHE_LIMIT)))?,
             None => DEFAULT_LIMIT,
         };
         let runtimes = Runtimes::new(self.directories.nodes(), npm.clone(), machine);
         Ok((runtimes, PrefixStore::new(self.directories.prefixes(), npm, limit)))
     }
 
-    pub(super) async fn npm(&self) -> Result<Npm, Failure> {
+    pub(super) async fn npm(&self) -> Result<Npm, AppError> {
         Ok(self.local_npm().await?.npm(&self.environment, &self.processes))
     }
 
-    async fn local_npm(&self) -> Result<LocalNpm, Failure> {
+    async fn local_npm(&self) -> Result<LocalNpm, AppError> {
         let npm = LocalNpm::find(&NpmSearch {
             environment: &self.environment,
             directories: &self.directories,
@@ -180,20 +181,35 @@ impl Context {
         Ok(npm)
     }
 
-    /// The release that `openclaw` on PATH runs, if any.
-    pub(super) fn installed(&self) -> Option<Version> {
-        #[derive(Deserialize)]
-        struct Manifest {
-            name: String,
-            version: String,
+    /// The release that an end stands for. What is not plain from its text is told:
+    /// which release a date became, and that PATH finds another one than is installed.
+    pub(super) fn resolve(&self, end: &End, releases: &Releases) -> Result<Version, AppError> {
+        let installed = match end {
+            End::Installed => match self.installed() {
+                Ok(installed) => Some(installed.version),
+                Err(InstallationError::None { .. }) => None,
+                Err(error) => return Err(error.into()),
+            },
+            _ => None,
+        };
+        let version = end.resolve(&releases.core, installed)?;
+        if let Some(reading) = end.date_reading(&releases.core) {
+            terminal::note(&reading.note());
+            if let Some(warning) = reading.warning() {
+                terminal::warning(&warning);
+            }
         }
-        let command = crate::process::find(Utf8Path::new("openclaw"), &self.environment)?;
-        let entry = command.canonicalize_utf8().ok()?;
-        entry.ancestors().skip(1).find_map(|directory| {
-            let text = fs_err::read(directory.join("package.json")).ok()?;
-            let manifest: Manifest = serde_json::from_slice(&text).ok()?;
-            (manifest.name == PackageName::CORE.as_str()).then(|| manifest.version.parse().ok())?
-        })
+        Ok(version)
+    }
+
+    /// The installed release: the service's, else the one on PATH. Where they differ,
+    /// that is told.
+    pub(super) fn installed(&self) -> Result<InstalledRelease, InstallationError> {
+        let installed = installation::find(&self.environment, &self.directories.home)?;
+        if let Some(difference) = installed.difference() {
+            terminal::note(&difference);
+        }
+        Ok(installed)
     }
 }
 

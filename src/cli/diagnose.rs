@@ -10,10 +10,11 @@ use fs_err::File;
 use jiff::Timestamp;
 
 use super::context::Context;
-use super::failure::Failure;
+use crate::app::AppError;
 use crate::diagnose::since::since;
 use crate::diagnose::{Diagnosis, Scan};
 use crate::exit_code::ExitCode;
+use crate::explain::Class;
 use crate::installation::journal::{self, Journal, UnreadJournal};
 use crate::report::{diagnose as report, terminal};
 
@@ -44,9 +45,9 @@ pub(super) struct Diagnose {
 }
 
 impl Diagnose {
-    pub(super) async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
+    pub(super) async fn run(self, context: &Context) -> Result<ExitCode, AppError> {
         let now = Timestamp::now();
-        let from = |text: &str| since(text, now).map_err(Failure::usage);
+        let from = |text: &str| since(text, now).map_err(AppError::usage);
         let from = match (&self.since, &self.file) {
             (Some(text), _) => Some(from(text)?),
             (None, None) => Some(from("24h")?),
@@ -71,7 +72,7 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    async fn live(self, from: Timestamp) -> Result<ExitCode, Failure> {
+    async fn live(self, from: Timestamp) -> Result<ExitCode, AppError> {
         let context = self.context;
         let home = &context.directories.home;
         if let Some(unit) = journal::unit(&context.environment, home) {
@@ -95,8 +96,8 @@ impl Reading<'_> {
             return ended;
         }
         let Some(log) = journal::newest_log() else {
-            return Err(Failure::new(
-                ExitCode::Failure,
+            return Err(AppError::new(
+                Class::Failure,
                 "there is no Gateway service of this user, and no log in /tmp/openclaw",
             )
             .with_hint(
@@ -106,9 +107,9 @@ impl Reading<'_> {
         self.file(log.as_str(), &log)
     }
 
-    fn file(mut self, name: &str, path: &Utf8Path) -> Result<ExitCode, Failure> {
+    fn file(mut self, name: &str, path: &Utf8Path) -> Result<ExitCode, AppError> {
         let mut file = File::open(path).map_err(|error| {
-            Failure::usage(error).with_hint("codexpin diagnose - reads what is piped into it")
+            AppError::usage(error).with_hint("codexpin diagnose - reads what is piped into it")
         })?;
         let mut block = vec![0; BLOCK];
         self.drain(&mut file, &mut block)?;
@@ -129,19 +130,19 @@ impl Reading<'_> {
         Ok(exit_code(&self.scan.end()))
     }
 
-    fn drain(&mut self, file: &mut File, block: &mut [u8]) -> Result<(), Failure> {
+    fn drain(&mut self, file: &mut File, block: &mut [u8]) -> Result<(), AppError> {
         while !self.context.stop.is_cancelled() {
             match file.read(block)? {
                 0 => return Ok(()),
                 n => self.scan.feed(&block[..n]),
             }
         }
-        if self.follow { Ok(()) } else { Err(Failure::interrupted()) }
+        if self.follow { Ok(()) } else { Err(AppError::interrupted()) }
     }
 
     /// A read that blocks must not hold up Ctrl-C: it has a thread of its own,
     /// which ends with the process.
-    fn stdin(mut self) -> Result<ExitCode, Failure> {
+    fn stdin(mut self) -> Result<ExitCode, AppError> {
         let (send, blocks) = mpsc::sync_channel(4);
         std::thread::spawn(move || {
             let mut stdin = std::io::stdin().lock();
@@ -160,7 +161,7 @@ impl Reading<'_> {
         let mut told = Told::default();
         loop {
             if self.context.stop.is_cancelled() && !self.follow {
-                return Err(Failure::interrupted());
+                return Err(AppError::interrupted());
             }
             match blocks.recv_timeout(TICK) {
                 Ok(read) => match read? {
@@ -195,10 +196,10 @@ impl Reading<'_> {
     }
 }
 
-fn unread(error: UnreadJournal) -> Failure {
+fn unread(error: UnreadJournal) -> AppError {
     match error {
         UnreadJournal::Process(error) => error.into(),
-        error => Failure::new(ExitCode::Failure, error)
+        error => AppError::new(Class::Failure, error)
             .with_hint("name a log: codexpin diagnose /tmp/openclaw/openclaw-DATE.log"),
     }
 }

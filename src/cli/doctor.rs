@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::PinFileArgument;
 use super::context::Context;
-use super::failure::Failure;
+use crate::app::AppError;
 use crate::doctor::{self, Facts, Registry};
 use crate::exit_code::ExitCode;
 use crate::installation::LiveMachine;
@@ -29,7 +29,7 @@ pub(super) struct Doctor {
 }
 
 impl Doctor {
-    pub(super) async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
+    pub(super) async fn run(self, context: &Context) -> Result<ExitCode, AppError> {
         let surroundings = LiveMachine {
             environment: context.environment.clone(),
             home: context.directories.home.clone(),
@@ -39,7 +39,7 @@ impl Doctor {
         let pin_file = context.cwd.join(&self.file.pin_file);
         let mut facts = doctor::survey(&surroundings, &backups, &pin_file, Timestamp::now()).await;
         if context.stop.is_cancelled() {
-            return Err(Failure::interrupted());
+            return Err(AppError::interrupted());
         }
         if self.online {
             facts.registry = Some(registry(context, &facts).await);
@@ -52,7 +52,8 @@ impl Doctor {
 
 /// What the registry says of the installed release, or why it says nothing.
 async fn registry(context: &Context, facts: &Facts) -> Result<Registry, String> {
-    let releases = context.releases(Freshness::Refresh).await.map_err(|failure| failure.message)?;
+    let releases =
+        context.releases(Freshness::Refresh).await.map_err(|failure| failure.to_string())?;
     let latest = releases.core.dist_tags.get("latest");
     let core: Option<Version> = facts.core.as_ref().map(|core| core.version);
     let manifest = core.and_then(|core| releases.core.releases.get(&core));

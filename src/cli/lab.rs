@@ -4,10 +4,10 @@
 use std::sync::Arc;
 
 use super::context::Context;
-use super::failure::Failure;
 use super::question::Asked;
+use crate::app::AppError;
 use crate::event::Events;
-use crate::exit_code::ExitCode;
+use crate::explain::Class;
 use crate::lab::RealLab;
 use crate::node::Node;
 use crate::prefix::Prefix;
@@ -26,7 +26,7 @@ pub(super) async fn build(
     line: &[Candidate],
     nodes: Option<Vec<Option<Node>>>,
     asked: &Asked,
-) -> Result<(RealLab, Option<String>), Failure> {
+) -> Result<(RealLab, Option<String>), AppError> {
     let (runtimes, store) = context.workshop().await?;
     if let Some(notice) = store.npm().notice() {
         terminal::note(&notice);
@@ -52,7 +52,7 @@ pub(super) async fn build(
 }
 
 /// Has one candidate installed, for a command that does not judge it.
-pub(super) async fn install(context: &Context, candidate: &Candidate) -> Result<Prefix, Failure> {
+pub(super) async fn install(context: &Context, candidate: &Candidate) -> Result<Prefix, AppError> {
     let question = Question::text_through(vec![]);
     let asked = Asked { question, config: None, account: None, watch: None };
     let job = Job::plain(candidate.clone(), asked.question.clone());
@@ -67,7 +67,7 @@ pub(super) async fn install(context: &Context, candidate: &Candidate) -> Result<
     progress.end();
     match installed {
         Err(LabError::Skip(reason)) => {
-            Err(Failure::new(ExitCode::Skip, format!("{} {reason}", candidate.core)))
+            Err(AppError::new(Class::Skip, format!("{} {reason}", candidate.core)))
         }
         installed => Ok(installed?),
     }

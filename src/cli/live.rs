@@ -2,11 +2,11 @@
 
 use super::check::logs;
 use super::context::Context;
-use super::failure::Failure;
 use super::question::QuestionArguments;
+use crate::app::AppError;
 use crate::check::installation::LiveCheck;
 use crate::config;
-use crate::exit_code::ExitCode;
+use crate::explain::{Class, Explain as _};
 use crate::installation::{Installation, LiveMachine};
 use crate::question::{Question, Through, Upstream};
 use crate::release::pairing::{Candidate, Plugin};
@@ -18,9 +18,9 @@ use crate::verdict;
 pub(super) async fn ask(
     context: &Context,
     arguments: &QuestionArguments,
-) -> Result<CheckReport, Failure> {
+) -> Result<CheckReport, AppError> {
     if !arguments.routes.is_empty() {
-        return Err(Failure::usage("`check live` asks through the route of the live config")
+        return Err(AppError::usage("`check live` asks through the route of the live config")
             .with_hint("leave --route out"));
     }
     let catalogue = context.catalogue()?;
@@ -70,7 +70,7 @@ pub(super) async fn ask(
 }
 
 /// The live installation, for looking at.
-pub(super) async fn find(context: &Context) -> Result<Installation, Failure> {
+pub(super) async fn find(context: &Context) -> Result<Installation, AppError> {
     let surroundings = LiveMachine {
         environment: context.environment.clone(),
         home: context.directories.home.clone(),
@@ -78,5 +78,5 @@ pub(super) async fn find(context: &Context) -> Result<Installation, Failure> {
     };
     Installation::find(&surroundings)
         .await
-        .map_err(|error| Failure::new(ExitCode::Failure, &error).maybe_hint(error.hint()))
+        .map_err(|error| AppError::new(Class::Failure, &error).maybe_hint(error.hint()))
 }

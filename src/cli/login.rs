@@ -7,10 +7,11 @@ use serde_json::json;
 
 use super::check::logs;
 use super::context::Context;
-use super::failure::Failure;
 use super::lab;
+use crate::app::AppError;
 use crate::env::in_scratch_home;
 use crate::exit_code::ExitCode;
+use crate::explain::Class;
 use crate::login::{self, Login as Held, Place};
 use crate::npm::registry::Freshness;
 use crate::prefix::Prefix;
@@ -43,7 +44,7 @@ pub(super) struct Login {
 }
 
 impl Login {
-    pub(super) async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
+    pub(super) async fn run(self, context: &Context) -> Result<ExitCode, AppError> {
         let home = context.directories.own_login();
         if self.forget {
             let had = home.exists();
@@ -53,7 +54,7 @@ impl Login {
         }
         let end: End = self.version.parse()?;
         let releases = context.releases(Freshness::Cached).await?;
-        let version = end.resolve(&releases.core, context.installed())?;
+        let version = context.resolve(&end, &releases)?;
         let prefix = provide(context, version).await?;
         crate::fs::create_private_dir(&home.join(".openclaw"))?;
         crate::fs::create_private_dir(&home.join("tmp"))?;
@@ -69,7 +70,7 @@ impl Login {
         let program = openclaw(context, &prefix, &words);
         let ending = context.processes.attach(&program).await.map_err(cannot_run)?;
         if context.stop.is_cancelled() {
-            return Err(Failure::interrupted());
+            return Err(AppError::interrupted());
         }
         match held(context)? {
             Some(login) if ending.success() => {
@@ -80,8 +81,8 @@ impl Login {
                 ));
                 Ok(ExitCode::Success)
             }
-            _ => Err(Failure::new(
-                ExitCode::Failure,
+            _ => Err(AppError::new(
+                Class::Failure,
                 format!("`openclaw models auth login` of {version} made no login ({ending})"),
             )
             .with_hint("run it again, or with another release: codexpin login VERSION")),
@@ -96,7 +97,7 @@ fn provider(version: Version) -> &'static str {
 }
 
 /// codexpin's own login, if it has one.
-pub(super) fn held(context: &Context) -> Result<Option<Held>, Failure> {
+pub(super) fn held(context: &Context) -> Result<Option<Held>, AppError> {
     let home = context.directories.own_login();
     if !home.is_dir() {
         return Ok(None);
@@ -108,11 +109,11 @@ pub(super) fn held(context: &Context) -> Result<Option<Held>, Failure> {
 
 /// Has the release that made the login renew it: a turn of it does, when the access
 /// token has ended. Nobody else holds this login, so nobody is logged out.
-pub(super) async fn renew(context: &Context) -> Result<(), Failure> {
+pub(super) async fn renew(context: &Context) -> Result<(), AppError> {
     let home = context.directories.own_login();
     let end: End = fs_err::read_to_string(home.join(RELEASE))?.trim().parse()?;
     let releases = context.releases(Freshness::Cached).await?;
-    let version = end.resolve(&releases.core, None)?;
+    let version = context.resolve(&end, &releases)?;
     let prefix = provide(context, version).await?;
     name_the_route(&home.join(".openclaw/openclaw.json"), version)?;
     let words = ["agent", "--local", "--agent", "main", "--session-id", "codexpin-renewal"];
@@ -125,7 +126,7 @@ pub(super) async fn renew(context: &Context) -> Result<(), Failure> {
 
 /// A login names the models that it likes: what is asked is one that every release
 /// has, in the harness that needs no plugin.
-fn name_the_route(config: &Utf8Path, version: Version) -> Result<(), Failure> {
+fn name_the_route(config: &Utf8Path, version: Version) -> Result<(), AppError> {
     let provider = provider(version);
     let model = format!("{provider}/gpt-5.5");
     let harness = if provider == OLD_PROVIDER { "pi" } else { "openclaw" };
@@ -137,11 +138,11 @@ fn name_the_route(config: &Utf8Path, version: Version) -> Result<(), Failure> {
     Ok(crate::fs::write_private(config, tree.to_string().as_bytes())?)
 }
 
-fn cannot_run(error: ProcessError) -> Failure {
-    Failure::new(ExitCode::Failure, error)
+fn cannot_run(error: ProcessError) -> AppError {
+    AppError::new(Class::Failure, error)
 }
 
-async fn provide(context: &Context, version: Version) -> Result<Prefix, Failure> {
+async fn provide(context: &Context, version: Version) -> Result<Prefix, AppError> {
     let releases = context.releases(Freshness::Cached).await?;
     let mut candidate = line::find(&releases.candidates(), version)?.clone();
     // A login runs in no harness.

@@ -3,8 +3,9 @@
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use super::context::Context;
-use super::failure::Failure;
+use crate::app::AppError;
 use crate::exit_code::ExitCode;
+use crate::explain::Class;
 use crate::report::loopback::LoopbackReport;
 use crate::upstream::loopback::{Fault, Loopback, LoopbackOptions};
 
@@ -24,15 +25,13 @@ pub(super) fn faults() -> impl TypedValueParser<Value = Fault> {
 }
 
 impl Serve {
-    pub(super) async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
+    pub(super) async fn run(self, context: &Context) -> Result<ExitCode, AppError> {
         let options =
             LoopbackOptions { port: self.port, fault: self.fault, ..LoopbackOptions::default() };
         let loopback = Loopback::start(options).await?;
         let directory = tempfile::Builder::new().prefix("codexpin-loopback-").tempdir()?;
         let ca = camino::Utf8PathBuf::from_path_buf(directory.path().join("ca.pem")).map_err(
-            |path| {
-                Failure::new(ExitCode::Infrastructure, format!("{} is not UTF-8", path.display()))
-            },
+            |path| AppError::new(Class::Infrastructure, format!("{} is not UTF-8", path.display())),
         )?;
         loopback.write_ca(&ca)?;
         let environment = loopback.environment(&ca);

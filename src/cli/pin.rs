@@ -4,11 +4,12 @@ use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 
 use super::context::Context;
-use super::failure::Failure;
 use super::question::QuestionArguments;
 use super::{PinFileArgument, check};
+use crate::app::AppError;
 use crate::apply::file_integrity;
 use crate::exit_code::ExitCode;
+use crate::explain::Class;
 use crate::fs::write_atomic;
 use crate::lab::RealLab;
 use crate::npm::registry::Freshness;
@@ -43,14 +44,14 @@ pub(super) struct Pins {
 }
 
 impl Pin {
-    pub(super) async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
+    pub(super) async fn run(self, context: &Context) -> Result<ExitCode, AppError> {
         let mut asked = self.question.asked(context, self.question.one_check(), None).await?;
         let watch = asked.watch.take();
         let pin_file = context.cwd.join(&self.file.pin_file);
         PinFile::open_or_new(&pin_file)?.try_out()?;
         let end: End = self.version.parse()?;
         let releases = context.releases(Freshness::Cached).await?;
-        let version = end.resolve(&releases.core, context.installed())?;
+        let version = context.resolve(&end, &releases)?;
         let candidate = line::find(&releases.candidates(), version)?.clone();
         let report = check::check(context, candidate.clone(), asked, check::How::default()).await?;
         report.print(false, false);
@@ -74,7 +75,7 @@ impl Pin {
 }
 
 impl Pins {
-    pub(super) fn run(self, context: &Context) -> Result<ExitCode, Failure> {
+    pub(super) fn run(self, context: &Context) -> Result<ExitCode, AppError> {
         let file = PinFile::open(&context.cwd.join(&self.file.pin_file))?;
         PinsReport { pins: file.pins(), current: file.current_version(), file: file.path() }
             .print(self.json);
@@ -102,11 +103,11 @@ pub(super) async fn write_pin(
     lab: &RealLab,
     tested: Tested,
     first_bad: Option<FirstBad>,
-) -> Result<pin::Pin, Failure> {
+) -> Result<pin::Pin, AppError> {
     let node = lab
         .nodes
         .of(tested.candidate.core)
-        .map_err(|why| Failure::new(ExitCode::Infrastructure, why))?;
+        .map_err(|why| AppError::new(Class::Infrastructure, why))?;
     let prefix = lab.store.provide(&tested.candidate, node, &context.stop).await?;
     write(file, &prefix, &tested, first_bad)
 }
@@ -116,7 +117,7 @@ fn write(
     prefix: &Prefix,
     tested: &Tested,
     first_bad: Option<FirstBad>,
-) -> Result<pin::Pin, Failure> {
+) -> Result<pin::Pin, AppError> {
     let candidate = &tested.candidate;
     let mut file = PinFile::open_or_new(path)?;
     let known = file.pin(candidate.core).ok();

@@ -6,8 +6,8 @@ use camino::Utf8PathBuf;
 use jiff::SignedDuration;
 
 use super::context::Context;
-use super::failure::Failure;
 use super::upstream::{UpstreamArguments, Watch};
+use crate::app::AppError;
 use crate::check::account::LentAccount;
 use crate::config::{self, Loaded};
 use crate::question::{Ask, Probe, Question, Require, Through, Upgrade};
@@ -90,13 +90,15 @@ pub(super) struct Asked {
 
 impl QuestionArguments {
     /// The text to reply with. A secret in it would stand in every log.
-    pub(super) fn reply(&self, person: &Person) -> Result<String, Failure> {
+    pub(super) fn reply(&self, person: &Person) -> Result<String, AppError> {
         let reply = person.line(self.reply.trim());
         if reply != self.reply.trim() {
             terminal::note(&format!("--reply is masked: the agent is asked for `{reply}`"));
         }
         if reply.is_empty() || reply.contains('\n') || reply.len() > 200 {
-            return Err(Failure::usage("--reply takes one line of 1 to 200 characters".to_owned()));
+            return Err(AppError::usage(
+                "--reply takes one line of 1 to 200 characters".to_owned(),
+            ));
         }
         Ok(reply.into_owned())
     }
@@ -115,7 +117,7 @@ impl QuestionArguments {
         context: &Context,
         needed: SignedDuration,
         only_loopback: Option<&str>,
-    ) -> Result<Asked, Failure> {
+    ) -> Result<Asked, AppError> {
         let reply = self.reply(&context.processes.person())?;
         let tools = (self.probe != Probe::Text).then(|| format!("--probe {}", self.probe));
         let chosen =
@@ -128,15 +130,15 @@ impl QuestionArguments {
         }
         let mut seen = std::collections::HashSet::new();
         if let Some(twice) = routes.iter().find(|route| !seen.insert(*route)) {
-            return Err(Failure::usage(format!("the route {twice} is given twice")));
+            return Err(AppError::usage(format!("the route {twice} is given twice")));
         }
         let ask = match &self.exec {
             Some(command) if command.trim().is_empty() => {
-                return Err(Failure::usage("--exec takes a command".to_owned()));
+                return Err(AppError::usage("--exec takes a command".to_owned()));
             }
             Some(command) if redact::line(command) != *command => {
                 let what = redact::line(command);
-                return Err(Failure::usage(format!("--exec holds a secret: `{what}`")).with_hint(
+                return Err(AppError::usage(format!("--exec holds a secret: `{what}`")).with_hint(
                     "it would be seen on this machine and kept in the journal: let the command read it from a file",
                 ));
             }
@@ -175,7 +177,7 @@ pub(super) async fn again(
     journal: &Journal,
     max_turns: Option<usize>,
     needed: SignedDuration,
-) -> Result<Asked, Failure> {
+) -> Result<Asked, AppError> {
     let request = journal.request();
     let question = &request.question;
     let config = load(context, question.config.as_ref())?;
@@ -188,12 +190,12 @@ pub(super) async fn again(
     Ok(Asked { question: question.clone(), config, account, watch })
 }
 
-fn load(context: &Context, file: Option<&Utf8PathBuf>) -> Result<Option<Arc<Loaded>>, Failure> {
+fn load(context: &Context, file: Option<&Utf8PathBuf>) -> Result<Option<Arc<Loaded>>, AppError> {
     let loaded = file.map(|file| config::load(file, &context.environment)).transpose()?;
     Ok(loaded.map(Arc::new))
 }
 
-fn default_route(config: Option<&Loaded>) -> Result<Route, Failure> {
+fn default_route(config: Option<&Loaded>) -> Result<Route, AppError> {
     let named = config.map(config::route_of).transpose()?.flatten();
     Ok(named.unwrap_or_else(Route::of_most))
 }

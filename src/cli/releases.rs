@@ -1,7 +1,7 @@
 //! `codexpin releases`.
 
 use super::context::Context;
-use super::failure::Failure;
+use crate::app::AppError;
 use crate::exit_code::ExitCode;
 use crate::npm::registry::Freshness;
 use crate::pin::{FILE_NAME, PinFile, PinFileError};
@@ -50,12 +50,12 @@ impl Channels {
 }
 
 impl Releases {
-    pub(super) async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
+    pub(super) async fn run(self, context: &Context) -> Result<ExitCode, AppError> {
         let freshness = if self.refresh { Freshness::Refresh } else { Freshness::Cached };
         let releases = context.releases(freshness).await?;
         let candidates = releases.candidates();
-        let resolve = |text: &str| -> Result<Version, Failure> {
-            let version = text.parse::<End>()?.resolve(&releases.core, context.installed())?;
+        let resolve = |text: &str| -> Result<Version, AppError> {
+            let version = context.resolve(&text.parse::<End>()?, &releases)?;
             Ok(line::find(&candidates, version)?.core)
         };
         let (from, to) = match self.range.as_deref().map(|range| (range, range.split_once(".."))) {
@@ -69,7 +69,7 @@ impl Releases {
         if let (Some(from), Some(to)) = (from, to)
             && from > to
         {
-            return Err(Failure::usage(format!("the range {from}..{to} is empty"))
+            return Err(AppError::usage(format!("the range {from}..{to} is empty"))
                 .with_hint(format!("the older release comes first: {to}..{from}")));
         }
         let pins = pins()?;
@@ -106,7 +106,7 @@ impl Releases {
 }
 
 /// The pins of the working directory; a list without them is still a list.
-fn pins() -> Result<Option<PinFile>, Failure> {
+fn pins() -> Result<Option<PinFile>, AppError> {
     match PinFile::open(FILE_NAME.into()) {
         Ok(file) => Ok(Some(file)),
         Err(PinFileError::Missing { .. }) => Ok(None),

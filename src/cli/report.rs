@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use super::context::Context;
-use super::failure::Failure;
+use crate::app::AppError;
 use crate::apply::{self, Operation, Progress};
 use crate::changes;
 use crate::exit_code::ExitCode;
+use crate::explain::Class;
 use crate::npm::run::Npm;
 use crate::process::Program;
 use crate::report::changes::lines;
@@ -23,7 +24,7 @@ pub(super) struct Report {
 }
 
 impl Report {
-    pub(super) async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
+    pub(super) async fn run(self, context: &Context) -> Result<ExitCode, AppError> {
         let session =
             SessionSummary::read(&context.directories.sessions(), self.session.as_deref())?;
         let machine = machine(context).await;
@@ -76,11 +77,11 @@ async fn npm(context: &Context) -> Option<String> {
 }
 
 /// The last apply of the session's last good release, since the session began.
-fn rollback(context: &Context, session: &SessionSummary) -> Result<Option<Rollback>, Failure> {
+fn rollback(context: &Context, session: &SessionSummary) -> Result<Option<Rollback>, AppError> {
     let Some(good) = session.ends().0 else { return Ok(None) };
     let good = session.request.line[good].core;
     let applied = apply::ApplyJournal::all(&context.directories.backups())
-        .map_err(|error| Failure::new(ExitCode::Infrastructure, error))?;
+        .map_err(|error| AppError::new(Class::Infrastructure, error))?;
     let mut records = applied.into_iter().rev().map(|journal| journal.record);
     let record = records.find(|record| {
         record.operation == Operation::Apply && record.at > session.begun && record.to.core == good

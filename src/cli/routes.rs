@@ -2,8 +2,8 @@
 
 use super::check::logs;
 use super::context::Context;
-use super::failure::Failure;
 use super::lab;
+use crate::app::AppError;
 use crate::check::routes;
 use crate::exit_code::ExitCode;
 use crate::lab::subject;
@@ -24,10 +24,10 @@ pub(super) struct Routes {
 }
 
 impl Routes {
-    pub(super) async fn run(self, context: &Context) -> Result<ExitCode, Failure> {
+    pub(super) async fn run(self, context: &Context) -> Result<ExitCode, AppError> {
         let end: End = self.version.parse()?;
         let releases = context.releases(Freshness::Cached).await?;
-        let version = end.resolve(&releases.core, context.installed())?;
+        let version = context.resolve(&end, &releases)?;
         let candidate = line::find(&releases.candidates(), version)?.clone();
         let prefix = lab::install(context, &candidate).await?;
         let logs = logs(context, version)?;

@@ -1,7 +1,7 @@
 //! `codexpin signatures`.
 
 use super::context::Context;
-use super::failure::Failure;
+use crate::app::AppError;
 use crate::catalogue::{KNOWN, Signature};
 use crate::exit_code::ExitCode;
 use crate::report::{self, terminal};
@@ -11,7 +11,7 @@ pub(super) struct Signatures {
     /// Only this one, with all that is known of it.
     id: Option<String>,
     /// Print the built-in table as it is written, to begin one of your own with.
-    #[arg(long, conflicts_with_all = ["id", "json"])]
+    #[arg(long, conflicts_with_all = ["id", "json"], hide_short_help = true)]
     table: bool,
     /// Print one JSON array.
     #[arg(long)]
@@ -19,7 +19,7 @@ pub(super) struct Signatures {
 }
 
 impl Signatures {
-    pub(super) fn run(&self, context: &Context) -> Result<ExitCode, Failure> {
+    pub(super) fn run(&self, context: &Context) -> Result<ExitCode, AppError> {
         if self.table {
             terminal::print(KNOWN.trim_end());
             return Ok(ExitCode::Success);
@@ -33,7 +33,7 @@ impl Signatures {
                     strsim::jaro_winkler(a, id).total_cmp(&strsim::jaro_winkler(b, id))
                 });
                 let meant = nearest.map(|nearest| format!("do you mean {nearest}?"));
-                Failure::usage(format!("no signature is named {id:?}")).maybe_hint(meant)
+                AppError::usage(format!("no signature is named {id:?}")).maybe_hint(meant)
             })?],
         };
         report::signatures::print(&wanted, self.id.is_some(), self.json);

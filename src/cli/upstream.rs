@@ -6,9 +6,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use jiff::{SignedDuration, Timestamp};
 
 use super::context::Context;
-use super::failure::Failure;
+use crate::app::AppError;
 use crate::check::account::LentAccount;
-use crate::exit_code::ExitCode;
+use crate::explain::Class;
 use crate::installation;
 use crate::login::{self, Fingerprint, Lent, Login, Place};
 use crate::question::{Lender, Lending, Upstream};
@@ -75,13 +75,13 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    fn over(place: Place) -> Result<Self, Failure> {
+    fn over(place: Place) -> Result<Self, AppError> {
         let before = Fingerprint::take(&place)?;
         Ok(Self { place, before })
     }
 
     /// Says whether anything changed meanwhile.
-    pub(super) fn end(self) -> Result<(), Failure> {
+    pub(super) fn end(self) -> Result<(), AppError> {
         let after = Fingerprint::take(&self.place)?;
         let changed = self.before.differences(&after);
         if changed.is_empty() {
@@ -106,16 +106,16 @@ impl UpstreamArguments {
         context: &Context,
         needed: SignedDuration,
         only_loopback: Option<&str>,
-    ) -> Result<Chosen, Failure> {
+    ) -> Result<Chosen, AppError> {
         let wants_live =
             self.upstream == UpstreamName::Live || self.relay || self.api_key_env.is_some();
         match (self.upstream, only_loopback) {
             (UpstreamName::Loopback, _) if self.relay || self.api_key_env.is_some() => {
-                return Err(Failure::usage("--relay and --api-key-env are for --upstream live"));
+                return Err(AppError::usage("--relay and --api-key-env are for --upstream live"));
             }
             (UpstreamName::Loopback, _) => return Ok(Chosen::default()),
             (_, Some(what)) if wants_live => {
-                return Err(Failure::usage(format!("{what} wants --upstream loopback"))
+                return Err(AppError::usage(format!("{what} wants --upstream loopback"))
                     .with_hint("leave --upstream, --relay and --api-key-env out"));
             }
             (_, Some(_)) => return Ok(Chosen::default()),
@@ -139,11 +139,11 @@ impl UpstreamArguments {
                 terminal::warning(&format!("{why}; the loopback answers instead"));
                 Ok(Chosen::default())
             }
-            Err(Unlent::NoLogin(why)) => Err(Failure::new(ExitCode::Infrastructure, why).with_hint(
+            Err(Unlent::NoLogin(why)) => Err(AppError::new(Class::Infrastructure, why).with_hint(
                 "`codexpin login` makes one, or use --api-key-env NAME or --upstream loopback",
             )),
             Err(Unlent::NotNow(why)) => {
-                Err(Failure::new(ExitCode::Infrastructure, why).with_hint(
+                Err(AppError::new(Class::Infrastructure, why).with_hint(
                     "ask your agent anything, so that OpenClaw renews its login; or use `codexpin login`, \
                      --api-key-env NAME or --upstream loopback",
                 ))
@@ -152,9 +152,10 @@ impl UpstreamArguments {
         }
     }
 
-    fn with_key(&self, context: &Context, name: &str) -> Result<Chosen, Failure> {
+    fn with_key(&self, context: &Context, name: &str) -> Result<Chosen, AppError> {
         let key = context.environment.get(name).ok_or_else(|| {
-            Failure::usage(format!("{name} is not set")).with_hint("export the key under this name")
+            AppError::usage(format!("{name} is not set"))
+                .with_hint("export the key under this name")
         })?;
         let lending =
             Lending { lender: Lender::ApiKey, profile: name.to_owned(), relay: self.relay };
@@ -198,7 +199,7 @@ impl UpstreamArguments {
         }
         let place = place_of(context, &state);
         let watch = Watch::over(place.clone())?;
-        let logins = login::read(&place).map_err(Failure::from)?;
+        let logins = login::read(&place).map_err(AppError::from)?;
         let login = fittest(logins, Timestamp::now() + needed, &state)?;
         self.lent(context, &login, Lender::Installation, config, Some(watch))
     }
@@ -259,11 +260,11 @@ enum Unlent {
     NoLogin(String),
     /// There is one, and it cannot be lent as it is.
     NotNow(String),
-    Failed(Box<Failure>),
+    Failed(Box<AppError>),
 }
 
-impl From<Failure> for Unlent {
-    fn from(failure: Failure) -> Self {
+impl From<AppError> for Unlent {
+    fn from(failure: AppError) -> Self {
         Self::Failed(Box::new(failure))
     }
 }

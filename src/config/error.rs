@@ -5,6 +5,7 @@ use std::io;
 use camino::Utf8PathBuf;
 
 use super::Key;
+use crate::explain::{Class, Explain};
 
 /// A config cannot be taken. No message has a setting's value in it.
 #[derive(Debug, thiserror::Error)]
@@ -115,9 +116,8 @@ pub enum ConfigError {
     },
 }
 
-impl ConfigError {
-    /// What to do about it.
-    pub fn hint(&self) -> Option<String> {
+impl Explain for ConfigError {
+    fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Read { .. } => "name the file with --config; without it, the check uses a config of its own".to_owned(),
             Self::Syntax { file, .. } => format!("mend {file} there; OpenClaw would refuse it too"),
@@ -139,6 +139,10 @@ impl ConfigError {
             ),
             Self::NotAModel { .. } => "name the model with --route provider/model".to_owned(),
         })
+    }
+
+    fn class(&self) -> Class {
+        Class::Usage
     }
 }
 

@@ -14,6 +14,7 @@ use crate::apply::ApplyJournal;
 use crate::env::{
     Environment, OPENCLAW_CONFIG_PATH, OPENCLAW_HOME, OPENCLAW_NO_AUTO_UPDATE, OPENCLAW_STATE_DIR,
 };
+use crate::explain::Explain as _;
 use crate::installation::{self, Config, Installation, LiveMachine, Unit};
 use crate::pin::{PinFile, PinFileError};
 

@@ -9,8 +9,10 @@ use camino::{Utf8Path, Utf8PathBuf};
 use tokio_util::sync::CancellationToken;
 
 use super::{Installation, PackageError};
+use crate::explain::{Class, Explain};
 use crate::node::Node;
-use crate::npm::{LockFile, NpmError};
+use crate::npm::LockFile;
+use crate::npm::run::{Meaning, NpmError};
 use crate::release::{PackageName, Version};
 pub use npm::NpmGlobal;
 
@@ -111,9 +113,8 @@ pub enum ManagerError {
     Io(#[from] io::Error),
 }
 
-impl ManagerError {
-    /// What to do about it.
-    pub fn hint(&self) -> Option<String> {
+impl Explain for ManagerError {
+    fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Npm(NpmError::Missing) => "put npm on PATH".to_owned(),
             Self::Npm(_) | Self::Io(_) | Self::Package(_) => return None,
@@ -126,5 +127,18 @@ impl ManagerError {
                     .to_owned()
             }
         })
+    }
+
+    /// The live installation was not touched: what npm says of the machine is that.
+    fn class(&self) -> Class {
+        match self {
+            Self::Npm(NpmError::Stopped) => Class::Interrupted,
+            Self::Npm(NpmError::Failed { failure, .. })
+                if failure.meaning() == Meaning::Infrastructure =>
+            {
+                Class::Infrastructure
+            }
+            _ => Class::Rollback,
+        }
     }
 }

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Package;
 use super::unit::UnitText;
+use crate::explain::{Class, Explain};
 use crate::process::ProcessError;
 use systemd::UNIT;
 pub use systemd::{ServiceState, Standing, Systemd, standing};
@@ -131,9 +132,8 @@ pub enum ServiceError {
     },
 }
 
-impl ServiceError {
-    /// What to do about it.
-    pub fn hint(&self) -> Option<String> {
+impl Explain for ServiceError {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::Systemctl { said, .. } if said.contains("bus") => Some(
                 "no user manager is reachable: log in as this user, or set XDG_RUNTIME_DIR"
@@ -142,5 +142,9 @@ impl ServiceError {
             Self::Process(_) => None,
             _ => Some(format!("`journalctl --user -u {UNIT}` has its log")),
         }
+    }
+
+    fn class(&self) -> Class {
+        Class::Infrastructure
     }
 }

@@ -2,6 +2,7 @@
 
 use camino::Utf8PathBuf;
 
+use crate::explain::{Class, Explain};
 use crate::sqlite::SqliteError;
 
 /// A store could not be read. It names files, never what is in them.
@@ -40,15 +41,19 @@ pub enum LoginError {
     Sqlite(#[from] SqliteError),
 }
 
-impl LoginError {
-    /// What to do about it, where that can be said.
-    pub fn hint(&self) -> Option<&'static str> {
+impl Explain for LoginError {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::NoKey { .. } | Self::WrongKey { .. } => Some(
                 "the key is OPENCLAW_AUTH_PROFILE_SECRET_KEY of the Gateway's environment, a file, \
-                 or on macOS in the keychain, which codexpin does not read",
+                 or on macOS in the keychain, which codexpin does not read"
+                    .to_owned(),
             ),
             _ => None,
         }
+    }
+
+    fn class(&self) -> Class {
+        Class::Failure
     }
 }

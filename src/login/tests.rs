@@ -311,3 +311,4 @@ fn the_shelf_is_the_one_that_the_release_reads() {
     assert_eq!(of(schema(6)), None);
     assert_eq!((of(schema(15)), of(schema(17))), (Some(Shelf::State), Some(Shelf::State)));
 }
+use crate::explain::Explain as _;

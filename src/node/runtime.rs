@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::choice::{self, Node, Nodes};
 use crate::env::Environment;
+use crate::explain::{Class, Explain};
 use crate::fs::{Lock, LockError, write_atomic};
 use crate::npm::run::{Npm, NpmCommand, NpmError};
 use crate::process::{self, Processes, Program};
@@ -46,6 +47,31 @@ pub enum NodeError {
     /// A file of the runtime could not be read or written.
     #[error(transparent)]
     Io(#[from] std::io::Error),
+}
+
+impl Explain for NodeError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Npm(error @ (NpmError::Stopped | NpmError::Missing)) => error.hint(),
+            Self::Npm(_) => Some(
+                "`codexpin releases` shows the Node that each release asks for; put one that fits \
+                 first on PATH"
+                    .to_owned(),
+            ),
+            Self::Lock(error) => error.hint(),
+            Self::Missing => {
+                Some("install Node.js with npm: npm itself needs one to run".to_owned())
+            }
+            Self::Broken { .. } | Self::NoneFits { .. } | Self::Io(_) => None,
+        }
+    }
+
+    fn class(&self) -> Class {
+        match self {
+            Self::Npm(error) => error.class(),
+            _ => Class::Infrastructure,
+        }
+    }
 }
 
 /// The Node runtimes of this machine: its own and those that codexpin keeps.

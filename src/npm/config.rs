@@ -27,6 +27,7 @@ pub use layers::Origin;
 
 use self::ini::IniValue;
 use self::layers::{Layers, Setting};
+use crate::explain::{Class, Explain};
 use crate::release::PackageName;
 
 /// What npm would see if it were started now.
@@ -102,15 +103,18 @@ pub enum NpmConfigError {
     },
 }
 
-impl NpmConfigError {
-    /// What to do about it.
-    pub fn hint(&self) -> Option<String> {
+impl Explain for NpmConfigError {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::NotAUrl { key, .. } => {
                 Some(format!("write `{key}` with its scheme, such as https://HOST/"))
             }
             Self::Cafile { .. } => Some("correct the path, or remove the setting".to_owned()),
         }
+    }
+
+    fn class(&self) -> Class {
+        Class::Infrastructure
     }
 }
 

@@ -13,6 +13,7 @@ use super::config::{NpmConfig, NpmConfigError, NpmEnvironment};
 use super::registry_proxy::NetworkAccess;
 use super::run::{Npm, NpmError, NpmPlaces};
 use crate::env::Environment;
+use crate::explain::{Class, Explain};
 use crate::fs::write_atomic;
 use crate::paths::Directories;
 use crate::process::enclosure::THIS_EXECUTABLE;
@@ -55,11 +56,10 @@ pub enum NpmDiscoveryError {
     Cache(std::io::Error),
 }
 
-impl NpmDiscoveryError {
-    /// What to do about it.
-    pub fn hint(&self) -> Option<String> {
+impl Explain for NpmDiscoveryError {
+    fn hint(&self) -> Option<String> {
         match self {
-            Self::Npm(_) => None,
+            Self::Npm(error) => error.hint(),
             Self::Config(error) => error.hint(),
             Self::DoesNotRun { .. } => {
                 Some("see what `npm --version` says: npm needs Node.js on PATH".to_owned())
@@ -68,6 +68,13 @@ impl NpmDiscoveryError {
                 let variable = crate::env::CACHE_DIR;
                 Some(format!("set {variable} to a directory that can be written to"))
             }
+        }
+    }
+
+    fn class(&self) -> Class {
+        match self {
+            Self::Npm(error) => error.class(),
+            Self::Config(_) | Self::DoesNotRun { .. } | Self::Cache(_) => Class::Infrastructure,
         }
     }
 }

@@ -10,6 +10,7 @@ pub use super::failure::{Meaning, NpmFailure};
 use super::egress::Egress;
 use super::registry_proxy::{NetworkAccess, RegistryProxy};
 use crate::env::Environment;
+use crate::explain::{Class, Explain};
 use crate::node::choice::Node;
 use crate::process::enclosure::Entrance;
 use crate::process::{self, Ending, Finished, ProcessError, Processes, Program};
@@ -65,6 +66,24 @@ pub enum NpmError {
     /// It was stopped with codexpin.
     #[error("interrupted")]
     Stopped,
+}
+
+impl Explain for NpmError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Missing => {
+                Some("install Node.js with npm; codexpin uses the npm that PATH finds".to_owned())
+            }
+            _ => None,
+        }
+    }
+
+    fn class(&self) -> Class {
+        match self {
+            Self::Stopped => Class::Interrupted,
+            _ => Class::Infrastructure,
+        }
+    }
 }
 
 /// Where the machine's npm keeps its settings and its global packages.

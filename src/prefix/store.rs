@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::install::{InstallError, PrefixInstall};
 use super::{FORMAT, MARKER, Prefix, PrefixManifest, core_project, name, plugin_home, tree};
+use crate::explain::{Class, Explain};
 use crate::fs::{Lock, LockError, write_atomic};
 use crate::node::choice::Node;
 use crate::npm::run::Npm;
@@ -40,6 +41,19 @@ pub enum StoreError {
     /// A file could not be read or written.
     #[error(transparent)]
     Io(#[from] std::io::Error),
+}
+
+impl Explain for StoreError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Lock(error) => error.hint(),
+            Self::Install(_) | Self::Io(_) => None,
+        }
+    }
+
+    fn class(&self) -> Class {
+        Class::Infrastructure
+    }
 }
 
 /// A prefix as `cache ls` shows it.

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use jiff::civil::Date;
 
 use super::version::{Channel, Version};
+use crate::explain::{Class, Explain};
 use crate::npm::packument::Packument;
 
 /// A release as it was named.
@@ -55,6 +56,67 @@ pub enum EndError {
     NotInstalled,
 }
 
+impl Explain for EndError {
+    fn hint(&self) -> Option<String> {
+        let meant = match self {
+            Self::Form(text) => meant_by(text),
+            _ => None,
+        };
+        Some(meant.unwrap_or_else(|| "`codexpin releases` lists what the registry has".to_owned()))
+    }
+
+    fn class(&self) -> Class {
+        Class::Usage
+    }
+}
+
+/// What was probably meant by a text that names no release.
+fn meant_by(text: &str) -> Option<String> {
+    let bare = text.strip_prefix("openclaw@").unwrap_or(text);
+    let bare = bare.strip_prefix(['v', 'V']).unwrap_or(bare);
+    if bare != text && bare.parse::<End>().is_ok() {
+        return Some(format!("write it as {bare}"));
+    }
+    let mut parts = text.split('-').map(str::parse::<i16>);
+    let (Some(Ok(year)), Some(Ok(month)), Some(Ok(day)), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return None;
+    };
+    let date = Date::new(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()?;
+    Some(format!("write {date} for the date, or {year}.{month}.{day} for the release"))
+}
+
+/// What a date as an end was taken for. A registry's dates are its own: those of a
+/// mirror can be the days on which it fetched the releases.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DateReading {
+    /// The date.
+    pub date: Date,
+    /// The release that it stands for.
+    pub version: Version,
+    /// Two stable releases whose dates run against their order, the older one first.
+    pub against_order: Option<(Version, Version)>,
+}
+
+impl DateReading {
+    /// Says which release the date stands for.
+    pub fn note(&self) -> String {
+        let Self { date, version, .. } = self;
+        format!(
+            "{date} stands for {version}, the newest stable release by the end of that day (UTC), by this registry's dates"
+        )
+    }
+
+    /// Says that the dates are not to be relied upon, where they are not.
+    pub fn warning(&self) -> Option<String> {
+        let (older, newer) = self.against_order?;
+        Some(format!(
+            "this registry's dates run against the order of releases ({newer} is dated before {older}): name a release in place of a date"
+        ))
+    }
+}
+
 impl FromStr for End {
     type Err = EndError;
 
@@ -86,6 +148,17 @@ impl fmt::Display for End {
 }
 
 impl End {
+    /// What a date is taken for; none where the end is no date.
+    pub fn date_reading(&self, core: &Packument) -> Option<DateReading> {
+        let Self::Date(date) = self else { return None };
+        let version = self.resolve(core, None).ok()?;
+        let stable = core.releases.values().filter(|m| m.version.channel() == Channel::Stable);
+        let dated: Vec<_> = stable.filter_map(|m| Some((m.version, m.published?))).collect();
+        let against_order =
+            dated.windows(2).find(|pair| pair[0].1 > pair[1].1).map(|pair| (pair[0].0, pair[1].0));
+        Some(DateReading { date: *date, version, against_order })
+    }
+
     /// The release that is meant.
     pub fn resolve(
         &self,
@@ -149,6 +222,36 @@ mod tests {
         ] {
             assert_eq!(resolve(text).unwrap(), version, "{text}");
         }
+    }
+
+    #[test]
+    fn a_date_says_what_it_stands_for_and_whether_the_dates_are_in_order() {
+        let end: End = "2026-05-18".parse().unwrap();
+        let reading = end.date_reading(&packument()).unwrap();
+        assert_eq!(reading.version.to_string(), "2026.5.18");
+        assert!(reading.note().starts_with("2026-05-18 stands for 2026.5.18"));
+        assert_eq!(reading.warning(), None);
+        let mirror = Packument::from_registry(
+            br#"{"name": "openclaw", "dist-tags": {},
+                 "versions": {"2026.5.18": {}, "2026.5.19": {}},
+                 "time": {"2026.5.18": "2026-05-20T00:00:00Z", "2026.5.19": "2026-05-18T00:00:00Z"}}"#,
+        )
+        .unwrap();
+        let warning = end.date_reading(&mirror).unwrap().warning().unwrap();
+        assert!(warning.contains("2026.5.19 is dated before 2026.5.18"), "{warning}");
+        assert_eq!("2026.5.18".parse::<End>().unwrap().date_reading(&mirror), None);
+    }
+
+    #[test]
+    fn a_slip_in_the_form_is_answered_with_the_right_form() {
+        let hint = |text: &str| text.parse::<End>().unwrap_err().hint().unwrap();
+        assert_eq!(
+            hint("2026-5-18"),
+            "write 2026-05-18 for the date, or 2026.5.18 for the release"
+        );
+        assert_eq!(hint("openclaw@2026.5.18"), "write it as 2026.5.18");
+        assert_eq!(hint("openclaw@latest"), "write it as latest");
+        assert!(hint("2026.5").contains("codexpin releases"));
     }
 
     #[test]

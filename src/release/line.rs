@@ -2,6 +2,7 @@
 
 use super::pairing::Candidate;
 use super::version::{Channel, Version};
+use crate::explain::{Class, Explain};
 
 /// There is no line between two ends.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -30,9 +31,8 @@ pub enum LineError {
     },
 }
 
-impl LineError {
-    /// What to do about it.
-    pub fn hint(&self) -> Option<String> {
+impl Explain for LineError {
+    fn hint(&self) -> Option<String> {
         match self {
             Self::Unknown { near, .. } if near.is_empty() => None,
             Self::Unknown { near, .. } => {
@@ -46,6 +46,10 @@ impl LineError {
                 Some(format!("the good end comes first: `codexpin bisect {bad} {good}`"))
             }
         }
+    }
+
+    fn class(&self) -> Class {
+        Class::Usage
     }
 }
 

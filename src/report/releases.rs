@@ -7,6 +7,14 @@ use serde::Serialize;
 use super::{counted, print_json, terminal};
 use crate::release::{Channel, Version};
 
+const HEAD: [&str; 6] = ["RELEASE", "CHANNEL", "PLUGIN", "CODEX CLI", "PUBLISHED", "NODE"];
+const CHANNEL: usize = 1;
+const CODEX_CLI: usize = 3;
+const PUBLISHED: usize = 4;
+const NODE: usize = 5;
+/// Between two columns.
+const GAP: &str = "  ";
+
 /// What the pins say about a release.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -59,7 +67,16 @@ impl Table {
             print_json(self);
             return;
         }
-        terminal::print(&self.text());
+        let width = terminal::stdout_width();
+        terminal::print(&self.text(width));
+        let left_out = self.left_out(width);
+        if !left_out.is_empty() {
+            let names: Vec<_> = left_out.iter().map(|column| HEAD[*column]).collect();
+            terminal::note(&format!(
+                "{} is left out for the width; --json has all",
+                names.join(", ")
+            ));
+        }
         let paired = self.releases.iter().filter(|listed| listed.plugin.is_some()).count();
         terminal::say(&format!(
             "{}, {paired} with a plugin",
@@ -70,33 +87,83 @@ impl Table {
         }
     }
 
-    fn text(&self) -> String {
-        let head = ["RELEASE", "CHANNEL", "PLUGIN", "CODEX CLI", "PUBLISHED", "NODE", ""];
-        let rows: Vec<[String; 7]> = self.releases.iter().map(row).collect();
-        let width = |column: usize| {
+    /// The columns that do not fit, in the order in which they are least missed.
+    fn left_out(&self, width: usize) -> Vec<usize> {
+        let widths = self.widths();
+        let mut left_out = Vec::new();
+        for column in [NODE, CHANNEL, PUBLISHED, CODEX_CLI] {
+            let shown = (0..HEAD.len()).filter(|column| !left_out.contains(column));
+            let needed: usize = shown.map(|column| widths[column] + GAP.len()).sum();
+            if needed.saturating_sub(GAP.len()) <= width {
+                break;
+            }
+            left_out.push(column);
+        }
+        left_out
+    }
+
+    fn widths(&self) -> [usize; HEAD.len()] {
+        let rows: Vec<_> = self.releases.iter().map(row).collect();
+        std::array::from_fn(|column| {
             let cells = rows.iter().map(|row| row[column].chars().count());
-            cells.chain([head[column].len()]).max().unwrap_or_default()
+            cells.chain([HEAD[column].len()]).max().unwrap_or_default()
+        })
+    }
+
+    /// No line is longer than `width`: a remark that does not fit beside its release
+    /// goes below it.
+    fn text(&self, width: usize) -> String {
+        let widths = self.widths();
+        let left_out = self.left_out(width);
+        let line = |cells: &[String; HEAD.len()]| {
+            let shown = (0..HEAD.len()).filter(|column| !left_out.contains(column));
+            let padded = shown.map(|column| format!("{:<1$}", cells[column], widths[column]));
+            padded.collect::<Vec<_>>().join(GAP)
         };
-        let widths: Vec<usize> = (0..head.len()).map(width).collect();
-        let line = |cells: &[String]| {
-            let padded = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
-            padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-        };
-        let mut lines = vec![line(&head.map(str::to_owned)).bold().to_string()];
-        for (row, listed) in rows.iter().zip(&self.releases) {
-            let text = line(row);
-            lines.push(match listed.pin {
-                Some(PinState::Current | PinState::Good) => text.green().to_string(),
-                Some(PinState::Bad) => text.red().to_string(),
-                None => text,
-            });
+        let head = line(&HEAD.map(str::to_owned));
+        let mut lines = vec![head.trim_end().bold().to_string()];
+        for listed in &self.releases {
+            let mut text = line(&row(listed));
+            let mut below = Vec::new();
+            for remark in remarks(listed) {
+                let longer = format!("{text}{GAP}{remark}");
+                // Once one remark is below, so are the later ones: they keep their order.
+                if below.is_empty() && longer.chars().count() <= width {
+                    text = longer;
+                } else {
+                    below.extend(wrapped(&remark, width));
+                }
+            }
+            let mut rows = vec![text.trim_end().to_owned()];
+            rows.extend(below);
+            for text in rows {
+                lines.push(match listed.pin {
+                    Some(PinState::Current | PinState::Good) => text.green().to_string(),
+                    Some(PinState::Bad) => text.red().to_string(),
+                    None => text,
+                });
+            }
         }
         lines.join("\n")
     }
 }
 
-fn row(listed: &Listed) -> [String; 7] {
-    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+/// A remark in lines of its own, indented.
+fn wrapped(remark: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in remark.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(format!("{GAP}{word}")),
+        }
+    }
+    lines
+}
+
+fn remarks(listed: &Listed) -> Vec<String> {
     let mut remarks: Vec<String> = listed.tags.clone();
     match listed.pin {
         Some(PinState::Current) => remarks.push("pinned".to_owned()),
@@ -104,9 +171,13 @@ fn row(listed: &Listed) -> [String; 7] {
         Some(PinState::Bad) => remarks.push("known bad".to_owned()),
         None => {}
     }
-    if let Some(word) = &listed.deprecated {
-        remarks.push(format!("deprecated: {word}"));
-    }
+    let short = (!remarks.is_empty()).then(|| remarks.join(", "));
+    let word = listed.deprecated.as_ref().map(|word| format!("deprecated: {word}"));
+    short.into_iter().chain(word).collect()
+}
+
+fn row(listed: &Listed) -> [String; HEAD.len()] {
+    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
     [
         listed.core.to_string(),
         listed.channel.to_string(),
@@ -114,7 +185,6 @@ fn row(listed: &Listed) -> [String; 7] {
         or_dash(listed.codex_cli.as_ref().map(ToString::to_string)),
         or_dash(listed.published.map(|at| at.strftime("%Y-%m-%d").to_string())),
         or_dash(listed.node.clone()),
-        remarks.join(", "),
     ]
 }
 
@@ -143,6 +213,40 @@ mod tests {
             ],
             has_plugin: true,
         };
-        insta::assert_snapshot!(anstream::adapter::strip_str(&table.text()).to_string());
+        insta::assert_snapshot!(anstream::adapter::strip_str(&table.text(80)).to_string());
+    }
+
+    #[test]
+    fn no_line_is_longer_than_the_terminal_is_wide() {
+        let release = |core: &str| Listed {
+            core: core.parse().unwrap(),
+            channel: core.parse::<Version>().unwrap().channel(),
+            plugin: Some(core.parse().unwrap()),
+            codex_cli: Some(semver::Version::new(0, 154, 0)),
+            node: Some("^20.19.0 || ^22.12.0 || >=24.0.0".to_owned()),
+            published: Some("2026-05-18T10:00:00Z".parse().unwrap()),
+            deprecated: Some(
+                "its agent answers nobody: go to the next release, or back".to_owned(),
+            ),
+            pin: Some(PinState::Good),
+            tags: vec!["latest".to_owned(), "extended-stable".to_owned()],
+        };
+        let releases = vec![release("2026.12.31-beta.12"), release("2026.12.31")];
+        let table = Table { releases, has_plugin: true };
+        for width in [80, 60, 44] {
+            let text = anstream::adapter::strip_str(&table.text(width)).to_string();
+            for line in text.lines() {
+                assert!(line.chars().count() <= width, "{width}: {line}");
+            }
+            let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(
+                words.contains(
+                    "deprecated: its agent answers nobody: go to the next release, or back"
+                )
+            );
+            assert!(words.contains("latest, extended-stable, known good"), "{text}");
+        }
+        assert_eq!(table.left_out(200), [0; 0]);
+        assert_eq!(table.left_out(80), [NODE]);
     }
 }

@@ -99,6 +99,13 @@ pub fn error(message: &str, hint: Option<&str>) {
     }
 }
 
+/// How many columns a line on stdout has: those of the terminal, or 80.
+pub(super) fn stdout_width() -> usize {
+    let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok();
+    let columns = size.map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0);
+    columns.unwrap_or(80)
+}
+
 /// Whether a person is looking at stderr.
 pub fn is_watched() -> bool {
     std::io::stderr().is_terminal()

@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::journal::JournalError;
 use super::lab::LabError;
 use super::record::CheckRecord;
+use crate::explain::{Class, Explain};
 use crate::release::Version;
 use crate::search::Pause;
 use crate::verdict::Verdict;
@@ -38,6 +39,24 @@ pub enum SessionError {
         /// What it says now.
         why: String,
     },
+}
+
+impl Explain for SessionError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Lab(error) => error.hint(),
+            Self::Journal(error) => error.hint(),
+            Self::Account { .. } | Self::Control { .. } => None,
+        }
+    }
+
+    fn class(&self) -> Class {
+        match self {
+            Self::Lab(error) => error.class(),
+            Self::Journal(error) => error.class(),
+            Self::Account { .. } | Self::Control { .. } => Class::Infrastructure,
+        }
+    }
 }
 
 impl SessionError {

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::format3;
 use super::record::CheckRecord;
+use crate::explain::{Class, Explain};
 use crate::fs::{Lock, LockError, sync_directory};
 use crate::node::Node;
 use crate::question::{Question, Upstream};
@@ -143,6 +144,40 @@ pub enum JournalError {
         /// What the system said.
         source: io::Error,
     },
+}
+
+impl Explain for JournalError {
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Lock(error) => return error.hint(),
+            Self::Missing { .. } | Self::NothingToResume { .. } | Self::NoSession { .. } => {
+                "begin one: `codexpin bisect GOOD BAD`".to_owned()
+            }
+            Self::OtherUpstream { .. } => {
+                "make that login usable again, or begin anew: `codexpin bisect GOOD BAD`".to_owned()
+            }
+            Self::OtherFormat { .. } => {
+                "use the codexpin that wrote it, or begin anew: `codexpin bisect GOOD BAD`"
+                    .to_owned()
+            }
+            Self::Io { .. } => {
+                format!("set {} to a directory that can be written to", crate::env::STATE_DIR)
+            }
+            Self::Damaged { .. } => {
+                "mend that line by hand, or begin anew: `codexpin bisect GOOD BAD`".to_owned()
+            }
+        })
+    }
+
+    fn class(&self) -> Class {
+        match self {
+            Self::Missing { .. } | Self::NothingToResume { .. } | Self::NoSession { .. } => {
+                Class::Usage
+            }
+            Self::OtherUpstream { .. } | Self::OtherFormat { .. } => Class::Failure,
+            Self::Lock(_) | Self::Io { .. } | Self::Damaged { .. } => Class::Infrastructure,
+        }
+    }
 }
 
 impl Journal {

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::job::Job;
 use crate::event::Events;
+use crate::explain::{Class, Explain};
 use crate::observation::Observation;
 use crate::verdict::SkipReason;
 
@@ -53,6 +54,16 @@ pub enum LabError {
     /// codexpin was asked to stop.
     #[error("interrupted")]
     Stopped,
+}
+
+impl Explain for LabError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Stopped => Class::Interrupted,
+            Self::Skip(_) => Class::Skip,
+            Self::Infrastructure(_) => Class::Infrastructure,
+        }
+    }
 }
 
 impl From<SkipReason> for LabError {

@@ -45,6 +45,7 @@ pub use script::{Script, ScriptedRead};
 use super::authority::Authority;
 use super::ledger::Ledger;
 use super::variables;
+use crate::explain::{Class, Explain};
 use crate::observation::RequestRecord;
 use crate::proxy::{Server, ServerTasks, listener};
 
@@ -98,6 +99,12 @@ pub enum LoopbackError {
         /// What the system said.
         source: io::Error,
     },
+}
+
+impl Explain for LoopbackError {
+    fn class(&self) -> Class {
+        Class::Infrastructure
+    }
 }
 
 /// A running loopback upstream. Dropped, it stops; [`Loopback::shutdown`] also

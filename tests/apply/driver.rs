@@ -8,6 +8,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use codexpin::apply::{Apply, ApplyError, ApplyTarget, ProofResult, Prover};
 use codexpin::env::Environment;
 use codexpin::event::Events;
+use codexpin::exit_code::ExitCode;
+use codexpin::explain::Explain as _;
 use codexpin::installation::{Installation, LiveMachine, ServiceLimits};
 use codexpin::npm::run::{Npm, NpmPlaces};
 use codexpin::pin::Pin;
@@ -68,7 +70,7 @@ struct Failed {
 
 impl From<ApplyError> for Failed {
     fn from(error: ApplyError) -> Self {
-        Self { text: error.to_string(), exit: error.exit_code().number() }
+        Self { text: error.to_string(), exit: ExitCode::from(error.class()).number() }
     }
 }
 

@@ -241,9 +241,12 @@ fn a_finished_session_tells_its_result_again_without_a_check() {
     let session = machine.session();
     let asked = machine.registry.asked();
     machine.run("bisect --resume").exits(2);
-    let words = format!("bisect --resume {}", session.file_name().unwrap());
-    let run = machine.run(&words).exits(0);
-    assert!(run.stdout.contains("2026.6.5 is the first bad release"), "{}", run.stdout);
+    machine.run("resume").exits(2);
+    for words in ["bisect --resume", "resume"] {
+        let words = format!("{words} {}", session.file_name().unwrap());
+        let run = machine.run(&words).exits(0);
+        assert!(run.stdout.contains("2026.6.5 is the first bad release"), "{}", run.stdout);
+    }
     assert_eq!(machine.registry.asked(), asked);
 }
 

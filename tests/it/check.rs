@@ -19,7 +19,8 @@ fn a_release_that_answers_is_good() {
 fn latest_is_what_is_checked_where_nothing_is_named() {
     let machine = Machine::new();
     let (run, value) = machine.run_json("check");
-    run.exits(0);
+    let run = run.exits(0);
+    assert!(run.stderr.contains("none is installed: this is latest"), "{}", run.stderr);
     assert_eq!(value["candidate"]["core"], "2026.7.1-1");
     assert_eq!(value["verdict"], "good");
     assert_eq!(value["routes"][0]["observation"]["reply"]["texts"], json!(["OK"]));
@@ -348,7 +349,12 @@ fn the_installed_release_is_found_by_the_command_on_path() {
     fs_err::set_permissions(package.join("openclaw.mjs"), mode).unwrap();
     fs_err::os::unix::fs::symlink(package.join("openclaw.mjs"), bin.join("openclaw")).unwrap();
     machine.set("PATH", format!("{bin}:{}", std::env::var("PATH").unwrap()));
-    let (run, value) = machine.run_json("check installed");
-    run.exits(0);
-    assert_eq!(value["candidate"]["core"], "2026.5.19");
+    for words in ["check installed", "check"] {
+        let (run, value) = machine.run_json(words);
+        let run = run.exits(0);
+        assert_eq!(value["candidate"]["core"], "2026.5.19");
+        let told =
+            run.stderr.contains("note: no release is named: this is the installed one, 2026.5.19");
+        assert_eq!(told, words == "check", "{}", run.stderr);
+    }
 }

@@ -15,6 +15,7 @@ fn every_command_has_a_help_text() {
         "diagnose",
         "doctor",
         "bisect",
+        "resume",
         "pin",
         "pins",
         "report",
@@ -74,6 +75,8 @@ fn a_slip_on_the_command_line_is_answered_with_what_was_meant() {
         "releases --channel stabel",
         "cache prune --limit lots",
         "check what-is-this!",
+        "check 2026-5-18",
+        "check openclaw@2026.5.18",
     ]
     .into_iter()
     .map(|words| format!("$ codexpin {words}\n{}", machine.shown(&machine.run(words).exits(2))))
@@ -82,6 +85,38 @@ fn a_slip_on_the_command_line_is_answered_with_what_was_meant() {
     let empty = machine.start_with(&["check", "--exec", " "], &[]).finish().exits(2);
     assert!(empty.stderr.contains("--exec takes a command"), "{}", empty.stderr);
     assert!(machine.registry.seen().is_empty(), "a slip asks nobody");
+}
+
+#[test]
+fn the_words_that_are_typed_first_lead_to_the_right_command() {
+    let machine = Machine::new();
+    for (words, commands) in [
+        ("status", &["codexpin doctor", "codexpin check live"][..]),
+        ("rollback --yes", &["codexpin apply"]),
+        ("rescue now", &["codexpin doctor", "codexpin check live", "codexpin apply"]),
+    ] {
+        let said = machine.run(words).exits(2).stderr;
+        let word = words.split(' ').next().unwrap();
+        assert!(said.contains(&format!("error: there is no `codexpin {word}`")), "{said}");
+        for command in commands {
+            assert!(said.contains(command), "{said}");
+        }
+    }
+}
+
+#[test]
+fn tools_for_developers_are_in_their_own_help_and_not_on_the_first_page() {
+    let machine = Machine::new();
+    for (first, own, tool) in [
+        ("--help", "loopback --help", "loopback"),
+        ("check -h", "check --help", "--fault"),
+        ("signatures -h", "signatures --help", "--table"),
+    ] {
+        let first = machine.run(first).exits(0).stdout;
+        assert!(!first.contains(tool), "{first}");
+        let own = machine.run(own).exits(0).stdout;
+        assert!(own.contains(tool), "{own}");
+    }
 }
 
 #[test]

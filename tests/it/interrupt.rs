@@ -25,7 +25,7 @@ fn ctrl_c_stops_a_turn_saves_what_was_seen_and_says_how_to_go_on() {
     assert_snapshot!(machine.shown(&run));
     nothing_is_left(&machine, run.pid);
 
-    machine.run("bisect --resume").exits(0);
+    machine.run("resume").exits(0);
     assert_eq!(machine.registry.asked(), ["2026.6.1", "2026.6.5", "2026.6.5"]);
 }
 
@@ -69,7 +69,7 @@ fn a_second_ctrl_c_ends_at_once() {
     assert!(second.elapsed() < Duration::from_secs(2), "{:?}", second.elapsed());
     assert!(!is_running(deaf));
     assert_eq!(started_by(run.pid), [0; 0]);
-    assert!(run.stderr.contains("go on with codexpin bisect --resume "), "{}", run.stderr);
+    assert!(run.stderr.contains("go on with codexpin resume "), "{}", run.stderr);
     // What was left on disk is cleared away by the next start.
     machine.run("cache path").exits(0);
     nothing_is_left(&machine, run.pid);

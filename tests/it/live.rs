@@ -221,7 +221,7 @@ fn a_usage_limit_pauses_a_bisect_which_goes_on_when_it_is_lifted() {
     lived.machine.provide("codex", "[ \"$*\" = 'login status' ] && echo 'Logged in using ChatGPT'");
     lived.service.usage_limit(&lived.account, 1);
     let run = lived.machine.run("bisect 2026.5.18 2026.7.1 --relay").exits(75);
-    assert!(run.stderr.contains("codexpin bisect --resume"), "{}", run.stderr);
+    assert!(run.stderr.contains("codexpin resume "), "{}", run.stderr);
     let control = "`codex login status` says: Logged in using ChatGPT";
     assert!(run.stderr.contains(control), "{}", run.stderr);
     lived.service.lift_usage_limit(&lived.account);
@@ -252,7 +252,7 @@ fn an_outage_and_a_refused_login_in_mid_session_are_no_release_s_fault() {
         }
         lived.service.release();
         let run = run.finish().exits(75);
-        assert!(run.stderr.contains("codexpin bisect --resume"), "{}", run.stderr);
+        assert!(run.stderr.contains("codexpin resume "), "{}", run.stderr);
         assert!(!lived.machine.pin_file().exists());
 
         lived.service.outage(false);

@@ -59,6 +59,7 @@ fn what_is_not_there_is_answered_with_what_is_near() {
         "releases installed",
         "releases 2025-01-01",
         "check 2026.6.2",
+        "check 2026.5.91",
         "bisect 2026.5.17 2026.6.1",
         "bisect 2026.6.1 2026.5.18",
         "bisect 2026.6.1 2026.6.1",
@@ -67,6 +68,27 @@ fn what_is_not_there_is_answered_with_what_is_near() {
     .map(|words| format!("$ codexpin {words}\n{}", machine.shown(&machine.run(words).exits(2))))
     .collect();
     assert_snapshot!(said.join("\n\n"));
+}
+
+#[test]
+fn what_a_date_stands_for_is_told_and_that_dates_run_against_the_order() {
+    let machine = Machine::new();
+    let said = machine.run("releases 2026-05-13..").exits(0).stderr;
+    assert!(said.contains("note: 2026-05-13 stands for 2026.5.19"), "{said}");
+    assert!(!said.contains("warning:"), "{said}");
+    machine.registry.publish_core("2026.5.20", json!({}));
+    let said = machine.run("releases 2026-05-13.. --refresh").exits(0).stderr;
+    assert!(said.contains("warning: this registry's dates run against the order"), "{said}");
+}
+
+#[test]
+fn a_list_fits_80_columns() {
+    let machine = with_plugin();
+    let run = machine.run("releases --channel all").exits(0);
+    for line in run.stdout.lines() {
+        assert!(line.chars().count() <= 80, "{line}");
+    }
+    assert!(run.stdout.contains("deprecated: answers nobody"), "{}", run.stdout);
 }
 
 #[test]

@@ -12,6 +12,7 @@ use crate::doctor::facts::{
     ConfigRead, Endpoint, Fallbacks, PluginSwitch, SavedConfig, Settings, Updates,
 };
 use crate::env::Environment;
+use crate::explain::Explain as _;
 use crate::installation::{Config, refuses};
 use crate::login;
 use crate::release::Version;

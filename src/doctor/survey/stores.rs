@@ -4,6 +4,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::doctor::facts::{Account, AuthFile, Database};
 use crate::env::Environment;
+use crate::explain::Explain as _;
 use crate::login::{self, Kind, Login, Place};
 use crate::secret::Secret;
 use crate::sqlite;
@@ -34,7 +35,7 @@ pub(super) fn read(state: &Utf8Path, home: &Utf8Path, environment: &Environment)
             stores.accounts = accounts(&logins);
         }
         Err(error) => {
-            stores.unread = Some((error.to_string(), error.hint().map(ToOwned::to_owned)));
+            stores.unread = Some((error.to_string(), error.hint()));
         }
     }
     stores

@@ -7,6 +7,7 @@ use std::time::Duration;
 use camino::Utf8PathBuf;
 use jiff::Timestamp;
 
+use crate::explain::{Class, Explain};
 use crate::npm::config::NpmConfigError;
 
 /// Why there is no packument. URLs are shown without credentials.
@@ -133,9 +134,8 @@ pub enum RegistryError {
     },
 }
 
-impl RegistryError {
-    /// What to do about it.
-    pub fn hint(&self) -> Option<String> {
+impl Explain for RegistryError {
+    fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Config(error) => return error.hint(),
             Self::NoRegistry { .. } => {
@@ -167,6 +167,12 @@ impl RegistryError {
         })
     }
 
+    fn class(&self) -> Class {
+        Class::Infrastructure
+    }
+}
+
+impl RegistryError {
     /// Whether the same request may do better in a moment.
     pub(super) fn is_passing(&self, longest_wait: Duration) -> bool {
         match self {
