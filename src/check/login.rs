@@ -6,7 +6,7 @@ use std::io;
 use camino::Utf8Path;
 
 use super::account::LentAccount;
-use crate::login::{LentLogin, AuthStore, lend};
+use crate::login::{AuthStore, LentLogin, lend};
 use crate::route::Route;
 
 /// A key in the shape of the public API's, which only the loopback accepts.

@@ -1,6 +1,9 @@
-//! One table of what changed between OpenClaw's releases: since which release,
-//! what, and where that was seen. Every line was read in the published packages on
-//! both sides of it, or run.
+//! One table of what changed between OpenClaw's releases: since which release, what,
+//! and how that is known. Each line's `source` says it: seen in published packages
+//! that were searched for a string, taken from runs, or taken over from earlier code
+//! and not looked at on both sides. A release that a source does not name is
+//! inferred: one between the two named sides, and each prerelease where a line is
+//! written with the stable release alone.
 
 use crate::release::Version;
 
@@ -10,18 +13,13 @@ pub enum Change {
     /// A model's own entry in the config can name a harness (`agentRuntime`).
     /// Older releases refuse the key.
     HarnessOfModel,
-    /// OAuth tokens are encrypted, with the key outside of the state directory.
+    /// Encrypted OAuth tokens, with the key outside of the state directory, are read.
     SealedLogins,
-    /// OAuth tokens are written in plain text again; sealed ones are still read.
-    PlainLogins,
     /// `/backend-api` and `/backend-api/v1` of `chatgpt.com` are led to
     /// `/backend-api/codex` by the release itself.
     CodexUrlMended,
     /// The embedded harness is called `openclaw`; before, `pi`.
     EmbeddedHarnessRenamed,
-    /// Each managed plugin has an npm project of its own in `npm/projects`; before,
-    /// all of them share `npm`.
-    PluginProjects,
     /// The provider of a `ChatGPT` login is called `openai`; before, `openai-codex`.
     ProviderRenamed,
     /// The API of a `ChatGPT` login is called `openai-chatgpt-responses`; before,
@@ -35,14 +33,9 @@ pub enum Change {
     LoginsInDatabase,
     /// package.json has `openclaw.schemaVersions`.
     SchemasInPackage,
-    /// A config write keeps its time (`lastTouchedAt`) in the state database, and
-    /// no longer in the config. `lastTouchedVersion` stays in the config.
-    StampTimeInDatabase,
     /// No turn is started while logins of an older release wait to be moved
     /// (`AUTH_PROFILE_MIGRATION_REQUIRED`).
     OlderLoginsRefused,
-    /// The command `openclaw agent exec`.
-    AgentExec,
     /// Agents' databases of older releases are left alone until
     /// `openclaw doctor --fix` has moved them.
     OlderAgentsWaitForDoctor,
@@ -59,7 +52,7 @@ pub struct Edge {
     pub since: Version,
     /// The first stable release that has it, as people name it.
     pub stable: Version,
-    /// Where it was seen, in the packages of the releases that it names.
+    /// How it is known, and of which releases.
     pub source: &'static str,
 }
 
@@ -74,7 +67,7 @@ const fn stable(change: Change, year: u16, month: u8, patch: u16, source: &'stat
 }
 
 /// All of them, in the order of release.
-pub const EDGES: [Edge; 17] = [
+pub const EDGES: [Edge; 13] = [
     stable(
         Change::HarnessOfModel,
         2026,
@@ -82,15 +75,20 @@ pub const EDGES: [Edge; 17] = [
         12,
         "zod-schema: ModelAgentRuntimePolicySchema in 5.12 and not in 5.7",
     ),
-    stable(Change::SealedLogins, 2026, 5, 12, "5.12 run; agents/auth-profiles/persisted.ts"),
+    stable(
+        Change::SealedLogins,
+        2026,
+        5,
+        12,
+        "taken over from earlier code, not looked at on both sides: 5.12 run; agents/auth-profiles/persisted.ts",
+    ),
     stable(
         Change::CodexUrlMended,
         2026,
         5,
         12,
-        "isOpenAICodexBaseUrl, first seen in 5.12 and in every later release looked at",
+        "taken over from earlier code, not looked at on both sides: isOpenAICodexBaseUrl, first seen in 5.12 and in every later release looked at",
     ),
-    stable(Change::PlainLogins, 2026, 5, 18, "5.12 and 5.18 run"),
     stable(
         Change::EmbeddedHarnessRenamed,
         2026,
@@ -98,13 +96,6 @@ pub const EDGES: [Edge; 17] = [
         28,
         "openai-codex-routing: `openclaw` becomes pi in 5.27, `pi` becomes openclaw in 5.28; both \
          take both names",
-    ),
-    stable(
-        Change::PluginProjects,
-        2026,
-        5,
-        28,
-        "install-paths: path.join(npmBase, \"projects\") in 5.28 and not in 5.27",
     ),
     edge(
         Change::ProviderRenamed,
@@ -123,7 +114,7 @@ pub const EDGES: [Edge; 17] = [
         Change::CodexChosenForLogin,
         Version::prereleases_of(2026, 5, 30),
         Version::release(2026, 6, 1),
-        "6.1 and 9.5 run: harness \"codex\" is not registered",
+        "taken over from earlier code, not looked at on both sides: 6.1 and 9.5 run: harness \"codex\" is not registered",
     ),
     stable(
         Change::StateDatabases,
@@ -146,25 +137,25 @@ pub const EDGES: [Edge; 17] = [
         "package.json of 7.2-beta.3 and not of 7.2-beta.2",
     ),
     edge(
-        Change::StampTimeInDatabase,
-        Version::beta(2026, 7, 2, 4),
-        Version::release(2026, 8, 1),
-        "recordConfigWriteMetadata in 7.2-beta.4 to 9.6 and not in 7.2-beta.3",
-    ),
-    edge(
         Change::OlderLoginsRefused,
         Version::beta(2026, 7, 2, 5),
         Version::release(2026, 8, 1),
         "the code AUTH_PROFILE_MIGRATION_REQUIRED in 7.2-beta.5 to 9.6 and not in 7.2-beta.4; 9.5 run",
     ),
-    edge(
-        Change::AgentExec,
-        Version::beta(2026, 7, 2, 5),
-        Version::release(2026, 8, 1),
-        "docs/cli/agent.md of 7.2-beta.5 and not of 7.2-beta.4",
+    stable(
+        Change::OlderAgentsWaitForDoctor,
+        2026,
+        9,
+        5,
+        "taken over from earlier code, not looked at on both sides: 9.5 run",
     ),
-    stable(Change::OlderAgentsWaitForDoctor, 2026, 9, 5, "9.5 run"),
-    stable(Change::ChecksOffStopsUpdates, 2026, 9, 5, "update-startup of 5.18, 7.1 and 9.5"),
+    stable(
+        Change::ChecksOffStopsUpdates,
+        2026,
+        9,
+        5,
+        "taken over from earlier code, not looked at on both sides: update-startup of 5.18, 7.1 and 9.5",
+    ),
 ];
 
 /// Where an extended-stable line branched off: it has what that release has, and
@@ -212,18 +203,14 @@ mod tests {
             (Change::HarnessOfModel, "2026.5.7", "2026.5.12"),
             (Change::SealedLogins, "2026.5.7", "2026.5.12"),
             (Change::CodexUrlMended, "2026.5.7", "2026.5.12"),
-            (Change::PlainLogins, "2026.5.12", "2026.5.18-beta.1"),
             (Change::EmbeddedHarnessRenamed, "2026.5.27", "2026.5.28"),
-            (Change::PluginProjects, "2026.5.27", "2026.5.28"),
             (Change::ProviderRenamed, "2026.5.28", "2026.5.30-beta.1"),
             (Change::ChatGptApiRenamed, "2026.5.28", "2026.5.30-beta.1"),
             (Change::CodexChosenForLogin, "2026.5.28", "2026.5.30-beta.1"),
             (Change::StateDatabases, "2026.5.31-beta.4", "2026.6.1-beta.1"),
             (Change::LoginsInDatabase, "2026.6.1", "2026.6.5"),
             (Change::SchemasInPackage, "2026.7.2-beta.2", "2026.7.2-beta.3"),
-            (Change::StampTimeInDatabase, "2026.7.2-beta.3", "2026.7.2-beta.4"),
             (Change::OlderLoginsRefused, "2026.7.2-beta.4", "2026.7.2-beta.5"),
-            (Change::AgentExec, "2026.7.2-beta.4", "2026.7.2-beta.5"),
             (Change::OlderAgentsWaitForDoctor, "2026.9.4", "2026.9.5"),
             (Change::ChecksOffStopsUpdates, "2026.9.4", "2026.9.5"),
         ] {
