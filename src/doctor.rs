@@ -8,7 +8,7 @@
 //!
 //! Every examination is a function from [`Facts`] to [`Finding`]s, in the file that
 //! is named after what it looks at. What is known of releases (which route, which
-//! store, which API) stands in `doctor/release_knowledge.rs`, with where it was seen.
+//! store, which API) is asked of [`crate::openclaw`].
 
 mod config_file;
 mod endpoint;
@@ -21,7 +21,6 @@ mod packages;
 mod pin;
 mod plugin;
 mod registry;
-mod release_knowledge;
 mod route;
 mod service;
 mod state;

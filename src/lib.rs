@@ -71,6 +71,7 @@ pub mod login;
 pub mod node;
 pub mod npm;
 pub mod observation;
+pub mod openclaw;
 pub mod paths;
 pub mod pin;
 pub mod prefix;

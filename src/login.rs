@@ -3,7 +3,7 @@
 //!
 //! Refresh tokens are single-use, so none is ever taken out of a store: that
 //! there is one is noticed, and its bytes are dropped where they were read.
-//! [`Lent`] has no field for one.
+//! [`LentLogin`] has no field for one.
 //!
 //! Where releases keep `ChatGPT` logins. 2026.5.12, 5.18, 6.1, 6.8, 6.11, 7.1, 8.2
 //! and 9.5 were run; what is between them is from the code that they ship:
@@ -36,11 +36,13 @@ mod store;
 
 pub use error::LoginError;
 pub use fingerprint::Fingerprint;
-pub use lend::{Lent, Shelf, lend};
+pub use lend::{AuthStore, LentLogin, lend};
 pub use place::Place;
 
 use jiff::Timestamp;
 
+pub use crate::openclaw::names::LoginFormat;
+use crate::openclaw::names::OPENAI_PROVIDERS;
 use crate::secret::Secret;
 
 /// A login that a state directory holds, without its refresh token.
@@ -52,10 +54,10 @@ pub struct Login {
     /// `openai-codex` up to 2026.6.1, `openai` once doctor has moved it.
     pub provider: String,
     /// How it logs in.
-    pub kind: Kind,
+    pub kind: LoginKind,
     /// Where it was found.
-    pub format: Format,
-    /// The access token of an [`Kind::OAuth`] login. Keys and static tokens are not
+    pub format: LoginFormat,
+    /// The access token of an [`LoginKind::OAuth`] login. Keys and static tokens are not
     /// read: they are never lent.
     pub access: Option<Secret>,
     /// The account that it belongs to, from the profile or from the token.
@@ -77,8 +79,8 @@ impl Login {
 
     /// Whether the `ChatGPT` route can be asked with it until then.
     pub fn serves_until(&self, then: Timestamp) -> bool {
-        self.kind == Kind::OAuth
-            && matches!(self.provider.as_str(), "openai-codex" | "openai")
+        self.kind == LoginKind::OAuth
+            && OPENAI_PROVIDERS.contains(&self.provider.as_str())
             && self.access.is_some()
             && self.expires.is_some_and(|expires| expires > then)
     }
@@ -94,24 +96,13 @@ pub fn label(profile: &str) -> String {
 
 /// How a login logs in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum LoginKind {
     /// An access token that is refreshed.
     OAuth,
     /// A key for a public API.
     ApiKey,
     /// A token that is not refreshed.
     Token,
-}
-
-/// How a login is stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Format {
-    /// In plain text in a JSON file.
-    Inline,
-    /// Encrypted, with the key outside of the state directory.
-    Sealed,
-    /// In a database.
-    Sqlite,
 }
 
 /// Reads the logins of a live state directory: its databases first, then its

@@ -4,16 +4,16 @@
 use serde_json::{Value, json};
 
 use crate::catalogue::{Signature, Trial};
+use crate::openclaw::Change;
+use crate::openclaw::names::{OPENAI, chatgpt_api, chatgpt_provider, embedded_harness};
 use crate::question::{Question, Upgrade};
 use crate::release::Version;
 use crate::route::Route;
 
 /// So many times longer a turn may take where time is what is tried.
 const LONGER: u64 = 3;
-/// Where the `ChatGPT` backend answers, and what is spoken there (openclaw issues
-/// 66633, 62142).
+/// Where the `ChatGPT` backend answers (openclaw issues 66633, 62142).
 const CODEX_BASE_URL: &str = "https://chatgpt.com/backend-api/codex";
-const CODEX_API: &str = "openai-codex-responses";
 
 /// A change to what a candidate meets, that may make it answer.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,11 +51,11 @@ pub fn remedies(signature: &Signature, question: &Question, core: Version) -> Ve
                 ..route.clone()
             })],
             Trial::NewRoute => vec![through(question, |route| Route {
-                provider: "openai".to_owned(),
+                provider: OPENAI.to_owned(),
                 harness: Some(embedded_harness(core).to_owned()),
                 ..route.clone()
             })],
-            Trial::BaseUrl => vec![base_url(question)],
+            Trial::BaseUrl => vec![base_url(question, core)],
             Trial::MoreTime => vec![Some(more_time(question))],
         };
         for remedy in found.into_iter().flatten() {
@@ -79,16 +79,11 @@ fn with_doctor(question: &Question) -> Option<Remedy> {
     })
 }
 
-/// The embedded harness is called `pi` up to 2026.5.27, and `openclaw` from then on.
-fn embedded_harness(core: Version) -> &'static str {
-    const RENAMED: &str = "2026.5.28";
-    match RENAMED.parse::<Version>() {
-        Ok(renamed) if core < renamed => "pi",
-        _ => "openclaw",
-    }
-}
-
+/// Through the embedded harness; none where a release cannot be told its harness.
 fn embedded(question: &Question, core: Version) -> Option<Remedy> {
+    if !Change::HarnessOfModel.is_in(core) {
+        return None;
+    }
     let harness = embedded_harness(core);
     through(question, |route| Route { harness: Some(harness.to_owned()), ..route.clone() })
 }
@@ -101,19 +96,21 @@ fn through(question: &Question, other: impl Fn(&Route) -> Route) -> Option<Remed
     }
     let question = Question { routes, ..question.clone() };
     let words = format!("through {}", question.routes_in_words());
-    let key = question.routes.iter().any(|route| route.provider == "openai");
+    let key = question.routes.iter().any(|route| route.provider == OPENAI);
     let key = if key { " (with an API key, unless the login was moved there)" } else { "" };
     let how = format!("name the route {} in openclaw.json{key}", question.routes_in_words());
     Some(Remedy { words, how, question, settings: None })
 }
 
-fn base_url(question: &Question) -> Option<Remedy> {
-    let provider = "openai-codex";
+/// Address and API of the `ChatGPT` backend, under the names that this release has
+/// for provider and API: it refuses a config with the other ones.
+fn base_url(question: &Question, core: Version) -> Option<Remedy> {
+    let (provider, api) = (chatgpt_provider(core), chatgpt_api(core));
     question.routes.iter().any(|route| route.provider == provider).then(|| {
-        let own = json!({ "baseUrl": CODEX_BASE_URL, "api": CODEX_API, "models": [] });
+        let own = json!({ "baseUrl": CODEX_BASE_URL, "api": api, "models": [] });
         let key = format!("models.providers.{provider}");
         Remedy {
-            words: format!("with {key}.baseUrl {CODEX_BASE_URL} and api {CODEX_API}"),
+            words: format!("with {key}.baseUrl {CODEX_BASE_URL} and api {api}"),
             how: format!("write {key}.baseUrl and .api into openclaw.json"),
             question: question.clone(),
             settings: Some(json!({ "models": { "providers": { provider: own } } })),
@@ -173,6 +170,33 @@ mod tests {
         assert!(with[0].contains("https://chatgpt.com/backend-api/codex"), "{with:?}");
         let without = words("cloudflare-403", "openai/gpt-5.5", "2026.5.18");
         assert!(!without.iter().any(|words| words.contains("baseUrl")), "{without:?}");
+    }
+
+    #[test]
+    fn provider_and_api_are_written_under_the_names_that_the_release_takes() {
+        let catalogue = Catalogue::built_in();
+        let signature = catalogue.signature("cloudflare-403").unwrap();
+        for (core, provider, api, other) in [
+            ("2026.5.28", "openai-codex", "openai-codex-responses", "openai"),
+            ("2026.5.30-beta.1", "openai", "openai-chatgpt-responses", "openai-codex"),
+            ("2026.6.1", "openai", "openai-chatgpt-responses", "openai-codex"),
+            ("2026.9.5", "openai", "openai-chatgpt-responses", "openai-codex"),
+        ] {
+            let settings = |provider: &str| {
+                let route = format!("{provider}/gpt-5.5").parse().unwrap();
+                let question = Question::text_through(vec![route]);
+                let remedies = remedies(signature, &question, core.parse().unwrap());
+                remedies.into_iter().find_map(|remedy| remedy.settings)
+            };
+            let written = settings(provider).unwrap();
+            assert_eq!(written["models"]["providers"][provider]["api"], api, "{core}");
+            assert_eq!(settings(other), None, "{core}: not for the name that it does not know");
+        }
+    }
+
+    #[test]
+    fn a_release_that_cannot_be_told_its_harness_is_not_asked_through_another() {
+        assert_eq!(words("harness-missing", "openai-codex/gpt-5.5@codex", "2026.5.7"), [""; 0]);
     }
 
     #[test]

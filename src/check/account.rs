@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::login::Lent;
+use crate::login::LentLogin;
 use crate::process::Processes;
 use crate::question::Lending;
 use crate::redact;
@@ -32,14 +32,14 @@ enum LentCredential {
 
 /// An access token, and the one that a relay's candidate holds in its place.
 struct Tokens {
-    real: Lent,
-    made_up: Lent,
+    real: LentLogin,
+    made_up: LentLogin,
 }
 
 impl LentAccount {
     /// With a `ChatGPT` login.
-    pub fn of_token(lending: Lending, token: Lent, pace: Pace) -> Self {
-        let made_up = Lent::made_up(&token.profile, &token.provider);
+    pub fn of_token(lending: Lending, token: LentLogin, pace: Pace) -> Self {
+        let made_up = LentLogin::made_up(&token.profile, &token.provider);
         let credential = LentCredential::Token(Box::new(Tokens { real: token, made_up }));
         Self { lending, credential, pace }
     }
@@ -56,7 +56,7 @@ impl LentAccount {
 
     /// The login under the name that a candidate's config has for it: the real one,
     /// or, where codexpin relays, a made-up one.
-    pub(super) fn login(&self, profile: &str, provider: &str) -> Option<Lent> {
+    pub(super) fn login(&self, profile: &str, provider: &str) -> Option<LentLogin> {
         let LentCredential::Token(tokens) = &self.credential else { return None };
         let held = if self.lending.relay { &tokens.made_up } else { &tokens.real };
         Some(held.clone().under(profile, provider))

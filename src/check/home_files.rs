@@ -12,7 +12,7 @@ use super::login::{self, LoginKind, LoginProfile};
 use super::minimal::{self, Places};
 use crate::config::{self, Scratch};
 use crate::fs::write_private;
-use crate::login::Shelf;
+use crate::login::AuthStore;
 use crate::question::StateCarry;
 use crate::route::Route;
 use crate::secret::Secret;
@@ -101,12 +101,12 @@ impl HomeFiles<'_> {
 
     /// Where this release finds a login without a migration; with one, the oldest
     /// place of all.
-    fn shelf(&self) -> io::Result<Shelf> {
+    fn shelf(&self) -> io::Result<AuthStore> {
         if self.doctor {
-            return Ok(Shelf::Inline);
+            return Ok(AuthStore::Inline);
         }
         let package = self.job.candidate.entry.with_file_name("package.json");
-        Ok(Shelf::of(&read(&package)?).unwrap_or(Shelf::Inline))
+        Ok(AuthStore::of(&read(&package)?).unwrap_or(AuthStore::Inline))
     }
 
     /// The state that another release left, with its own config and login; only

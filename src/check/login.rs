@@ -6,7 +6,7 @@ use std::io;
 use camino::Utf8Path;
 
 use super::account::LentAccount;
-use crate::login::{Lent, Shelf, lend};
+use crate::login::{AuthStore, LentLogin, lend};
 use crate::route::Route;
 
 /// A key in the shape of the public API's, which only the loopback accepts.
@@ -64,8 +64,8 @@ impl LoginProfile {
 
 /// Writes made-up logins as releases before `SQLite` have them; later ones migrate.
 pub(super) fn make_up(profiles: &[LoginProfile], state: &Utf8Path) -> io::Result<()> {
-    let made_up = |profile: &LoginProfile| Lent::made_up(&profile.name, &profile.provider);
-    lend(&profiles.iter().map(made_up).collect::<Vec<_>>(), state, Shelf::Inline)
+    let made_up = |profile: &LoginProfile| LentLogin::made_up(&profile.name, &profile.provider);
+    lend(&profiles.iter().map(made_up).collect::<Vec<_>>(), state, AuthStore::Inline)
 }
 
 /// Writes what the account lends, under the names that the config has for it, where
@@ -74,7 +74,7 @@ pub(super) fn lend_to(
     account: &LentAccount,
     profiles: &[LoginProfile],
     state: &Utf8Path,
-    shelf: Shelf,
+    shelf: AuthStore,
 ) -> io::Result<()> {
     let login = |profile: &LoginProfile| account.login(&profile.name, &profile.provider);
     lend(&profiles.iter().filter_map(login).collect::<Vec<_>>(), state, shelf)

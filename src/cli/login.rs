@@ -14,6 +14,7 @@ use crate::exit_code::ExitCode;
 use crate::explain::Class;
 use crate::login::{self, Login as Held, Place};
 use crate::npm::registry::Freshness;
+use crate::openclaw::names::{OPENAI_CODEX, chatgpt_provider, embedded_harness};
 use crate::prefix::Prefix;
 use crate::process::{ProcessError, Program};
 use crate::release::Version;
@@ -23,8 +24,6 @@ use crate::report::terminal;
 
 /// The release that made the login, beside its home.
 const RELEASE: &str = "release";
-/// What releases until May call the provider of a `ChatGPT` login.
-const OLD_PROVIDER: &str = "openai-codex";
 /// How long a turn that renews the login may take.
 const RENEWAL_LIMIT: std::time::Duration = std::time::Duration::from_mins(3);
 
@@ -65,8 +64,15 @@ impl Login {
             crate::fs::write_private(&file, config.to_string().as_bytes())?;
         }
         let method = if self.browser { "oauth" } else { "device-code" };
-        let words =
-            ["models", "auth", "login", "--provider", provider(version), "--method", method];
+        let words = [
+            "models",
+            "auth",
+            "login",
+            "--provider",
+            chatgpt_provider(version),
+            "--method",
+            method,
+        ];
         let program = openclaw(context, &prefix, &words);
         let ending = context.processes.attach(&program).await.map_err(cannot_run)?;
         if context.stop.is_cancelled() {
@@ -88,12 +94,6 @@ impl Login {
             .with_hint("run it again, or with another release: codexpin login VERSION")),
         }
     }
-}
-
-/// Another one since June; see [`crate::login`].
-fn provider(version: Version) -> &'static str {
-    let june = "2026.6.1".parse::<Version>();
-    if june.is_ok_and(|june| version < june) { OLD_PROVIDER } else { "openai" }
 }
 
 /// codexpin's own login, if it has one.
@@ -127,9 +127,9 @@ pub(super) async fn renew(context: &Context) -> Result<(), AppError> {
 /// A login names the models that it likes: what is asked is one that every release
 /// has, in the harness that needs no plugin.
 fn name_the_route(config: &Utf8Path, version: Version) -> Result<(), AppError> {
-    let provider = provider(version);
+    let provider = chatgpt_provider(version);
     let model = format!("{provider}/gpt-5.5");
-    let harness = if provider == OLD_PROVIDER { "pi" } else { "openclaw" };
+    let harness = embedded_harness(version);
     let text = fs_err::read(config)?;
     let mut tree: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
     let defaults = &mut tree["agents"]["defaults"];
@@ -164,7 +164,7 @@ fn openclaw(context: &Context, prefix: &Prefix, words: &[&str]) -> Program {
             environment = environment.with(name, value);
         }
     }
-    if provider(prefix.manifest.candidate.core) == OLD_PROVIDER {
+    if chatgpt_provider(prefix.manifest.candidate.core) == OPENAI_CODEX {
         // Its login fetches the newest plugin, with which an old core does not start.
         environment = environment.with("npm_config_offline", "true");
     }

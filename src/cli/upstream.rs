@@ -10,7 +10,7 @@ use crate::app::AppError;
 use crate::check::account::LentAccount;
 use crate::explain::Class;
 use crate::installation;
-use crate::login::{self, Fingerprint, Lent, Login, Place};
+use crate::login::{self, Fingerprint, LentLogin, Login, Place};
 use crate::question::{Lender, Lending, Upstream};
 use crate::report::terminal;
 use crate::secret::Secret;
@@ -213,7 +213,7 @@ impl UpstreamArguments {
         watch: Option<Watch>,
     ) -> Result<Chosen, Unlent> {
         let lending = Lending { lender, profile: login.label(), relay: self.relay };
-        let lent = Lent::of(login).ok_or_else(|| {
+        let lent = LentLogin::of(login).ok_or_else(|| {
             Unlent::NotNow(format!("nothing is known of {}'s end", login.label()))
         })?;
         let account = login.account.as_ref().unwrap_or(&lent.access).reveal();

@@ -2,12 +2,11 @@
 //! the agents' catalogues, whose addresses go before those of the config.
 
 use super::finding::{Finding, Level};
-use super::release_knowledge::{chatgpt_api, knows_openai_codex, mends_codex_url};
 use super::{Endpoint, Facts};
+use crate::openclaw::Change;
+use crate::openclaw::names::{CHATGPT_APIS, OPENAI_CODEX, chatgpt_api};
 use crate::release::Version;
 
-/// The names that the API of a ChatGPT login has had.
-const CHATGPT_APIS: [&str; 2] = ["openai-codex-responses", "openai-chatgpt-responses"];
 const SERVICE: &str = "chatgpt.com";
 
 pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
@@ -47,8 +46,8 @@ pub(super) fn sound(facts: &Facts) -> Option<String> {
 fn refused(endpoint: &Endpoint, release: Version) -> bool {
     let old_api = endpoint.apis.iter().any(|api| api == CHATGPT_APIS[0]);
     endpoint.in_config
-        && !knows_openai_codex(release)
-        && (endpoint.provider == "openai-codex" || old_api)
+        && Change::ProviderRenamed.is_in(release)
+        && (endpoint.provider == OPENAI_CODEX || old_api)
 }
 
 fn refusal(facts: &Facts, endpoint: &Endpoint, release: Version) -> Finding {
@@ -58,17 +57,18 @@ fn refusal(facts: &Facts, endpoint: &Endpoint, release: Version) -> Finding {
     )
     .file(&endpoint.file)
     .key(&endpoint.key)
-    .why(
-        "since 2026.6.1 the provider is called openai and its API openai-chatgpt-responses: the \
+    .why(format!(
+        "since {} the provider is called openai and its API openai-chatgpt-responses: the \
              config is invalid until OpenClaw's own doctor has moved it",
-    )
+        Change::ProviderRenamed.stable()
+    ))
     .mend(facts.command("doctor --fix"))
 }
 
 /// `/backend-api` without `/codex` was removed by the service: a Cloudflare page.
 fn address(facts: &Facts, endpoint: &Endpoint, release: Version) -> Option<Finding> {
     let url = url::Url::parse(endpoint.base_url.as_deref()?).ok()?;
-    if endpoint.provider != "openai-codex" && url.host_str() != Some(SERVICE) {
+    if endpoint.provider != OPENAI_CODEX && url.host_str() != Some(SERVICE) {
         return None;
     }
     let key = format!("{}.baseUrl", endpoint.key);
@@ -87,7 +87,8 @@ fn address(facts: &Facts, endpoint: &Endpoint, release: Version) -> Option<Findi
     if matches!(path, "/backend-api/codex" | "/backend-api/codex/v1") {
         return None;
     }
-    let mended = mends_codex_url(release) && matches!(path, "/backend-api" | "/backend-api/v1");
+    let mended =
+        Change::CodexUrlMended.is_in(release) && matches!(path, "/backend-api" | "/backend-api/v1");
     let level = if mended { Level::Warning } else { Level::Problem };
     let why = if mended {
         format!(
@@ -120,7 +121,7 @@ fn api(facts: &Facts, endpoint: &Endpoint, release: Version) -> Option<Finding> 
     let wanted = chatgpt_api(release);
     let wrong = endpoint.apis.iter().find(|api| {
         let other = CHATGPT_APIS.contains(&api.as_str()) && *api != wanted;
-        let of_key = endpoint.provider == "openai-codex" && !CHATGPT_APIS.contains(&api.as_str());
+        let of_key = endpoint.provider == OPENAI_CODEX && !CHATGPT_APIS.contains(&api.as_str());
         other || of_key
     })?;
     // What asks nothing breaks nothing.

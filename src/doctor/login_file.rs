@@ -2,15 +2,14 @@
 
 use super::Facts;
 use super::finding::{Finding, Level};
-use super::release_knowledge::reads;
-use crate::login::Format;
+use crate::openclaw::names::{LoginFormat, OPENAI, chatgpt_provider, reads};
 
 pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
     let mut findings = Vec::new();
     // A database without a byte is one that nothing was written to yet.
     let is_text = |file: &&super::AuthFile| file.path.extension() == Some("json");
     for file in facts.auth_files.iter().filter(is_text).filter(|file| file.size == 0) {
-        let read = facts.release().is_none_or(|release| reads(release, Format::Inline));
+        let read = facts.release().is_none_or(|release| reads(release, LoginFormat::Inline));
         let level = if read && file.path.file_name() == Some("auth-profiles.json") {
             Level::Problem
         } else {
@@ -50,7 +49,6 @@ pub(super) fn sound(facts: &Facts) -> Option<String> {
 
 /// The command that logs in anew.
 pub(super) fn login(facts: &Facts) -> String {
-    let old = facts.release().is_some_and(super::release_knowledge::knows_openai_codex);
-    let provider = if old { "openai-codex" } else { "openai" };
+    let provider = facts.release().map_or(OPENAI, chatgpt_provider);
     facts.command(&format!("models auth login --provider {provider}"))
 }

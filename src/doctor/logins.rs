@@ -7,9 +7,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::finding::{Finding, Level};
 use super::login_file::login;
-use super::release_knowledge::{reads, refuses_older_stores};
 use super::{Account, Facts};
-use crate::login::{Format, Kind};
+use crate::login::LoginKind;
+use crate::openclaw::Change;
+use crate::openclaw::names::{LoginFormat, OPENAI, OPENAI_CODEX, reads};
 use crate::release::Version;
 
 /// A login that cannot be renewed and ends sooner is told of.
@@ -68,15 +69,16 @@ pub(super) fn sound(facts: &Facts) -> Option<String> {
 fn read(facts: &Facts) -> impl Iterator<Item = &Account> {
     let release = facts.release();
     facts.accounts.iter().filter(move |account| {
-        account.kind == Kind::OAuth && release.is_none_or(|release| reads(release, account.format))
+        account.kind == LoginKind::OAuth
+            && release.is_none_or(|release| reads(release, account.format))
     })
 }
 
 /// Whether a turn needs a ChatGPT login.
 fn is_needed(facts: &Facts) -> bool {
     facts.route().is_some_and(|route| match route.provider.as_str() {
-        "openai-codex" => true,
-        "openai" => !facts.api_key,
+        OPENAI_CODEX => true,
+        OPENAI => !facts.api_key,
         _ => false,
     })
 }
@@ -98,9 +100,9 @@ fn older_store(facts: &Facts) -> Option<Finding> {
     let unread = facts
         .accounts
         .iter()
-        .find(|account| account.kind == Kind::OAuth && !reads(release, account.format))?;
-    let (file, inline) = (place(facts, unread), unread.format != Format::Sqlite);
-    if inline && refuses_older_stores(release) {
+        .find(|account| account.kind == LoginKind::OAuth && !reads(release, account.format))?;
+    let (file, inline) = (place(facts, unread), unread.format != LoginFormat::Sqlite);
+    if inline && Change::OlderLoginsRefused.is_in(release) {
         return Some(
             Finding::problem(
                 "login-store-older",
@@ -137,8 +139,8 @@ fn older_store(facts: &Facts) -> Option<Finding> {
 fn place(facts: &Facts, account: &Account) -> camino::Utf8PathBuf {
     let agent = facts.state.join("agents").join(&account.agent).join("agent");
     match account.format {
-        Format::Inline | Format::Sealed => agent.join("auth-profiles.json"),
-        Format::Sqlite => agent.join("openclaw-agent.sqlite"),
+        LoginFormat::Inline | LoginFormat::Sealed => agent.join("auth-profiles.json"),
+        LoginFormat::Sqlite => agent.join("openclaw-agent.sqlite"),
     }
 }
 

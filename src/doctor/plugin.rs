@@ -2,7 +2,7 @@
 
 use super::Facts;
 use super::finding::Finding;
-use super::release_knowledge::{pairs, plugin_of};
+use crate::release::pairing::{pairs, plugin_of};
 
 pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
     let Some(plugin) = &facts.plugin else { return Vec::new() };

@@ -2,7 +2,7 @@
 
 use super::Facts;
 use super::finding::Finding;
-use super::release_knowledge::plugin_of;
+use crate::release::pairing::plugin_of;
 
 pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
     let registry = match &facts.registry {

@@ -4,9 +4,11 @@
 use super::Facts;
 use super::finding::Finding;
 use super::plugin::install;
-use super::release_knowledge::{knows_openai_codex, plugin_of};
-use crate::login::Kind;
+use crate::login::LoginKind;
+use crate::openclaw::Change;
+use crate::openclaw::names::{OPENAI, OPENAI_CODEX};
 use crate::release::Version;
+use crate::release::pairing::plugin_of;
 use crate::route::Route;
 
 pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
@@ -63,7 +65,7 @@ pub(super) fn no_fallbacks(facts: &Facts) -> Option<String> {
 }
 
 fn legacy(facts: &Facts, route: &Route, release: Version) -> Option<Finding> {
-    if route.provider != "openai-codex" || knows_openai_codex(release) {
+    if route.provider != OPENAI_CODEX || !Change::ProviderRenamed.is_in(release) {
         return None;
     }
     let finding = Finding::problem(
@@ -78,9 +80,10 @@ fn legacy(facts: &Facts, route: &Route, release: Version) -> Option<Finding> {
     Some(
         finding
             .why(format!(
-                "since 2026.6.1 the provider is called openai, and every turn ends with `Unknown \
+                "since {} the provider is called openai, and every turn ends with `Unknown \
                  model: {}`. OpenClaw's own doctor moves route and login, and there is no way back \
                  but a backup; `codexpin apply` goes back to a release that knows it",
+                Change::ProviderRenamed.stable(),
                 route.model_id()
             ))
             .mend(facts.command("backup create --verify"))
@@ -97,11 +100,11 @@ fn harness(facts: &Facts, route: &Route, release: Version) -> Option<Finding> {
     };
     let named = route.wants_codex();
     // Newer releases choose the Codex harness for a ChatGPT login by themselves.
-    let chosen = !knows_openai_codex(release)
-        && route.provider == "openai"
+    let chosen = Change::CodexChosenForLogin.is_in(release)
+        && route.provider == OPENAI
         && route.harness.is_none()
         && !facts.api_key
-        && facts.accounts.iter().any(|account| account.kind == Kind::OAuth);
+        && facts.accounts.iter().any(|account| account.kind == LoginKind::OAuth);
     if !named && !chosen {
         return None;
     }

@@ -2,7 +2,8 @@
 
 use super::Facts;
 use super::finding::Finding;
-use super::release_knowledge::{schemas, wants_doctor_for_older_agents};
+use crate::openclaw::Change;
+use crate::openclaw::names::schemas;
 
 pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
     let Some(core) = &facts.core else { return Vec::new() };
@@ -44,7 +45,7 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
             );
         } else if database.of_agent
             && (1..supported).contains(&schema)
-            && wants_doctor_for_older_agents(core.version)
+            && Change::OlderAgentsWaitForDoctor.is_in(core.version)
         {
             findings.push(
                 Finding::warning(

@@ -4,8 +4,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::*;
 use crate::installation::{ServiceState, Standing};
-use crate::login::{Format, Kind};
+use crate::login::{LoginFormat, LoginKind};
 use crate::node::choice::Node;
+use crate::openclaw::names::{chatgpt_provider, reads};
 use crate::release::Version;
 
 mod logins;
@@ -24,8 +25,7 @@ fn now() -> Timestamp {
 /// An installation of this release with nothing wrong.
 fn sound(release: &str) -> Facts {
     let release = version(release);
-    let old = release_knowledge::knows_openai_codex(release);
-    let provider = if old { "openai-codex" } else { "openai" };
+    let provider = chatgpt_provider(release);
     let core = Core {
         version: release,
         directory: "/npm/lib/node_modules/openclaw".into(),
@@ -54,14 +54,14 @@ fn sound(release: &str) -> Facts {
         })),
         accounts: vec![account(
             provider,
-            if reads_inline(release) { Format::Inline } else { Format::Sqlite },
+            if reads_inline(release) { LoginFormat::Inline } else { LoginFormat::Sqlite },
         )],
         ..Facts::default()
     }
 }
 
 fn reads_inline(release: Version) -> bool {
-    release_knowledge::reads(release, Format::Inline)
+    reads(release, LoginFormat::Inline)
 }
 
 fn unit(release: Version) -> UnitRead {
@@ -89,12 +89,12 @@ fn unit(release: Version) -> UnitRead {
     }
 }
 
-fn account(provider: &str, format: Format) -> Account {
+fn account(provider: &str, format: LoginFormat) -> Account {
     Account {
         label: format!("{provider}:default"),
         profile: format!("{provider}:default"),
         provider: provider.to_owned(),
-        kind: Kind::OAuth,
+        kind: LoginKind::OAuth,
         format,
         agent: "main".to_owned(),
         expires: Some(now() + SignedDuration::from_hours(200)),

@@ -2,14 +2,15 @@
 
 use super::Facts;
 use super::finding::Finding;
-use super::release_knowledge::checks_off_means_no_updates;
+use crate::openclaw::Change;
 
 pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
     let Some(updates) = facts.settings().map(|settings| &settings.updates) else {
         return Vec::new();
     };
     let held = facts.unit.as_ref().is_some_and(|unit| unit.no_auto_update)
-        || (updates.checks_off && facts.release().is_some_and(checks_off_means_no_updates));
+        || (updates.checks_off
+            && facts.release().is_some_and(|release| Change::ChecksOffStopsUpdates.is_in(release)));
     let channel = updates.channel.as_deref().unwrap_or("stable");
     if !updates.auto || held || channel == "extended-stable" {
         return Vec::new();

@@ -18,14 +18,15 @@ use rusqlite::params;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use super::{Kind, Login};
+use super::{Login, LoginKind};
 use crate::fs::{create_private_dir, write_private};
+use crate::openclaw::names::STATE_SCHEMA_WITH_LOGINS;
 use crate::secret::Secret;
 use crate::sqlite;
 
 /// A login to be lent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lent {
+pub struct LentLogin {
     /// The name that the candidate's config has for it.
     pub profile: String,
     /// The provider that the candidate knows it by.
@@ -43,14 +44,14 @@ pub struct Lent {
     pub made_up_refresh: bool,
 }
 
-impl Lent {
+impl LentLogin {
     /// What can be lent of a login; none where it has no access token, or none whose
     /// end is known.
     pub fn of(login: &Login) -> Option<Self> {
         Some(Self {
             profile: login.profile.clone(),
             provider: login.provider.clone(),
-            access: login.access.clone().filter(|_| login.kind == Kind::OAuth)?,
+            access: login.access.clone().filter(|_| login.kind == LoginKind::OAuth)?,
             account: login.account.clone(),
             expires: login.expires?,
             agent: login.agent.clone(),
@@ -70,7 +71,7 @@ impl Lent {
 
 /// Where a release looks for logins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Shelf {
+pub enum AuthStore {
     /// `auth-profiles.json` and no more, as a user of an older release has it: later
     /// ones answer once their doctor has moved it.
     Inline,
@@ -82,16 +83,15 @@ pub enum Shelf {
     State,
 }
 
-impl Shelf {
+impl AuthStore {
     /// The one that a release reads as it is, by its `package.json`
-    /// (`openclaw.schemaVersions.state`, which there is from 2026.7.2-beta on). None
-    /// for the betas between, whose agent database nobody but they can make
-    /// (2026.7.2-beta.7 and 8.1-beta.1 say 6, 2026.8.1 to 9.1 say 15, 9.5 says 17).
+    /// (`openclaw.schemaVersions.state`). None for the betas whose databases nobody
+    /// but they can make.
     pub fn of(package: &serde_json::Value) -> Option<Self> {
         match package.pointer("/openclaw/schemaVersions/state").and_then(serde_json::Value::as_i64)
         {
             None => Some(Self::Agent),
-            Some(15..) => Some(Self::State),
+            Some(STATE_SCHEMA_WITH_LOGINS..) => Some(Self::State),
             Some(_) => None,
         }
     }
@@ -100,11 +100,11 @@ impl Shelf {
 /// Writes logins into a scratch state directory, where the release looks for them.
 /// A database that is there already (a plugin's installation left it) gets the
 /// login besides what it has.
-pub fn lend(logins: &[Lent], state: &Utf8Path, shelf: Shelf) -> io::Result<()> {
+pub fn lend(logins: &[LentLogin], state: &Utf8Path, store: AuthStore) -> io::Result<()> {
     if logins.is_empty() {
         return Ok(());
     }
-    if shelf == Shelf::State {
+    if store == AuthStore::State {
         return in_state_database(&json(logins.iter())?, state);
     }
     let agents: BTreeSet<&str> = logins.iter().map(|login| login.agent.as_str()).collect();
@@ -113,7 +113,7 @@ pub fn lend(logins: &[Lent], state: &Utf8Path, shelf: Shelf) -> io::Result<()> {
         create_private_dir(&directory)?;
         let json = json(logins.iter().filter(|login| login.agent == agent))?;
         write_private(&directory.join("auth-profiles.json"), &json)?;
-        if shelf == Shelf::Agent {
+        if store == AuthStore::Agent {
             in_agent_database(&json, &directory)?;
         }
     }
@@ -183,8 +183,8 @@ struct Entry<'a> {
     account_id: Option<&'a str>,
 }
 
-fn json<'a>(logins: impl Iterator<Item = &'a Lent>) -> io::Result<Zeroizing<Vec<u8>>> {
-    let entry = |login: &'a Lent| {
+fn json<'a>(logins: impl Iterator<Item = &'a LentLogin>) -> io::Result<Zeroizing<Vec<u8>>> {
+    let entry = |login: &'a LentLogin| {
         let entry = Entry {
             r#type: "oauth",
             provider: &login.provider,

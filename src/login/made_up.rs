@@ -6,7 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::Lent;
+use super::LentLogin;
 use super::store::SHARED;
 use crate::secret::Secret;
 
@@ -16,7 +16,7 @@ const VALID_FOR: SignedDuration = SignedDuration::from_hours(10 * 24);
 const ACCOUNT: &str = "acct-made-up";
 const EMAIL: &str = "nobody@example.invalid";
 
-impl Lent {
+impl LentLogin {
     /// A `ChatGPT` login of nobody's, whole as a real one looks.
     pub fn made_up(profile: &str, provider: &str) -> Self {
         let expires = Timestamp::now() + VALID_FOR;

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::{Format, Kind, Login};
+use super::{Login, LoginFormat, LoginKind};
 use crate::secret::Secret;
 
 /// A store: a name and a profile, as often as there are logins.
@@ -62,16 +62,16 @@ impl Fields<'_> {
         tokens: &Fields<'_>,
         name: &str,
         agent: &str,
-        format: Format,
+        format: LoginFormat,
     ) -> Option<Login> {
         // Older stores say `mode`.
         let kind = match self.text("type").or_else(|| self.text("mode"))?.as_str() {
-            "oauth" => Kind::OAuth,
-            "api_key" => Kind::ApiKey,
-            "token" => Kind::Token,
+            "oauth" => LoginKind::OAuth,
+            "api_key" => LoginKind::ApiKey,
+            "token" => LoginKind::Token,
             _ => return None,
         };
-        let access = tokens.secret("access").filter(|_| kind == Kind::OAuth);
+        let access = tokens.secret("access").filter(|_| kind == LoginKind::OAuth);
         let claims = access.as_ref().and_then(claims);
         let said = claims
             .as_ref()

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::profile::{Fields, Store};
 use super::sealed::{self, Reference};
-use super::{Format, Login, LoginError, Place};
+use super::{Login, LoginError, LoginFormat, Place};
 use crate::sqlite::{self, has_table};
 
 /// What all agents share is theirs (docs/concepts/oauth.md: "main agent").
@@ -82,9 +82,9 @@ pub(super) fn in_file(file: &Source, place: &Place) -> Result<Vec<Login>, LoginE
                 let opened = sealed::open(&reference, &path, name, &provider, place)?;
                 let tokens: Fields<'_> = serde_json::from_slice(&opened)
                     .map_err(|_| LoginError::Malformed { path: path.clone() })?;
-                fields.login(&tokens, name, &file.agent, Format::Sealed)
+                fields.login(&tokens, name, &file.agent, LoginFormat::Sealed)
             }
-            None => fields.login(fields, name, &file.agent, Format::Inline),
+            None => fields.login(fields, name, &file.agent, LoginFormat::Inline),
         };
         logins.extend(login);
     }
@@ -103,7 +103,7 @@ pub(super) fn in_database(database: &Source) -> Result<Vec<Login>, LoginError> {
     for text in &stores {
         let store = parse(text, &database.path)?;
         logins.extend(store.profiles.iter().filter_map(|(name, fields)| {
-            fields.login(fields, name, &database.agent, Format::Sqlite)
+            fields.login(fields, name, &database.agent, LoginFormat::Sqlite)
         }));
     }
     Ok(logins)

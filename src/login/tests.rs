@@ -130,7 +130,7 @@ fn an_inline_login_is_read_and_its_refresh_token_is_only_noticed() {
     let machine = Machine::new();
     machine.inline(&inline_profile(&format!(r#","refresh":"{CANARY}","expires":1796137250000"#)));
     let login = machine.only();
-    assert_eq!((login.kind, login.format), (Kind::OAuth, Format::Inline));
+    assert_eq!((login.kind, login.format), (LoginKind::OAuth, LoginFormat::Inline));
     assert_eq!((login.profile.as_str(), login.agent.as_str()), ("openai-codex:default", "main"));
     assert_eq!(login.access, Some(Secret::new(token(1_800_000_000))));
     assert_eq!(login.account, Some(Secret::new("acct-of-the-token")));
@@ -161,8 +161,8 @@ fn keys_and_static_tokens_are_seen_and_not_taken() {
     let machine = Machine::new();
     machine.inline(r#"{"type":"api_key","provider":"openai","key":"sk-canary","access":"x"}"#);
     let login = machine.only();
-    assert_eq!((login.kind, login.access.clone()), (Kind::ApiKey, None));
-    assert_eq!(Lent::of(&login), None);
+    assert_eq!((login.kind, login.access.clone()), (LoginKind::ApiKey, None));
+    assert_eq!(LentLogin::of(&login), None);
 }
 
 #[test]
@@ -180,7 +180,7 @@ fn a_sealed_login_is_opened_with_the_key_that_is_kept_elsewhere() {
     let mut machine = Machine::new();
     machine.sealed("a-made-up-seed");
     let login = machine.only();
-    assert_eq!((login.format, login.holds_refresh), (Format::Sealed, true));
+    assert_eq!((login.format, login.holds_refresh), (LoginFormat::Sealed, true));
     assert_eq!(login.access, Some(Secret::new(token(1_800_000_000))));
     machine.place.seed = Some(Secret::new("another seed"));
     let error = read(&machine.place).unwrap_err();
@@ -202,7 +202,7 @@ fn logins_in_databases_are_read_while_a_gateway_has_them_open() {
         };
         let before = names();
         let login = machine.only();
-        assert_eq!((login.format, login.holds_refresh), (Format::Sqlite, true), "{table}");
+        assert_eq!((login.format, login.holds_refresh), (LoginFormat::Sqlite, true), "{table}");
         assert_eq!(login.account, Some(Secret::new("acct-1")));
         assert_eq!(names(), before);
         drop(gateway);
@@ -261,12 +261,12 @@ fn what_is_lent_from_every_format_can_be_read_and_has_no_refresh_token() {
         let live = Machine::new();
         write(&live);
         let login = live.only();
-        let lent = Lent::of(&login).unwrap().under("openai:lent", "openai");
-        for shelf in [Shelf::Inline, Shelf::Agent, Shelf::State] {
+        let lent = LentLogin::of(&login).unwrap().under("openai:lent", "openai");
+        for store in [AuthStore::Inline, AuthStore::Agent, AuthStore::State] {
             let scratch = Machine::new();
-            lend(std::slice::from_ref(&lent), &scratch.place.state, shelf).unwrap();
+            lend(std::slice::from_ref(&lent), &scratch.place.state, store).unwrap();
             let found = read(&scratch.place).unwrap();
-            assert_eq!(found.len(), if shelf == Shelf::Agent { 2 } else { 1 });
+            assert_eq!(found.len(), if store == AuthStore::Agent { 2 } else { 1 });
             for found in found {
                 assert_eq!(found.access, login.access);
                 assert_eq!((found.profile.as_str(), found.holds_refresh), ("openai:lent", false));
@@ -296,7 +296,8 @@ fn a_database_that_a_plugin_left_gets_the_login_besides_what_it_has() {
          pragma user_version = 17",
     )
     .unwrap();
-    lend(&[Lent::made_up("openai:default", "openai")], &scratch.place.state, Shelf::State).unwrap();
+    lend(&[LentLogin::made_up("openai:default", "openai")], &scratch.place.state, AuthStore::State)
+        .unwrap();
     let rows: i64 =
         left.query_row("select count(*) from config_machine_state", [], |row| row.get(0)).unwrap();
     assert_eq!((rows, crate::sqlite::user_version(&path).unwrap()), (3, 17));
@@ -305,10 +306,10 @@ fn a_database_that_a_plugin_left_gets_the_login_besides_what_it_has() {
 
 #[test]
 fn the_shelf_is_the_one_that_the_release_reads() {
-    let of = |package: serde_json::Value| Shelf::of(&package);
+    let of = |package: serde_json::Value| AuthStore::of(&package);
     let schema = |state: i64| serde_json::json!({"openclaw": {"schemaVersions": {"state": state}}});
-    assert_eq!(of(serde_json::json!({"version": "2026.5.18"})), Some(Shelf::Agent));
+    assert_eq!(of(serde_json::json!({"version": "2026.5.18"})), Some(AuthStore::Agent));
     assert_eq!(of(schema(6)), None);
-    assert_eq!((of(schema(15)), of(schema(17))), (Some(Shelf::State), Some(Shelf::State)));
+    assert_eq!((of(schema(15)), of(schema(17))), (Some(AuthStore::State), Some(AuthStore::State)));
 }
 use crate::explain::Explain as _;

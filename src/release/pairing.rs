@@ -34,6 +34,18 @@ pub struct Plugin {
     pub codex_cli: Option<semver::Version>,
 }
 
+/// The plugin release that pairs with a core: that of the same version, for a
+/// correction that of the release that it corrects.
+pub fn plugin_of(core: Version) -> Version {
+    if core.is_correction() { core.base() } else { core }
+}
+
+/// Whether a plugin belongs to a core. A correction that has a plugin of its own
+/// pairs with that one, too.
+pub fn pairs(core: Version, plugin: Version) -> bool {
+    plugin == core || plugin == plugin_of(core)
+}
+
 /// Every candidate that the registry holds, in order of release.
 ///
 /// The plugin of a release is the one with the same version; that of a
@@ -41,8 +53,7 @@ pub struct Plugin {
 pub fn candidates(core: &Packument, plugin: Option<&Packument>) -> Vec<Candidate> {
     let plugin_for = |version: Version| {
         let releases = &plugin?.releases;
-        let manifest = releases.get(&version.base()).filter(|_| version.is_correction());
-        let manifest = manifest.or_else(|| releases.get(&version))?;
+        let manifest = releases.get(&plugin_of(version)).or_else(|| releases.get(&version))?;
         Some(Plugin {
             version: manifest.version,
             integrity: manifest.integrity.clone(),
@@ -58,4 +69,19 @@ pub fn candidates(core: &Packument, plugin: Option<&Packument>) -> Vec<Candidate
             plugin: plugin_for(manifest.version),
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_correction_pairs_with_the_plugin_of_its_release() {
+        let pairs =
+            |core: &str, plugin: &str| pairs(core.parse().unwrap(), plugin.parse().unwrap());
+        assert!(pairs("2026.7.1-2", "2026.7.1"));
+        assert!(pairs("2026.7.1-2", "2026.7.1-2"));
+        assert!(!pairs("2026.7.1", "2026.7.1-2"));
+        assert!(!pairs("2026.7.1", "2026.7.1-beta.2"));
+    }
 }

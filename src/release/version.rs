@@ -53,6 +53,21 @@ impl fmt::Display for Channel {
 }
 
 impl Version {
+    /// The release of this number.
+    pub(crate) const fn release(year: u16, month: u8, patch: u16) -> Self {
+        Self { year, month, patch, tail: Suffix::Release }
+    }
+
+    /// Where the prereleases of this number begin: before every alpha and beta of it.
+    pub(crate) const fn prereleases_of(year: u16, month: u8, patch: u16) -> Self {
+        Self { year, month, patch, tail: Suffix::Alpha(0) }
+    }
+
+    /// A beta of this number.
+    pub(crate) const fn beta(year: u16, month: u8, patch: u16, number: u32) -> Self {
+        Self { year, month, patch, tail: Suffix::Beta(number) }
+    }
+
     /// The channel that this version was published for.
     pub fn channel(self) -> Channel {
         match self.tail {

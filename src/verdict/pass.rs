@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::EvidenceSource;
 use crate::observation::{AgentEnding, CheckStage, Observation, RequestRecord};
+use crate::openclaw::names::is_same_harness;
 use crate::question::{Through, Upstream};
 
 /// A part of the rule that does not hold.
@@ -108,7 +109,7 @@ pub(super) fn broken_rules(observation: &Observation) -> Vec<Broken> {
         });
     }
     if let Some(asked) = &route.harness
-        && !reply.harness.as_deref().is_some_and(|ran| is_harness(asked, ran))
+        && !reply.harness.as_deref().is_some_and(|ran| is_same_harness(asked, ran))
     {
         let ran = reply.harness.clone().unwrap_or_else(|| "nobody knows which".to_owned());
         broken.push(Broken::Harness { asked: asked.clone(), ran });
@@ -123,14 +124,6 @@ pub(super) fn broken_rules(observation: &Observation) -> Vec<Broken> {
         broken.push(Broken::Transport { from: "gateway".to_owned() });
     }
     broken
-}
-
-/// Whether the harness that ran is the one that was asked for: the embedded one is
-/// called `pi` up to 2026.5.27, and `openclaw` from 5.28 on, which takes the old
-/// name for it in a config.
-fn is_harness(asked: &str, ran: &str) -> bool {
-    const EMBEDDED: [&str; 2] = ["pi", "openclaw"];
-    asked == ran || EMBEDDED.contains(&asked) && EMBEDDED.contains(&ran)
 }
 
 /// Whether the turn got through to a model, as far as it can be seen.

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Child, Command, Stdio};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use codexpin::login::{self, Fingerprint, Format, Lent, Login, Place, Shelf};
+use codexpin::login::{self, AuthStore, Fingerprint, LentLogin, Login, LoginFormat, Place};
 use serde_json::{Value, json};
 
 use crate::support::{User, cache};
@@ -39,9 +39,9 @@ impl Release {
         Self { entry: prefix.join(text(&about["entry"])), node: text(&about["node"]["bin"]).into() }
     }
 
-    fn shelf(&self) -> Shelf {
+    fn store(&self) -> AuthStore {
         let package = fs::read(self.entry.with_file_name("package.json")).unwrap();
-        Shelf::of(&serde_json::from_slice(&package).unwrap()).unwrap()
+        AuthStore::of(&serde_json::from_slice(&package).unwrap()).unwrap()
     }
 }
 
@@ -116,8 +116,8 @@ impl Home {
 
     /// A login as `openclaw models auth login` of the older releases leaves it.
     fn log_in(&self) {
-        let login = Lent::made_up("openai-codex:default", "openai-codex");
-        login::lend(&[login], &self.state(), Shelf::Inline).unwrap();
+        let login = LentLogin::made_up("openai-codex:default", "openai-codex");
+        login::lend(&[login], &self.state(), AuthStore::Inline).unwrap();
         let file = self.state().join("agents/main/agent/auth-profiles.json");
         let text = fs::read_to_string(&file).unwrap();
         fs::write(
@@ -213,8 +213,8 @@ fn names_below(directory: &Utf8Path) -> Vec<(Utf8PathBuf, u64)> {
 /// Lends the login to the same release in a home of its own, which has to answer.
 fn lend_and_ask(release: &Release, login: &Login, model: &str, harness: &str) {
     let scratch = Home::new(model, harness);
-    let lent = Lent::of(login).unwrap();
-    login::lend(&[lent], &scratch.state(), release.shelf()).unwrap();
+    let lent = LentLogin::of(login).unwrap();
+    login::lend(&[lent], &scratch.state(), release.store()).unwrap();
     for (path, _) in names_below(&scratch.state()) {
         let mode = fs::metadata(&path).unwrap().permissions().mode() & 0o777;
         assert!(mode == 0o600 || path.ends_with("openclaw.json"), "{path}: {mode:o}");
@@ -227,7 +227,7 @@ fn lend_and_ask(release: &Release, login: &Login, model: &str, harness: &str) {
 }
 
 /// What a release of May makes of a login that it uses is lent back to it.
-fn used_and_lent(version: &str, format: Format) {
+fn used_and_lent(version: &str, format: LoginFormat) {
     let release = Release::installed(version);
     let (model, harness) = ("openai-codex/gpt-5.5", "pi");
     let live = Home::new(model, harness);
@@ -245,18 +245,18 @@ fn moved_and_lent(version: &str) {
     live.log_in();
     live.run(&release, &["doctor", "--fix", "--non-interactive"]);
     let login = live.the_login();
-    assert_eq!((login.format, login.provider.as_str()), (Format::Sqlite, "openai"));
+    assert_eq!((login.format, login.provider.as_str()), (LoginFormat::Sqlite, "openai"));
     lend_and_ask(&release, &login, "openai/gpt-5.5", "openclaw");
 }
 
 #[test]
 fn a_login_that_2026_5_12_sealed_is_lent_to_it() {
-    used_and_lent("2026.5.12", Format::Sealed);
+    used_and_lent("2026.5.12", LoginFormat::Sealed);
 }
 
 #[test]
 fn a_login_that_2026_5_18_has_in_its_file_is_lent_to_it() {
-    used_and_lent("2026.5.18", Format::Inline);
+    used_and_lent("2026.5.18", LoginFormat::Inline);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use camino::Utf8PathBuf;
 use jiff::Timestamp;
 
-use crate::login::{Format, Kind};
+use crate::login::{LoginFormat, LoginKind};
 
 /// A ChatGPT login, by label.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,9 +15,9 @@ pub struct Account {
     /// `openai-codex` or `openai`.
     pub provider: String,
     /// How it logs in.
-    pub kind: Kind,
+    pub kind: LoginKind,
     /// How it is stored.
-    pub format: Format,
+    pub format: LoginFormat,
     /// Under which agent.
     pub agent: String,
     /// When its access token ends.

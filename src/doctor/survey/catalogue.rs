@@ -5,6 +5,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::Value;
 
 use crate::doctor::facts::Endpoint;
+use crate::openclaw::names::OPENAI_PROVIDERS;
 
 /// The addresses of OpenAI's providers in every agent's catalogue, and the
 /// catalogues that do not parse.
@@ -37,7 +38,7 @@ pub(super) fn of_agents(state: &Utf8Path) -> (Vec<Endpoint>, Vec<Utf8PathBuf>) {
 /// What a provider's entry says of where it is asked; none for those that are not
 /// OpenAI's.
 pub(super) fn endpoint(name: &str, provider: &Value) -> Option<Endpoint> {
-    if !["openai", "openai-codex"].contains(&name) {
+    if !OPENAI_PROVIDERS.contains(&name) {
         return None;
     }
     let own = provider["api"].as_str().into_iter();

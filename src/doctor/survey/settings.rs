@@ -15,6 +15,7 @@ use crate::env::Environment;
 use crate::explain::Explain as _;
 use crate::installation::{Config, refuses};
 use crate::login;
+use crate::openclaw::names::OPENAI_PROVIDERS;
 use crate::release::Version;
 
 /// What was read of the config.
@@ -128,7 +129,7 @@ fn profiles(loaded: &Loaded) -> Vec<(String, String)> {
     };
     let of_chatgpt = |profile: &Value| {
         let provider = profile["provider"].as_str().unwrap_or_default();
-        profile["mode"] == "oauth" && ["openai", "openai-codex"].contains(&provider)
+        profile["mode"] == "oauth" && OPENAI_PROVIDERS.contains(&provider)
     };
     let named = profiles.iter().filter(|(_, profile)| of_chatgpt(profile));
     named.map(|(name, _)| (login::label(name), name.clone())).collect()

@@ -5,7 +5,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::doctor::facts::{Account, AuthFile, Database};
 use crate::env::Environment;
 use crate::explain::Explain as _;
-use crate::login::{self, Kind, Login, Place};
+use crate::login::{self, Login, LoginKind, Place};
+use crate::openclaw::names::{OPENAI, OPENAI_PROVIDERS};
 use crate::secret::Secret;
 use crate::sqlite;
 
@@ -30,8 +31,9 @@ pub(super) fn read(state: &Utf8Path, home: &Utf8Path, environment: &Environment)
     stores.api_key = dot_env_has_key(state);
     match login::read(&place) {
         Ok(logins) => {
-            stores.api_key |=
-                logins.iter().any(|login| login.provider == "openai" && login.kind != Kind::OAuth);
+            stores.api_key |= logins
+                .iter()
+                .any(|login| login.provider == OPENAI && login.kind != LoginKind::OAuth);
             stores.accounts = accounts(&logins);
         }
         Err(error) => {
@@ -44,7 +46,7 @@ pub(super) fn read(state: &Utf8Path, home: &Utf8Path, environment: &Environment)
 fn accounts(logins: &[Login]) -> Vec<Account> {
     let mut known: Vec<&Secret> = Vec::new();
     let of_openai =
-        logins.iter().filter(|login| ["openai", "openai-codex"].contains(&login.provider.as_str()));
+        logins.iter().filter(|login| OPENAI_PROVIDERS.contains(&login.provider.as_str()));
     let mut accounts = Vec::new();
     for login in of_openai {
         let account = login.account.as_ref().map(|account| {

@@ -87,12 +87,12 @@ fn several_logins_of_one_agent_are_a_warning() {
 
 #[test]
 fn a_login_in_the_store_of_another_release_is_told_with_the_way_to_move_it() {
-    let stored = |release: &str, formats: &[Format]| {
+    let stored = |release: &str, formats: &[LoginFormat]| {
         let provider = "openai";
         let accounts = formats.iter().map(|format| account(provider, *format)).collect();
         ids(&Facts { accounts, ..sound(release) })
     };
-    let (inline, sqlite, none) = (Format::Inline, Format::Sqlite, [""; 0]);
+    let (inline, sqlite, none) = (LoginFormat::Inline, LoginFormat::Sqlite, [""; 0]);
     assert_eq!(stored("2026.7.1", &[inline]), ["problem login-store-unread"]);
     assert_eq!(stored("2026.7.1", &[sqlite, inline]), none, "an upgrade leaves the old file");
     assert_eq!(stored("2026.9.5", &[sqlite, inline]), ["problem login-store-older"]);
