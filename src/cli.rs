@@ -51,7 +51,7 @@ pub struct Cli {
 enum Command {
     /// List the releases that the registry has.
     #[command(visible_alias = "ls")]
-    Releases(releases::Releases),
+    Releases(releases::ReleasesArguments),
     /// Show which routes a release knows.
     Routes(routes::Routes),
     /// Ask one release for a reply: exit 0 good, 1 bad, 125 skip.
@@ -59,21 +59,21 @@ enum Command {
     /// Say what is wrong with the live installation, without changing it.
     Doctor(doctor::Doctor),
     /// Give codexpin a login of its own, to be lent instead of the live one.
-    Login(login::Login),
+    Login(login::LoginArguments),
     /// Find the first bad release between a good and a bad one, and pin the last good one.
     Bisect(bisect::Bisect),
     Resume(bisect::Resume),
     /// Check a release and make it the current pin.
-    Pin(pin::Pin),
+    Pin(pin::PinArguments),
     /// List the pins.
     Pins(pin::Pins),
     /// Write a session up as an issue, in Markdown that is safe to paste.
     Report(report::Report),
 
     /// Roll this machine to the current pin, with backup and proof.
-    Apply(apply::Apply),
+    Apply(apply::ApplyArguments),
     /// Put back what the last apply replaced.
-    Undo(apply::Undo),
+    Undo(apply::UndoArguments),
     Diagnose(diagnose::Diagnose),
     /// Show the failures that codexpin knows by name.
     Signatures(signatures::Signatures),

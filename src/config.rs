@@ -38,12 +38,12 @@ use std::fmt;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::Value;
 
-pub use change::{Change, ChangeKind};
+pub use change::{ChangeKind, ConfigChange};
 pub use credential::MADE_UP;
 pub use error::ConfigError;
 pub use key::Key;
 pub use model::{model_key, route_of};
-pub use sanitise::{Login, Sanitised, sanitise};
+pub use sanitise::{ConfigLogin, Sanitised, sanitise};
 pub use scratch::Scratch;
 
 use crate::env::Environment;

@@ -32,7 +32,8 @@ mod whereabouts;
 
 pub use facts::{
     Account, ApplyLeft, AuthFile, CodexCli, ConfigRead, Core, Database, Endpoint, Facts, Fallbacks,
-    OnPath, PinRead, Plugin, PluginSwitch, Registry, SavedConfig, Settings, UnitRead, Updates,
+    InstalledPlugin, OnPath, PinRead, PluginSwitch, RegistryFacts, SavedConfig, Settings, UnitRead,
+    Updates,
 };
 pub use finding::{Finding, Level};
 pub use survey::survey;

@@ -18,7 +18,7 @@ use crate::observation::{AgentEnding, Observation};
 use crate::prefix::Prefix;
 use crate::prefix::install::InstallError;
 use crate::prefix::store::{PrefixStore, StoreError};
-use crate::question::Ask;
+use crate::question::AskBy;
 use crate::release::PackageName;
 use crate::route::Route;
 use crate::session::job::Job;
@@ -68,12 +68,12 @@ impl Lab for RealLab {
         let core = job.candidate.core;
         // Better known before the install, which takes a minute.
         if let Some(reason) = missing_piece(job) {
-            return Err(LabError::Skip(reason));
+            return Err(reason.into());
         }
         let node = self
             .nodes
             .of(core)
-            .map_err(|why| LabError::Skip(SkipReason::CannotInstall { why: why.to_owned() }))?;
+            .map_err(|why| LabError::from(SkipReason::CannotInstall { why: why.to_owned() }))?;
         events.tell(Event::InstallStarted { core });
         let begun = Instant::now();
         let provided = self.store.provide(&job.candidate, node, stop).await.map_err(meaning);
@@ -121,8 +121,8 @@ impl RealLab {
     /// The exit codes of a check command that speak of the command, as `git bisect
     /// run` has them: 128 and over asks for an end, and one that cannot be run at
     /// its first time will not do better the next.
-    fn error_of_command(&self, ask: &Ask, observations: &[Observation]) -> Option<CheckError> {
-        let Ask::Command(command) = ask else { return None };
+    fn error_of_command(&self, ask: &AskBy, observations: &[Observation]) -> Option<CheckError> {
+        let AskBy::Command(command) = ask else { return None };
         for observation in observations.iter().filter(|o| o.stopped_at.is_none()) {
             let why = match observation.ending {
                 AgentEnding::Signalled(signal) => format!("was ended by signal {signal}"),
@@ -177,13 +177,13 @@ fn meaning(error: StoreError) -> LabError {
         StoreError::Install(InstallError::Npm(NpmError::Failed { failure, .. }))
             if failure.meaning() == Meaning::Untestable =>
         {
-            LabError::Skip(SkipReason::CannotInstall { why: failure.to_string() })
+            SkipReason::CannotInstall { why: failure.to_string() }.into()
         }
         StoreError::Install(InstallError::Plugin { .. }) => {
-            LabError::Skip(SkipReason::Missing { piece: error.to_string() })
+            SkipReason::Missing { piece: error.to_string() }.into()
         }
         StoreError::Install(InstallError::NotTheCandidate { .. } | InstallError::NoCommand) => {
-            LabError::Skip(SkipReason::CannotInstall { why: error.to_string() })
+            SkipReason::CannotInstall { why: error.to_string() }.into()
         }
         _ => LabError::Infrastructure(Box::new(error)),
     }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 pub use request::{Credential, RequestKind, RequestRecord, Scheme, ToolCall, ToolReturn};
 
-use crate::question::{Ask, Through, Upgrade, Upstream};
+use crate::question::{AskBy, Through, Upgrade, Upstream};
 use crate::release::Version;
 use crate::route::Route;
 
@@ -29,7 +29,7 @@ pub struct Observation {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moved_to: Option<Route>,
     /// What the turn consisted of.
-    pub ask: Ask,
+    pub ask: AskBy,
     /// Who was to run the turn.
     pub through: Through,
     /// What was done to the state before the turn.
@@ -82,8 +82,8 @@ impl Observation {
     /// How many tools have to have run.
     pub fn expected_tool_calls(&self) -> usize {
         match &self.ask {
-            Ask::Probe(probe) => probe.tool_calls(&self.route).into(),
-            Ask::Command(_) => 0,
+            AskBy::Probe(probe) => probe.tool_calls(&self.route).into(),
+            AskBy::Command(_) => 0,
         }
     }
 }
@@ -229,7 +229,7 @@ pub(crate) mod sample {
             node: "22.23.3".to_owned(),
             route: "openai-codex/gpt-5.5".parse().unwrap(),
             moved_to: None,
-            ask: Ask::Probe(Probe::Text),
+            ask: AskBy::Probe(Probe::Text),
             through: Through::Local,
             upgrade: Upgrade::AsIs,
             upstream: Upstream::Loopback,

@@ -28,7 +28,7 @@ pub struct Question {
     /// How many of the routes have to answer.
     pub require: Require,
     /// What each route is asked.
-    pub ask: Ask,
+    pub ask: AskBy,
     /// The text to reply with.
     pub reply: String,
     /// Whether the candidate's own Gateway runs the turn.
@@ -51,7 +51,7 @@ impl Question {
             routes,
             upstream: Upstream::Loopback,
             require: Require::All,
-            ask: Ask::Probe(Probe::Text),
+            ask: AskBy::Probe(Probe::Text),
             reply: "OK".to_owned(),
             through: Through::Local,
             upgrade: Upgrade::AsIs,
@@ -84,14 +84,14 @@ impl Question {
 /// What a candidate has to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Ask {
+pub enum AskBy {
     /// A turn, with the tool calls that the probe wants.
     Probe(Probe),
     /// A command of the user's own, run by `sh -c`; its exit code is the verdict.
     Command(String),
 }
 
-impl Ask {
+impl AskBy {
     /// The user's own command, where it is one.
     pub fn command(&self) -> Option<&str> {
         match self {

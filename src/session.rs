@@ -131,7 +131,7 @@ fn learn<L: Lab>(
     let require = journal.request().question.require;
     let (verdict, observations) = match seen {
         Ok(seen) => (verdict::judge_all(&seen, require, session.catalogue), seen),
-        Err(LabError::Skip(reason)) => (Verdict::Skip { reason }, Vec::new()),
+        Err(LabError::Skip(reason)) => (Verdict::Skip { reason: *reason }, Vec::new()),
         Err(error) => return Err(error.into()),
     };
     search.learn(&ask, reading::reading(&verdict));

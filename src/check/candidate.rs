@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::InstalledCandidate;
 use super::home::ScratchHome;
-use super::login::LoginKind;
+use super::login::ScratchLoginKind;
 use super::sandbox::SandboxPlan;
 use crate::env::{self, Environment, in_scratch_home};
 use crate::process::Program;
@@ -40,7 +40,7 @@ pub(super) fn environment(
     }
     let credentials = match plan.job.account {
         Some(account) => account.variables(),
-        None => LoginKind::of(plan.route, None).environment().to_vec(),
+        None => ScratchLoginKind::of(plan.route, None).environment().to_vec(),
     };
     for (name, value) in credentials {
         environment = environment.with(name, value);

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::CheckJob;
 use super::home::{ScratchHome, copy_state};
-use super::login::{self, LoginKind, LoginProfile};
+use super::login::{self, LoginProfile, ScratchLoginKind};
 use super::minimal::{self, Places};
 use crate::config::{self, Scratch};
 use crate::fs::write_private;
@@ -79,7 +79,7 @@ impl HomeFiles<'_> {
                 &mut config,
                 minimal::config(
                     self.route,
-                    LoginKind::of(self.route, account),
+                    ScratchLoginKind::of(self.route, account),
                     &self.places(&workspace, &log),
                 ),
             );
@@ -143,7 +143,7 @@ impl HomeFiles<'_> {
 }
 
 /// A login of the config, where it is one that is kept in a file.
-fn chatgpt(login: config::Login) -> Option<LoginProfile> {
+fn chatgpt(login: config::ConfigLogin) -> Option<LoginProfile> {
     (login.mode == "oauth")
         .then_some(LoginProfile { name: login.profile, provider: login.provider })
 }

@@ -15,7 +15,7 @@ use crate::env::{Environment, OPENCLAW_CONFIG_PATH, OPENCLAW_STATE_DIR};
 use crate::installation::Installation;
 use crate::observation::{Isolation, Observation, Times};
 use crate::process::{Processes, Program};
-use crate::question::{Ask, Probe, Question, Through, Upgrade, Upstream};
+use crate::question::{AskBy, Probe, Question, Through, Upgrade, Upstream};
 use crate::route::Route;
 
 /// The live installation, to be asked.
@@ -48,7 +48,7 @@ impl LiveCheck<'_> {
     ) -> Result<Observation, CheckError> {
         let clock = CheckClock::start();
         let question = Question {
-            ask: Ask::Probe(Probe::Text),
+            ask: AskBy::Probe(Probe::Text),
             through: Through::Gateway,
             upgrade: Upgrade::AsIs,
             upstream: Upstream::Installation,

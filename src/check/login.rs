@@ -14,7 +14,7 @@ pub(super) const API_KEY: &str = crate::config::MADE_UP;
 
 /// How a route's provider is logged in to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum LoginKind {
+pub(super) enum ScratchLoginKind {
     /// A `ChatGPT` login, through `chatgpt.com`.
     ChatGpt,
     /// A key for the public API.
@@ -23,7 +23,7 @@ pub(super) enum LoginKind {
     Custom,
 }
 
-impl LoginKind {
+impl ScratchLoginKind {
     pub(super) fn of(route: &Route, account: Option<&LentAccount>) -> Self {
         match account {
             Some(account) if account.is_token() => Self::ChatGpt,
@@ -58,7 +58,8 @@ impl LoginProfile {
     /// The one that a minimal config has for this route.
     pub(super) fn of(route: &Route, account: Option<&LentAccount>) -> Option<Self> {
         let (name, provider) = (profile_name(&route.provider), route.provider.clone());
-        (LoginKind::of(route, account) == LoginKind::ChatGpt).then_some(Self { name, provider })
+        (ScratchLoginKind::of(route, account) == ScratchLoginKind::ChatGpt)
+            .then_some(Self { name, provider })
     }
 }
 

@@ -3,7 +3,7 @@
 use camino::Utf8Path;
 use serde_json::{Value, json};
 
-use super::login::{API_KEY, LoginKind, profile_name};
+use super::login::{API_KEY, ScratchLoginKind, profile_name};
 use crate::route::Route;
 
 /// What the config of a scratch home has to name.
@@ -21,7 +21,7 @@ pub(super) struct Places<'a> {
 }
 
 /// The config for turns on this route.
-pub(super) fn config(route: &Route, login: LoginKind, places: &Places<'_>) -> Value {
+pub(super) fn config(route: &Route, login: ScratchLoginKind, places: &Places<'_>) -> Value {
     let mut config = json!({
         "update": { "checkOnStart": false },
         "agents": { "defaults": { "skipBootstrap": true } },
@@ -29,13 +29,13 @@ pub(super) fn config(route: &Route, login: LoginKind, places: &Places<'_>) -> Va
     set_places(&mut config, places);
     set_route(&mut config, route);
     match login {
-        LoginKind::ChatGpt => {
+        ScratchLoginKind::ChatGpt => {
             config["auth"] = json!({ "profiles": { profile_name(&route.provider): {
                 "provider": route.provider, "mode": "oauth",
             } } });
         }
-        LoginKind::ApiKey => {}
-        LoginKind::Custom => {
+        ScratchLoginKind::ApiKey => {}
+        ScratchLoginKind::Custom => {
             let model = json!({ "id": route.model, "name": route.model });
             config["models"] = json!({ "providers": { &route.provider: {
                 "baseUrl": places.base_url, "apiKey": API_KEY, "api": "openai-responses",
@@ -137,7 +137,7 @@ mod tests {
     fn each_kind_of_route_gets_its_own_config() {
         let shown = |route: &str| {
             let route = route.parse().unwrap();
-            format!("{:#}", config(&route, LoginKind::of(&route, None), &places()))
+            format!("{:#}", config(&route, ScratchLoginKind::of(&route, None), &places()))
         };
         insta::assert_snapshot!("chatgpt", shown("openai-codex/gpt-5.5"));
         insta::assert_snapshot!("api_key", shown("openai/gpt-5.5@openclaw"));

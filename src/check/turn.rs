@@ -16,7 +16,7 @@ use super::sandbox::{CheckSandbox, SandboxPlan};
 use super::{CheckEnvironment, CheckError, CheckJob};
 use crate::observation::{CheckStage, Observation, Times};
 use crate::process::{self, Finished, Running};
-use crate::question::{Ask, StateCarry, Through, Upgrade};
+use crate::question::{AskBy, StateCarry, Through, Upgrade};
 use crate::route::Route;
 use crate::upstream::pace;
 
@@ -55,8 +55,8 @@ impl CheckTurn<'_> {
             logs: &logs,
             doctor: question.upgrade == Upgrade::Doctor,
             tool_calls: match &question.ask {
-                Ask::Probe(probe) => probe.tool_calls(self.route),
-                Ask::Command(_) => 0,
+                AskBy::Probe(probe) => probe.tool_calls(self.route),
+                AskBy::Command(_) => 0,
             },
             command: question.ask.command(),
         }
@@ -142,13 +142,13 @@ impl CheckTurn<'_> {
         let agent_began = sandbox.elapsed();
         let limit = question.time_limit() + MARGIN;
         let program = match &question.ask {
-            Ask::Probe(_) => candidate.agent(question, question.through == Through::Local, limit),
-            Ask::Command(command) => {
+            AskBy::Probe(_) => candidate.agent(question, question.through == Through::Local, limit),
+            AskBy::Command(command) => {
                 candidate.command(command, sandbox.port, question.time_limit())?
             }
         };
         let finished = self.environment.processes.run(&program, self.stop).await?;
-        if matches!(question.ask, Ask::Probe(_)) {
+        if matches!(question.ask, AskBy::Probe(_)) {
             times.agent = Some(millis(finished.elapsed));
         }
         left_running += finished.left_running;

@@ -29,7 +29,7 @@ use crate::verdict::{self, Verdict};
 const PROOF_SECONDS: u64 = 120;
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Apply {
+pub(super) struct ApplyArguments {
     /// A pinned release; without it, the current pin.
     version: Option<Version>,
     #[command(flatten)]
@@ -43,7 +43,7 @@ pub(super) struct Apply {
 }
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Undo {
+pub(super) struct UndoArguments {
     /// The backup to go back to, by name; without it, the newest.
     backup: Option<String>,
     /// Do not ask before changing the installation.
@@ -51,7 +51,7 @@ pub(super) struct Undo {
     yes: bool,
 }
 
-impl Apply {
+impl ApplyArguments {
     pub(super) async fn run(self, context: &Context) -> Result<ExitCode, AppError> {
         let path = context.cwd.join(&self.file.pin_file);
         let file = PinFile::open(&path)?;
@@ -74,7 +74,7 @@ impl Apply {
         })?;
         let routes = pin.route.split(", ").map(str::parse).collect::<Result<Vec<Route>, _>>();
         let routes = routes.map_err(|error| AppError::new(Class::Failure, error))?;
-        let live = Live::of(context, routes).await?;
+        let live = LiveApply::of(context, routes).await?;
         let apply = live.apply();
         if !self.dry_run {
             Box::pin(live.go_on(&apply)).await?;
@@ -98,9 +98,9 @@ impl Apply {
     }
 }
 
-impl Undo {
+impl UndoArguments {
     pub(super) async fn run(self, context: &Context) -> Result<ExitCode, AppError> {
-        let live = Live::of(context, Vec::new()).await?;
+        let live = LiveApply::of(context, Vec::new()).await?;
         let apply = live.apply();
         Box::pin(live.go_on(&apply)).await?;
         let installation = live.installation().await?;
@@ -136,7 +136,7 @@ fn ended(outcome: &ApplyOutcome) -> ExitCode {
 }
 
 /// The live side of an apply: where it is, how it is proved.
-struct Live<'a> {
+struct LiveApply<'a> {
     context: &'a Context,
     npm: Npm,
     catalogue: &'a Catalogue,
@@ -145,7 +145,7 @@ struct Live<'a> {
     events: Events,
 }
 
-impl<'a> Live<'a> {
+impl<'a> LiveApply<'a> {
     async fn of(context: &'a Context, routes: Vec<Route>) -> Result<Self, AppError> {
         // The Codex harness needs OpenClaw's records of the plugin, which are in
         // the live state; that is not copied.
@@ -193,7 +193,7 @@ impl<'a> Live<'a> {
     }
 }
 
-impl Prover for Live<'_> {
+impl Prover for LiveApply<'_> {
     /// Asks the swapped files for a reply, in a scratch home, through the
     /// pinned route: the release answers where it now lives.
     async fn ask(&self, installation: &Installation) -> ProofResult {

@@ -140,7 +140,7 @@ pub(super) async fn check(
             let routes = observations.into_iter().map(route).collect();
             (verdict, routes, Some(prefix))
         }
-        Err(LabError::Skip(reason)) => (Verdict::Skip { reason }, Vec::new(), None),
+        Err(LabError::Skip(reason)) => (Verdict::Skip { reason: *reason }, Vec::new(), None),
         Err(error) => return Err(error.into()),
     };
     let failed = verdict.failure().filter(|_| how.try_remedies);

@@ -15,7 +15,7 @@ use crate::diagnose::since::since;
 use crate::diagnose::{Diagnosis, Scan};
 use crate::exit_code::ExitCode;
 use crate::explain::Class;
-use crate::installation::journal::{self, Journal, UnreadJournal};
+use crate::installation::journal::{self, UnitJournal, UnreadJournal};
 use crate::report::{diagnose as report, terminal};
 
 /// What is read at once. Bytes.
@@ -54,7 +54,7 @@ impl Diagnose {
             (None, Some(_)) => None,
         };
         let scan = Scan::new(context.catalogue()?, from);
-        let reading = Reading { context, scan, follow: self.follow, json: self.json };
+        let reading = LogReader { context, scan, follow: self.follow, json: self.json };
         match self.file.as_deref() {
             Some(file) if file == "-" => reading.stdin(),
             Some(file) => reading.file(file.as_str(), &context.cwd.join(file)),
@@ -64,21 +64,21 @@ impl Diagnose {
 }
 
 /// A log on its way through the scan.
-struct Reading<'a> {
+struct LogReader<'a> {
     context: &'a Context,
     scan: Scan<'a>,
     follow: bool,
     json: bool,
 }
 
-impl Reading<'_> {
+impl LogReader<'_> {
     async fn live(self, from: Timestamp) -> Result<ExitCode, AppError> {
         let context = self.context;
         let home = &context.directories.home;
         if let Some(unit) = journal::unit(&context.environment, home) {
             let scratch = tempfile::tempdir()?;
             let scratch = Utf8Path::from_path(scratch.path()).unwrap_or(home);
-            let of = Journal { unit: &unit, from, follow: self.follow, scratch };
+            let of = UnitJournal { unit: &unit, from, follow: self.follow, scratch };
             let read = of.read(&context.environment, &context.processes, &context.stop).await;
             let (file, running) = match (read, journal::newest_log()) {
                 (Ok(read), _) => read,

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::PinFileArgument;
 use super::context::Context;
 use crate::app::AppError;
-use crate::doctor::{self, Facts, Registry};
+use crate::doctor::{self, Facts, RegistryFacts};
 use crate::exit_code::ExitCode;
 use crate::installation::LiveMachine;
 use crate::npm::registry::Freshness;
@@ -51,7 +51,7 @@ impl Doctor {
 }
 
 /// What the registry says of the installed release, or why it says nothing.
-async fn registry(context: &Context, facts: &Facts) -> Result<Registry, String> {
+async fn registry(context: &Context, facts: &Facts) -> Result<RegistryFacts, String> {
     let releases =
         context.releases(Freshness::Refresh).await.map_err(|failure| failure.to_string())?;
     let latest = releases.core.dist_tags.get("latest");
@@ -59,7 +59,7 @@ async fn registry(context: &Context, facts: &Facts) -> Result<Registry, String> 
     let manifest = core.and_then(|core| releases.core.releases.get(&core));
     let candidates = releases.candidates();
     let candidate = candidates.iter().find(|candidate| Some(candidate.core) == core);
-    Ok(Registry {
+    Ok(RegistryFacts {
         latest: latest.and_then(|latest| latest.parse().ok()),
         has_core: manifest.is_some(),
         deprecated: manifest.and_then(|manifest| manifest.deprecated.clone()),

@@ -12,7 +12,7 @@ use crate::app::AppError;
 use crate::env::in_scratch_home;
 use crate::exit_code::ExitCode;
 use crate::explain::Class;
-use crate::login::{self, Login as Held, Place};
+use crate::login::{self, Login, Place};
 use crate::npm::registry::Freshness;
 use crate::openclaw::names::{OPENAI_CODEX, chatgpt_provider, embedded_harness};
 use crate::prefix::Prefix;
@@ -28,7 +28,7 @@ const RELEASE: &str = "release";
 const RENEWAL_LIMIT: std::time::Duration = std::time::Duration::from_mins(3);
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Login {
+pub(super) struct LoginArguments {
     /// The release whose `openclaw models auth login` is run: a version, a
     /// dist-tag, `installed` or a date.
     #[arg(default_value = "latest")]
@@ -42,7 +42,7 @@ pub(super) struct Login {
     forget: bool,
 }
 
-impl Login {
+impl LoginArguments {
     pub(super) async fn run(self, context: &Context) -> Result<ExitCode, AppError> {
         let home = context.directories.own_login();
         if self.forget {
@@ -97,7 +97,7 @@ impl Login {
 }
 
 /// codexpin's own login, if it has one.
-pub(super) fn held(context: &Context) -> Result<Option<Held>, AppError> {
+pub(super) fn held(context: &Context) -> Result<Option<Login>, AppError> {
     let home = context.directories.own_login();
     if !home.is_dir() {
         return Ok(None);

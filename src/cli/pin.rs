@@ -24,7 +24,7 @@ use crate::route::Route;
 use crate::verdict::Verdict;
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Pin {
+pub(super) struct PinArguments {
     /// A version, a dist-tag, `installed` or a date.
     #[arg(default_value = "installed")]
     version: String,
@@ -43,7 +43,7 @@ pub(super) struct Pins {
     json: bool,
 }
 
-impl Pin {
+impl PinArguments {
     pub(super) async fn run(self, context: &Context) -> Result<ExitCode, AppError> {
         let mut asked = self.question.asked(context, self.question.one_check(), None).await?;
         let watch = asked.watch.take();

@@ -10,7 +10,7 @@ use super::upstream::{UpstreamArguments, Watch};
 use crate::app::AppError;
 use crate::check::account::LentAccount;
 use crate::config::{self, Loaded};
-use crate::question::{Ask, Probe, Question, Require, Through, Upgrade};
+use crate::question::{AskBy, Probe, Question, Require, Through, Upgrade};
 use crate::redact::{self, Person};
 use crate::report::terminal;
 use crate::route::Route;
@@ -142,8 +142,8 @@ impl QuestionArguments {
                     "it would be seen on this machine and kept in the journal: let the command read it from a file",
                 ));
             }
-            Some(command) => Ask::Command(command.clone()),
-            None => Ask::Probe(self.probe),
+            Some(command) => AskBy::Command(command.clone()),
+            None => AskBy::Probe(self.probe),
         };
         let question = Question {
             routes,

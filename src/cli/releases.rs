@@ -12,7 +12,7 @@ use crate::release::{Channel, Version};
 use crate::report::releases::{Listed, PinState, Table};
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Releases {
+pub(super) struct ReleasesArguments {
     /// A range, such as 2026.5.12..2026.6.1, 2026.6.1.. or one release.
     range: Option<String>,
     /// Which releases to list.
@@ -49,7 +49,7 @@ impl Channels {
     }
 }
 
-impl Releases {
+impl ReleasesArguments {
     pub(super) async fn run(self, context: &Context) -> Result<ExitCode, AppError> {
         let freshness = if self.refresh { Freshness::Refresh } else { Freshness::Cached };
         let releases = context.releases(freshness).await?;

@@ -33,7 +33,7 @@ impl fmt::Display for ChangeKind {
 /// One change, shown as `channels.telegram: removed, channels are off in a
 /// check`. It has no value of a setting in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
+pub struct ConfigChange {
     /// The setting.
     pub key: Key,
     /// What happened to it.
@@ -42,7 +42,7 @@ pub struct Change {
     pub why: String,
 }
 
-impl fmt::Display for Change {
+impl fmt::Display for ConfigChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}, {}", self.key, self.what, self.why)
     }
@@ -52,7 +52,7 @@ impl fmt::Display for Change {
 #[derive(Debug)]
 pub(super) struct Edit {
     tree: Value,
-    changes: Vec<Change>,
+    changes: Vec<ConfigChange>,
 }
 
 impl Edit {
@@ -89,10 +89,10 @@ impl Edit {
     }
 
     fn note(&mut self, key: &Key, what: ChangeKind, why: &str) {
-        self.changes.push(Change { key: key.clone(), what, why: why.to_owned() });
+        self.changes.push(ConfigChange { key: key.clone(), what, why: why.to_owned() });
     }
 
-    pub(super) fn finish(self) -> (Value, Vec<Change>) {
+    pub(super) fn finish(self) -> (Value, Vec<ConfigChange>) {
         (self.tree, self.changes)
     }
 }

@@ -6,34 +6,34 @@ use serde_json::Value;
 
 /// One step into a tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum KeySegment {
     Name(String),
     Index(usize),
 }
 
 /// A setting's place, shown as `agents.list[0].model`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Key(Vec<Step>);
+pub struct Key(Vec<KeySegment>);
 
 impl Key {
     /// The place that a dotted text without wildcards names.
     pub(super) fn of(dotted: &str) -> Self {
-        Self(dotted.split('.').map(|name| Step::Name(name.to_owned())).collect())
+        Self(dotted.split('.').map(|name| KeySegment::Name(name.to_owned())).collect())
     }
 
     /// The place of a member of this one.
     #[must_use]
     pub(super) fn name(&self, name: &str) -> Self {
-        self.step(Step::Name(name.to_owned()))
+        self.step(KeySegment::Name(name.to_owned()))
     }
 
     /// The place of a list's item.
     #[must_use]
     pub(super) fn index(&self, index: usize) -> Self {
-        self.step(Step::Index(index))
+        self.step(KeySegment::Index(index))
     }
 
-    fn step(&self, step: Step) -> Self {
+    fn step(&self, step: KeySegment) -> Self {
         let mut steps = self.0.clone();
         steps.push(step);
         Self(steps)
@@ -42,8 +42,8 @@ impl Key {
     /// The last name on the way: an item is known by its list's name.
     pub(super) fn last_name(&self) -> &str {
         let name = self.0.iter().rev().find_map(|step| match step {
-            Step::Name(name) => Some(name.as_str()),
-            Step::Index(_) => None,
+            KeySegment::Name(name) => Some(name.as_str()),
+            KeySegment::Index(_) => None,
         });
         name.unwrap_or_default()
     }
@@ -52,9 +52,9 @@ impl Key {
     pub(super) fn is(&self, pattern: &str) -> bool {
         let mut parts = pattern.split('.');
         let all = self.0.iter().all(|step| {
-            parts
-                .next()
-                .is_some_and(|part| part == "*" || matches!(step, Step::Name(name) if name == part))
+            parts.next().is_some_and(|part| {
+                part == "*" || matches!(step, KeySegment::Name(name) if name == part)
+            })
         });
         all && parts.next().is_none()
     }
@@ -83,15 +83,15 @@ impl Key {
 
     pub(super) fn get<'a>(&self, tree: &'a Value) -> Option<&'a Value> {
         self.0.iter().try_fold(tree, |value, step| match step {
-            Step::Name(name) => value.as_object()?.get(name),
-            Step::Index(index) => value.as_array()?.get(*index),
+            KeySegment::Name(name) => value.as_object()?.get(name),
+            KeySegment::Index(index) => value.as_array()?.get(*index),
         })
     }
 
     pub(super) fn get_mut<'a>(&self, tree: &'a mut Value) -> Option<&'a mut Value> {
         self.0.iter().try_fold(tree, |value, step| match step {
-            Step::Name(name) => value.as_object_mut()?.get_mut(name),
-            Step::Index(index) => value.as_array_mut()?.get_mut(*index),
+            KeySegment::Name(name) => value.as_object_mut()?.get_mut(name),
+            KeySegment::Index(index) => value.as_array_mut()?.get_mut(*index),
         })
     }
 
@@ -99,7 +99,7 @@ impl Key {
     /// move the others.
     pub(super) fn remove(&self, tree: &mut Value) -> Option<Value> {
         let (last, parents) = self.0.split_last()?;
-        let Step::Name(name) = last else { return None };
+        let KeySegment::Name(name) = last else { return None };
         Self(parents.to_vec()).get_mut(tree)?.as_object_mut()?.shift_remove(name)
     }
 
@@ -109,10 +109,10 @@ impl Key {
         let mut place = tree;
         for step in &self.0 {
             let inner = match (step, place) {
-                (Step::Name(name), Value::Object(object)) => Some(
+                (KeySegment::Name(name), Value::Object(object)) => Some(
                     object.entry(name).or_insert_with(|| Value::Object(serde_json::Map::new())),
                 ),
-                (Step::Index(index), Value::Array(items)) => items.get_mut(*index),
+                (KeySegment::Index(index), Value::Array(items)) => items.get_mut(*index),
                 _ => None,
             };
             let Some(inner) = inner else { return false };
@@ -127,8 +127,8 @@ impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (place, step) in self.0.iter().enumerate() {
             match step {
-                Step::Index(index) => write!(f, "[{index}]")?,
-                Step::Name(name) => {
+                KeySegment::Index(index) => write!(f, "[{index}]")?,
+                KeySegment::Name(name) => {
                     if place > 0 {
                         f.write_str(".")?;
                     }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::change::{Change, ChangeKind, Edit};
+use super::change::{ChangeKind, ConfigChange, Edit};
 use super::scratch::is_path;
 use super::{Key, Loaded, MADE_UP, Scratch, agent, credential, provider, section, variable};
 
@@ -18,14 +18,14 @@ pub struct Sanitised {
     /// The agent that the turn goes to, for `openclaw agent --agent`.
     pub agent: String,
     /// The logins that the config counts on, for the scratch home to make up.
-    pub logins: Vec<Login>,
+    pub logins: Vec<ConfigLogin>,
     /// What is not as in the user's config.
-    pub changes: Vec<Change>,
+    pub changes: Vec<ConfigChange>,
 }
 
 /// A login of `auth.profiles`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Login {
+pub struct ConfigLogin {
     /// Its name, such as `openai-codex:default`.
     pub profile: String,
     /// The provider that it is for.
@@ -55,10 +55,10 @@ pub fn sanitise(config: &Loaded, scratch: &Scratch<'_>) -> Sanitised {
     Sanitised { logins: logins(&config), config, agent, changes }
 }
 
-fn logins(config: &Value) -> Vec<Login> {
+fn logins(config: &Value) -> Vec<ConfigLogin> {
     let login = |key: Key| {
         let profile = key.get(config)?;
-        Some(Login {
+        Some(ConfigLogin {
             profile: key.last_name().to_owned(),
             provider: profile["provider"].as_str()?.to_owned(),
             mode: profile["mode"].as_str()?.to_owned(),

@@ -9,8 +9,8 @@ mod state;
 use camino::Utf8PathBuf;
 use jiff::Timestamp;
 
-pub use installed::{CodexCli, Core, OnPath, Plugin, UnitRead};
-pub use known::{ApplyLeft, PinRead, Registry};
+pub use installed::{CodexCli, Core, InstalledPlugin, OnPath, UnitRead};
+pub use known::{ApplyLeft, PinRead, RegistryFacts};
 pub use settings::{ConfigRead, Fallbacks, PluginSwitch, SavedConfig, Settings, Updates};
 pub use state::{Account, AuthFile, Database, Endpoint};
 
@@ -28,7 +28,7 @@ pub struct Facts {
     /// The core that the service runs, or else that PATH finds.
     pub core: Option<Core>,
     /// The plugin.
-    pub plugin: Option<Plugin>,
+    pub plugin: Option<InstalledPlugin>,
     /// The Node that it runs on.
     pub node: Option<Node>,
     /// The service's unit.
@@ -70,7 +70,7 @@ pub struct Facts {
     /// Applies and undos that were cut short, oldest first.
     pub unfinished: Vec<ApplyLeft>,
     /// What the registry says, where it was asked.
-    pub registry: Option<Result<Registry, String>>,
+    pub registry: Option<Result<RegistryFacts, String>>,
 }
 
 impl Facts {

@@ -53,7 +53,7 @@ pub fn newest_log() -> Option<Utf8PathBuf> {
 
 /// A unit's journal.
 #[derive(Debug, Clone, Copy)]
-pub struct Journal<'a> {
+pub struct UnitJournal<'a> {
     /// The unit.
     pub unit: &'a str,
     /// From when on.
@@ -64,7 +64,7 @@ pub struct Journal<'a> {
     pub scratch: &'a Utf8Path,
 }
 
-impl Journal<'_> {
+impl UnitJournal<'_> {
     /// Has journald write it into a file. With `follow` the file grows until what
     /// is returned is stopped.
     pub async fn read(

@@ -165,7 +165,7 @@ fn now() -> i64 {
 }
 
 #[derive(Serialize)]
-struct Store<'a> {
+struct LendingStore<'a> {
     version: u8,
     profiles: BTreeMap<&'a str, Entry<'a>>,
 }
@@ -195,6 +195,6 @@ fn json<'a>(logins: impl Iterator<Item = &'a LentLogin>) -> io::Result<Zeroizing
         };
         (login.profile.as_str(), entry)
     };
-    let store = Store { version: 1, profiles: logins.map(entry).collect() };
+    let store = LendingStore { version: 1, profiles: logins.map(entry).collect() };
     Ok(Zeroizing::new(serde_json::to_vec(&store).map_err(io::Error::other)?))
 }

@@ -15,7 +15,7 @@ use crate::secret::Secret;
 
 /// A store: a name and a profile, as often as there are logins.
 #[derive(Deserialize)]
-pub(super) struct Store<'a> {
+pub(super) struct ProfileStore<'a> {
     #[serde(borrow, default)]
     pub(super) profiles: BTreeMap<String, Fields<'a>>,
 }

@@ -5,7 +5,7 @@ use fs_err as fs;
 use rusqlite::Connection;
 use zeroize::Zeroizing;
 
-use super::profile::{Fields, Store};
+use super::profile::{Fields, ProfileStore};
 use super::sealed::{self, Reference};
 use super::{Login, LoginError, LoginFormat, Place};
 use crate::sqlite::{self, has_table};
@@ -128,7 +128,7 @@ pub(super) fn each_row(
     Ok(())
 }
 
-fn parse<'a>(text: &'a [u8], path: &Utf8Path) -> Result<Store<'a>, LoginError> {
+fn parse<'a>(text: &'a [u8], path: &Utf8Path) -> Result<ProfileStore<'a>, LoginError> {
     // What serde says may have some of the text in it.
     serde_json::from_slice(text).map_err(|_| LoginError::Malformed { path: path.to_owned() })
 }

@@ -55,9 +55,13 @@ async fn a_child_that_ignores_sigterm_is_killed_at_its_time_limit() {
     assert!(!is_running(&finished.stdout.text()));
 }
 
+/// Says its number once it leads a session of its own.
+const LEAVES_ITS_GROUP: &str = r#"setsid sleep 300 >/dev/null 2>&1 & left=$!
+until [ "$(cut -d' ' -f6 /proc/$left/stat)" = $left ]; do :; done; echo $left"#;
+
 #[tokio::test]
 async fn a_grandchild_that_left_the_group_is_found_and_ended() {
-    let finished = run(shell("setsid sleep 300 >/dev/null 2>&1 & echo $!")).await;
+    let finished = run(shell(LEAVES_ITS_GROUP)).await;
     assert_eq!(finished.ending, Ending::Exited(0));
     assert!(finished.left_running >= 1);
     assert!(!is_running(&finished.stdout.text()));

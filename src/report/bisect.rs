@@ -11,7 +11,7 @@ use super::{
 };
 use crate::changes::Changes;
 use crate::node::Nodes;
-use crate::question::{Ask, Probe, Question, Through, Upgrade, Upstream};
+use crate::question::{AskBy, Probe, Question, Through, Upgrade, Upstream};
 use crate::release::Version;
 use crate::release::pairing::Candidate;
 use crate::search::{Contradiction, Mark, Outcome, Purpose};
@@ -107,13 +107,13 @@ fn turns(length: usize) -> usize {
 pub(super) fn how(question: &Question) -> Option<String> {
     let mut parts = Vec::new();
     match &question.ask {
-        Ask::Probe(Probe::Text) => {}
-        Ask::Probe(Probe::Tool) => parts.push("a tool call, then the reply".to_owned()),
-        Ask::Probe(Probe::Multitool(calls)) => {
+        AskBy::Probe(Probe::Text) => {}
+        AskBy::Probe(Probe::Tool) => parts.push("a tool call, then the reply".to_owned()),
+        AskBy::Probe(Probe::Multitool(calls)) => {
             let calls = counted((*calls).into(), "tool call", "tool calls");
             parts.push(format!("{calls}, then the reply"));
         }
-        Ask::Command(command) => parts.push(format!("`{command}`")),
+        AskBy::Command(command) => parts.push(format!("`{command}`")),
     }
     if question.through == Through::Gateway {
         parts.push("through the release's own Gateway".to_owned());

@@ -12,7 +12,7 @@ use crate::exit_code::ExitCode;
 use crate::npm::{Egress, InstallScripts};
 use crate::observation::{Isolation, Observation, Times};
 use crate::prefix::Prefix;
-use crate::question::{Ask, Question, Through, Upstream};
+use crate::question::{AskBy, Question, Through, Upstream};
 use crate::release::pairing::Candidate;
 use crate::route::Route;
 use crate::verdict::{self, SkipReason, Verdict};
@@ -119,8 +119,8 @@ impl CheckReport {
         let mut text = String::new();
         let through = self.question.routes_in_words();
         let (good, bad) = match self.question.ask {
-            Ask::Probe(_) => ("answers through", "does not answer through"),
-            Ask::Command(_) => ("passes the check command on", "fails the check command on"),
+            AskBy::Probe(_) => ("answers through", "does not answer through"),
+            AskBy::Command(_) => ("passes the check command on", "fails the check command on"),
         };
         let _ = match &self.verdict {
             Verdict::Good => {
@@ -285,7 +285,7 @@ fn how(observation: &Observation, report: &CheckReport) -> String {
         parts.push("its own Gateway".to_owned());
     }
     match &observation.ask {
-        Ask::Probe(_) => {
+        AskBy::Probe(_) => {
             let turns = observation.requests.iter().filter(|r| r.is_answered_turn()).count();
             if observation.upstream.shows_turns() {
                 parts.push(counted(turns, "answered model request", "answered model requests"));
@@ -294,7 +294,7 @@ fn how(observation: &Observation, report: &CheckReport) -> String {
                 parts.push(tools(observation));
             }
         }
-        Ask::Command(command) => parts.push(format!("`{command}`")),
+        AskBy::Command(command) => parts.push(format!("`{command}`")),
     }
     let harness = observation.reply.as_ref().and_then(|reply| reply.harness.as_deref());
     parts.extend(harness.map(|harness| format!("harness {harness}")));

@@ -46,7 +46,7 @@ pub trait Lab: Clone + Send + Sync + 'static {
 pub enum LabError {
     /// This candidate cannot be tested; others may.
     #[error("{0}")]
-    Skip(SkipReason),
+    Skip(Box<SkipReason>),
     /// Nothing can be tested until the machine, the network or the registry is
     /// put right. Never counted against a candidate.
     #[error("{0}")]
@@ -68,6 +68,6 @@ impl Explain for LabError {
 
 impl From<SkipReason> for LabError {
     fn from(reason: SkipReason) -> Self {
-        Self::Skip(reason)
+        Self::Skip(Box::new(reason))
     }
 }

@@ -444,7 +444,7 @@ async fn three_candidates_are_asked_side_by_side_with_the_same_answer() {
     let at_once = |at_once, fail_after| {
         let together = Arc::new(Barrier::new(at_once));
         let lab = ScriptedLab::of(&scripts("gggggggggggggbbbbbbb"));
-        ScriptedLab { together, at_once, fail_after, ..lab }
+        ScriptedLab { fail_after, together, at_once, ..lab }
     };
     let mut journal = bench.begin();
     let lab = at_once(2, Some(2));

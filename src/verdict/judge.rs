@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::{Evidence, EvidenceSource, Failure, SkipReason, Verdict, evidence, fingerprint, pass};
 use crate::catalogue::{Catalogue, FailureKind, Signature};
 use crate::observation::{AgentEnding, Observation, RequestKind, RequestRecord};
-use crate::question::{Ask, Require};
+use crate::question::{AskBy, Require};
 use crate::search::Mark;
 
 /// Judges a candidate by what was seen through each of its routes.
@@ -24,7 +24,7 @@ pub fn judge_all(observations: &[Observation], require: Require, catalogue: &Cat
 
 /// Judges an observation.
 pub fn judge(observation: &Observation, catalogue: &Catalogue) -> Verdict {
-    if let (Ask::Command(_), None) = (&observation.ask, observation.stopped_at) {
+    if let (AskBy::Command(_), None) = (&observation.ask, observation.stopped_at) {
         return by_exit_code(observation, catalogue);
     }
     let broken = pass::broken_rules(observation);

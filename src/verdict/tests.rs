@@ -6,7 +6,7 @@ use super::*;
 use crate::catalogue::Catalogue;
 use crate::observation::sample::{answered, failed, good, request};
 use crate::observation::{AgentEnding, CheckStage, Observation, Reply, RequestKind, ToolReturn};
-use crate::question::{Ask, Probe, Require, Through};
+use crate::question::{AskBy, Probe, Require, Through};
 use crate::route::Route;
 use crate::search::Mark;
 
@@ -209,7 +209,7 @@ fn with_tools(probe: Probe, genuine: &[bool]) -> Observation {
     };
     let requests = std::iter::once(answered(None));
     let requests = requests.chain(genuine.iter().enumerate().map(returned)).collect();
-    Observation { ask: Ask::Probe(probe), requests, ..good() }
+    Observation { ask: AskBy::Probe(probe), requests, ..good() }
 }
 
 #[test]
@@ -278,7 +278,7 @@ fn a_stage_before_the_turn_that_fails_is_named() {
         assert!(failure.title.contains(word), "{}", failure.title);
         assert_eq!(failure.evidence.text, "TypeError: too early");
         // A check command that was never run says nothing.
-        let command = Observation { ask: Ask::Command("true".to_owned()), ..early };
+        let command = Observation { ask: AskBy::Command("true".to_owned()), ..early };
         assert_eq!(bad(&command).evidence.text, "TypeError: too early");
     }
 }
@@ -296,7 +296,7 @@ fn a_route_that_the_doctor_moved_is_the_one_that_has_to_answer() {
 #[test]
 fn the_exit_code_of_a_check_command_is_the_verdict() {
     let ended = |ending| {
-        let ask = Ask::Command("./probe".to_owned());
+        let ask = AskBy::Command("./probe".to_owned());
         judge(&Observation { ask, ending, reply: None, requests: Vec::new(), ..good() })
     };
     assert_eq!(ended(AgentEnding::Exited(0)), Verdict::Good);

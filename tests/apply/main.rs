@@ -1,7 +1,11 @@
 //! Apply and undo on a real installation in a scratch home: real npm, a
 //! registry in this process, a real systemd user manager.
 
-#![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test stops at what it did not expect"
+)]
 
 mod driver;
 mod registry;

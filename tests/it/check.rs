@@ -342,7 +342,9 @@ fn the_installed_release_is_found_by_the_command_on_path() {
     for directory in [&package, &bin] {
         fs_err::create_dir_all(directory).unwrap();
     }
-    let manifest = json!({ "name": "openclaw", "version": "2026.5.19" });
+    let manifest = json!({
+        "name": "openclaw", "version": "2026.5.19", "bin": { "openclaw": "openclaw.mjs" },
+    });
     fs_err::write(package.join("package.json"), manifest.to_string()).unwrap();
     fs_err::write(package.join("openclaw.mjs"), "process.exit(9)\n").unwrap();
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);

@@ -75,9 +75,7 @@ fn what_a_date_stands_for_is_told_and_that_dates_run_against_the_order() {
     let machine = Machine::new();
     let said = machine.run("releases 2026-05-13..").exits(0).stderr;
     assert!(said.contains("note: 2026-05-13 stands for 2026.5.19"), "{said}");
-    assert!(!said.contains("warning:"), "{said}");
-    machine.registry.publish_core("2026.5.20", json!({}));
-    let said = machine.run("releases 2026-05-13.. --refresh").exits(0).stderr;
+    // 2026.6.11 is dated before 2026.6.5 there.
     assert!(said.contains("warning: this registry's dates run against the order"), "{said}");
 }
 

@@ -23,7 +23,7 @@ pub struct Core {
 
 /// The installed plugin.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Plugin {
+pub struct InstalledPlugin {
     /// Its release.
     pub version: Version,
     /// The package directory.

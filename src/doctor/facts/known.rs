@@ -42,7 +42,7 @@ pub struct ApplyLeft {
 
 /// What the registry says.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Registry {
+pub struct RegistryFacts {
     /// What `latest` stands for.
     pub latest: Option<Version>,
     /// Whether it has the installed core.

@@ -4,7 +4,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::doctor::facts::{CodexCli, Core, OnPath, Plugin};
+use crate::doctor::facts::{CodexCli, Core, InstalledPlugin, OnPath};
 use crate::env::Environment;
 use crate::installation::{ManagedPlugin, Package, Unit};
 use crate::process;
@@ -77,7 +77,7 @@ pub(super) fn node_of(unit: Option<&Unit>, environment: &Environment) -> Option<
 }
 
 /// The plugin in the state directory, with the Codex CLI that it finds.
-pub(super) fn plugin(state: &Utf8Path) -> Option<Plugin> {
+pub(super) fn plugin(state: &Utf8Path) -> Option<InstalledPlugin> {
     let found = ManagedPlugin::find(state).ok().flatten()?;
     let directory = found.package.directory.clone();
     let wants_codex = manifest(&directory).and_then(|manifest| {
@@ -89,7 +89,7 @@ pub(super) fn plugin(state: &Utf8Path) -> Option<Plugin> {
         .map(|directory| directory.join("node_modules/@openai/codex"))
         .take_while(|place| place.starts_with(state))
         .find_map(|place| codex(&place));
-    Some(Plugin { version: found.version(), directory, wants_codex, codex })
+    Some(InstalledPlugin { version: found.version(), directory, wants_codex, codex })
 }
 
 fn codex(directory: &Utf8Path) -> Option<CodexCli> {

@@ -2,8 +2,8 @@
 
 use super::*;
 
-fn plugin(release: &str) -> Plugin {
-    Plugin {
+fn plugin(release: &str) -> InstalledPlugin {
+    InstalledPlugin {
         version: version(release),
         directory:
             "/home/user/.openclaw/npm/projects/openclaw-codex-0/node_modules/@openclaw/codex".into(),
@@ -33,7 +33,7 @@ fn a_plugin_belongs_to_the_core_of_its_release() {
 #[test]
 fn the_codex_cli_of_a_plugin_is_whole_and_the_one_that_it_asks_for() {
     let with = |codex: Option<CodexCli>| Facts {
-        plugin: Some(Plugin { codex, ..plugin("2026.9.5") }),
+        plugin: Some(InstalledPlugin { codex, ..plugin("2026.9.5") }),
         ..sound("2026.9.5")
     };
     let cli = |version: &str, missing: Option<&str>| {
@@ -177,20 +177,20 @@ fn a_database_of_a_newer_release_is_a_problem() {
 #[test]
 fn the_registry_is_told_of_only_where_it_was_asked() {
     let said = |registry| ids(&Facts { registry: Some(registry), ..sound("2026.7.1") });
-    let fine = Registry {
+    let fine = RegistryFacts {
         latest: Some(version("2026.7.1")),
         has_core: true,
         deprecated: None,
         plugin: Some(version("2026.7.1")),
     };
     assert_eq!(said(Ok(fine.clone())), [""; 0]);
-    let newer = Registry { latest: Some(version("2026.9.5")), ..fine.clone() };
+    let newer = RegistryFacts { latest: Some(version("2026.9.5")), ..fine.clone() };
     assert_eq!(said(Ok(newer)), ["note not-latest"]);
-    let deprecated = Registry { deprecated: Some("broken".to_owned()), ..fine.clone() };
+    let deprecated = RegistryFacts { deprecated: Some("broken".to_owned()), ..fine.clone() };
     assert_eq!(said(Ok(deprecated)), ["warning deprecated"]);
-    let without_plugin = Registry { plugin: None, ..fine.clone() };
+    let without_plugin = RegistryFacts { plugin: None, ..fine.clone() };
     assert_eq!(said(Ok(without_plugin)), ["note plugin-not-in-registry"]);
-    let gone = Registry { has_core: false, ..fine };
+    let gone = RegistryFacts { has_core: false, ..fine };
     assert_eq!(said(Ok(gone)), ["warning not-in-registry"]);
     assert_eq!(said(Err("no route to host".to_owned())), ["warning registry-unheard"]);
 }

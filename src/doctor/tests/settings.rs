@@ -2,8 +2,13 @@
 
 use super::*;
 
-fn plugin(release: &str) -> Plugin {
-    Plugin { version: version(release), directory: "/p".into(), wants_codex: None, codex: None }
+fn plugin(release: &str) -> InstalledPlugin {
+    InstalledPlugin {
+        version: version(release),
+        directory: "/p".into(),
+        wants_codex: None,
+        codex: None,
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use super::super::markdown::{code, fence, shortened, table};
 use super::super::{counted, duration};
 use super::Issue;
 use crate::observation::{AgentEnding, CheckStage, Observation, RequestKind, RequestRecord};
-use crate::question::Ask;
+use crate::question::AskBy;
 use crate::verdict::{self, EvidenceSource, Failure, Verdict};
 
 /// How many lines before the evidence are quoted, and how many after it.
@@ -101,7 +101,7 @@ fn is_numbered(before: &[&str]) -> bool {
 fn log(observation: &Observation, source: EvidenceSource, session: &Utf8Path) -> Utf8PathBuf {
     let ran = match (observation.stopped_at, &observation.ask) {
         (Some(CheckStage::Doctor), _) => "doctor",
-        (_, Ask::Command(_)) => "command",
+        (_, AskBy::Command(_)) => "command",
         _ => "agent",
     };
     let name = match source {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::super::markdown::{code, fence};
 use super::Issue;
-use crate::question::{Ask, Probe, Question, Require, Through, Upgrade, Upstream};
+use crate::question::{AskBy, Probe, Question, Require, Through, Upgrade, Upstream};
 use crate::release::PackageName;
 use crate::release::pairing::Candidate;
 use crate::route::Route;
@@ -61,9 +61,9 @@ fn words(question: &Question) -> String {
         add("--require any".to_owned());
     }
     match &question.ask {
-        Ask::Probe(Probe::Text) => {}
-        Ask::Probe(probe) => add(format!("--probe {probe}")),
-        Ask::Command(command) => add(format!("--exec '{}'", command.replace('\'', r"'\''"))),
+        AskBy::Probe(Probe::Text) => {}
+        AskBy::Probe(probe) => add(format!("--probe {probe}")),
+        AskBy::Command(command) => add(format!("--exec '{}'", command.replace('\'', r"'\''"))),
     }
     if question.through == Through::Gateway {
         add("--through gateway".to_owned());

@@ -6,7 +6,7 @@ use crate::catalogue::Catalogue;
 use crate::node::choice::Node;
 use crate::observation::sample;
 use crate::observation::{AgentEnding, RequestKind};
-use crate::question::{Ask, Lender, Lending, Upstream};
+use crate::question::{AskBy, Lender, Lending, Upstream};
 use crate::release::pairing::Plugin;
 use crate::search::{Ask as SearchAsk, Outcome, Purpose, Reason};
 use crate::session::journal::SessionRequest;
@@ -187,7 +187,7 @@ fn a_deeper_question_is_told_and_asked_again_as_it_was() {
     let question = &mut deep.request.question;
     question.routes.push("openai/gpt-5.5@codex".parse().unwrap());
     question.require = crate::question::Require::Any;
-    question.ask = Ask::Probe(crate::question::Probe::Multitool(5));
+    question.ask = AskBy::Probe(crate::question::Probe::Multitool(5));
     question.through = crate::question::Through::Gateway;
     question.config = Some("/home/ann/.openclaw/openclaw.json".into());
     question.upgrade = crate::question::Upgrade::Doctor;
@@ -204,7 +204,7 @@ fn a_deeper_question_is_told_and_asked_again_as_it_was() {
     let from = text.find("## How to reproduce").unwrap();
     insta::assert_snapshot!(&text[from..]);
 
-    deep.request.question.ask = Ask::Command("./try.sh 'a b'".to_owned());
+    deep.request.question.ask = AskBy::Command("./try.sh 'a b'".to_owned());
     let text = markdown(&deep);
     assert!(text.contains(r"--exec './try.sh '\''a b'\'''"), "{text}");
     assert!(text.contains("exit status 0, as before") && !text.contains("By hand"), "{text}");
