@@ -11,6 +11,8 @@
 //!
 //! - [`release`] asks the registry that npm is configured for, orders what it
 //!   has, and pairs core and plugin into candidates.
+//! - [`npm`] runs npm and knows its configuration and registry; [`node`] chooses and provides Node.
+//! - [`openclaw`] is one table of what changed between releases.
 //! - [`prefix`] installs a candidate with the real npm into a scratch prefix
 //!   and keeps it, with the Node that it asks for.
 //! - [`question`] is what is asked of every candidate, and through which
