@@ -8,6 +8,7 @@
 //! it finishes, or puts back, what a killed codexpin left.
 
 mod backup;
+mod config_choice;
 mod earlier_config;
 mod error;
 mod exchange;
@@ -80,7 +81,7 @@ impl Apply<'_> {
             config.last_touched().is_some_and(|by| refuses(target.core.version, by))
         };
         let earlier_config = match now.as_ref().filter(refused) {
-            Some(now) => EarlierConfig::find(installation, target, now, &journals),
+            Some(now) => config_choice::find(installation, target, now, &journals),
             None => Ok(None),
         };
         let facts = PlanFacts {
@@ -135,7 +136,7 @@ impl Apply<'_> {
             if journal.record.progress.is_finished() {
                 continue;
             }
-            outcomes.push(self.transaction(journal, prover).resume().await?);
+            outcomes.push(Box::pin(self.transaction(journal, prover).resume()).await?);
         }
         Ok(outcomes)
     }
@@ -191,7 +192,7 @@ impl Apply<'_> {
             Some(content) => fs::write_private(&own_copy, content),
             None => Ok(()),
         })?;
-        self.transaction(journal, prover).run(Some(target)).await
+        Box::pin(self.transaction(journal, prover).run(Some(target))).await
     }
 
     /// What `undo` would go back to: the newest backup, or the named one, whose
@@ -225,11 +226,12 @@ impl Apply<'_> {
         self.check_current(installation, installation.core.version)?;
         let at = (self.now)();
         let facts = self.facts(installation).await?;
-        let mut plan = Plan::of_undo(installation, &undone.record, None, &facts);
+        let (to, replaced) = (undone.record.from, &undone.record.parts);
+        let mut plan = Plan::of_undo(installation, to, replaced, None, &facts);
         let name = backup_name(at, &plan);
-        let config = earlier_config::step_of_undo(installation, undone, &name);
+        let config = config_choice::step_of_undo(installation, undone, &name);
         if let Some(config) = config.map_err(BackupError::Io)? {
-            plan = Plan::of_undo(installation, &undone.record, Some(config), &facts);
+            plan = Plan::of_undo(installation, to, replaced, Some(config), &facts);
         }
         self.tell(&plan);
         let mut parts = Vec::new();
@@ -240,7 +242,7 @@ impl Apply<'_> {
         let record = ApplyRecord::new(Operation::Undo, at, installation, &plan, parts);
         let condition = self.check_service(installation, &plan).await?;
         let journal = self.begin(&name, record, condition, || Ok(()))?;
-        self.transaction(journal, &NoProver).run(None).await
+        Box::pin(self.transaction(journal, &NoProver).run(None)).await
     }
 
     /// The plan says whether the service starts at the end. Somebody may have

@@ -327,3 +327,63 @@ fn from_phases(value: &mut serde_json::Value) -> Result<(), String> {
     value["progress"] = serde_json::to_value(progress).unwrap_or_default();
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A record as codexpin wrote it before steps were data.
+    fn of_phases(phase: &str) -> (tempfile::TempDir, Utf8PathBuf) {
+        let guard = tempfile::tempdir().unwrap();
+        let directory = Utf8PathBuf::from_path_buf(guard.path().to_owned()).unwrap();
+        let record = serde_json::json!({
+            "format": 1, "operation": "apply", "at": "2026-11-21T08:00:00Z",
+            "from": {"core": "2026.7.1", "plugin": null},
+            "to": {"core": "2026.6.1", "plugin": null},
+            "installation": {
+                "core": {
+                    "directory": "/npm/lib/node_modules/openclaw", "version": "2026.7.1",
+                    "node": null, "schema": null, "bin": [["openclaw", "openclaw.mjs"]],
+                },
+                "prefix": "/npm", "node": {"version": "22.23.3", "bin": "/node/bin"},
+                "plugin": null, "state": "/s", "config": "/s/openclaw.json",
+                "service": {"unit": "/u/openclaw-gateway.service", "entry": "dist/index.js", "port": 1},
+                "on_path_instead": null,
+            },
+            "parts": [{
+                "kind": "core", "live": "/npm/lib/node_modules/openclaw",
+                "other": "/npm/lib/node_modules/.codexpin-1/openclaw",
+                "before": {"device": 1, "inode": 2}, "after": {"device": 1, "inode": 3},
+            }],
+            "service_wanted": true, "service_ran": true,
+            "config_from": "/b/openclaw.json.earlier", "config_beside": null,
+            "saved": [{
+                "kind": "config", "path": "/s/openclaw.json", "copy": "openclaw.json",
+                "sha256": "00", "schema": null,
+            }],
+            "phase": phase, "why": null,
+        });
+        fs_err::write(directory.join(FILE), record.to_string()).unwrap();
+        (guard, directory)
+    }
+
+    #[test]
+    fn a_finished_backup_of_the_format_before_steps_is_read_with_all_that_an_undo_needs() {
+        let (_guard, directory) = of_phases("done");
+        let journal = ApplyJournal::read(&directory).unwrap();
+        assert_eq!(journal.record.progress, Progress::Done);
+        assert_eq!(journal.record.parts.len(), 1);
+        assert_eq!(journal.saved_config(), Some(directory.join("openclaw.json")));
+        assert_eq!(journal.record.placed_config().unwrap(), "/b/openclaw.json.earlier");
+    }
+
+    #[test]
+    fn an_unfinished_one_of_that_format_is_refused_with_a_sentence_and_a_way_on() {
+        let (_guard, directory) = of_phases("swapping-core");
+        let error = ApplyJournal::read(&directory).unwrap_err();
+        let sentence = error.to_string();
+        assert!(sentence.contains("an earlier codexpin began and did not finish"), "{sentence}");
+        assert!(sentence.contains("swapping-core"), "{sentence}");
+        assert!(error.hint().unwrap().contains("codexpin undo"));
+    }
+}

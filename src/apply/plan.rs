@@ -4,8 +4,7 @@ use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::earlier_config::EarlierConfig;
-use super::exchange::PartKind;
-use super::journal::ApplyRecord;
+use super::exchange::{Part, PartKind};
 use super::step::{Proof, Step};
 use super::target::{ApplyTarget, PinnedPackage};
 use crate::explain::{Class, Explain};
@@ -205,7 +204,8 @@ impl Plan {
     /// the agent need not reply: that may be why the release was left.
     pub(super) fn of_undo(
         installation: &Installation,
-        undone: &ApplyRecord,
+        to: Versions,
+        parts: &[Part],
         config: Option<Step>,
         facts: &PlanFacts,
     ) -> Self {
@@ -214,8 +214,7 @@ impl Plan {
             core: installation.core.version,
             plugin: plugin.map(ManagedPlugin::version),
         };
-        let to = undone.from;
-        let exchanges = undone.parts.iter().map(|part| Step::Exchange {
+        let exchanges = parts.iter().map(|part| Step::Exchange {
             part: part.kind,
             live: part.live.clone(),
             from: from.of(part.kind),
