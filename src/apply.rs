@@ -43,9 +43,10 @@ use crate::event::{Event, Events};
 use crate::fs::{self, Lock};
 use crate::installation::{
     Config, Installation, InstallationError, LiveMachine, Package, Service as _, ServiceCondition,
-    ServiceLimits, refuses,
+    ServiceLimits,
 };
 use crate::npm::run::Npm;
+use crate::openclaw::refuses_config_of;
 use crate::release::Version;
 
 /// What apply and undo work with.
@@ -78,7 +79,7 @@ impl Apply<'_> {
         let now = Config::read(&installation.config).map_err(BackupError::Io)?;
         let journals = ApplyJournal::all(&self.backups)?;
         let refused = |config: &&Config| {
-            config.last_touched().is_some_and(|by| refuses(target.core.version, by))
+            config.last_touched().is_some_and(|by| refuses_config_of(target.core.version, by))
         };
         let earlier_config = match now.as_ref().filter(refused) {
             Some(now) => config_choice::find(installation, target, now, &journals),

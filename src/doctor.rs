@@ -2,7 +2,7 @@
 //! changed, and nobody is asked unless the user wants the registry asked.
 //!
 //! ```text
-//! files, systemd, node --version ── survey ──▶ Facts ── examine ──▶ Diagnosis ──▶ report
+//! files, systemd, node --version ── survey ──▶ Facts ── examine ──▶ DoctorReading ──▶ report
 //!                                   reads      data     pure        findings
 //! ```
 //!
@@ -42,7 +42,7 @@ use serde::Serialize;
 
 /// What was looked at, and what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Diagnosis {
+pub struct DoctorReading {
     /// The worst first; within a level in the order in which they are best mended.
     pub findings: Vec<Finding>,
     /// What was looked at and has nothing wrong with it.
@@ -91,8 +91,8 @@ const EXAMINATIONS: [Examination; 15] = [
 ];
 
 /// Looks at everything.
-pub fn examine(facts: &Facts) -> Diagnosis {
-    let mut diagnosis = Diagnosis { findings: Vec::new(), sound: Vec::new() };
+pub fn examine(facts: &Facts) -> DoctorReading {
+    let mut diagnosis = DoctorReading { findings: Vec::new(), sound: Vec::new() };
     for examination in &EXAMINATIONS {
         let findings = (examination.findings)(facts);
         if findings.iter().all(|finding| finding.level == Level::Note) {
@@ -106,7 +106,7 @@ pub fn examine(facts: &Facts) -> Diagnosis {
     diagnosis
 }
 
-impl Diagnosis {
+impl DoctorReading {
     /// The level of the worst finding; none where there is none.
     pub fn worst(&self) -> Option<Level> {
         self.findings.iter().map(|finding| finding.level).max()

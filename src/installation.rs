@@ -13,7 +13,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-pub use config::{Config, refuses};
+pub use config::Config;
 pub use installed::{InstalledRelease, OpenClawOnPath, find};
 pub use manager::{ManagerError, NpmGlobal, PackageManager, PackageRequest};
 pub use package::{Package, PackageError};

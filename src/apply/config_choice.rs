@@ -8,7 +8,8 @@ use super::ApplyTarget;
 use super::earlier_config::{EarlierConfig, SavedBy, newest_copy};
 use super::journal::ApplyJournal;
 use super::step::Step;
-use crate::installation::{Config, Installation, refuses};
+use crate::installation::{Config, Installation};
+use crate::openclaw::refuses_config_of;
 
 /// The one to put in place of `now` for `target`, which does not start
 /// with `now`: from codexpin's own backup, else the newest of `OpenClaw`'s.
@@ -31,7 +32,7 @@ pub(super) fn find(
         let copy = journal.saved_config().filter(|_| same && record.from.core == release);
         let Some(copy) = copy else { continue };
         if let Some(config) = Config::read(&copy)?.filter(|config| {
-            config.last_touched().is_none_or(|written_by| !refuses(release, written_by))
+            config.last_touched().is_none_or(|written_by| !refuses_config_of(release, written_by))
         }) {
             return Ok(Some(saved(copy, SavedBy::Codexpin, &config)));
         }

@@ -17,7 +17,8 @@ use serde::{Deserialize, Serialize};
 
 use super::ApplyError;
 use super::backup::BackupError;
-use crate::installation::{Config, refuses};
+use crate::installation::Config;
+use crate::openclaw::refuses_config_of;
 use crate::release::Version;
 
 /// `OpenClaw`'s own copies, by what is added to the config's name. Of two that
@@ -69,7 +70,7 @@ pub(super) fn newest_copy(config: &Utf8Path, release: Version) -> Option<(Utf8Pa
     for tail in COPIES {
         let path = Utf8PathBuf::from(format!("{config}{tail}"));
         let Ok(Some(copy)) = Config::read(&path) else { continue };
-        if copy.last_touched().is_some_and(|written_by| !refuses(release, written_by)) {
+        if copy.last_touched().is_some_and(|written_by| !refuses_config_of(release, written_by)) {
             fitting.push((path, copy));
         }
     }

@@ -8,9 +8,9 @@ use super::exchange::{Part, PartKind};
 use super::step::{Proof, Step};
 use super::target::{ApplyTarget, PinnedPackage};
 use crate::explain::{Class, Explain};
-use crate::installation::refuses;
 use crate::installation::{Installation, ManagedPlugin};
 use crate::node::choice::{Node, satisfies};
+use crate::openclaw::refuses_config_of;
 use crate::release::Version;
 
 /// A core and its plugin, by version.
@@ -275,7 +275,7 @@ fn config_step(
     warnings: &mut Vec<Warning>,
 ) -> Option<Step> {
     let refused_by = target.core.version;
-    let written_by = facts.config_written_by.filter(|by| refuses(refused_by, *by))?;
+    let written_by = facts.config_written_by.filter(|by| refuses_config_of(refused_by, *by))?;
     let path = installation.config.clone();
     if let Some(saved) = facts.earlier_config.clone() {
         if !saved.differs.is_empty() {

@@ -14,7 +14,8 @@ use super::{Apply, ApplyError, ApplyOutcome, KeptTree, Note};
 use crate::event::Event;
 use crate::failpoint::{Failpoint, Moment, reach};
 use crate::fs;
-use crate::installation::{Config, Installation, refuses};
+use crate::installation::{Config, Installation};
+use crate::openclaw::refuses_config_of;
 
 pub(super) struct Transaction<'a, P> {
     pub(super) apply: &'a Apply<'a>,
@@ -212,7 +213,7 @@ impl<P: Prover> Transaction<'_, P> {
         let record = &self.journal.record;
         let (path, refused_by) = (record.installation.config.clone(), record.to.core);
         let config = Config::read(&path).ok().flatten().filter(|_| !record.service_wanted)?;
-        let written_by = config.last_touched().filter(|by| refuses(refused_by, *by))?;
+        let written_by = config.last_touched().filter(|by| refuses_config_of(refused_by, *by))?;
         Some(Note::ConfigFromNewer { path, written_by, refused_by })
     }
 

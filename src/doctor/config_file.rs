@@ -2,7 +2,7 @@
 
 use super::finding::Finding;
 use super::{ConfigRead, Facts};
-use crate::installation::refuses;
+use crate::openclaw::refuses_config_of;
 
 pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -55,7 +55,7 @@ fn with(what: &str, hint: Option<&str>) -> String {
 /// A config of a newer release stops an older one. The stamp is never edited.
 fn newer(facts: &Facts) -> Option<Finding> {
     let (core, written_by) = (facts.release()?, facts.written_by?);
-    if !refuses(core, written_by) {
+    if !refuses_config_of(core, written_by) {
         return None;
     }
     let finding = Finding::problem(

@@ -8,7 +8,7 @@ use owo_colors::OwoColorize as _;
 use serde::Serialize;
 
 use super::{counted, print_json, terminal};
-use crate::doctor::{Diagnosis, Facts, Finding, Level};
+use crate::doctor::{DoctorReading, Facts, Finding, Level};
 use crate::exit_code::ExitCode;
 use crate::release::Version;
 
@@ -34,12 +34,12 @@ pub struct DoctorReport<'a> {
     pub config: &'a Utf8Path,
     /// What was found.
     #[serde(flatten)]
-    pub diagnosis: Diagnosis,
+    pub diagnosis: DoctorReading,
 }
 
 impl<'a> DoctorReport<'a> {
     /// Says of what the diagnosis is.
-    pub fn new(facts: &'a Facts, diagnosis: Diagnosis) -> Self {
+    pub fn new(facts: &'a Facts, diagnosis: DoctorReading) -> Self {
         let plugin = facts.plugin.as_ref();
         Self {
             verdict: match diagnosis.worst() {

@@ -41,7 +41,7 @@ impl SourceTree {
                 continue;
             }
             let text = fs::read_to_string(&path).unwrap();
-            let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+            let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
             let code = COMMENT.replace_all(code, "").into_owned();
             by_module.insert(module, SourceFile { path, code });
         }

@@ -262,7 +262,7 @@ fn rust_files(directory: &Path) -> Vec<PathBuf> {
 
 /// The crate's own modules that a file names, its unit tests left out.
 fn imports(text: &str) -> BTreeSet<String> {
-    let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or(text);
+    let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or(text);
     let names = code.split("crate::").skip(1);
     names
         .map(|rest| rest.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect())

@@ -13,9 +13,10 @@ use crate::doctor::facts::{
 };
 use crate::env::Environment;
 use crate::explain::Explain as _;
-use crate::installation::{Config, refuses};
+use crate::installation::Config;
 use crate::login;
 use crate::openclaw::names::OPENAI_PROVIDERS;
+use crate::openclaw::refuses_config_of;
 use crate::release::Version;
 
 /// What was read of the config.
@@ -163,7 +164,7 @@ pub(super) fn saved(config: &Utf8Path, release: Option<Version>) -> Vec<SavedCon
     let mut saved: Vec<_> = copies
         .filter_map(|path: Utf8PathBuf| {
             let copy = Config::read(&path).ok()??;
-            let written_by = copy.last_touched().filter(|by| !refuses(release, *by))?;
+            let written_by = copy.last_touched().filter(|by| !refuses_config_of(release, *by))?;
             Some((copy.last_touched_at(), SavedConfig { path, written_by }))
         })
         .collect();
