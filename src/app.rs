@@ -1,6 +1,26 @@
-//! What the commands do, callable without the command line: results and errors
-//! out, nothing of arguments, exit codes and printing.
+//! What the commands do, callable without the command line: a plain request in, results
+//! and errors out, one file a use. What happens meanwhile is told as events; nothing
+//! here prints, asks a person, or knows arguments and exit codes.
 
+pub mod apply;
+pub mod bisect;
+pub mod cache;
+mod changes;
+pub mod check;
+pub mod context;
+pub mod diagnose;
+pub mod doctor;
 mod error;
+pub mod issue;
+mod lab;
+pub mod login;
+pub mod loopback;
+pub mod pin;
+pub mod question;
+pub mod releases;
+pub mod routes;
+pub mod size;
+mod standalone;
+pub mod upstream;
 
 pub use error::AppError;

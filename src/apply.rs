@@ -45,6 +45,7 @@ use crate::installation::{
     Config, Installation, InstallationError, LiveMachine, Package, Service as _, ServiceCondition,
     ServiceLimits,
 };
+use crate::log::Log;
 use crate::npm::run::Npm;
 use crate::openclaw::refuses_config_of;
 use crate::release::Version;
@@ -66,6 +67,8 @@ pub struct Apply<'a> {
     pub stop: &'a CancellationToken,
     /// Where every step is told.
     pub events: Events,
+    /// Goes into the backup's directory.
+    pub log: Log,
 }
 
 impl Apply<'_> {
@@ -281,6 +284,9 @@ impl Apply<'_> {
         journal: ApplyJournal,
         prover: &'a P,
     ) -> Transaction<'a, P> {
+        if let Err(error) = self.log.write_into(&journal.directory) {
+            self.events.warn(format!("no log of codexpin's own doings is kept: {error}"));
+        }
         Transaction { apply: self, prover, journal, notes: Vec::new() }
     }
 

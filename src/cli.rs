@@ -1,35 +1,35 @@
-//! The command line: one file a command, from arguments to a request, a call
-//! and an exit code. clap lives here only.
+//! The command line: one file a command, from arguments to a plain request, a call of
+//! [`crate::app`] and an exit code. clap lives here only.
 
 mod apply;
 mod bisect;
 mod cache;
-mod changes;
 mod check;
-mod context;
 mod diagnose;
 mod doctor;
-mod lab;
-mod live;
+pub mod exit;
 mod login;
 mod loopback;
+mod output;
 mod pin;
 mod question;
 mod releases;
 mod report;
 mod routes;
+mod signals;
 mod signatures;
-mod size;
-mod standalone;
 mod upstream;
+
+use std::sync::Arc;
 
 use camino::Utf8PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::app::AppError;
+use crate::app::context::Context;
 use crate::exit_code::ExitCode;
-use crate::report::terminal;
-use context::Context;
+use crate::report::OutputForm;
+use output::CommandOutput;
 
 /// Find the OpenClaw release where the agent stopped answering, pin the last
 /// good one, roll back to it.
@@ -43,6 +43,8 @@ pub struct Cli {
     /// ~/.config/codexpin/signatures.toml, if it is there]
     #[arg(long, value_name = "FILE", global = true)]
     signatures: Option<Utf8PathBuf>,
+    #[command(flatten)]
+    verbose: VerboseArgument,
     #[command(subcommand)]
     command: Command,
 }
@@ -113,35 +115,92 @@ struct PinFileArgument {
     pin_file: Utf8PathBuf,
 }
 
-/// Runs the command and tells what went wrong, if anything did.
-pub async fn run(cli: Cli) -> ExitCode {
-    let result = match Context::of_this_process(cli.signatures) {
-        Ok(context) => Box::pin(dispatch(cli.command, &context)).await,
-        Err(failure) => Err(failure),
-    };
-    result.unwrap_or_else(|error| {
-        terminal::error(&error.to_string(), error.hint());
-        ExitCode::from(error.class())
-    })
+/// Whether the log of codexpin's own doings is shown.
+#[derive(Debug, Clone, Copy, clap::Args)]
+struct VerboseArgument {
+    /// Show what codexpin itself does, line by line: the programs that it starts, and
+    /// how long each step takes.
+    #[arg(long, short, global = true)]
+    verbose: bool,
 }
 
-async fn dispatch(command: Command, context: &Context) -> Result<ExitCode, AppError> {
+/// Runs the command and tells what went wrong, if anything did.
+pub async fn run(cli: Cli) -> ExitCode {
+    let output = CommandOutput::start(cli.command.form(), cli.command.name());
+    let watching = output.watching(cli.verbose);
+    let result = match Context::of_this_process(cli.signatures, watching).map(Arc::new) {
+        Ok(context) => {
+            signals::heed(Arc::clone(&context));
+            if cli.command.stops_unread() {
+                let stop = context.stop.clone();
+                output.stop_when_unread(move || stop.cancel());
+            }
+            Box::pin(dispatch(cli.command, &context, &output)).await
+        }
+        Err(failure) => Err(failure),
+    };
+    output.end(result)
+}
+
+impl Command {
+    fn form(&self) -> OutputForm {
+        match self {
+            Self::Check(check) => check.output.form(),
+            Self::Bisect(bisect) => bisect.output.form(),
+            Self::Resume(resume) => resume.output.form(),
+            Self::Apply(apply) => apply.output.form(),
+            Self::Undo(undo) => undo.output.form(),
+            Self::Releases(releases) => OutputForm::from(releases.output.json),
+            Self::Routes(routes) => OutputForm::from(routes.output.json),
+            Self::Doctor(doctor) => OutputForm::from(doctor.output.json),
+            Self::Diagnose(diagnose) => OutputForm::from(diagnose.output.json),
+            Self::Pins(pins) => OutputForm::from(pins.output.json),
+            Self::Signatures(signatures) => OutputForm::from(signatures.output.json),
+            Self::Cache(cache) => OutputForm::from(cache.output().json),
+            _ => OutputForm::Text,
+        }
+    }
+
+    /// The commands whose events a program can follow, by name.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Check(_) => "check",
+            Self::Bisect(_) => "bisect",
+            Self::Resume(_) => "resume",
+            Self::Apply(_) => "apply",
+            Self::Undo(_) => "undo",
+            _ => "",
+        }
+    }
+
+    /// Whether its work is worth nothing without a reader. A machine that is being
+    /// changed is brought to an end all the same.
+    fn stops_unread(&self) -> bool {
+        matches!(self, Self::Check(_) | Self::Bisect(_) | Self::Resume(_))
+    }
+}
+
+async fn dispatch(
+    command: Command,
+    context: &Context,
+    output: &CommandOutput,
+) -> Result<ExitCode, AppError> {
     match command {
-        Command::Releases(releases) => releases.run(context).await,
-        Command::Routes(routes) => routes.run(context).await,
-        Command::Check(check) => check.run(context).await,
-        Command::Doctor(doctor) => doctor.run(context).await,
-        Command::Login(login) => login.run(context).await,
-        Command::Bisect(bisect) => Box::pin(bisect.run(context)).await,
-        Command::Resume(resume) => Box::pin(resume.run(context)).await,
-        Command::Pin(pin) => pin.run(context).await,
-        Command::Pins(pins) => pins.run(context),
+        Command::Releases(releases) => releases.run(context, output).await,
+        Command::Routes(routes) => routes.run(context, output).await,
+        Command::Check(check) => check.run(context, output).await,
+        Command::Doctor(doctor) => doctor.run(context, output).await,
+        Command::Login(login) => login.run(context, output).await,
+        Command::Bisect(bisect) => Box::pin(bisect.run(context, output)).await,
+        Command::Resume(resume) => Box::pin(resume.run(context, output)).await,
+        Command::Pin(pin) => pin.run(context, output).await,
+        Command::Pins(pins) => pins.run(context, output),
         Command::Report(report) => report.run(context).await,
-        Command::Apply(apply) => Box::pin(apply.run(context)).await,
-        Command::Undo(undo) => Box::pin(undo.run(context)).await,
-        Command::Diagnose(diagnose) => diagnose.run(context).await,
-        Command::Signatures(signatures) => signatures.run(context),
-        Command::Cache(cache) => cache.run(context).await,
+        Command::Apply(apply) => Box::pin(apply.run(context, output)).await,
+        Command::Undo(undo) => Box::pin(undo.run(context, output)).await,
+        Command::Diagnose(diagnose) => diagnose.run(context, output).await,
+        Command::Signatures(signatures) => signatures.run(context, output),
+        Command::Cache(cache) => cache.run(context, output).await,
         Command::Loopback(serve) => serve.run(context).await,
         Command::Status(_) => Err(no_command(
             "status",

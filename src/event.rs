@@ -10,7 +10,8 @@ use camino::Utf8PathBuf;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::question::Lender;
+use crate::question::{Lending, Question};
+use crate::release::pairing::Candidate;
 use crate::release::{PackageName, Version};
 use crate::search::Purpose;
 use crate::verdict::Verdict;
@@ -19,15 +20,8 @@ use crate::verdict::Verdict;
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "event")]
 pub enum Event {
-    /// A session begins, or goes on after `checked` checks.
-    SessionStarted {
-        /// The session's name.
-        session: String,
-        /// The candidates, the good end first.
-        line: Vec<Version>,
-        /// Checks that the journal holds already.
-        checked: usize,
-    },
+    /// A session begins, or goes on.
+    SessionStarted(Box<SessionOpening>),
     /// A prefix is being made.
     InstallStarted {
         /// The candidate.
@@ -88,14 +82,14 @@ pub enum Event {
         /// Whether both ends are verified.
         verified: bool,
     },
-    /// A login is lent to the candidates.
+    /// A login is lent to a candidate.
     LoginLent {
-        /// Whose it is.
-        lender: Lender,
-        /// The login's name; never an address, never a credential.
-        profile: String,
-        /// Whether the candidates hold a made-up login instead of it.
-        relay: bool,
+        /// Whose it is, by name; never an address, never a credential.
+        lending: Lending,
+        /// How many turns are asked for.
+        turns: usize,
+        /// Whether as many are asked for with each remedy.
+        and_for_each_remedy: bool,
     },
     /// codexpin's own login is being renewed.
     LoginRenewing {
@@ -219,6 +213,34 @@ pub enum Event {
         /// In words.
         text: String,
     },
+    /// The command could not do its work. Nothing comes after it.
+    Failed {
+        /// What happened, to what.
+        message: String,
+        /// What to do about it.
+        hint: Option<String>,
+        /// The exit status that the command ends with.
+        exit_status: u8,
+    },
+}
+
+/// What is about to happen in a session.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SessionOpening {
+    /// The session's name.
+    pub session: String,
+    /// The candidates, the good end first.
+    pub line: Vec<Candidate>,
+    /// What they are asked.
+    pub question: Question,
+    /// The versions of Node that they run on.
+    pub nodes: Vec<String>,
+    /// Why that is not the machine's own.
+    pub why_node: Option<String>,
+    /// How many turns the account may be asked for, where one is asked.
+    pub max_turns: Option<usize>,
+    /// How many checks the journal holds already, where a session goes on.
+    pub checked: Option<usize>,
 }
 
 /// An event and its time.
@@ -283,6 +305,11 @@ impl Events {
     /// The same, with the time by the machine's clock from now on.
     pub fn to(receiver: impl Fn(TimedEvent) + Send + Sync + 'static) -> Self {
         Self::new(SystemClock::start(), receiver)
+    }
+
+    /// For whoever wants to hear nothing.
+    pub fn unheard() -> Self {
+        Self::to(|_| {})
     }
 
     /// Tells what happened.

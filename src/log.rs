@@ -33,7 +33,8 @@ const WAITING_LIMIT: usize = 1024 * 1024;
 /// How long a line may be. Bytes.
 const LINE_LIMIT: usize = 16 * 1024;
 
-type Show = Box<dyn Fn(&str) + Send + Sync>;
+/// Shows a line of the log.
+pub type ShowLine = Box<dyn Fn(&str) + Send + Sync>;
 type WhoseTexts = Box<dyn Fn() -> Arc<Person> + Send + Sync>;
 
 /// The log. Clones write to the same file.
@@ -42,7 +43,7 @@ pub struct Log(Arc<Shared>);
 
 struct Shared {
     person: WhoseTexts,
-    show: Option<Show>,
+    show: Option<ShowLine>,
     destination: Mutex<LogDestination>,
 }
 
@@ -61,7 +62,7 @@ impl Log {
     /// A log that masks what `person` names; `show` is for `--verbose`.
     pub fn new(
         person: impl Fn() -> Arc<Person> + Send + Sync + 'static,
-        show: Option<Show>,
+        show: Option<ShowLine>,
     ) -> Self {
         let destination = Mutex::new(LogDestination::Memory(Vec::new()));
         Self(Arc::new(Shared { person: Box::new(person), show, destination }))
@@ -319,7 +320,7 @@ mod tests {
     #[test]
     fn verbose_shows_the_same_lines() {
         let shown = Arc::new(Mutex::new(String::new()));
-        let show: Show = Box::new({
+        let show: ShowLine = Box::new({
             let shown = Arc::clone(&shown);
             move |line| shown.lock().unwrap().push_str(line)
         });

@@ -16,7 +16,7 @@ mod egress;
 mod history;
 pub mod issue;
 mod json_lines;
-mod login;
+pub mod login;
 pub mod loopback;
 mod markdown;
 pub mod pins;

@@ -25,6 +25,11 @@ impl AppError {
         Self::new(Class::Interrupted, "interrupted")
     }
 
+    /// The result could not be written to stdout, for this reason.
+    pub(crate) fn unwritten(why: impl fmt::Display) -> Self {
+        Self::new(Class::Infrastructure, why)
+    }
+
     /// In place of the hint that it has.
     #[must_use]
     pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {

@@ -5,7 +5,6 @@ use serde::Serialize;
 
 use super::journal::Operation;
 use super::plan::Versions;
-use crate::exit_code::ExitCode;
 use crate::release::Version;
 
 /// A directory that is kept so that `undo` is an exchange.
@@ -119,12 +118,13 @@ pub enum ApplyOutcome {
 }
 
 impl ApplyOutcome {
-    /// The exit status that says this.
-    pub fn exit_code(&self) -> ExitCode {
+    /// What to know afterwards.
+    pub fn notes(&self) -> &[Note] {
         match self {
-            Self::AlreadyAsPinned { .. } | Self::Done { .. } => ExitCode::Success,
-            Self::Unproven { .. } => ExitCode::Infrastructure,
-            Self::RolledBack { .. } => ExitCode::RolledBack,
+            Self::AlreadyAsPinned { .. } => &[],
+            Self::Done { notes, .. }
+            | Self::Unproven { notes, .. }
+            | Self::RolledBack { notes, .. } => notes,
         }
     }
 }

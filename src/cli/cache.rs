@@ -1,7 +1,8 @@
 //! `codexpin cache`.
 
-use super::context::Context;
-use crate::app::AppError;
+use super::output::{CommandOutput, JsonArgument};
+use crate::app::context::Context;
+use crate::app::{AppError, cache};
 use crate::exit_code::ExitCode;
 use crate::report::cache::{CacheReport, PruneReport};
 use crate::report::terminal;
@@ -16,14 +17,13 @@ pub(super) struct Cache {
 enum Action {
     /// List the scratch prefixes, the one not used for longest first.
     Ls {
-        /// Print one JSON object.
-        #[arg(long)]
-        json: bool,
+        #[command(flatten)]
+        output: JsonArgument,
     },
     /// Remove the prefixes not used for longest until the rest fits.
     Prune {
         /// How much may stay, such as 5GB or 0.
-        #[arg(long, value_name = "SIZE", value_parser = super::size::bytes, default_value = "15GB")]
+        #[arg(long, value_name = "SIZE", value_parser = crate::app::size::bytes, default_value = "15GB")]
         limit: u64,
     },
     /// Print the cache directory.
@@ -31,21 +31,27 @@ enum Action {
 }
 
 impl Cache {
-    pub(super) async fn run(self, context: &Context) -> Result<ExitCode, AppError> {
+    pub(super) fn output(&self) -> JsonArgument {
+        match self.action {
+            Action::Ls { output } => output,
+            Action::Prune { .. } | Action::Path => JsonArgument::default(),
+        }
+    }
+
+    pub(super) async fn run(
+        self,
+        context: &Context,
+        output: &CommandOutput,
+    ) -> Result<ExitCode, AppError> {
         match self.action {
             Action::Path => terminal::print_as_it_is(context.directories.cache.as_str()),
-            Action::Ls { json } => {
-                let (_, store) = context.workshop().await?;
-                CacheReport {
-                    prefixes: store.list().await?,
-                    directory: context.directories.prefixes(),
-                }
-                .print(json);
+            Action::Ls { .. } => CacheReport {
+                prefixes: cache::list(context).await?,
+                directory: context.directories.prefixes(),
             }
+            .print(output.form),
             Action::Prune { limit } => {
-                let (_, store) = context.workshop().await?;
-                let removed = store.prune(limit).await?;
-                let kept = store.list().await?;
+                let (removed, kept) = cache::prune(context, limit).await?;
                 PruneReport { removed, kept }.print();
             }
         }

@@ -1,15 +1,11 @@
 //! `codexpin doctor`: what is wrong with the live installation.
 
-use jiff::Timestamp;
-
-use super::PinFileArgument;
-use super::context::Context;
+use super::output::{CommandOutput, JsonArgument};
+use super::{PinFileArgument, exit};
 use crate::app::AppError;
-use crate::doctor::{self, Facts, RegistryFacts};
+use crate::app::context::Context;
+use crate::app::doctor::{DoctorRequest, doctor};
 use crate::exit_code::ExitCode;
-use crate::installation::LiveMachine;
-use crate::npm::registry::Freshness;
-use crate::release::Version;
 use crate::report::doctor::DoctorReport;
 
 #[derive(Debug, clap::Args)]
@@ -23,48 +19,20 @@ pub(super) struct Doctor {
     /// latest, and whether its plugin is there.
     #[arg(long)]
     online: bool,
-    /// Print one JSON object.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    pub(super) output: JsonArgument,
 }
 
 impl Doctor {
-    pub(super) async fn run(self, context: &Context) -> Result<ExitCode, AppError> {
-        let surroundings = LiveMachine {
-            environment: context.environment.clone(),
-            home: context.directories.home.clone(),
-            processes: context.processes.clone(),
-        };
-        let backups = context.directories.backups();
-        let pin_file = context.cwd.join(&self.file.pin_file);
-        let mut facts = doctor::survey(&surroundings, &backups, &pin_file, Timestamp::now()).await;
-        if context.stop.is_cancelled() {
-            return Err(AppError::interrupted());
-        }
-        if self.online {
-            facts.registry = Some(registry(context, &facts).await);
-        }
-        let report = DoctorReport::new(&facts, doctor::examine(&facts));
-        report.print(self.json);
-        Ok(report.exit_code())
+    pub(super) async fn run(
+        self,
+        context: &Context,
+        output: &CommandOutput,
+    ) -> Result<ExitCode, AppError> {
+        let request = DoctorRequest { pin_file: self.file.pin_file, online: self.online };
+        let (facts, reading) = output.of(doctor(context, &request)).await?;
+        let exit_code = exit::of_doctor(&reading);
+        DoctorReport::new(&facts, reading).print(output.form);
+        Ok(exit_code)
     }
-}
-
-/// What the registry says of the installed release, or why it says nothing.
-async fn registry(context: &Context, facts: &Facts) -> Result<RegistryFacts, String> {
-    let releases =
-        context.releases(Freshness::Refresh).await.map_err(|failure| failure.to_string())?;
-    let latest = releases.core.dist_tags.get("latest");
-    let core: Option<Version> = facts.core.as_ref().map(|core| core.version);
-    let manifest = core.and_then(|core| releases.core.releases.get(&core));
-    let candidates = releases.candidates();
-    let candidate = candidates.iter().find(|candidate| Some(candidate.core) == core);
-    Ok(RegistryFacts {
-        latest: latest.and_then(|latest| latest.parse().ok()),
-        has_core: manifest.is_some(),
-        deprecated: manifest.and_then(|manifest| manifest.deprecated.clone()),
-        plugin: candidate
-            .and_then(|candidate| candidate.plugin.as_ref())
-            .map(|plugin| plugin.version),
-    })
 }

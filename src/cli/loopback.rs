@@ -2,12 +2,11 @@
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
-use super::context::Context;
-use crate::app::AppError;
+use crate::app::context::Context;
+use crate::app::{AppError, loopback};
 use crate::exit_code::ExitCode;
-use crate::explain::Class;
 use crate::report::loopback::LoopbackReport;
-use crate::upstream::loopback::{Fault, Loopback, LoopbackOptions};
+use crate::upstream::loopback::Fault;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Serve {
@@ -26,28 +25,12 @@ pub(super) fn faults() -> impl TypedValueParser<Value = Fault> {
 
 impl Serve {
     pub(super) async fn run(self, context: &Context) -> Result<ExitCode, AppError> {
-        let options =
-            LoopbackOptions { port: self.port, fault: self.fault, ..LoopbackOptions::default() };
-        let loopback = Loopback::start(options).await?;
-        let directory = tempfile::Builder::new().prefix("codexpin-loopback-").tempdir()?;
-        let ca = camino::Utf8PathBuf::from_path_buf(directory.path().join("ca.pem")).map_err(
-            |path| AppError::new(Class::Infrastructure, format!("{} is not UTF-8", path.display())),
-        )?;
-        loopback.write_ca(&ca)?;
-        let environment = loopback.environment(&ca);
-        let mut served = LoopbackReport::begin(
-            &loopback.base_url(),
-            &environment,
-            self.fault.map(|fault| (fault.name(), fault.description())),
-        );
-        let mut every = tokio::time::interval(std::time::Duration::from_millis(200));
-        loop {
-            tokio::select! {
-                _ = every.tick() => served.show(&loopback.records()),
-                () = context.stop.cancelled() => break,
-            }
-        }
-        served.show(&loopback.shutdown().await);
+        let fault = self.fault.map(|fault| (fault.name(), fault.description()));
+        loopback::serve(context, self.port, self.fault, |address| {
+            let mut report = LoopbackReport::begin(&address.base_url, &address.environment, fault);
+            move |records: &[_]| report.show(records)
+        })
+        .await?;
         Ok(ExitCode::Success)
     }
 }

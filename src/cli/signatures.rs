@@ -1,7 +1,8 @@
 //! `codexpin signatures`.
 
-use super::context::Context;
+use super::output::{CommandOutput, JsonArgument};
 use crate::app::AppError;
+use crate::app::context::Context;
 use crate::catalogue::{KNOWN, Signature};
 use crate::exit_code::ExitCode;
 use crate::report::{self, terminal};
@@ -13,13 +14,16 @@ pub(super) struct Signatures {
     /// Print the built-in table as it is written, to begin one of your own with.
     #[arg(long, conflicts_with_all = ["id", "json"], hide_short_help = true)]
     table: bool,
-    /// Print one JSON array.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    pub(super) output: JsonArgument,
 }
 
 impl Signatures {
-    pub(super) fn run(&self, context: &Context) -> Result<ExitCode, AppError> {
+    pub(super) fn run(
+        &self,
+        context: &Context,
+        output: &CommandOutput,
+    ) -> Result<ExitCode, AppError> {
         if self.table {
             terminal::print(KNOWN.trim_end());
             return Ok(ExitCode::Success);
@@ -36,7 +40,7 @@ impl Signatures {
                 AppError::usage(format!("no signature is named {id:?}")).maybe_hint(meant)
             })?],
         };
-        report::signatures::print(&wanted, self.id.is_some(), self.json);
+        report::signatures::print(&wanted, self.id.is_some(), output.form);
         Ok(ExitCode::Success)
     }
 }

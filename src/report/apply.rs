@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 use camino::Utf8Path;
 use indicatif::DecimalBytes;
 use owo_colors::OwoColorize as _;
+use serde::Serialize;
 
-use super::terminal;
+use super::{OutputForm, print_if_json, terminal};
 use crate::apply::{
     ApplyOutcome, EarlierConfig, Note, Operation, PartKind, Plan, SavedBy, Step, Versions, Warning,
 };
@@ -14,8 +15,87 @@ use crate::event::Event;
 use crate::installation::Installation;
 use crate::release::{PackageName, Version};
 
-/// What would change, and what to know before saying yes.
-pub fn plan(plan: &Plan, installation: &Installation) {
+/// What an apply or an undo does: for a person as it comes, as JSON at the end.
+#[derive(Debug)]
+pub struct ApplyReport {
+    form: OutputForm,
+    content: ApplyJson,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct ApplyJson {
+    /// How earlier ones ended that had been killed.
+    recovered: Vec<ApplyOutcome>,
+    /// What was to change; none for an undo.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan: Option<Plan>,
+    /// The backup that is undone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    undone: Option<String>,
+    /// How it ended; none where nothing was to be changed.
+    #[serde(flatten)]
+    outcome: Option<ApplyOutcome>,
+}
+
+impl ApplyReport {
+    /// Nothing has happened yet.
+    pub fn new(form: OutputForm) -> Self {
+        Self { form, content: ApplyJson::default() }
+    }
+
+    /// What a killed codexpin had left was finished, or put back.
+    pub fn recovered(&mut self, outcomes: Vec<ApplyOutcome>) {
+        for outcome in &outcomes {
+            self.show_outcome(outcome);
+        }
+        self.content.recovered = outcomes;
+    }
+
+    /// What would change, and what to know before saying yes; with every step where
+    /// nothing but this is asked for.
+    pub fn plan(&mut self, plan: &Plan, installation: &Installation, with_steps: bool) {
+        if self.form == OutputForm::Text {
+            print_plan(plan, installation);
+        }
+        for warning in &plan.warnings {
+            terminal::warning(&warning_line(warning));
+        }
+        if self.form == OutputForm::Text && with_steps {
+            print_steps(plan);
+        }
+        self.content.plan = Some(plan.clone());
+    }
+
+    /// What an undo goes back to.
+    pub fn undo(&mut self, backup: &str, from: Version, back: Version) {
+        if self.form == OutputForm::Text {
+            terminal::print(&format!("undo {backup}: {from} -> {back}"));
+        }
+        self.content.undone = Some(backup.to_owned());
+    }
+
+    /// How it ended.
+    pub fn outcome(&mut self, outcome: ApplyOutcome) {
+        self.show_outcome(&outcome);
+        self.content.outcome = Some(outcome);
+    }
+
+    /// Prints the JSON, where that is the form.
+    pub fn end(self) {
+        print_if_json(self.form, &self.content);
+    }
+
+    fn show_outcome(&self, outcome: &ApplyOutcome) {
+        if self.form == OutputForm::Text {
+            terminal::print(outcome_text(outcome).trim_end());
+        }
+        for warning in outcome.notes().iter().filter_map(untried_config) {
+            terminal::warning(&warning);
+        }
+    }
+}
+
+fn print_plan(plan: &Plan, installation: &Installation) {
     let mut text = String::new();
     if plan.is_already_as_pinned() {
         let _ = writeln!(text, "already as pinned: {}", versions(plan.from));
@@ -45,25 +125,79 @@ pub fn plan(plan: &Plan, installation: &Installation) {
         );
     }
     terminal::print(text.trim_end());
-    for warning in &plan.warnings {
-        terminal::warning(&warning_line(warning));
+}
+
+/// The steps, in the order in which they are taken.
+fn print_steps(plan: &Plan) {
+    let numbered =
+        plan.steps.iter().zip(1..).map(|(step, number)| format!("  {number:>2}  {step}"));
+    let lines: Vec<_> = numbered.collect();
+    if !lines.is_empty() {
+        terminal::print(&format!("steps\n{}", lines.join("\n")));
     }
+}
+
+fn outcome_text(outcome: &ApplyOutcome) -> String {
+    let mut text = String::new();
+    match outcome {
+        ApplyOutcome::AlreadyAsPinned { installed } => {
+            let _ = writeln!(text, "already as pinned: {}", versions(*installed));
+        }
+        ApplyOutcome::Done { operation, from, to, backup, kept, notes, .. } => {
+            let _ = writeln!(
+                text,
+                "{}: {} -> {}",
+                verb(*operation).green().bold(),
+                versions(*from),
+                versions(*to)
+            );
+            add_notes(&mut text, notes);
+            let bytes: u64 = kept.iter().map(|kept| kept.bytes).sum();
+            let _ = writeln!(
+                text,
+                "  kept    {} of {} for `codexpin undo`",
+                DecimalBytes(bytes),
+                versions(*from)
+            );
+            let _ = writeln!(text, "  backup  {backup}");
+            let _ = writeln!(text, "  next    codexpin undo    goes back to {}", from.core);
+        }
+        ApplyOutcome::Unproven { operation, from, to, why, backup, notes, .. } => {
+            let _ = writeln!(
+                text,
+                "{}, but could not be proved: {} -> {}",
+                verb(*operation).yellow().bold(),
+                versions(*from),
+                versions(*to)
+            );
+            for why in why {
+                let _ = writeln!(text, "  why     {why}");
+            }
+            add_notes(&mut text, notes);
+            let _ = writeln!(text, "  backup  {backup}");
+            let _ = writeln!(text, "  next    codexpin check live    asks it for a reply");
+            let _ = writeln!(text, "          codexpin undo          goes back to {}", from.core);
+        }
+        ApplyOutcome::RolledBack { from, to, why, backup, notes, .. } => {
+            let _ = writeln!(
+                text,
+                "{}: {} stays; {} failed its proof",
+                "put back".yellow().bold(),
+                versions(*from),
+                versions(*to)
+            );
+            let _ = writeln!(text, "  why     {why}");
+            add_notes(&mut text, notes);
+            let _ = writeln!(text, "  backup  {backup}");
+        }
+    }
+    text
 }
 
 fn versions(versions: Versions) -> String {
     match versions.plugin {
         Some(plugin) => format!("{} with plugin {plugin}", versions.core),
         None => versions.core.to_string(),
-    }
-}
-
-/// The steps, in the order in which they are taken.
-pub fn steps(plan: &Plan) {
-    let numbered =
-        plan.steps.iter().zip(1..).map(|(step, number)| format!("  {number:>2}  {step}"));
-    let lines: Vec<_> = numbered.collect();
-    if !lines.is_empty() {
-        terminal::print(&format!("steps\n{}", lines.join("\n")));
     }
 }
 
@@ -180,70 +314,6 @@ pub(super) fn line(event: &Event) -> Option<String> {
         }
         _ => return None,
     })
-}
-
-/// How it ended.
-pub fn outcome(outcome: &ApplyOutcome) {
-    let mut text = String::new();
-    let mut warnings = Vec::new();
-    match outcome {
-        ApplyOutcome::AlreadyAsPinned { installed } => {
-            let _ = writeln!(text, "already as pinned: {}", versions(*installed));
-        }
-        ApplyOutcome::Done { operation, from, to, backup, kept, notes, .. } => {
-            let _ = writeln!(
-                text,
-                "{}: {} -> {}",
-                verb(*operation).green().bold(),
-                versions(*from),
-                versions(*to)
-            );
-            add_notes(&mut text, notes);
-            let bytes: u64 = kept.iter().map(|kept| kept.bytes).sum();
-            let _ = writeln!(
-                text,
-                "  kept    {} of {} for `codexpin undo`",
-                DecimalBytes(bytes),
-                versions(*from)
-            );
-            let _ = writeln!(text, "  backup  {backup}");
-            let _ = writeln!(text, "  next    codexpin undo    goes back to {}", from.core);
-            warnings.extend(notes.iter().filter_map(untried_config));
-        }
-        ApplyOutcome::Unproven { operation, from, to, why, backup, notes, .. } => {
-            let _ = writeln!(
-                text,
-                "{}, but could not be proved: {} -> {}",
-                verb(*operation).yellow().bold(),
-                versions(*from),
-                versions(*to)
-            );
-            for why in why {
-                let _ = writeln!(text, "  why     {why}");
-            }
-            add_notes(&mut text, notes);
-            let _ = writeln!(text, "  backup  {backup}");
-            let _ = writeln!(text, "  next    codexpin check live    asks it for a reply");
-            let _ = writeln!(text, "          codexpin undo          goes back to {}", from.core);
-            warnings.extend(notes.iter().filter_map(untried_config));
-        }
-        ApplyOutcome::RolledBack { from, to, why, backup, notes, .. } => {
-            let _ = writeln!(
-                text,
-                "{}: {} stays; {} failed its proof",
-                "put back".yellow().bold(),
-                versions(*from),
-                versions(*to)
-            );
-            let _ = writeln!(text, "  why     {why}");
-            add_notes(&mut text, notes);
-            let _ = writeln!(text, "  backup  {backup}");
-        }
-    }
-    terminal::print(text.trim_end());
-    for warning in warnings {
-        terminal::warning(&warning);
-    }
 }
 
 fn verb(operation: Operation) -> &'static str {

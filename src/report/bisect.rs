@@ -9,8 +9,9 @@ use serde::Serialize;
 use super::{
     OutputForm, changes, counted, duration, failure_lines, history, print_if_json, terminal,
 };
+use crate::app::bisect::BisectReport;
 use crate::changes::Changes;
-use crate::node::Nodes;
+use crate::event::SessionOpening;
 use crate::question::{AskBy, Probe, Question, Through, Upgrade, Upstream};
 use crate::release::Version;
 use crate::release::pairing::Candidate;
@@ -20,80 +21,57 @@ use crate::session::journal::SessionRequest;
 use crate::session::record::CheckRecord;
 use crate::verdict::{SkipReason, Verdict};
 
-/// What is about to happen.
-#[derive(Debug)]
-pub struct SessionOpening<'a> {
-    /// The session's name.
-    pub session: &'a str,
-    /// The candidates.
-    pub line: &'a [Candidate],
-    /// What they are asked.
-    pub question: &'a Question,
-    /// The Nodes that they run on.
-    pub nodes: &'a Nodes,
-    /// Why that is not the machine's own.
-    pub why_node: Option<String>,
-    /// How many turns the account may be asked for, where one is asked.
-    pub max_turns: Option<usize>,
-    /// How many checks are known already, where a session goes on.
-    pub checked: Option<usize>,
+/// The first lines of a session, to stderr: they are no result.
+pub(super) fn opening(opening: &SessionOpening) {
+    terminal::say(opening_text(opening).trim_end());
 }
 
-pub use self::SessionOpening as Opening;
-
-impl SessionOpening<'_> {
-    /// Prints it to stderr: it is no result.
-    pub fn print(&self) {
-        terminal::say(self.text().trim_end());
+fn opening_text(opening: &SessionOpening) -> String {
+    let mut text = String::new();
+    let mut row = |name: &str, what: String| {
+        let _ = writeln!(text, "{} {what}", format!("{name:<9}").dimmed());
+    };
+    if let (Some(good), Some(bad)) = (opening.line.first(), opening.line.last()) {
+        let candidates = counted(opening.line.len(), "candidate", "candidates");
+        row("line", format!("{} (good?) .. {} (bad?), {candidates}", good.core, bad.core));
     }
-
-    fn text(&self) -> String {
-        let mut text = String::new();
-        let mut row = |name: &str, what: String| {
-            let _ = writeln!(text, "{} {what}", format!("{name:<9}").dimmed());
-        };
-        if let (Some(good), Some(bad)) = (self.line.first(), self.line.last()) {
-            let candidates = counted(self.line.len(), "candidate", "candidates");
-            row("line", format!("{} (good?) .. {} (bad?), {candidates}", good.core, bad.core));
-        }
-        row("route", self.question.routes_in_words());
-        if let Some(how) = how(self.question) {
-            row("check", how);
-        }
-        row(
-            "upstream",
-            match &self.question.upstream {
-                Upstream::Live(lending) => format!("live: {lending}"),
-                Upstream::Loopback | Upstream::Installation => {
-                    "loopback: no account, no tokens spent, no network but the registry".to_owned()
-                }
-            },
-        );
-        if let Some(lending) = self.question.upstream.lending() {
-            let about = turns(self.line.len()) * self.question.routes.len();
-            let about = counted(about, "turn", "turns");
-            let most = self.max_turns.map(|most| format!(", at most {most}")).unwrap_or_default();
-            row("", format!("about {about}{most}"));
-            row("", "a failure counts once the last good release has answered again".to_owned());
-            if lending.relay {
-                row(
-                    "",
-                    "candidates hold a made-up login; TLS fingerprint and timing are codexpin's"
-                        .to_owned(),
-                );
+    row("route", opening.question.routes_in_words());
+    if let Some(how) = how(&opening.question) {
+        row("check", how);
+    }
+    row(
+        "upstream",
+        match &opening.question.upstream {
+            Upstream::Live(lending) => format!("live: {lending}"),
+            Upstream::Loopback | Upstream::Installation => {
+                "loopback: no account, no tokens spent, no network but the registry".to_owned()
             }
+        },
+    );
+    if let Some(lending) = opening.question.upstream.lending() {
+        let about = turns(opening.line.len()) * opening.question.routes.len();
+        let about = counted(about, "turn", "turns");
+        let most = opening.max_turns.map(|most| format!(", at most {most}")).unwrap_or_default();
+        row("", format!("about {about}{most}"));
+        row("", "a failure counts once the last good release has answered again".to_owned());
+        if lending.relay {
+            row(
+                "",
+                "candidates hold a made-up login; TLS fingerprint and timing are codexpin's"
+                    .to_owned(),
+            );
         }
-        row("plugin", plugins(self.line));
-        let nodes = self.nodes.versions();
-        let several =
-            if nodes.len() > 1 { " (no one Node fits all: it is a second variable)" } else { "" };
-        let why = self.why_node.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
-        row("node", format!("{}{several}{why}", nodes.join(", ")));
-        let known =
-            self.checked.map(|n| format!(", going on after {}", counted(n, "check", "checks")));
-        row("session", format!("{}{}", self.session, known.unwrap_or_default()));
-        text
     }
+    row("plugin", plugins(&opening.line));
+    let nodes = &opening.nodes;
+    let several =
+        if nodes.len() > 1 { " (no one Node fits all: it is a second variable)" } else { "" };
+    let why = opening.why_node.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+    row("node", format!("{}{several}{why}", nodes.join(", ")));
+    let known =
+        opening.checked.map(|n| format!(", going on after {}", counted(n, "check", "checks")));
+    row("session", format!("{}{}", opening.session, known.unwrap_or_default()));
+    text
 }
 
 /// About how many turns a search takes: both ends, the halvings, and a control
@@ -143,21 +121,38 @@ fn plugins(line: &[Candidate]) -> String {
     }
 }
 
+/// Prints how a session ended, for a person or as JSON.
+pub fn print(report: &BisectReport, form: OutputForm) {
+    let ending = SessionEnding::of(report);
+    if !print_if_json(form, &ending.json()) {
+        terminal::print(ending.text().trim_end());
+    }
+}
+
 /// How a session ended.
 #[derive(Debug)]
-pub struct SessionReport<'a> {
-    /// The session's name.
-    pub session: &'a str,
-    /// Where its journal and logs are.
-    pub directory: &'a Utf8Path,
-    /// What was asked for.
-    pub request: &'a SessionRequest,
-    /// What was found.
-    pub conclusion: &'a Conclusion,
-    /// What changed with the first bad release.
-    pub changes: Option<&'a Changes>,
+struct SessionEnding<'a> {
+    session: &'a str,
+    directory: &'a Utf8Path,
+    request: &'a SessionRequest,
+    conclusion: &'a Conclusion,
+    changes: Option<&'a Changes>,
     /// What was pinned, and in which file.
-    pub pinned: Option<(Version, &'a Utf8Path)>,
+    pinned: Option<(Version, &'a Utf8Path)>,
+}
+
+impl<'a> SessionEnding<'a> {
+    fn of(report: &'a BisectReport) -> Self {
+        let pin = report.pinned.as_ref().and_then(|pinned| pinned.as_ref().ok());
+        Self {
+            session: &report.session,
+            directory: &report.directory,
+            request: &report.request,
+            conclusion: &report.conclusion,
+            changes: report.changes.as_ref(),
+            pinned: pin.map(|pin| (pin.core, report.request.pin_file.as_path())),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -188,14 +183,7 @@ struct OutcomeJson {
     skipped: Vec<Version>,
 }
 
-impl SessionReport<'_> {
-    /// Prints it, for a person or as JSON.
-    pub fn print(&self, form: impl Into<OutputForm>) {
-        if !print_if_json(form.into(), &self.json()) {
-            terminal::print(self.text().trim_end());
-        }
-    }
-
+impl SessionEnding<'_> {
     fn core(&self, place: usize) -> Version {
         self.request.line[place].core
     }

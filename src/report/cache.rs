@@ -6,7 +6,7 @@ use camino::Utf8PathBuf;
 use indicatif::DecimalBytes;
 use serde::Serialize;
 
-use super::{counted, print_json, terminal};
+use super::{OutputForm, counted, print_if_json, terminal};
 use crate::prefix::store;
 
 /// The prefixes on disk.
@@ -20,9 +20,8 @@ pub struct CacheReport {
 
 impl CacheReport {
     /// Prints them, for a person or as JSON.
-    pub fn print(&self, json: bool) {
-        if json {
-            print_json(self);
+    pub fn print(&self, form: OutputForm) {
+        if print_if_json(form, self) {
             return;
         }
         let mut text = String::new();

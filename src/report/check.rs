@@ -4,217 +4,127 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use owo_colors::OwoColorize as _;
-use serde::Serialize;
 
 use super::{OutputForm, counted, duration, egress, failure_lines, print_if_json, terminal};
-use crate::catalogue::Catalogue;
-use crate::exit_code::ExitCode;
-use crate::npm::{Egress, InstallScripts};
+use crate::app::check::{CheckReport, RouteReport};
 use crate::observation::{Isolation, Observation, Times};
-use crate::prefix::Prefix;
-use crate::question::{AskBy, Question, Through, Upstream};
-use crate::release::pairing::Candidate;
-use crate::route::Route;
-use crate::verdict::{self, SkipReason, Verdict};
+use crate::question::{AskBy, Through, Upstream};
+use crate::verdict::{SkipReason, Verdict};
 
-/// One check of one candidate.
-#[derive(Debug, Serialize)]
-pub struct CheckReport {
-    /// What was checked.
-    pub candidate: Candidate,
-    /// What it was asked.
-    pub question: Question,
-    /// The Node that it ran on.
-    pub node: Option<String>,
-    /// What the check says.
-    #[serde(flatten)]
-    pub verdict: Verdict,
-    /// What was seen through each route; nothing where it could not be installed.
-    pub routes: Vec<RouteReport>,
-    /// What its install tried to reach; none where it could not be installed,
-    /// or is older than such records.
-    pub install_egress: Option<Egress>,
-    /// Which install scripts ran; none where that is not known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub install_scripts: Option<InstallScripts>,
-    /// What went wrong with the upstream, on purpose.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub fault: Option<String>,
-    /// What was tried to make it answer; none where nothing was to be.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub remedies: Option<Vec<RemedyReport>>,
-    /// Where it is installed.
-    #[serde(skip)]
-    pub prefix: Option<Prefix>,
+/// Prints it, for a person or as JSON; with `egress`, what the candidate tried to
+/// reach as well.
+pub fn print(report: &CheckReport, form: OutputForm, egress: bool) {
+    if print_if_json(form, report) {
+        return;
+    }
+    let mut text = self::text(report);
+    if egress {
+        if report.prefix.is_some() {
+            text.push_str(&egress::of_install(report.install_egress.as_ref()));
+        }
+        text.push_str(&egress::table(report.routes.iter().map(|route| &route.observation)));
+    }
+    terminal::print(text.trim_end());
 }
 
-/// One thing that was tried to make a failing release answer.
-#[derive(Debug, Serialize)]
-pub struct RemedyReport {
-    /// In words, to be read after "answers".
-    pub words: String,
-    /// How a user does the same with the live installation.
-    pub how: String,
-    /// What came of it.
-    #[serde(flatten)]
-    pub verdict: Verdict,
-    /// From start to end. Milliseconds.
-    pub elapsed_ms: u64,
+fn text(report: &CheckReport) -> String {
+    let core = report.candidate.core;
+    let mut text = String::new();
+    let through = report.question.routes_in_words();
+    let (good, bad) = match report.question.ask {
+        AskBy::Probe(_) => ("answers through", "does not answer through"),
+        AskBy::Command(_) => ("passes the check command on", "fails the check command on"),
+    };
+    let _ = match &report.verdict {
+        Verdict::Good => {
+            writeln!(text, "{}: {core} {good} {through}", "good".green().bold())
+        }
+        Verdict::Bad { .. } => {
+            writeln!(text, "{}: {core} {bad} {through}", "bad".red().bold())
+        }
+        Verdict::Skip { reason } => {
+            let but = match reason {
+                SkipReason::CannotInstall { .. } => "",
+                _ => "cannot be judged: ",
+            };
+            writeln!(text, "{}: {core} {but}{reason}", "skip".yellow().bold())
+        }
+    };
+    match report.routes.as_slice() {
+        [] => {}
+        [only] => details(only, &mut text, report),
+        several => {
+            for route in several {
+                let _ = writeln!(text, "\n{} through {}", word(&route.verdict), route.route);
+                details(route, &mut text, report);
+            }
+        }
+    }
+    if let Some(scripts) = &report.install_scripts
+        && !scripts.not_run.is_empty()
+    {
+        let packages = scripts.not_run.join(", ");
+        let _ = writeln!(text, "  note  npm did not run the install scripts of {packages}");
+    }
+    text.push_str(&remedies(report));
+    for next in next(report) {
+        let _ = writeln!(text, "  next  {next}");
+    }
+    text
 }
 
-/// What one route showed.
-#[derive(Debug, Serialize)]
-pub struct RouteReport {
-    /// The route.
-    pub route: Route,
-    /// What it says of the candidate.
-    #[serde(flatten)]
-    pub verdict: Verdict,
-    /// What was seen.
-    pub observation: Observation,
+/// What makes it answer, and what does not.
+fn remedies(report: &CheckReport) -> String {
+    let mut text = String::new();
+    let Some(tried) = &report.remedies else { return text };
+    let as_it_is = match report.verdict {
+        Verdict::Skip { .. } => "not to be judged as it is",
+        Verdict::Good | Verdict::Bad { .. } => "bad as it is",
+    };
+    let mending: Vec<_> = tried.iter().filter(|r| r.verdict == Verdict::Good).collect();
+    let _ = match (tried.is_empty(), mending.first()) {
+        (true, _) => {
+            writeln!(text, "  nothing is known that could be tried against this failure")
+        }
+        (false, None) => {
+            writeln!(text, "  {as_it_is}, and nothing that was tried makes it answer")
+        }
+        (false, Some(first)) => {
+            writeln!(text, "  {}", format!("{as_it_is}; answers {}", first.words).bold())
+        }
+    };
+    for remedy in tried {
+        let elapsed = duration(Duration::from_millis(remedy.elapsed_ms));
+        let _ = writeln!(text, "  {}  {}  ({elapsed})", word(&remedy.verdict), remedy.words);
+        match remedy.verdict.failure() {
+            None => _ = writeln!(text, "        {}", remedy.how.dimmed()),
+            Some(failure) => {
+                let _ = writeln!(text, "        {}", failure_lines(failure)[1].dimmed());
+            }
+        }
+    }
+    text
 }
 
-impl RouteReport {
-    /// Judges what was seen.
-    pub fn of(observation: Observation, catalogue: &Catalogue) -> Self {
-        let verdict = verdict::judge(&observation, catalogue);
-        Self { route: observation.route.clone(), verdict, observation }
-    }
-}
-
-impl CheckReport {
-    /// The routes through which it answered.
-    pub fn answering(&self) -> Vec<Route> {
-        let good = self.routes.iter().filter(|route| route.verdict == Verdict::Good);
-        good.map(|route| route.route.clone()).collect()
-    }
-
-    /// `git bisect run` reads it as well.
-    pub fn exit_code(&self) -> ExitCode {
-        match self.verdict {
-            Verdict::Good => ExitCode::Success,
-            Verdict::Bad { .. } => ExitCode::Failure,
-            Verdict::Skip { .. } => ExitCode::Skip,
+fn next(report: &CheckReport) -> Vec<String> {
+    let core = report.candidate.core;
+    match &report.verdict {
+        Verdict::Good => vec![],
+        Verdict::Bad { failure } => {
+            let mut next: Vec<String> = failure.remedy.iter().cloned().collect();
+            if report.remedies.is_none() && failure.remedy.is_some() {
+                next.push(format!(
+                    "codexpin check {core} --try-remedies tries in scratch what may mend it"
+                ));
+            }
+            next.push(format!("codexpin bisect GOOD {core} finds the release where it broke"));
+            next
         }
-    }
-
-    /// Prints it, for a person or as JSON; with `egress`, what the candidate
-    /// tried to reach as well.
-    pub fn print(&self, form: impl Into<OutputForm>, egress: bool) {
-        if print_if_json(form.into(), self) {
-            return;
+        Verdict::Skip { reason: SkipReason::CannotInstall { .. } | SkipReason::Missing { .. } } => {
+            vec!["codexpin releases shows the releases near it".to_owned()]
         }
-        let mut text = self.text();
-        if egress {
-            if self.prefix.is_some() {
-                text.push_str(&egress::of_install(self.install_egress.as_ref()));
-            }
-            text.push_str(&egress::table(self.routes.iter().map(|route| &route.observation)));
-        }
-        terminal::print(text.trim_end());
-    }
-
-    fn text(&self) -> String {
-        let core = self.candidate.core;
-        let mut text = String::new();
-        let through = self.question.routes_in_words();
-        let (good, bad) = match self.question.ask {
-            AskBy::Probe(_) => ("answers through", "does not answer through"),
-            AskBy::Command(_) => ("passes the check command on", "fails the check command on"),
-        };
-        let _ = match &self.verdict {
-            Verdict::Good => {
-                writeln!(text, "{}: {core} {good} {through}", "good".green().bold())
-            }
-            Verdict::Bad { .. } => {
-                writeln!(text, "{}: {core} {bad} {through}", "bad".red().bold())
-            }
-            Verdict::Skip { reason } => {
-                let but = match reason {
-                    SkipReason::CannotInstall { .. } => "",
-                    _ => "cannot be judged: ",
-                };
-                writeln!(text, "{}: {core} {but}{reason}", "skip".yellow().bold())
-            }
-        };
-        match self.routes.as_slice() {
-            [] => {}
-            [only] => only.details(&mut text, self),
-            several => {
-                for route in several {
-                    let _ = writeln!(text, "\n{} through {}", word(&route.verdict), route.route);
-                    route.details(&mut text, self);
-                }
-            }
-        }
-        if let Some(scripts) = &self.install_scripts
-            && !scripts.not_run.is_empty()
-        {
-            let packages = scripts.not_run.join(", ");
-            let _ = writeln!(text, "  note  npm did not run the install scripts of {packages}");
-        }
-        text.push_str(&self.remedies());
-        for next in self.next() {
-            let _ = writeln!(text, "  next  {next}");
-        }
-        text
-    }
-
-    /// What makes it answer, and what does not.
-    fn remedies(&self) -> String {
-        let mut text = String::new();
-        let Some(tried) = &self.remedies else { return text };
-        let as_it_is = match self.verdict {
-            Verdict::Skip { .. } => "not to be judged as it is",
-            Verdict::Good | Verdict::Bad { .. } => "bad as it is",
-        };
-        let mending: Vec<_> = tried.iter().filter(|r| r.verdict == Verdict::Good).collect();
-        let _ = match (tried.is_empty(), mending.first()) {
-            (true, _) => {
-                writeln!(text, "  nothing is known that could be tried against this failure")
-            }
-            (false, None) => {
-                writeln!(text, "  {as_it_is}, and nothing that was tried makes it answer")
-            }
-            (false, Some(first)) => {
-                writeln!(text, "  {}", format!("{as_it_is}; answers {}", first.words).bold())
-            }
-        };
-        for remedy in tried {
-            let elapsed = duration(Duration::from_millis(remedy.elapsed_ms));
-            let _ = writeln!(text, "  {}  {}  ({elapsed})", word(&remedy.verdict), remedy.words);
-            match remedy.verdict.failure() {
-                None => _ = writeln!(text, "        {}", remedy.how.dimmed()),
-                Some(failure) => {
-                    let _ = writeln!(text, "        {}", failure_lines(failure)[1].dimmed());
-                }
-            }
-        }
-        text
-    }
-
-    fn next(&self) -> Vec<String> {
-        let core = self.candidate.core;
-        match &self.verdict {
-            Verdict::Good => vec![],
-            Verdict::Bad { failure } => {
-                let mut next: Vec<String> = failure.remedy.iter().cloned().collect();
-                if self.remedies.is_none() && failure.remedy.is_some() {
-                    next.push(format!(
-                        "codexpin check {core} --try-remedies tries in scratch what may mend it"
-                    ));
-                }
-                next.push(format!("codexpin bisect GOOD {core} finds the release where it broke"));
-                next
-            }
-            Verdict::Skip {
-                reason: SkipReason::CannotInstall { .. } | SkipReason::Missing { .. },
-            } => {
-                vec!["codexpin releases shows the releases near it".to_owned()]
-            }
-            Verdict::Skip { reason } => {
-                reason.failure().and_then(|failure| failure.remedy.clone()).into_iter().collect()
-            }
+        Verdict::Skip { reason } => {
+            reason.failure().and_then(|failure| failure.remedy.clone()).into_iter().collect()
         }
     }
 }
@@ -227,52 +137,50 @@ fn word(verdict: &Verdict) -> String {
     }
 }
 
-impl RouteReport {
-    fn details(&self, text: &mut String, report: &CheckReport) {
-        let mut row = |name: &str, what: String| {
-            let _ = writeln!(text, "  {name:<5} {what}");
-        };
-        match &self.verdict {
-            Verdict::Good => {}
-            Verdict::Bad { failure } => {
-                let [title, evidence] = failure_lines(failure);
-                row("why", title);
-                row("", evidence);
-            }
-            Verdict::Skip { reason } => {
-                if let Some(failure) = reason.failure() {
-                    let [_, evidence] = failure_lines(failure);
-                    row("why", evidence);
-                }
+fn details(route: &RouteReport, text: &mut String, report: &CheckReport) {
+    let mut row = |name: &str, what: String| {
+        let _ = writeln!(text, "  {name:<5} {what}");
+    };
+    match &route.verdict {
+        Verdict::Good => {}
+        Verdict::Bad { failure } => {
+            let [title, evidence] = failure_lines(failure);
+            row("why", title);
+            row("", evidence);
+        }
+        Verdict::Skip { reason } => {
+            if let Some(failure) = reason.failure() {
+                let [_, evidence] = failure_lines(failure);
+                row("why", evidence);
             }
         }
-        let observation = &self.observation;
-        row("how", how(observation, report));
-        row("time", times(observation));
-        if let Some(route) = &observation.moved_to {
-            row("", format!("`openclaw doctor --fix` moved the route to {route}"));
+    }
+    let observation = &route.observation;
+    row("how", how(observation, report));
+    row("time", times(observation));
+    if let Some(route) = &observation.moved_to {
+        row("", format!("`openclaw doctor --fix` moved the route to {route}"));
+    }
+    for (at, change) in observation.config_changes.iter().enumerate() {
+        row(if at == 0 { "conf" } else { "" }, change.clone());
+    }
+    match &observation.enclosure {
+        Isolation::None | Isolation::Namespace { shared_tmp: None } => {}
+        Isolation::Namespace { shared_tmp: Some(why) } => {
+            row("note", format!("/tmp was the machine's, not one of its own ({why})"));
         }
-        for (at, change) in observation.config_changes.iter().enumerate() {
-            row(if at == 0 { "conf" } else { "" }, change.clone());
-        }
-        match &observation.enclosure {
-            Isolation::None | Isolation::Namespace { shared_tmp: None } => {}
-            Isolation::Namespace { shared_tmp: Some(why) } => {
-                row("note", format!("/tmp was the machine's, not one of its own ({why})"));
-            }
-            Isolation::ProxySettings { why } => row(
-                "note",
-                format!("not enclosed: only proxy settings kept it from the network ({why})"),
-            ),
-        }
-        if observation.left_running > 0 {
-            let left = counted(observation.left_running, "process", "processes");
-            let ended = if observation.left_running == 1 { "it was" } else { "they were" };
-            row("", format!("it left {left} running; {ended} ended"));
-        }
-        if let Some(logs) = &observation.logs {
-            row("logs", logs.to_string());
-        }
+        Isolation::ProxySettings { why } => row(
+            "note",
+            format!("not enclosed: only proxy settings kept it from the network ({why})"),
+        ),
+    }
+    if observation.left_running > 0 {
+        let left = counted(observation.left_running, "process", "processes");
+        let ended = if observation.left_running == 1 { "it was" } else { "they were" };
+        row("", format!("it left {left} running; {ended} ended"));
+    }
+    if let Some(logs) = &observation.logs {
+        row("logs", logs.to_string());
     }
 }
 

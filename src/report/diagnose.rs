@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use owo_colors::OwoColorize as _;
 use serde::Serialize;
 
-use super::{counted, print_json, terminal};
+use super::{OutputForm, counted, print_if_json, terminal};
 use crate::catalogue::FailureKind;
 use crate::diagnose::{Diagnosis, LogFinding};
 
@@ -18,9 +18,9 @@ struct DiagnosisJson<'a> {
 }
 
 /// Prints it; `log` is where it was read.
-pub fn print(diagnosis: &Diagnosis, log: &str, json: bool) {
-    if json {
-        return print_json(&DiagnosisJson { log, diagnosis });
+pub fn print(diagnosis: &Diagnosis, log: &str, form: OutputForm) {
+    if print_if_json(form, &DiagnosisJson { log, diagnosis }) {
+        return;
     }
     terminal::print(text(diagnosis, log).trim_end());
 }

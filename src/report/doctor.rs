@@ -7,9 +7,8 @@ use camino::Utf8Path;
 use owo_colors::OwoColorize as _;
 use serde::Serialize;
 
-use super::{counted, print_json, terminal};
+use super::{OutputForm, counted, print_if_json, terminal};
 use crate::doctor::{DoctorReading, Facts, Finding, Level};
-use crate::exit_code::ExitCode;
 use crate::release::Version;
 
 /// How wide prose is. Characters.
@@ -58,20 +57,9 @@ impl<'a> DoctorReport<'a> {
         }
     }
 
-    /// By the worst finding.
-    pub fn exit_code(&self) -> ExitCode {
-        match self.diagnosis.worst() {
-            None | Some(Level::Note) => ExitCode::Success,
-            Some(Level::Warning) => ExitCode::Inconclusive,
-            Some(Level::Problem) => ExitCode::Failure,
-        }
-    }
-
     /// Prints it, for a person or as JSON.
-    pub fn print(&self, json: bool) {
-        if json {
-            print_json(self);
-        } else {
+    pub fn print(&self, form: OutputForm) {
+        if !print_if_json(form, self) {
             terminal::print(self.text().trim_end());
         }
     }

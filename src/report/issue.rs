@@ -15,6 +15,7 @@ use regex::Regex;
 
 use super::markdown::{code, list};
 use super::{counted, terminal};
+use crate::app::issue::{Machine, Rollback};
 use crate::catalogue::Catalogue;
 use crate::observation::Observation;
 use crate::question::Question;
@@ -24,7 +25,6 @@ use crate::release::pairing::Candidate;
 use crate::session::record::CheckRecord;
 use crate::session::summary::SessionSummary;
 use crate::verdict::{Failure, Verdict};
-pub use rollback::{Rollback, RollbackEnd};
 
 /// What goes into an issue.
 #[derive(Debug)]
@@ -42,17 +42,6 @@ pub struct Issue<'a> {
     pub catalogue: &'a Catalogue,
     /// Whose names are left out.
     pub person: &'a Person,
-}
-
-/// A machine, as far as a release could care.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Machine {
-    /// The system, such as `Debian GNU/Linux 13`.
-    pub system: String,
-    /// The processor, such as `x86_64`.
-    pub processor: String,
-    /// npm's version; none where it does not tell.
-    pub npm: Option<String>,
 }
 
 impl Issue<'_> {

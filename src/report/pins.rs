@@ -6,25 +6,14 @@ use camino::Utf8Path;
 use owo_colors::OwoColorize as _;
 use serde::Serialize;
 
-use super::{print_json, terminal};
+use super::{OutputForm, print_if_json, terminal};
 use crate::pin::Pin;
 use crate::release::Version;
 
-/// A pin that was just written.
-#[derive(Debug)]
-pub struct PinReport<'a> {
-    /// The pin.
-    pub pin: &'a Pin,
-    /// The file that it is in.
-    pub file: &'a Utf8Path,
-}
-
-impl PinReport<'_> {
-    /// Prints it.
-    pub fn print(&self) {
-        terminal::print(&format!("pinned {} in {}", self.pin.core, self.file));
-        terminal::print("  next  codexpin apply    bring this machine to it");
-    }
+/// Says that a pin was written into this file.
+pub fn pinned(pin: &Pin, file: &Utf8Path) {
+    terminal::print(&format!("pinned {} in {file}", pin.core));
+    terminal::print("  next  codexpin apply    bring this machine to it");
 }
 
 /// A pin file.
@@ -41,9 +30,8 @@ pub struct PinsReport<'a> {
 
 impl PinsReport<'_> {
     /// Prints it, for a person or as JSON.
-    pub fn print(&self, json: bool) {
-        if json {
-            print_json(self);
+    pub fn print(&self, form: OutputForm) {
+        if print_if_json(form, self) {
             return;
         }
         let mut text = String::new();

@@ -8,7 +8,7 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use owo_colors::OwoColorize as _;
 
-use super::{apply, counted, duration, login, terminal};
+use super::{apply, bisect, counted, duration, login, terminal};
 use crate::event::{Event, TimedEvent};
 use crate::release::Version;
 use crate::search::Purpose;
@@ -18,8 +18,6 @@ use crate::verdict::Verdict;
 /// same lines.
 #[derive(Debug, Clone, Default)]
 pub struct ProgressDisplay(Arc<Mutex<ProgressState>>);
-
-pub use self::ProgressDisplay as Progress;
 
 #[derive(Debug, Default)]
 struct ProgressState {
@@ -31,11 +29,6 @@ struct ProgressState {
 }
 
 impl ProgressDisplay {
-    /// A display on stderr. Its bars come with the first event that has one.
-    pub fn start() -> Self {
-        Self::default()
-    }
-
     /// Shows what happened.
     pub fn show(&self, event: &TimedEvent) {
         self.state().show(&event.event);
@@ -112,7 +105,13 @@ impl ProgressState {
             }
             Event::Note { text } => terminal::note(text),
             Event::Warning { text } => terminal::warning(text),
-            Event::LoginRenewing { .. } | Event::LoginsCompared { .. } => login::show(event),
+            Event::Failed { message, hint, .. } => terminal::error(message, hint.as_deref()),
+            Event::SessionStarted(opening) => bisect::opening(opening),
+            Event::LoginLent { .. }
+            | Event::LoginRenewing { .. }
+            | Event::LoginsCompared { .. } => {
+                login::show(event);
+            }
             _ => {
                 if let Some(line) = apply::line(event) {
                     terminal::say(&line);

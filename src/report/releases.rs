@@ -1,11 +1,9 @@
 //! The table of releases.
 
-use jiff::Timestamp;
 use owo_colors::OwoColorize as _;
-use serde::Serialize;
 
-use super::{counted, print_json, terminal};
-use crate::release::{Channel, Version};
+use super::{OutputForm, counted, print_if_json, terminal};
+use crate::app::releases::{ListedRelease, PinState, ReleaseTable};
 
 const HEAD: [&str; 6] = ["RELEASE", "CHANNEL", "PLUGIN", "CODEX CLI", "PUBLISHED", "NODE"];
 const CHANNEL: usize = 1;
@@ -15,139 +13,87 @@ const NODE: usize = 5;
 /// Between two columns.
 const GAP: &str = "  ";
 
-/// What the pins say about a release.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum PinState {
-    /// It is the current pin.
-    Current,
-    /// It is pinned as good.
-    Good,
-    /// A pin names it as the first bad release.
-    Bad,
+/// Prints it, as a table or as JSON.
+pub fn print(table: &ReleaseTable, form: OutputForm) {
+    if print_if_json(form, table) {
+        return;
+    }
+    let width = terminal::stdout_width();
+    terminal::print(&text(table, width));
+    let left_out = self::left_out(table, width);
+    if !left_out.is_empty() {
+        let names: Vec<_> = left_out.iter().map(|column| HEAD[*column]).collect();
+        terminal::note(&format!("{} is left out for the width; --json has all", names.join(", ")));
+    }
+    let paired = table.releases.iter().filter(|listed| listed.plugin.is_some()).count();
+    terminal::say(&format!(
+        "{}, {paired} with a plugin",
+        counted(table.releases.len(), "release", "releases")
+    ));
+    if !table.has_plugin {
+        terminal::note("this registry has no @openclaw/codex at all");
+    }
 }
 
-/// A line of the table.
-#[derive(Debug, Clone, Serialize)]
-pub struct Listed {
-    /// The core release.
-    pub core: Version,
-    /// Its channel.
-    pub channel: Channel,
-    /// The plugin release that pairs with it.
-    pub plugin: Option<Version>,
-    /// The plugin's `@openai/codex`.
-    pub codex_cli: Option<semver::Version>,
-    /// `engines.node`.
-    pub node: Option<String>,
-    /// When it was published, as far as the registry knows.
-    pub published: Option<Timestamp>,
-    /// The publisher's word against it.
-    pub deprecated: Option<String>,
-    /// What the pins say.
-    pub pin: Option<PinState>,
-    /// The dist-tags that stand for it.
-    pub tags: Vec<String>,
+/// The columns that do not fit, in the order in which they are least missed.
+fn left_out(table: &ReleaseTable, width: usize) -> Vec<usize> {
+    let widths = self::widths(table);
+    let mut left_out = Vec::new();
+    for column in [NODE, CHANNEL, PUBLISHED, CODEX_CLI] {
+        let shown = (0..HEAD.len()).filter(|column| !left_out.contains(column));
+        let needed: usize = shown.map(|column| widths[column] + GAP.len()).sum();
+        if needed.saturating_sub(GAP.len()) <= width {
+            break;
+        }
+        left_out.push(column);
+    }
+    left_out
 }
 
-/// The releases that were asked for.
-#[derive(Debug, Serialize)]
-pub struct Table {
-    /// In order of release.
-    pub releases: Vec<Listed>,
-    /// Whether the registry has the plugin at all.
-    #[serde(skip)]
-    pub has_plugin: bool,
+fn widths(table: &ReleaseTable) -> [usize; HEAD.len()] {
+    let rows: Vec<_> = table.releases.iter().map(row).collect();
+    std::array::from_fn(|column| {
+        let cells = rows.iter().map(|row| row[column].chars().count());
+        cells.chain([HEAD[column].len()]).max().unwrap_or_default()
+    })
 }
 
-impl Table {
-    /// Prints it, as a table or as JSON.
-    pub fn print(&self, json: bool) {
-        if json {
-            print_json(self);
-            return;
-        }
-        let width = terminal::stdout_width();
-        terminal::print(&self.text(width));
-        let left_out = self.left_out(width);
-        if !left_out.is_empty() {
-            let names: Vec<_> = left_out.iter().map(|column| HEAD[*column]).collect();
-            terminal::note(&format!(
-                "{} is left out for the width; --json has all",
-                names.join(", ")
-            ));
-        }
-        let paired = self.releases.iter().filter(|listed| listed.plugin.is_some()).count();
-        terminal::say(&format!(
-            "{}, {paired} with a plugin",
-            counted(self.releases.len(), "release", "releases")
-        ));
-        if !self.has_plugin {
-            terminal::note("this registry has no @openclaw/codex at all");
-        }
-    }
-
-    /// The columns that do not fit, in the order in which they are least missed.
-    fn left_out(&self, width: usize) -> Vec<usize> {
-        let widths = self.widths();
-        let mut left_out = Vec::new();
-        for column in [NODE, CHANNEL, PUBLISHED, CODEX_CLI] {
-            let shown = (0..HEAD.len()).filter(|column| !left_out.contains(column));
-            let needed: usize = shown.map(|column| widths[column] + GAP.len()).sum();
-            if needed.saturating_sub(GAP.len()) <= width {
-                break;
-            }
-            left_out.push(column);
-        }
-        left_out
-    }
-
-    fn widths(&self) -> [usize; HEAD.len()] {
-        let rows: Vec<_> = self.releases.iter().map(row).collect();
-        std::array::from_fn(|column| {
-            let cells = rows.iter().map(|row| row[column].chars().count());
-            cells.chain([HEAD[column].len()]).max().unwrap_or_default()
-        })
-    }
-
-    /// No line is longer than `width`: a remark that does not fit beside its release
-    /// goes below it.
-    fn text(&self, width: usize) -> String {
-        let widths = self.widths();
-        let left_out = self.left_out(width);
-        let line = |cells: &[String; HEAD.len()]| {
-            let shown = (0..HEAD.len()).filter(|column| !left_out.contains(column));
-            let padded = shown.map(|column| format!("{:<1$}", cells[column], widths[column]));
-            padded.collect::<Vec<_>>().join(GAP)
-        };
-        let head = line(&HEAD.map(str::to_owned));
-        let mut lines = vec![head.trim_end().bold().to_string()];
-        for listed in &self.releases {
-            let mut text = line(&row(listed));
-            let mut below = Vec::new();
-            for remark in remarks(listed) {
-                let longer = format!("{text}{GAP}{remark}");
-                // Once one remark is below, so are the later ones: they keep their order.
-                if below.is_empty() && longer.chars().count() <= width {
-                    text = longer;
-                } else {
-                    below.extend(wrapped(&remark, width));
-                }
-            }
-            let mut rows = vec![text.trim_end().to_owned()];
-            rows.extend(below);
-            for text in rows {
-                lines.push(match listed.pin {
-                    Some(PinState::Current | PinState::Good) => text.green().to_string(),
-                    Some(PinState::Bad) => text.red().to_string(),
-                    None => text,
-                });
+/// No line is longer than `width`: a remark that does not fit beside its release
+/// goes below it.
+fn text(table: &ReleaseTable, width: usize) -> String {
+    let widths = self::widths(table);
+    let left_out = self::left_out(table, width);
+    let line = |cells: &[String; HEAD.len()]| {
+        let shown = (0..HEAD.len()).filter(|column| !left_out.contains(column));
+        let padded = shown.map(|column| format!("{:<1$}", cells[column], widths[column]));
+        padded.collect::<Vec<_>>().join(GAP)
+    };
+    let head = line(&HEAD.map(str::to_owned));
+    let mut lines = vec![head.trim_end().bold().to_string()];
+    for listed in &table.releases {
+        let mut text = line(&row(listed));
+        let mut below = Vec::new();
+        for remark in remarks(listed) {
+            let longer = format!("{text}{GAP}{remark}");
+            // Once one remark is below, so are the later ones: they keep their order.
+            if below.is_empty() && longer.chars().count() <= width {
+                text = longer;
+            } else {
+                below.extend(wrapped(&remark, width));
             }
         }
-        lines.join("\n")
+        let mut rows = vec![text.trim_end().to_owned()];
+        rows.extend(below);
+        for text in rows {
+            lines.push(match listed.pin {
+                Some(PinState::Current | PinState::Good) => text.green().to_string(),
+                Some(PinState::Bad) => text.red().to_string(),
+                None => text,
+            });
+        }
     }
+    lines.join("\n")
 }
-
 /// A remark in lines of its own, indented.
 fn wrapped(remark: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
@@ -163,7 +109,7 @@ fn wrapped(remark: &str, width: usize) -> Vec<String> {
     lines
 }
 
-fn remarks(listed: &Listed) -> Vec<String> {
+fn remarks(listed: &ListedRelease) -> Vec<String> {
     let mut remarks: Vec<String> = listed.tags.clone();
     match listed.pin {
         Some(PinState::Current) => remarks.push("pinned".to_owned()),
@@ -176,7 +122,7 @@ fn remarks(listed: &Listed) -> Vec<String> {
     short.into_iter().chain(word).collect()
 }
 
-fn row(listed: &Listed) -> [String; HEAD.len()] {
+fn row(listed: &ListedRelease) -> [String; HEAD.len()] {
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
     [
         listed.core.to_string(),
@@ -191,10 +137,11 @@ fn row(listed: &Listed) -> [String; HEAD.len()] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::release::Version;
 
     #[test]
     fn the_table_shows_what_pairs_and_what_is_pinned() {
-        let listed = |core: &str, plugin: Option<&str>, pin, tags: &[&str]| Listed {
+        let listed = |core: &str, plugin: Option<&str>, pin, tags: &[&str]| ListedRelease {
             core: core.parse().unwrap(),
             channel: core.parse::<Version>().unwrap().channel(),
             plugin: plugin.map(|text| text.parse().unwrap()),
@@ -205,7 +152,7 @@ mod tests {
             pin,
             tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
         };
-        let table = Table {
+        let table = ReleaseTable {
             releases: vec![
                 listed("2026.5.18", None, Some(PinState::Current), &[]),
                 listed("2026.6.1", None, Some(PinState::Bad), &[]),
@@ -213,12 +160,12 @@ mod tests {
             ],
             has_plugin: true,
         };
-        insta::assert_snapshot!(anstream::adapter::strip_str(&table.text(80)).to_string());
+        insta::assert_snapshot!(anstream::adapter::strip_str(&text(&table, 80)).to_string());
     }
 
     #[test]
     fn no_line_is_longer_than_the_terminal_is_wide() {
-        let release = |core: &str| Listed {
+        let release = |core: &str| ListedRelease {
             core: core.parse().unwrap(),
             channel: core.parse::<Version>().unwrap().channel(),
             plugin: Some(core.parse().unwrap()),
@@ -232,9 +179,9 @@ mod tests {
             tags: vec!["latest".to_owned(), "extended-stable".to_owned()],
         };
         let releases = vec![release("2026.12.31-beta.12"), release("2026.12.31")];
-        let table = Table { releases, has_plugin: true };
+        let table = ReleaseTable { releases, has_plugin: true };
         for width in [80, 60, 44] {
-            let text = anstream::adapter::strip_str(&table.text(width)).to_string();
+            let text = anstream::adapter::strip_str(&super::text(&table, width)).to_string();
             for line in text.lines() {
                 assert!(line.chars().count() <= width, "{width}: {line}");
             }
@@ -246,7 +193,7 @@ mod tests {
             );
             assert!(words.contains("latest, extended-stable, known good"), "{text}");
         }
-        assert_eq!(table.left_out(200), [0; 0]);
-        assert_eq!(table.left_out(80), [NODE]);
+        assert_eq!(left_out(&table, 200), [0; 0]);
+        assert_eq!(left_out(&table, 80), [NODE]);
     }
 }

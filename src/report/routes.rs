@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::{print_json, terminal};
+use super::{OutputForm, print_if_json, terminal};
 use crate::check::routes::ProviderRoutes;
 use crate::release::pairing::Candidate;
 
@@ -19,10 +19,8 @@ pub struct RoutesReport<'a> {
 
 impl RoutesReport<'_> {
     /// Prints it, for a person or as JSON.
-    pub fn print(&self, json: bool) {
-        if json {
-            print_json(self);
-        } else {
+    pub fn print(&self, form: OutputForm) {
+        if !print_if_json(form, self) {
             terminal::print(self.text().trim_end());
         }
     }

@@ -4,13 +4,13 @@ use std::fmt::Write as _;
 
 use owo_colors::OwoColorize as _;
 
-use super::{print_json, terminal};
+use super::{OutputForm, print_if_json, terminal};
 use crate::catalogue::Signature;
 
 /// Prints them: a line each, or all of one.
-pub fn print(signatures: &[&Signature], whole: bool, json: bool) {
-    if json {
-        return print_json(&signatures);
+pub fn print(signatures: &[&Signature], whole: bool, form: OutputForm) {
+    if print_if_json(form, &signatures) {
+        return;
     }
     let text: String = signatures
         .iter()

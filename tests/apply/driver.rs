@@ -2,15 +2,18 @@
 //! binary, started again with what to do in a variable.
 
 use std::io::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use codexpin::apply::{Apply, ApplyError, ApplyTarget, ProofResult, Prover};
+use codexpin::cli::exit;
 use codexpin::env::Environment;
 use codexpin::event::Events;
 use codexpin::exit_code::ExitCode;
 use codexpin::explain::Explain as _;
 use codexpin::installation::{Installation, LiveMachine, ServiceLimits};
+use codexpin::log::Log;
 use codexpin::npm::run::{Npm, NpmPlaces};
 use codexpin::pin::Pin;
 use codexpin::process::Processes;
@@ -110,6 +113,7 @@ async fn run(request: &Value) -> Result<Value, Failed> {
         now: jiff::Timestamp::now,
         stop: &stop,
         events,
+        log: Log::new(Arc::default, None),
     };
     let proof = Scripted {
         failed: request["proof"].as_str().map(str::to_owned),
@@ -138,7 +142,7 @@ async fn run(request: &Value) -> Result<Value, Failed> {
             apply.apply(&installation, &target, &plan, &proof).await?
         }
     };
-    Ok(json!({"ok": outcome, "exit": outcome.exit_code().number()}))
+    Ok(json!({"ok": outcome, "exit": exit::of_apply(&outcome).number()}))
 }
 
 fn target(request: &Value, root: &Utf8Path) -> Result<ApplyTarget, Failed> {

@@ -14,7 +14,59 @@ use files::SourceTree;
 /// For each module, the modules that it may import besides what everything
 /// stands on.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
-    ("app", &["npm", "release", "session"]),
+    (
+        "app",
+        &[
+            "apply",
+            "catalogue",
+            "changes",
+            "check",
+            "config",
+            "diagnose",
+            "doctor",
+            "event",
+            "installation",
+            "lab",
+            "log",
+            "login",
+            "node",
+            "npm",
+            "observation",
+            "openclaw",
+            "pin",
+            "prefix",
+            "process",
+            "question",
+            "release",
+            "remedy",
+            "route",
+            "search",
+            "session",
+            "upstream",
+            "verdict",
+        ],
+    ),
+    // Arguments in, an exit status out: besides the uses and what shows their results,
+    // only plain values.
+    (
+        "cli",
+        &[
+            "app",
+            "apply",
+            "catalogue",
+            "diagnose",
+            "doctor",
+            "event",
+            "pin",
+            "question",
+            "release",
+            "report",
+            "route",
+            "search",
+            "upstream",
+            "verdict",
+        ],
+    ),
     ("release", &["npm"]),
     ("npm", &["node", "process", "release"]),
     ("node", &["npm", "process", "release"]),
@@ -81,6 +133,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "config",
             "event",
             "installation",
+            "log",
             "openclaw",
             "pin",
             "node",
@@ -111,6 +164,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "report",
         &[
+            "app",
             "apply",
             "search",
             "catalogue",
@@ -137,7 +191,6 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 /// Files that import each other in a circle still; none may be added.
 const KNOWN_CIRCLES: &[&[&str]] = &[
     &["check/candidate", "check/sandbox"],
-    &["cli/check", "cli/lab", "cli/live", "cli/login", "cli/question", "cli/upstream"],
     &["login/sealed", "login/store"],
     &["prefix/install", "prefix/plugin"],
     &["upstream/live/proxy", "upstream/live/relay"],
@@ -188,7 +241,7 @@ fn every_module_has_its_rule() {
     let lib = fs::read_to_string("src/lib.rs").unwrap();
     let modules = lib.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
     let without: Vec<_> = modules
-        .filter(|module| !GROUND.contains(module) && *module != "cli")
+        .filter(|module| !GROUND.contains(module))
         .filter(|module| !MAY_IMPORT.iter().any(|(name, _)| name == module))
         .collect();
     assert!(without.is_empty(), "{without:?}");

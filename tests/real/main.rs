@@ -15,8 +15,12 @@ mod apply;
 mod bisect;
 mod check;
 mod depth;
+mod live;
 mod logins;
 mod releases;
+#[expect(dead_code, reason = "shared by tests that each use a part of it")]
+#[path = "../service/service.rs"]
+mod service;
 mod settings;
 mod support;
 mod traces;

@@ -38,7 +38,7 @@ fn told(line: Vec<Candidate>, conclusion: &Conclusion) -> (String, serde_json::V
         any_failure: false,
         max_turns: None,
     };
-    let report = SessionReport {
+    let report = SessionEnding {
         session: "one",
         directory: "/sessions/one".into(),
         request: &request,

@@ -1,36 +1,9 @@
 //! What going back did.
 
-use jiff::Timestamp;
-
 use super::Issue;
+use crate::app::issue::{Rollback, RollbackEnd};
 use crate::apply::Versions;
 use crate::report::markdown::code;
-
-/// A rollback that was tried.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rollback {
-    /// When.
-    pub at: Timestamp,
-    /// What was installed.
-    pub from: Versions,
-    /// What was to be.
-    pub to: Versions,
-    /// How it ended.
-    pub end: RollbackEnd,
-}
-
-/// How a rollback ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RollbackEnd {
-    /// It is installed, and proved itself.
-    Proved,
-    /// It failed its proof, for this reason, and was put back.
-    PutBack(Option<String>),
-    /// It is installed, and a proof could not be had, for these reasons.
-    Unproven(String),
-    /// It was interrupted.
-    Unfinished,
-}
 
 pub(super) fn section(issue: &Issue<'_>) -> Option<String> {
     let (good, bad) = issue.session.ends();

@@ -1,6 +1,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::*;
+use crate::app::issue::RollbackEnd;
 use crate::apply::Versions;
 use crate::catalogue::Catalogue;
 use crate::node::choice::Node;

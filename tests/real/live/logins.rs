@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::agent::{Agent, Release};
+use super::agent::{Agent, Release};
 use crate::service::{Kind, Service};
 
 const TEN_DAYS: Duration = Duration::from_hours(10 * 24);

@@ -2,9 +2,9 @@
 
 use camino::Utf8Path;
 
+use super::context::Context;
 use crate::changes::{self, Changes, Span, SpanFacts};
 use crate::lab::RealLab;
-use crate::report::terminal;
 use crate::search::Outcome;
 use crate::session::Conclusion;
 use crate::session::journal::SessionRequest;
@@ -13,6 +13,7 @@ use crate::session::journal::SessionRequest;
 /// the session's directory. None where the search found no such pair. Whatever
 /// goes wrong is told and costs nothing but this.
 pub(super) async fn found(
+    context: &Context,
     request: &SessionRequest,
     conclusion: &Conclusion,
     session: &Utf8Path,
@@ -49,7 +50,7 @@ pub(super) async fn found(
     let facts = read.await.unwrap_or_default();
     let changes = changes::compare(&span, &facts, &routes);
     if let Err(error) = changes::save(session, &changes) {
-        terminal::note(&format!("what changed is told here only: {error}"));
+        context.events.note(format!("what changed is told here only: {error}"));
     }
     Some(changes)
 }

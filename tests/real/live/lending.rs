@@ -3,14 +3,14 @@
 
 use serde_json::Value;
 
-use crate::agent::{Agent, Release};
+use super::agent::{Agent, Release};
 use crate::service::{Account, Service};
 use crate::support::{Ran, User};
 
 /// codexpin, run by the agent's user, whose way to OpenAI leads to the service.
 fn codexpin(service: &Service, agent: &Agent<'_>, arguments: &[&str]) -> Ran {
     let user = User::new();
-    let registry = crate::agent::registry();
+    let registry = super::agent::registry();
     let direct: Vec<_> = registry.iter().map(String::as_str).collect();
     let mut command = user.codexpin(arguments);
     command.env("HOME", agent.home()).envs(service.environment(&direct));
@@ -31,7 +31,7 @@ fn a_login_of_codexpins_own(version: &'static str, route: &str) {
     let service = Service::start();
     let account = service.account();
     let user = User::new();
-    let registry = crate::agent::registry();
+    let registry = super::agent::registry();
     let direct: Vec<_> = registry.iter().map(String::as_str).collect();
     let run = |arguments: &[&str]| {
         let mut command = user.codexpin(arguments);
@@ -41,7 +41,7 @@ fn a_login_of_codexpins_own(version: &'static str, route: &str) {
     service.access_lifetime(std::time::Duration::from_secs(1));
     let mut login = user.codexpin(&["login", version]);
     login.envs(service.environment(&direct)).env("TERM", "xterm");
-    crate::agent::log_in_at_terminal(&service, &account, login);
+    super::agent::log_in_at_terminal(&service, &account, login);
     service.access_lifetime(std::time::Duration::from_hours(240));
     for way in [&[][..], &["--relay"]] {
         let words = ["check", version, "--route", route, "--json"];

@@ -3,7 +3,7 @@
 use bytesize::ByteSize;
 
 /// The number of bytes.
-pub(super) fn bytes(text: &str) -> Result<u64, String> {
+pub fn bytes(text: &str) -> Result<u64, String> {
     let error =
         |_| format!("`{text}` is no size: expected a number with MB, GB or TB, such as 5GB");
     text.parse::<ByteSize>().map(|size| size.as_u64()).map_err(error)

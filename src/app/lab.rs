@@ -3,33 +3,32 @@
 
 use std::sync::Arc;
 
+use super::AppError;
 use super::context::Context;
-use super::question::Asked;
-use crate::app::AppError;
-use crate::event::Events;
+use crate::check::account::LentAccount;
+use crate::config::Loaded;
 use crate::explain::Class;
 use crate::lab::RealLab;
 use crate::node::Node;
 use crate::prefix::Prefix;
 use crate::question::Question;
 use crate::release::pairing::Candidate;
-use crate::report::progress::Progress;
-use crate::report::terminal;
 use crate::session::job::Job;
 use crate::session::lab::{Lab as _, LabError};
 
 /// Builds the lab. `nodes` are those of a session that goes on; otherwise one
-/// is chosen for the whole line where one fits. With it comes why that is not the
+/// is chosen for the whole line where one fits. Candidates are asked with the config
+/// and the lent account that are given. With the lab comes why the Node is not the
 /// machine's own, if it is not.
 pub(super) async fn build(
     context: &Context,
     line: &[Candidate],
     nodes: Option<Vec<Option<Node>>>,
-    asked: &Asked,
+    asked_with: (Option<Arc<Loaded>>, Option<Arc<LentAccount>>),
 ) -> Result<(RealLab, Option<String>), AppError> {
     let (runtimes, store) = context.workshop().await?;
     if let Some(notice) = store.npm().notice() {
-        terminal::note(&notice);
+        context.events.note(notice);
     }
     let ranges: Vec<_> = line.iter().map(|c| (c.core, c.node.as_deref())).collect();
     let nodes = match nodes {
@@ -40,11 +39,12 @@ pub(super) async fn build(
         None => runtimes.choose(&ranges, &context.stop).await?,
     };
     let why_node = runtimes.why_not_the_machines(&ranges);
+    let (config, account) = asked_with;
     let lab = RealLab {
         store,
         nodes: Arc::new(nodes),
-        config: asked.config.clone(),
-        account: asked.account.clone(),
+        config,
+        account,
         command_ran: Arc::default(),
         surroundings: context.check_surroundings(),
     };
@@ -54,18 +54,10 @@ pub(super) async fn build(
 /// Has one candidate installed, for a command that does not judge it.
 pub(super) async fn install(context: &Context, candidate: &Candidate) -> Result<Prefix, AppError> {
     let question = Question::text_through(vec![]);
-    let asked = Asked { question, config: None, account: None, watch: None };
-    let job = Job::plain(candidate.clone(), asked.question.clone());
+    let job = Job::plain(candidate.clone(), question);
     let line = [candidate.clone()];
-    let (lab, _) = build(context, &line, None, &asked).await?;
-    let progress = Progress::start();
-    let events = Events::to({
-        let progress = progress.clone();
-        move |event| progress.show(&event)
-    });
-    let installed = lab.install(&job, &events, &context.stop).await;
-    progress.end();
-    match installed {
+    let (lab, _) = build(context, &line, None, (None, None)).await?;
+    match lab.install(&job, &context.events, &context.stop).await {
         Err(LabError::Skip(reason)) => {
             Err(AppError::new(Class::Skip, format!("{} {reason}", candidate.core)))
         }

@@ -1,25 +1,24 @@
 //! `codexpin check live`: whether the live installation answers now.
 
-use super::check::logs;
-use super::context::Context;
-use super::question::QuestionArguments;
+use super::{CheckReport, RouteReport};
 use crate::app::AppError;
+use crate::app::context::Context;
+use crate::app::question::QuestionRequest;
 use crate::check::installation::LiveCheck;
 use crate::config;
 use crate::explain::{Class, Explain as _};
-use crate::installation::{Installation, LiveMachine};
+use crate::installation::Installation;
 use crate::question::{Question, Through, Upstream};
 use crate::release::pairing::{Candidate, Plugin};
-use crate::report::check::{CheckReport, RouteReport};
 use crate::route::Route;
 use crate::verdict;
 
 /// Asks it, through the route that its own config names.
 pub(super) async fn ask(
     context: &Context,
-    arguments: &QuestionArguments,
+    request: &QuestionRequest,
 ) -> Result<CheckReport, AppError> {
-    if !arguments.routes.is_empty() {
+    if !request.routes.is_empty() {
         return Err(AppError::usage("`check live` asks through the route of the live config")
             .with_hint("leave --route out"));
     }
@@ -30,11 +29,12 @@ pub(super) async fn ask(
     let question = Question {
         upstream: Upstream::Installation,
         through: Through::Gateway,
-        reply: arguments.reply(&context.processes.person())?,
-        timeout_s: arguments.timeout,
+        reply: request.reply(context)?,
+        timeout_s: request.timeout_s,
         ..Question::text_through(vec![route.clone()])
     };
-    let logs = logs(context, installation.core.version)?;
+    let logs = context.check_logs(installation.core.version)?;
+    context.log_into(&logs);
     let live = LiveCheck {
         installation: &installation,
         route: &route,
@@ -70,13 +70,8 @@ pub(super) async fn ask(
 }
 
 /// The live installation, for looking at.
-pub(super) async fn find(context: &Context) -> Result<Installation, AppError> {
-    let surroundings = LiveMachine {
-        environment: context.environment.clone(),
-        home: context.directories.home.clone(),
-        processes: context.processes.clone(),
-    };
-    Installation::find(&surroundings)
+async fn find(context: &Context) -> Result<Installation, AppError> {
+    Installation::find(&context.live_machine())
         .await
         .map_err(|error| AppError::new(Class::Failure, &error).maybe_hint(error.hint()))
 }

@@ -1,4 +1,4 @@
-//! What every command starts from: environment, directories, signals, npm's
+//! What every use starts from: environment, directories, the stream of events, npm's
 //! configuration and the registry.
 
 use std::sync::{Arc, OnceLock};
@@ -7,13 +7,14 @@ use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::AppError;
+use super::AppError;
 use crate::catalogue::Catalogue;
 use crate::check::CheckEnvironment;
 use crate::env::Environment;
-use crate::exit_code::ExitCode;
+use crate::event::{Clock, Events};
 use crate::explain::Class;
-use crate::installation::{self, InstallationError, InstalledRelease};
+use crate::installation::{self, InstallationError, InstalledRelease, LiveMachine};
+use crate::log::{Log, ShowLine};
 use crate::node::runtime::{self, Runtimes};
 use crate::npm::packument::Packument;
 use crate::npm::registry::{Freshness, PackumentFetch, PackumentSource, Registry, RegistryLimits};
@@ -26,17 +27,25 @@ use crate::redact::Person;
 use crate::release::end::End;
 use crate::release::pairing::{self, Candidate};
 use crate::release::{PackageName, Version};
-use crate::report::terminal;
 
-/// What every command starts from. Nothing slow happens before it is asked for.
+/// What every use starts from. Nothing slow happens before it is asked for.
 #[derive(Debug)]
-pub(super) struct Context {
+pub struct Context {
+    /// The environment variables.
     pub environment: Environment,
+    /// Where codexpin keeps what it keeps.
     pub directories: Directories,
+    /// Starts programs, and knows whom to mask.
     pub processes: Processes,
+    /// Cancelled when everything is to stop.
     pub stop: CancellationToken,
+    /// What relative paths begin at.
     pub cwd: Utf8PathBuf,
-    go_on: Arc<OnceLock<String>>,
+    /// Whoever is told what happens.
+    pub events: Events,
+    /// What codexpin itself does.
+    pub log: Log,
+    go_on: OnceLock<String>,
     signatures: Option<Utf8PathBuf>,
     catalogue: OnceLock<Catalogue>,
 }
@@ -54,33 +63,106 @@ impl Releases {
     }
 }
 
+/// How a command is watched: who is told, and what is shown of the log.
+pub struct Watching {
+    /// Whoever is told what happens.
+    pub events: Events,
+    /// Gives the log its times.
+    pub clock: Arc<dyn Clock>,
+    /// Shows a line of the log, where the user wants to see it.
+    pub show_log: Option<ShowLine>,
+}
+
 impl Context {
-    /// With the user's signatures in this file, or in the default one.
-    pub(super) fn of_this_process(signatures: Option<Utf8PathBuf>) -> Result<Self, AppError> {
-        let environment = Environment::of_this_process();
-        let directories = Directories::find(&environment)?;
+    /// This process's, with the user's signatures in this file, or in the default one.
+    pub fn of_this_process(
+        signatures: Option<Utf8PathBuf>,
+        watching: Watching,
+    ) -> Result<Self, AppError> {
         let cwd = std::env::current_dir()?;
         let cwd = Utf8PathBuf::from_path_buf(cwd).map_err(|path| {
             AppError::new(Class::Failure, format!("{} is not valid UTF-8", path.display()))
         })?;
-        let stop = CancellationToken::new();
-        let processes = Processes::new().of(person(&environment, &directories.home));
-        crate::check::sweep(&scratch(&directories));
-        let go_on = Arc::default();
-        stop_on_signals(stop.clone(), processes.clone(), Arc::clone(&go_on));
-        let catalogue = OnceLock::new();
-        Ok(Self { environment, directories, processes, stop, cwd, go_on, signatures, catalogue })
+        let context = Self::new(Environment::of_this_process(), cwd, signatures, watching)?;
+        crate::check::sweep(&context.scratch());
+        Ok(context)
     }
 
-    /// The command that goes on with this one's work, to be shown where a second
-    /// Ctrl-C leaves no time for anything else.
+    /// With this environment, in this directory.
+    pub fn new(
+        environment: Environment,
+        cwd: Utf8PathBuf,
+        signatures: Option<Utf8PathBuf>,
+        watching: Watching,
+    ) -> Result<Self, AppError> {
+        let directories = Directories::find(&environment)?;
+        let processes = Processes::new().of(person(&environment, &directories.home));
+        let masked = processes.clone();
+        let log = Log::new(move || masked.person(), watching.show_log);
+        log.install(watching.clock);
+        Ok(Self {
+            environment,
+            directories,
+            processes,
+            stop: CancellationToken::new(),
+            cwd,
+            events: watching.events,
+            log,
+            go_on: OnceLock::new(),
+            signatures,
+            catalogue: OnceLock::new(),
+        })
+    }
+
+    /// The command that goes on with this one's work, for an end that leaves no time
+    /// for anything else.
     pub(super) fn on_sudden_end(&self, command: &str) {
         // Set once: a process runs one command.
         let _ = self.go_on.set(command.to_owned());
     }
 
+    /// What to type to go on after an end at once.
+    pub fn goes_on_with(&self) -> Option<&str> {
+        self.go_on.get().map(String::as_str)
+    }
+
+    /// The live installation's surroundings.
+    pub(super) fn live_machine(&self) -> LiveMachine {
+        LiveMachine {
+            environment: self.environment.clone(),
+            home: self.directories.home.clone(),
+            processes: self.processes.clone(),
+        }
+    }
+
+    /// A new directory for the output of one check. The log goes there, too, where it
+    /// has no place yet.
+    pub(super) fn check_logs(&self, core: Version) -> Result<Utf8PathBuf, AppError> {
+        let name = format!("{}_{core}", Timestamp::now().strftime("%Y%m%d-%H%M%S"));
+        let logs = self.directories.checks().join(name);
+        crate::fs::create_private_dir(&logs).map_err(|error| {
+            AppError::new(
+                Class::Infrastructure,
+                format!("the state directory cannot be used: {error}"),
+            )
+            .with_hint(format!(
+                "set {} to a directory that can be written to",
+                crate::env::STATE_DIR
+            ))
+        })?;
+        Ok(logs)
+    }
+
+    /// Has the log written into this directory; that it cannot be is told, and stops
+    /// nothing.
+    pub(super) fn log_into(&self, directory: &Utf8Path) {
+        if let Err(error) = self.log.write_into(directory) {
+            self.events.warn(format!("no log of codexpin's own doings is kept: {error}"));
+        }
+    }
+
     /// What is known of failures: the built-in table and the user's.
-    pub(super) fn catalogue(&self) -> Result<&Catalogue, AppError> {
+    pub fn catalogue(&self) -> Result<&Catalogue, AppError> {
         if let Some(catalogue) = self.catalogue.get() {
             return Ok(catalogue);
         }
@@ -136,8 +218,16 @@ impl Context {
             registry.packument_if_any(&PackageName::PLUGIN, freshness)
         );
         // What is wrong with both is told of the core.
-        let core = fetched(core?);
-        Ok(Releases { core, plugin: plugin?.map(fetched) })
+        let core = self.fetched(core?);
+        Ok(Releases { core, plugin: plugin?.map(|plugin| self.fetched(plugin)) })
+    }
+
+    fn fetched(&self, fetched: PackumentFetch) -> Packument {
+        if let PackumentSource::Stale { since, why } = &fetched.source {
+            let name = &fetched.packument.name;
+            self.events.warn(format!("the list of {name} is from {since}: {why}"));
+        }
+        fetched.packument
     }
 
     /// npm, the Node runtimes and the prefixes.
@@ -173,10 +263,8 @@ impl Context {
         })
         .await?;
         for file in npm.config.unreadable() {
-            terminal::warning(&format!(
-                "npm's configuration {} is passed over: {}",
-                file.path, file.source
-            ));
+            self.events
+                .warn(format!("npm's configuration {} is passed over: {}", file.path, file.source));
         }
         Ok(npm)
     }
@@ -194,9 +282,9 @@ impl Context {
         };
         let version = end.resolve(&releases.core, installed)?;
         if let Some(reading) = end.date_reading(&releases.core) {
-            terminal::note(&reading.note());
+            self.events.note(reading.note());
             if let Some(warning) = reading.warning() {
-                terminal::warning(&warning);
+                self.events.warn(warning);
             }
         }
         Ok(version)
@@ -207,7 +295,7 @@ impl Context {
     pub(super) fn installed(&self) -> Result<InstalledRelease, InstallationError> {
         let installed = installation::find(&self.environment, &self.directories.home)?;
         if let Some(difference) = installed.difference() {
-            terminal::note(&difference);
+            self.events.note(difference);
         }
         Ok(installed)
     }
@@ -215,46 +303,6 @@ impl Context {
 
 fn scratch(directories: &Directories) -> Utf8PathBuf {
     directories.cache.join("scratch")
-}
-
-fn fetched(fetched: PackumentFetch) -> Packument {
-    if let PackumentSource::Stale { since, why } = &fetched.source {
-        terminal::warning(&format!(
-            "the list of {} is from {since}: {why}",
-            fetched.packument.name
-        ));
-    }
-    fetched.packument
-}
-
-/// The first signal asks everything to stop, the second ends everything at once.
-fn stop_on_signals(stop: CancellationToken, processes: Processes, go_on: Arc<OnceLock<String>>) {
-    tokio::spawn(async move {
-        use tokio::signal::unix::{SignalKind, signal};
-        let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
-        let [Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)] = kinds.map(signal) else {
-            return;
-        };
-        loop {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-                _ = hangup.recv() => {}
-            }
-            if stop.is_cancelled() {
-                processes.kill_all();
-                terminal::end_bars();
-                terminal::note(&match go_on.get() {
-                    Some(command) => format!("ended at once; go on with {command}"),
-                    None => "ended at once".to_owned(),
-                });
-                #[expect(clippy::exit, reason = "the second Ctrl-C: nothing may hold it up")]
-                std::process::exit(i32::from(ExitCode::Interrupted.number()));
-            }
-            terminal::note("stopping (Ctrl-C again ends at once) ...");
-            stop.cancel();
-        }
-    });
 }
 
 /// Who is at work here, so that no log and no report tells.

@@ -1,0 +1,225 @@
+//! Bringing the live installation to a pin, and taking the last apply back.
+
+use camino::{Utf8Path, Utf8PathBuf};
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use super::AppError;
+use super::context::Context;
+use crate::apply::{
+    Apply, ApplyError, ApplyJournal, ApplyOutcome, ApplyTarget, Plan, ProofResult, Prover,
+};
+use crate::check::{self, CheckJob, InstalledCandidate};
+use crate::explain::{Class, Explain as _};
+use crate::installation::{Installation, LiveMachine, ServiceLimits};
+use crate::npm::run::Npm;
+use crate::pin::PinFile;
+use crate::question::{Question, Variation};
+use crate::release::Version;
+use crate::route::Route;
+use crate::verdict::{self, Verdict};
+
+/// How long the reply that proves an installation may take. Seconds.
+const PROOF_SECONDS: u64 = 120;
+
+/// What is to be applied.
+#[derive(Debug, Clone)]
+pub struct ApplyRequest {
+    /// A pinned release. None: the current pin.
+    pub version: Option<Version>,
+    /// The pin file.
+    pub pin_file: Utf8PathBuf,
+}
+
+/// The live machine, ready to be changed.
+#[derive(Debug)]
+pub struct LiveApply<'a> {
+    context: &'a Context,
+    npm: Npm,
+    machine: LiveMachine,
+    target: Option<ApplyTarget>,
+    question: Question,
+}
+
+/// What an apply would do here.
+#[derive(Debug)]
+pub struct PreparedApply<'a> {
+    live: &'a LiveApply<'a>,
+    target: &'a ApplyTarget,
+    /// What is installed.
+    pub installation: Installation,
+    /// What would change.
+    pub plan: Plan,
+}
+
+/// What an undo would go back to.
+#[derive(Debug)]
+pub struct PreparedUndo<'a> {
+    live: &'a LiveApply<'a>,
+    undone: ApplyJournal,
+    /// What is installed.
+    pub installation: Installation,
+}
+
+impl<'a> LiveApply<'a> {
+    /// For an apply of this pin.
+    pub async fn of_pin(context: &'a Context, request: &ApplyRequest) -> Result<Self, AppError> {
+        let path = context.cwd.join(&request.pin_file);
+        let file = PinFile::open(&path)?;
+        let pin = match request.version {
+            Some(version) => file.pin(version).map_err(|error| {
+                AppError::from(error).with_hint(format!(
+                    "only what was tested is applied: `codexpin pin {version}` tests and pins it"
+                ))
+            })?,
+            None => file.current()?,
+        };
+        let beside = path.parent().unwrap_or(Utf8Path::new("."));
+        let target = ApplyTarget::read(&pin, beside)
+            .map_err(|error| AppError::new(Class::Failure, &error).maybe_hint(error.hint()))?;
+        let routes = pin.route.split(", ").map(str::parse).collect::<Result<Vec<Route>, _>>();
+        let routes = routes.map_err(|error| AppError::new(Class::Failure, error))?;
+        Self::of(context, Some(target), routes).await
+    }
+
+    /// For an undo.
+    pub async fn of_undo(context: &'a Context) -> Result<Self, AppError> {
+        Self::of(context, None, Vec::new()).await
+    }
+
+    async fn of(
+        context: &'a Context,
+        target: Option<ApplyTarget>,
+        routes: Vec<Route>,
+    ) -> Result<Self, AppError> {
+        // A table of signatures that cannot be read is told before anything changes.
+        context.catalogue()?;
+        // The Codex harness needs OpenClaw's records of the plugin, which are in
+        // the live state; that is not copied.
+        let routes = routes.into_iter().filter(|route| !route.wants_codex()).collect();
+        let npm = context.npm().await?;
+        if let Some(notice) = npm.notice() {
+            context.events.note(notice);
+        }
+        let question = Question { timeout_s: PROOF_SECONDS, ..Question::text_through(routes) };
+        Ok(Self { context, npm, machine: context.live_machine(), target, question })
+    }
+
+    fn apply(&self) -> Apply<'_> {
+        Apply {
+            machine: &self.machine,
+            npm: &self.npm,
+            backups: self.context.directories.backups(),
+            limits: ServiceLimits::default(),
+            now: Timestamp::now,
+            stop: &self.context.stop,
+            events: self.context.events.clone(),
+            log: self.context.log.clone(),
+        }
+    }
+
+    async fn installation(&self) -> Result<Installation, AppError> {
+        Ok(Installation::find(&self.machine).await.map_err(ApplyError::from)?)
+    }
+
+    /// Finishes, or puts back, what a killed codexpin left.
+    pub async fn recover(&self) -> Result<Vec<ApplyOutcome>, AppError> {
+        Ok(Box::pin(self.apply().go_on(self)).await?)
+    }
+
+    /// Finds out what would change, and changes nothing.
+    pub async fn prepare(&'a self) -> Result<PreparedApply<'a>, AppError> {
+        let Some(target) = &self.target else {
+            return Err(AppError::usage("there is no pin to apply"));
+        };
+        let installation = self.installation().await?;
+        let plan = self.apply().plan(&installation, target).await?;
+        Ok(PreparedApply { live: self, target, installation, plan })
+    }
+
+    /// Finds what an undo would go back to: the newest backup, or the one that is
+    /// named. Changes nothing.
+    pub async fn prepare_undo(
+        &'a self,
+        backup: Option<&str>,
+    ) -> Result<PreparedUndo<'a>, AppError> {
+        let installation = self.installation().await?;
+        let undone = self.apply().undoable(&installation, backup)?;
+        Ok(PreparedUndo { live: self, undone, installation })
+    }
+}
+
+impl PreparedApply<'_> {
+    /// Takes the steps of the plan.
+    pub async fn run(&self) -> Result<ApplyOutcome, AppError> {
+        let apply = self.live.apply();
+        let outcome = apply.apply(&self.installation, self.target, &self.plan, self.live);
+        Ok(Box::pin(outcome).await?)
+    }
+}
+
+impl PreparedUndo<'_> {
+    /// The name of the backup.
+    pub fn backup(&self) -> &str {
+        self.undone.name()
+    }
+
+    /// The core that was installed before.
+    pub fn back(&self) -> Version {
+        self.undone.record.from.core
+    }
+
+    /// Goes back.
+    pub async fn run(&self) -> Result<ApplyOutcome, AppError> {
+        let apply = self.live.apply();
+        Ok(Box::pin(apply.undo(&self.installation, &self.undone)).await?)
+    }
+}
+
+impl Prover for LiveApply<'_> {
+    /// Asks the swapped files for a reply, in a scratch home, through the
+    /// pinned route: the release answers where it now lives.
+    async fn ask(&self, installation: &Installation) -> ProofResult {
+        let context = self.context;
+        let entry = match installation.entry() {
+            Ok(entry) => entry,
+            Err(error) => return ProofResult::Failed(error.to_string()),
+        };
+        let candidate = InstalledCandidate {
+            core: installation.core.version,
+            plugin: installation.plugin.as_ref().map(|plugin| plugin.package.version),
+            plugin_state: None,
+            prefix: installation.core.directory.clone(),
+            entry,
+            node: installation.node.clone(),
+        };
+        // From here on, what stops the question says nothing of the release.
+        let logs = match context.check_logs(candidate.core) {
+            Ok(logs) => logs,
+            Err(error) => return ProofResult::Unproven(error.to_string()),
+        };
+        let catalogue = match context.catalogue() {
+            Ok(catalogue) => catalogue,
+            Err(error) => return ProofResult::Unproven(error.to_string()),
+        };
+        // A stop is heeded by `apply` itself; here it would look like a failed proof.
+        let stop = CancellationToken::new();
+        let variation = Variation::default();
+        let job = CheckJob::plain(&candidate, &self.question, &variation, &logs);
+        let surroundings = context.check_surroundings();
+        let observations = match check::check(job, &surroundings, &stop).await {
+            Ok(observations) => observations,
+            Err(error) => return ProofResult::Unproven(error.to_string()),
+        };
+        match verdict::judge_all(&observations, self.question.require, catalogue) {
+            Verdict::Good => ProofResult::Proved,
+            Verdict::Bad { failure } => ProofResult::Failed(format!(
+                "it does not answer: {} ({})",
+                failure.evidence.text, failure.signature
+            )),
+            Verdict::Skip { reason } => {
+                ProofResult::Unproven(format!("it could not be asked: {reason}"))
+            }
+        }
+    }
+}

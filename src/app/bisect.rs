@@ -1,0 +1,263 @@
+//! Searching for the first bad release of a line, from its beginning or on from where
+//! a session was interrupted.
+
+use std::sync::atomic::Ordering;
+
+use camino::Utf8PathBuf;
+use jiff::{SignedDuration, Timestamp};
+
+use super::context::Context;
+use super::pin::{TestedCandidate, write_pin};
+use super::question::{self, PreparedQuestion, QuestionRequest};
+use super::upstream::LoginWatch;
+use super::{AppError, changes, lab, standalone};
+use crate::catalogue::Catalogue;
+use crate::changes::Changes;
+use crate::event::{Event, SessionOpening};
+use crate::lab::RealLab;
+use crate::npm::registry::Freshness;
+use crate::observation::Observation;
+use crate::pin::{FirstBad, Pin, PinFile};
+use crate::release::end::End;
+use crate::release::line;
+use crate::route::Route;
+use crate::search::Outcome;
+use crate::session::error::SessionError;
+use crate::session::journal::{self, Journal, SessionRequest};
+use crate::session::{self, Conclusion, Session};
+use crate::verdict::{self, Verdict};
+
+/// How long a lent login has to be good for: a dozen checks with their installs.
+const SESSION: SignedDuration = SignedDuration::from_mins(30);
+
+/// A line to search, and what its candidates are asked.
+#[derive(Debug, Clone)]
+pub struct BisectRequest {
+    /// A release that answers: a version, a dist-tag, `installed` or a date.
+    pub good: String,
+    /// A newer release that does not.
+    pub bad: String,
+    /// Whether betas between the ends are candidates, too.
+    pub betas: bool,
+    /// What each candidate is asked.
+    pub question: QuestionRequest,
+    /// Where the last good one is pinned.
+    pub pin_file: Utf8PathBuf,
+    /// Whether candidates meet the state that the good end left, instead of a fresh one.
+    pub carry_state: bool,
+    /// Whether every failure counts, and not only the one that the bad end shows.
+    pub any_failure: bool,
+}
+
+/// A session to go on with.
+#[derive(Debug, Clone, Default)]
+pub struct ResumeRequest {
+    /// Its name. None: the newest that is unfinished.
+    pub session: Option<String>,
+    /// How many turns the account may be asked for, over all parts of the session.
+    /// None: what the session began with.
+    pub max_turns: Option<usize>,
+}
+
+/// What a session came to.
+#[derive(Debug)]
+pub struct BisectReport {
+    /// The session's name.
+    pub session: String,
+    /// Where its journal and logs are.
+    pub directory: Utf8PathBuf,
+    /// What was asked for.
+    pub request: SessionRequest,
+    /// What was found.
+    pub conclusion: Conclusion,
+    /// What changed with the first bad release.
+    pub changes: Option<Changes>,
+    /// The last good release, pinned, or why it could not be. None where there is none
+    /// to pin.
+    pub pinned: Option<Result<Pin, AppError>>,
+}
+
+/// Searches a line of candidates for the first bad one.
+pub async fn bisect(context: &Context, request: BisectRequest) -> Result<BisectReport, AppError> {
+    // A table of signatures that cannot be read is told before a session begins.
+    context.catalogue()?;
+    let session = begin(context, request).await?;
+    search(context, session).await
+}
+
+/// Goes on with a session that was interrupted.
+pub async fn resume(context: &Context, request: ResumeRequest) -> Result<BisectReport, AppError> {
+    context.catalogue()?;
+    let session = reopen(context, request).await?;
+    search(context, session).await
+}
+
+/// A session whose candidates are about to be asked.
+struct OpenSession {
+    journal: Journal,
+    lab: RealLab,
+    watch: Option<LoginWatch>,
+}
+
+async fn begin(context: &Context, request: BisectRequest) -> Result<OpenSession, AppError> {
+    // A state that is kept would keep the login that is lent in it.
+    let only_loopback = request.carry_state.then_some("--carry-state");
+    let asked = request.question.prepare(context, SESSION, only_loopback).await?;
+    let PreparedQuestion { mut question, config, account, watch } = asked;
+    question.carry_state = request.carry_state;
+    let (good, bad): (End, End) = (request.good.parse()?, request.bad.parse()?);
+    // A pin file that cannot be written to is better known now than at the end.
+    let pin_file = context.cwd.join(&request.pin_file);
+    PinFile::open_or_new(&pin_file)?.try_out()?;
+    let releases = context.releases(Freshness::Cached).await?;
+    let good = context.resolve(&good, &releases)?;
+    let bad = context.resolve(&bad, &releases)?;
+    let line = line::between(&releases.candidates(), good, bad, request.betas)?;
+    let (lab, why_node) = lab::build(context, &line, None, (config, account.clone())).await?;
+    let request = SessionRequest {
+        max_turns: account.map(|account| account.pace.max_turns()),
+        question,
+        nodes: line.iter().map(|c| lab.nodes.of(c.core).ok().cloned()).collect(),
+        line,
+        pin_file,
+        any_failure: request.any_failure,
+    };
+    let older = journal::unfinished(&context.directories.sessions());
+    let journal = Journal::begin(&context.directories.sessions(), request, Timestamp::now())?;
+    open(context, &journal, &lab, why_node, false);
+    if let Some(older) = older.last() {
+        let note = format!("an earlier session is unfinished: codexpin resume {older}");
+        context.events.note(note);
+    }
+    Ok(OpenSession { journal, lab, watch })
+}
+
+async fn reopen(context: &Context, request: ResumeRequest) -> Result<OpenSession, AppError> {
+    let journal = Journal::resume(&context.directories.sessions(), request.session.as_deref())?;
+    let asked = question::again(context, &journal, request.max_turns, SESSION).await?;
+    let PreparedQuestion { config, account, watch, .. } = asked;
+    let SessionRequest { line, nodes, .. } = journal.request();
+    let (lab, why_node) = lab::build(context, line, Some(nodes.clone()), (config, account)).await?;
+    let command_ran = journal.checks().iter().any(|check| !check.observations.is_empty());
+    lab.command_ran.store(command_ran, Ordering::Relaxed);
+    open(context, &journal, &lab, why_node, true);
+    Ok(OpenSession { journal, lab, watch })
+}
+
+/// The first lines: what is about to happen, on what.
+fn open(
+    context: &Context,
+    journal: &Journal,
+    lab: &RealLab,
+    why_node: Option<String>,
+    resumed: bool,
+) {
+    context.log_into(journal.directory());
+    let request = journal.request();
+    context.events.tell(Event::SessionStarted(Box::new(SessionOpening {
+        session: journal.id().to_owned(),
+        line: request.line.clone(),
+        question: request.question.clone(),
+        nodes: lab.nodes.versions().into_iter().map(str::to_owned).collect(),
+        why_node,
+        max_turns: lab.account.as_ref().map(|account| account.pace.max_turns()),
+        checked: resumed.then_some(journal.checks().len()),
+    })));
+}
+
+/// Searches to the end, or says how to go on.
+async fn search(context: &Context, open: OpenSession) -> Result<BisectReport, AppError> {
+    let OpenSession { mut journal, lab, watch } = open;
+    let catalogue = context.catalogue()?;
+    let go_on = format!("codexpin resume {}", journal.id());
+    context.on_sudden_end(&go_on);
+    let session =
+        Session { lab: &lab, catalogue, events: &context.events, stop: &context.stop, parallel: 1 };
+    let result = session::run(&session, &mut journal).await;
+    let ended = match result {
+        Ok(conclusion) => conclude(context, conclusion, &journal, &lab).await,
+        Err(error) => Err(interrupted(context, error, &go_on).await),
+    };
+    if let Some(watch) = watch {
+        watch.end(&context.events);
+    }
+    ended
+}
+
+async fn conclude(
+    context: &Context,
+    conclusion: Conclusion,
+    journal: &Journal,
+    lab: &RealLab,
+) -> Result<BisectReport, AppError> {
+    let request = journal.request().clone();
+    let pinned = match conclusion.outcome {
+        Outcome::Found { last_good, first_bad } | Outcome::Range { last_good, first_bad } => {
+            let tested = tested(&request, &conclusion, last_good, context.catalogue()?);
+            let blamed = matches!(conclusion.outcome, Outcome::Found { .. });
+            let first_bad = blamed.then(|| first_bad_of(&conclusion, first_bad)).flatten();
+            let pinned = write_pin(context, &request.pin_file, lab, tested, first_bad).await;
+            let again =
+                format!("`codexpin resume {}` writes the pin, without a check", journal.id());
+            Some(pinned.map_err(|failure| failure.with_hint(again)))
+        }
+        _ => None,
+    };
+    let changes = changes::found(context, &request, &conclusion, journal.directory(), lab).await;
+    Ok(BisectReport {
+        session: journal.id().to_owned(),
+        directory: journal.directory().to_owned(),
+        request,
+        conclusion,
+        changes,
+        pinned,
+    })
+}
+
+fn tested(
+    request: &SessionRequest,
+    conclusion: &Conclusion,
+    place: usize,
+    catalogue: &Catalogue,
+) -> TestedCandidate {
+    let checks = conclusion.checks.iter().filter(|check| check.place() == place);
+    let checks: Vec<_> = checks.collect();
+    let passed = checks.iter().filter(|c| c.verdict == Verdict::Good).count();
+    let seen = || checks.iter().flat_map(|checked| &checked.observations);
+    let answering = |o: &&Observation| verdict::judge(o, catalogue) == Verdict::Good;
+    let mut routes: Vec<Route> = Vec::new();
+    for observation in seen().filter(answering) {
+        if !routes.contains(&observation.route) {
+            routes.push(observation.route.clone());
+        }
+    }
+    let at = seen().map(|observation| observation.started).max();
+    TestedCandidate {
+        candidate: request.line[place].clone(),
+        routes,
+        upstream: request.question.upstream.clone(),
+        at: at.unwrap_or_else(Timestamp::now),
+        passed: u32::try_from(passed).unwrap_or(u32::MAX),
+        checks: u32::try_from(checks.len()).unwrap_or(u32::MAX),
+    }
+}
+
+fn first_bad_of(conclusion: &Conclusion, place: usize) -> Option<FirstBad> {
+    let checked = conclusion.check_of(place)?;
+    let failure = checked.verdict.failure()?;
+    Some(FirstBad {
+        core: checked.core,
+        signature: failure.key(),
+        evidence: failure.evidence.text.clone(),
+    })
+}
+
+/// Every early end says how to go on.
+async fn interrupted(context: &Context, error: SessionError, resume: &str) -> AppError {
+    let of_account = matches!(error, SessionError::Account { .. } | SessionError::Control { .. });
+    let mut hint = format!("everything seen so far is saved; go on with\n      {resume}");
+    if of_account && let Some(said) = standalone::login_status(context).await {
+        hint = format!("{said}\n      {hint}");
+    }
+    AppError::from(error).with_hint(hint)
+}

@@ -1,0 +1,150 @@
+//! Pinning a release that answers.
+
+use camino::{Utf8Path, Utf8PathBuf};
+use jiff::Timestamp;
+
+use super::check::{CheckExtras, CheckReport};
+use super::context::Context;
+use super::question::QuestionRequest;
+use super::{AppError, check};
+use crate::apply::file_integrity;
+use crate::explain::Class;
+use crate::fs::write_atomic;
+use crate::lab::RealLab;
+use crate::npm::registry::Freshness;
+use crate::pin::{self, FirstBad, LockFiles, Pin, PinFile, PinFileError};
+use crate::prefix::Prefix;
+use crate::question::Upstream;
+use crate::release::end::End;
+use crate::release::line;
+use crate::release::pairing::Candidate;
+use crate::route::Route;
+use crate::verdict::Verdict;
+
+/// A release to check and pin.
+#[derive(Debug, Clone)]
+pub struct PinRequest {
+    /// A version, a dist-tag, `installed` or a date.
+    pub version: String,
+    /// What it is asked.
+    pub question: QuestionRequest,
+    /// Where it is pinned.
+    pub pin_file: Utf8PathBuf,
+}
+
+/// What became of it.
+#[derive(Debug)]
+pub struct PinReport {
+    /// What the check showed.
+    pub check: CheckReport,
+    /// The pin, or why it could not be written. None where the release is not good.
+    pub pinned: Option<Result<Pin, AppError>>,
+    /// The pin file.
+    pub file: Utf8PathBuf,
+}
+
+/// Checks a release, and makes it the current pin where it is good.
+pub async fn pin(context: &Context, request: PinRequest) -> Result<PinReport, AppError> {
+    let PinRequest { version, question, pin_file } = request;
+    let asked = question.prepare(context, question.one_check(), None).await?;
+    let file = context.cwd.join(&pin_file);
+    PinFile::open_or_new(&file)?.try_out()?;
+    let end: End = version.parse()?;
+    let releases = context.releases(Freshness::Cached).await?;
+    let version = context.resolve(&end, &releases)?;
+    let candidate = line::find(&releases.candidates(), version)?.clone();
+    let check = check::ask(context, candidate.clone(), asked, CheckExtras::default()).await?;
+    let at = check.routes.first().map(|route| route.observation.started);
+    let pinned = match (&check.verdict, &check.prefix, at) {
+        (Verdict::Good, Some(prefix), Some(at)) => {
+            let upstream = check.question.upstream.clone();
+            let routes = check.answering();
+            let tested = TestedCandidate { candidate, routes, upstream, at, passed: 1, checks: 1 };
+            Some(write(&file, prefix, &tested, None))
+        }
+        _ => None,
+    };
+    Ok(PinReport { check, pinned, file })
+}
+
+/// The pins of a pin file.
+pub fn pins(context: &Context, pin_file: &Utf8Path) -> Result<PinFile, AppError> {
+    Ok(PinFile::open(&context.cwd.join(pin_file))?)
+}
+
+/// A candidate that passed, and how often.
+#[derive(Debug)]
+pub(super) struct TestedCandidate {
+    pub candidate: Candidate,
+    /// The routes through which it answered.
+    pub routes: Vec<Route>,
+    /// Who answered.
+    pub upstream: Upstream,
+    pub at: Timestamp,
+    pub passed: u32,
+    pub checks: u32,
+}
+
+/// Pins a candidate that a session found good; its prefix has the tree.
+pub(super) async fn write_pin(
+    context: &Context,
+    file: &Utf8Path,
+    lab: &RealLab,
+    tested: TestedCandidate,
+    first_bad: Option<FirstBad>,
+) -> Result<Pin, AppError> {
+    let node = lab
+        .nodes
+        .of(tested.candidate.core)
+        .map_err(|why| AppError::new(Class::Infrastructure, why))?;
+    let prefix = lab.store.provide(&tested.candidate, node, &context.stop).await?;
+    write(file, &prefix, &tested, first_bad)
+}
+
+fn write(
+    path: &Utf8Path,
+    prefix: &Prefix,
+    tested: &TestedCandidate,
+    first_bad: Option<FirstBad>,
+) -> Result<Pin, AppError> {
+    let candidate = &tested.candidate;
+    let mut file = PinFile::open_or_new(path)?;
+    let known = file.pin(candidate.core).ok();
+    let plugin = candidate.plugin.as_ref();
+    let pin = Pin {
+        core: candidate.core,
+        core_integrity: candidate.core_integrity.clone(),
+        plugin: plugin.map(|plugin| plugin.version),
+        plugin_integrity: plugin.and_then(|plugin| plugin.integrity.clone()),
+        codex_cli: plugin.and_then(|plugin| plugin.codex_cli.clone()),
+        node: prefix.manifest.node.version.clone(),
+        route: tested.routes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+        upstream: tested.upstream.word().to_owned(),
+        tested: tested.at,
+        passed: tested.passed,
+        checks: tested.checks,
+        scripts_not_run: prefix.manifest.scripts.clone().unwrap_or_default().not_run,
+        lock: Some(locks(path, prefix)?),
+        // A check of one release says nothing about which one broke it.
+        first_bad: first_bad.or_else(|| known.and_then(|pin| pin.first_bad)),
+    };
+    file.set(&pin)?;
+    file.save()?;
+    Ok(pin)
+}
+
+/// Puts the tested trees' lock files beside the pin file.
+fn locks(pin_file: &Utf8Path, prefix: &Prefix) -> Result<LockFiles, PinFileError> {
+    let beside = pin_file.parent().unwrap_or(Utf8Path::new("."));
+    let core = prefix.manifest.candidate.core;
+    let travel = |project: &Utf8Path, name: String| -> Result<_, PinFileError> {
+        let relative = Utf8PathBuf::from(pin::LOCK_DIRECTORY).join(name);
+        let text = fs_err::read(project.join("package-lock.json"))?;
+        write_atomic(&beside.join(&relative), &text)?;
+        Ok((relative, file_integrity(&text)))
+    };
+    let (core_lock, core_integrity) = travel(&prefix.core(), format!("{core}.json"))?;
+    let plugin = prefix.plugin().map(|project| travel(&project, format!("{core}.codex.json")));
+    let (plugin, plugin_integrity) = plugin.transpose()?.unzip();
+    Ok(LockFiles { core: core_lock, core_integrity, plugin, plugin_integrity })
+}

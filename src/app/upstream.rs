@@ -1,0 +1,285 @@
+//! Who answers the model requests, and whose login is lent for it.
+
+use std::sync::Arc;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use jiff::{SignedDuration, Timestamp};
+
+use super::context::Context;
+use super::{AppError, login as own_login};
+use crate::check::account::LentAccount;
+use crate::event::{Event, Events};
+use crate::explain::Class;
+use crate::installation;
+use crate::login::{self, Fingerprint, LentLogin, Login, Place};
+use crate::question::{Lender, Lending, Upstream};
+use crate::secret::Secret;
+use crate::upstream::pace::{Pace, PaceLimits};
+
+/// Who is to answer the model requests.
+#[derive(Debug, Clone, Default)]
+pub struct UpstreamRequest {
+    /// Whom the user named.
+    pub choice: UpstreamChoice,
+    /// Whether a candidate is given a made-up login, and the real one is put into its
+    /// requests on their way.
+    pub relay: bool,
+    /// The environment variable that holds an API key to ask with.
+    pub api_key_env: Option<String>,
+    /// How many turns the account may be asked for. None: 40.
+    pub max_turns: Option<usize>,
+    /// What a session that goes on has done before.
+    pub earlier: Option<EarlierLending>,
+}
+
+/// How an earlier part of a session asked an account.
+#[derive(Debug, Clone, Default)]
+pub struct EarlierLending {
+    turns: usize,
+    lender: Option<Lender>,
+}
+
+/// How many turns an account may be asked for, where the user does not say.
+const MAX_TURNS: usize = 40;
+
+/// Whom the user named to answer the model requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum UpstreamChoice {
+    /// `Live` where an `OpenClaw` with a `ChatGPT` login is found, else `Loopback`.
+    #[default]
+    Auto,
+    /// `OpenAI`'s service, with the user's login, lent without its refresh token.
+    Live,
+    /// The embedded service: no account, no tokens.
+    Loopback,
+}
+
+/// What was decided.
+#[derive(Debug, Default)]
+pub(super) struct ChosenUpstream {
+    pub(super) upstream: Upstream,
+    pub(super) account: Option<Arc<LentAccount>>,
+    /// The live installation's config, where its login is lent.
+    pub(super) config: Option<Utf8PathBuf>,
+    /// Looks after the live logins.
+    pub(super) watch: Option<LoginWatch>,
+}
+
+/// Sees to it that the live logins are as they were.
+#[derive(Debug)]
+pub(super) struct LoginWatch {
+    place: Place,
+    before: Fingerprint,
+}
+
+impl LoginWatch {
+    fn over(place: Place) -> Result<Self, AppError> {
+        let before = Fingerprint::take(&place)?;
+        Ok(Self { place, before })
+    }
+
+    /// Tells whether anything changed meanwhile.
+    pub(super) fn end(self, events: &Events) {
+        match Fingerprint::take(&self.place) {
+            Ok(after) => {
+                let changed = self.before.differences(&after);
+                events.tell(Event::LoginsCompared { changed });
+            }
+            Err(error) => events.warn(format!("the live logins could not be compared: {error}")),
+        }
+    }
+}
+
+impl UpstreamRequest {
+    /// Decides. `needed` is how long a login has to be good for, `only_loopback`
+    /// what only the loopback can do.
+    pub(super) async fn choose(
+        &self,
+        context: &Context,
+        needed: SignedDuration,
+        only_loopback: Option<&str>,
+    ) -> Result<ChosenUpstream, AppError> {
+        let wants_live =
+            self.choice == UpstreamChoice::Live || self.relay || self.api_key_env.is_some();
+        match (self.choice, only_loopback) {
+            (UpstreamChoice::Loopback, _) if self.relay || self.api_key_env.is_some() => {
+                return Err(AppError::usage("--relay and --api-key-env are for --upstream live"));
+            }
+            (UpstreamChoice::Loopback, _) => return Ok(ChosenUpstream::default()),
+            (_, Some(what)) if wants_live => {
+                return Err(AppError::usage(format!("{what} wants --upstream loopback"))
+                    .with_hint("leave --upstream, --relay and --api-key-env out"));
+            }
+            (_, Some(_)) => return Ok(ChosenUpstream::default()),
+            (_, None) => {}
+        }
+        if let Some(name) = &self.api_key_env {
+            return self.with_key(context, name);
+        }
+        let chosen = match self.earlier.as_ref().and_then(|earlier| earlier.lender) {
+            Some(Lender::Installation) => self.with_installation(context, needed),
+            Some(_) => self.with_own(context, needed).await,
+            None => match self.with_own(context, needed).await {
+                Err(Unlent::NoLogin(_)) => self.with_installation(context, needed),
+                own => own,
+            },
+        };
+        match chosen {
+            Ok(chosen) => Ok(chosen),
+            Err(Unlent::NoLogin(_)) if !wants_live => Ok(ChosenUpstream::default()),
+            Err(Unlent::NotNow(why)) if !wants_live => {
+                context.events.warn(format!("{why}; the loopback answers instead"));
+                Ok(ChosenUpstream::default())
+            }
+            Err(Unlent::NoLogin(why)) => Err(AppError::new(Class::Infrastructure, why).with_hint(
+                "`codexpin login` makes one, or use --api-key-env NAME or --upstream loopback",
+            )),
+            Err(Unlent::NotNow(why)) => {
+                Err(AppError::new(Class::Infrastructure, why).with_hint(
+                    "ask your agent anything, so that OpenClaw renews its login; or use `codexpin login`, \
+                     --api-key-env NAME or --upstream loopback",
+                ))
+            }
+            Err(Unlent::Failed(failure)) => Err(*failure),
+        }
+    }
+
+    fn with_key(&self, context: &Context, name: &str) -> Result<ChosenUpstream, AppError> {
+        let key = context.environment.get(name).ok_or_else(|| {
+            AppError::usage(format!("{name} is not set"))
+                .with_hint("export the key under this name")
+        })?;
+        let lending =
+            Lending { lender: Lender::ApiKey, profile: name.to_owned(), relay: self.relay };
+        let pace = self.pace(context, key);
+        let account = LentAccount::of_key(lending.clone(), Secret::new(key), pace);
+        Ok(ChosenUpstream {
+            upstream: Upstream::Live(lending),
+            account: Some(Arc::new(account)),
+            ..ChosenUpstream::default()
+        })
+    }
+
+    /// codexpin's own login goes before the live installation's, and is renewed where
+    /// it has ended. The settings are the live installation's all the same.
+    async fn with_own(
+        &self,
+        context: &Context,
+        needed: SignedDuration,
+    ) -> Result<ChosenUpstream, Unlent> {
+        let Some(mut held) = own_login::held(context)? else {
+            return Err(Unlent::NoLogin("codexpin has no login of its own".to_owned()));
+        };
+        if !held.serves_until(Timestamp::now()) {
+            context.events.tell(Event::LoginRenewing { profile: held.label() });
+            own_login::renew(context).await?;
+            held = own_login::held(context)?.unwrap_or(held);
+        }
+        let own = context.directories.own_login();
+        let login = fittest(vec![held], Timestamp::now() + needed, &own)?;
+        let (state, config) =
+            installation::lives_in(&context.environment, &context.directories.home);
+        let watch =
+            state.is_dir().then(|| LoginWatch::over(place_of(context, &state))).transpose()?;
+        self.lent(context, &login, Lender::Own, config, watch)
+    }
+
+    fn with_installation(
+        &self,
+        context: &Context,
+        needed: SignedDuration,
+    ) -> Result<ChosenUpstream, Unlent> {
+        let (state, config) =
+            installation::lives_in(&context.environment, &context.directories.home);
+        if !state.is_dir() {
+            return Err(Unlent::NoLogin(format!("there is no OpenClaw state in {state}")));
+        }
+        let place = place_of(context, &state);
+        let watch = LoginWatch::over(place.clone())?;
+        let logins = login::read(&place).map_err(AppError::from)?;
+        let login = fittest(logins, Timestamp::now() + needed, &state)?;
+        self.lent(context, &login, Lender::Installation, config, Some(watch))
+    }
+
+    fn lent(
+        &self,
+        context: &Context,
+        login: &Login,
+        lender: Lender,
+        config: Utf8PathBuf,
+        watch: Option<LoginWatch>,
+    ) -> Result<ChosenUpstream, Unlent> {
+        let lending = Lending { lender, profile: login.label(), relay: self.relay };
+        let lent = LentLogin::of(login).ok_or_else(|| {
+            Unlent::NotNow(format!("nothing is known of {}'s end", login.label()))
+        })?;
+        let account = login.account.as_ref().unwrap_or(&lent.access).reveal();
+        let pace = self.pace(context, account);
+        Ok(ChosenUpstream {
+            upstream: Upstream::Live(lending.clone()),
+            account: Some(Arc::new(LentAccount::of_token(lending, lent, pace))),
+            config: config.exists().then_some(config),
+            watch,
+        })
+    }
+
+    fn pace(&self, context: &Context, account: &str) -> Pace {
+        Pace::new(
+            account,
+            &context.directories.accounts(),
+            PaceLimits::of(self.max_turns.unwrap_or(MAX_TURNS)),
+            self.earlier.as_ref().map_or(0, |earlier| earlier.turns),
+        )
+    }
+
+    /// The same lending once more, for a session that goes on.
+    pub(super) fn again(upstream: &Upstream, max_turns: Option<usize>, turns: usize) -> Self {
+        let lending = upstream.lending();
+        let key = lending.filter(|lending| lending.lender == Lender::ApiKey);
+        Self {
+            choice: if lending.is_some() { UpstreamChoice::Live } else { UpstreamChoice::Loopback },
+            relay: lending.is_some_and(|lending| lending.relay),
+            api_key_env: key.map(|lending| lending.profile.clone()),
+            max_turns,
+            earlier: Some(EarlierLending { turns, lender: lending.map(|lending| lending.lender) }),
+        }
+    }
+}
+
+fn place_of(context: &Context, state: &Utf8Path) -> Place {
+    Place::new(state, &context.directories.home).with_environment(&context.environment)
+}
+
+/// Why no login is lent.
+enum Unlent {
+    /// There is none.
+    NoLogin(String),
+    /// There is one, and it cannot be lent as it is.
+    NotNow(String),
+    Failed(Box<AppError>),
+}
+
+impl From<AppError> for Unlent {
+    fn from(failure: AppError) -> Self {
+        Self::Failed(Box::new(failure))
+    }
+}
+
+/// The login that is good for longest: of several stores with the same login the
+/// one that was renewed last.
+fn fittest(logins: Vec<Login>, until: Timestamp, state: &Utf8Path) -> Result<Login, Unlent> {
+    let usable = logins.into_iter().filter(|login| login.serves_until(Timestamp::UNIX_EPOCH));
+    let best = usable.max_by_key(|login| login.expires);
+    let best = best.ok_or_else(|| Unlent::NoLogin(format!("{state} has no ChatGPT login")))?;
+    match best.expires {
+        _ if best.serves_until(until) => Ok(best),
+        Some(ended) if ended < Timestamp::now() => {
+            Err(Unlent::NotNow(format!("the access token of {} ended at {ended:.0}", best.label())))
+        }
+        _ => Err(Unlent::NotNow(format!(
+            "the access token of {} is good until {:.0}, which is too soon, and codexpin does not renew a live login",
+            best.label(),
+            best.expires.unwrap_or_default()
+        ))),
+    }
+}

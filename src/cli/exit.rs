@@ -1,0 +1,54 @@
+//! Which exit status each result has. That of an error goes by its class: see
+//! [`crate::exit_code`].
+
+use crate::apply::ApplyOutcome;
+use crate::diagnose::Diagnosis;
+use crate::doctor::{DoctorReading, Level};
+use crate::exit_code::ExitCode;
+use crate::search::Outcome;
+use crate::verdict::Verdict;
+
+/// `git bisect run` reads it as well.
+pub fn of_verdict(verdict: &Verdict) -> ExitCode {
+    match verdict {
+        Verdict::Good => ExitCode::Success,
+        Verdict::Bad { .. } => ExitCode::Failure,
+        Verdict::Skip { .. } => ExitCode::Skip,
+    }
+}
+
+/// A search that found a release is a success, one that ended with a range is not.
+pub fn of_search(outcome: &Outcome) -> ExitCode {
+    match outcome {
+        Outcome::Found { .. } => ExitCode::Success,
+        Outcome::Range { .. } | Outcome::EndSkipped { .. } => ExitCode::Inconclusive,
+        Outcome::NoRegression | Outcome::GoodEndIsBad => ExitCode::NoRegression,
+    }
+}
+
+/// What could not be proved is no success, and no failure of the release either.
+pub fn of_apply(outcome: &ApplyOutcome) -> ExitCode {
+    match outcome {
+        ApplyOutcome::AlreadyAsPinned { .. } | ApplyOutcome::Done { .. } => ExitCode::Success,
+        ApplyOutcome::Unproven { .. } => ExitCode::Infrastructure,
+        ApplyOutcome::RolledBack { .. } => ExitCode::RolledBack,
+    }
+}
+
+/// By the worst finding.
+pub fn of_doctor(reading: &DoctorReading) -> ExitCode {
+    match reading.worst() {
+        None | Some(Level::Note) => ExitCode::Success,
+        Some(Level::Warning) => ExitCode::Inconclusive,
+        Some(Level::Problem) => ExitCode::Failure,
+    }
+}
+
+/// A known failure, only unknown errors, or neither.
+pub fn of_diagnosis(diagnosis: &Diagnosis) -> ExitCode {
+    match (diagnosis.main(), &diagnosis.unknown) {
+        (Some(_), _) => ExitCode::Failure,
+        (None, Some(_)) => ExitCode::Inconclusive,
+        (None, None) => ExitCode::Success,
+    }
+}
