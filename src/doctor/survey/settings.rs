@@ -12,7 +12,7 @@ use crate::doctor::facts::{
 use crate::env::Environment;
 use crate::explain::Explain as _;
 use crate::login;
-use crate::openclaw::names::OPENAI_PROVIDERS;
+use crate::openclaw::names::{CODEX, OPENAI_PROVIDERS};
 use crate::openclaw::refuses_config_of;
 use crate::release::Version;
 
@@ -68,7 +68,7 @@ fn settings(loaded: &Loaded) -> Settings {
     };
     let codex = loaded.settings("agents.*.models.*.agentRuntime.id");
     let listed = loaded.settings("agents.*.*.models.*.agentRuntime.id");
-    let harness = codex.iter().chain(&listed).find(|(_, value)| **value == *"codex");
+    let harness = codex.iter().chain(&listed).find(|(_, value)| **value == *CODEX);
     let text = |dotted: &str| loaded.setting(dotted)?.as_str().map(ToOwned::to_owned);
     let is = |dotted: &str, wanted: bool| {
         loaded.setting(dotted).and_then(Value::as_bool) == Some(wanted)
@@ -107,7 +107,7 @@ fn switched_off(loaded: &Loaded) -> Option<String> {
     let is_false = |dotted: &str| loaded.setting(dotted) == Some(&Value::Bool(false));
     let names = |dotted: &str| {
         let list = loaded.setting(dotted).and_then(Value::as_array);
-        list.map(|list| list.iter().any(|name| name == "codex"))
+        list.map(|list| list.iter().any(|name| name == CODEX))
     };
     if is_false("plugins.enabled") {
         Some("plugins.enabled".to_owned())
