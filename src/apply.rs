@@ -39,10 +39,12 @@ pub use step::{Proof, Step};
 pub use target::{ApplyTarget, ApplyTargetError, PinnedPackage, file_integrity};
 use transaction::Transaction;
 
+use crate::config;
+use crate::env::Environment;
 use crate::event::{Event, Events};
 use crate::fs::{self, Lock};
 use crate::installation::{
-    Config, Installation, InstallationError, LiveMachine, Package, Service as _, ServiceCondition,
+    self, Installation, InstallationError, LiveMachine, Package, Service as _, ServiceCondition,
     ServiceLimits,
 };
 use crate::log::Log;
@@ -79,21 +81,36 @@ impl Apply<'_> {
         target: &ApplyTarget,
     ) -> Result<Plan, ApplyError> {
         installation.may_be_changed()?;
-        let now = Config::read(&installation.config).map_err(BackupError::Io)?;
+        let environment = self.gateway_environment();
+        let now = config::read(&installation.config, &environment);
+        let now = config_choice::broken_or_read(now)?;
         let journals = ApplyJournal::all(&self.backups)?;
-        let refused = |config: &&Config| {
-            config.last_touched().is_some_and(|by| refuses_config_of(target.core.version, by))
+        let find = |now| config_choice::find(installation, target, now, &journals, &environment);
+        let (config_written_by, earlier_config) = match &now {
+            Ok(Some(config)) => {
+                let written_by = config.last_touched();
+                let refused = written_by.filter(|by| refuses_config_of(target.core.version, *by));
+                (written_by, refused.and_then(|_| find(Some(config))))
+            }
+            Ok(None) => (None, None),
+            Err(_) => (None, find(None)),
         };
-        let earlier_config = match now.as_ref().filter(refused) {
-            Some(now) => config_choice::find(installation, target, now, &journals),
-            None => Ok(None),
-        };
+        let replaced = earlier_config.is_some();
         let facts = PlanFacts {
-            config_written_by: now.and_then(|config| config.last_touched()),
-            earlier_config: earlier_config.map_err(BackupError::Io)?,
+            config_written_by,
+            config_broken: now.as_ref().err().map(ToString::to_string),
+            earlier_config,
             ..self.facts(installation).await?
         };
         let plan = Plan::new(installation, target, &facts)?;
+        // Before anything stops: no release starts with it. Where another takes its
+        // place, or nothing is done, it is not needed.
+        if let Err(broken) = now
+            && !replaced
+            && !plan.is_already_as_pinned()
+        {
+            return Err(broken.into());
+        }
         if !plan.is_already_as_pinned() {
             self.tell(&plan);
         }
@@ -108,6 +125,11 @@ impl Apply<'_> {
             to_plugin: plan.to.plugin,
             steps: plan.steps.iter().map(ToString::to_string).collect(),
         });
+    }
+
+    /// What the live Gateway reads its config with.
+    fn gateway_environment(&self) -> Environment {
+        installation::gateway_environment(&self.machine.environment, &self.machine.home)
     }
 
     async fn facts(&self, installation: &Installation) -> Result<PlanFacts, ApplyError> {
@@ -178,7 +200,9 @@ impl Apply<'_> {
                     };
                     parts.push(part(*kind, live, &beside, at)?);
                 }
-                Step::PutConfig { saved, .. } => earlier_config = Some(saved.content()?),
+                Step::PutConfig { path, saved } => {
+                    earlier_config = Some(saved.content(path, &self.gateway_environment())?);
+                }
                 _ => {}
             }
         }
@@ -233,8 +257,9 @@ impl Apply<'_> {
         let (to, replaced) = (undone.record.from, &undone.record.parts);
         let mut plan = Plan::of_undo(installation, to, replaced, None, &facts);
         let name = backup_name(at, &plan);
-        let config = config_choice::step_of_undo(installation, undone, &name);
-        if let Some(config) = config.map_err(BackupError::Io)? {
+        let environment = self.gateway_environment();
+        let config = config_choice::step_of_undo(installation, undone, &name, &environment)?;
+        if let Some(config) = config {
             plan = Plan::of_undo(installation, to, replaced, Some(config), &facts);
         }
         self.tell(&plan);

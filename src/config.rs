@@ -2,9 +2,14 @@
 //! scratch home.
 //!
 //! ```text
-//! openclaw.json ─ load ─▶ Loaded ─ sanitise ─▶ Sanitised { config, changes }
-//!   + $include               └──── route_of ─▶ the route that it asks
+//! openclaw.json ─ read, load ─▶ Loaded ─ sanitise ─▶ Sanitised { config, changes }
+//!   + $include                     ├──── route_of ─▶ the route that it asks
+//!                                  └─── last_touched ─▶ the release that wrote it
 //! ```
+//!
+//! It is the only code that parses one. A config that is not there is `None` to
+//! [`read`]; one that is broken is an error with its file, line and column, for
+//! whoever needs it. No broken config counts as an empty one.
 //!
 //! Sanitising works on the tree as it is written, before `${ENV}` is filled in:
 //! what an environment variable holds is most likely a secret. [`load`] fills in
@@ -19,30 +24,35 @@
 
 mod agent;
 mod change;
+mod copies;
 mod credential;
 mod error;
 mod include;
 mod key;
 mod model;
 mod provider;
+mod renewal;
 mod sanitise;
 mod scratch;
 mod section;
 mod source;
+mod stamp;
 #[cfg(test)]
 mod tests;
 mod variable;
 
-use std::fmt;
+use std::{fmt, io};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::Value;
 
 pub use change::{ChangeKind, ConfigChange};
+pub use copies::{ConfigCopy, copies_beside, openclaws_copies};
 pub use credential::MADE_UP;
 pub use error::ConfigError;
 pub use key::Key;
 pub use model::{model_key, route_of};
+pub use renewal::with_renewal_route;
 pub use sanitise::{ConfigLogin, Sanitised, sanitise};
 pub use scratch::Scratch;
 
@@ -60,6 +70,16 @@ impl Loaded {
     /// The file that it was read from.
     pub fn file(&self) -> &Utf8Path {
         &self.file
+    }
+
+    /// The same with the variables that the turn depends on, for [`load`].
+    ///
+    /// # Errors
+    ///
+    /// One of them is set by nobody.
+    pub fn with_variables(mut self, environment: &Environment) -> Result<Self, ConfigError> {
+        model::expand(&mut self.tree, &self.file, environment)?;
+        Ok(self)
     }
 
     /// The settings that a dotted pattern names, in which `*` stands for any one
@@ -87,6 +107,34 @@ impl fmt::Debug for Loaded {
     }
 }
 
+/// Reads a config with everything that it includes; none where there is no such
+/// file. Variables stay as they are written.
+///
+/// # Errors
+///
+/// What cannot be read or is no JSON5, and an include that `OpenClaw` refuses too.
+pub fn read(path: &Utf8Path, environment: &Environment) -> Result<Option<Loaded>, ConfigError> {
+    read_copy(path, path, environment)
+}
+
+/// Reads a copy of the config in `config` as if it stood there: what it includes is
+/// found from there. None where there is no such copy.
+///
+/// # Errors
+///
+/// Those of [`read`].
+pub fn read_copy(
+    copy: &Utf8Path,
+    config: &Utf8Path,
+    environment: &Environment,
+) -> Result<Option<Loaded>, ConfigError> {
+    match include::resolve(copy, config, environment) {
+        Ok(tree) => Ok(Some(Loaded { file: copy.to_owned(), tree })),
+        Err(error) if error.is_missing(copy) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// Reads a config with everything that it includes. The variables are used as
 /// `OpenClaw` uses them, where the turn depends on one; those of the config's
 /// own `env` section count where the environment has none of that name
@@ -95,10 +143,12 @@ impl fmt::Debug for Loaded {
 ///
 /// # Errors
 ///
-/// What cannot be read or is no JSON5, an include that `OpenClaw` refuses too,
-/// and a variable that the turn depends on and nobody sets.
+/// Those of [`read`], a file that is not there, and a variable that the turn
+/// depends on and nobody sets.
 pub fn load(path: &Utf8Path, environment: &Environment) -> Result<Loaded, ConfigError> {
-    let mut tree = include::resolve(path, environment)?;
-    model::expand(&mut tree, path, environment)?;
-    Ok(Loaded { file: path.to_owned(), tree })
+    let missing = || ConfigError::Read {
+        file: path.to_owned(),
+        source: io::Error::from(io::ErrorKind::NotFound),
+    };
+    read(path, environment)?.ok_or_else(missing)?.with_variables(environment)
 }

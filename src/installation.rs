@@ -1,6 +1,5 @@
 //! The live installation: what runs, from where, on which Node, with which state.
 
-mod config;
 mod installed;
 pub mod journal;
 mod manager;
@@ -13,7 +12,6 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-pub use config::Config;
 pub use installed::{InstalledRelease, OpenClawOnPath, find};
 pub use manager::{ManagerError, NpmGlobal, PackageManager, PackageRequest};
 pub use package::{Package, PackageError};
@@ -27,6 +25,7 @@ use installed::Located;
 use service::systemd;
 use unit::UnitText;
 
+use crate::config::ConfigError;
 use crate::env::{
     Environment, OPENCLAW_CONFIG_PATH, OPENCLAW_HOME, OPENCLAW_STATE_DIR, in_scratch_home,
 };
@@ -137,6 +136,9 @@ pub enum InstallationError {
         /// Where it was looked for.
         path: Utf8PathBuf,
     },
+    /// Its config is needed, for the port of a unit that names none, and cannot be read.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// A program could not be run.
     #[error(transparent)]
     Process(#[from] ProcessError),
@@ -169,7 +171,8 @@ impl Explain for InstallationError {
                 "run it as the user that installed OpenClaw; nothing was touched".to_owned()
             }
             Self::Node { .. } => "put OpenClaw's Node first on PATH".to_owned(),
-            Self::Package(_) | Self::Process(_) => return None,
+            Self::Config(error) if error.is_broken() => return error.hint(),
+            Self::Config(_) | Self::Package(_) | Self::Process(_) => return None,
         })
     }
 
@@ -194,8 +197,13 @@ impl Installation {
         let lived_in = unit.as_ref().map_or(environment, |(_, unit)| &unit.environment);
         let (state, config) = state_and_config(lived_in, home);
         let plugin = ManagedPlugin::find(&state)?;
-        let service =
-            unit.map(|(path, unit)| InstalledService::new(path, &unit, &core, &entry, &config));
+        let service = match &unit {
+            Some((path, unit)) => {
+                let port = service::port(unit, &config)?;
+                Some(InstalledService::new(path.clone(), port, &core, &entry))
+            }
+            None => None,
+        };
         Ok(Self { core, prefix, node, plugin, state, config, service, on_path_instead })
     }
 
@@ -310,6 +318,13 @@ pub async fn run_node(
 pub fn lives_in(environment: &Environment, home: &Utf8Path) -> (Utf8PathBuf, Utf8PathBuf) {
     let unit = systemd::read_unit(&systemd::unit_path(environment, home), home);
     state_and_config(unit.as_ref().map_or(environment, |unit| &unit.environment), home)
+}
+
+/// What the live Gateway is started with, and so reads its config with: the
+/// environment of its service's unit, or else the shell's.
+pub fn gateway_environment(environment: &Environment, home: &Utf8Path) -> Environment {
+    let unit = systemd::read_unit(&systemd::unit_path(environment, home), home);
+    unit.map_or_else(|| environment.clone(), |unit| unit.environment)
 }
 
 /// The directory of the Node that the live `OpenClaw`'s service runs on, where it

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::catalogue::{Signature, Trial};
 use crate::openclaw::Change;
-use crate::openclaw::names::{OPENAI, chatgpt_api, chatgpt_provider, embedded_harness};
+use crate::openclaw::names::{CODEX, OPENAI, chatgpt_api, chatgpt_provider, embedded_harness};
 use crate::question::{Question, Upgrade};
 use crate::release::Version;
 use crate::route::Route;
@@ -47,7 +47,7 @@ pub fn remedies(signature: &Signature, question: &Question, core: Version) -> Ve
             }
             Trial::EmbeddedHarness => vec![embedded],
             Trial::CodexHarness => vec![through(question, |route| Route {
-                harness: Some("codex".to_owned()),
+                harness: Some(CODEX.to_owned()),
                 ..route.clone()
             })],
             Trial::NewRoute => vec![through(question, |route| Route {

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::openclaw::names::{CODEX, OPENAI_CODEX, OPENAI_PROVIDERS};
+
 /// A route, written `provider/model` or `provider/model@harness`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Route {
@@ -19,18 +21,18 @@ pub struct Route {
 impl Route {
     /// `ChatGPT` login and Codex model: what most of these installations use.
     pub fn of_most() -> Self {
-        Self { provider: "openai-codex".to_owned(), model: "gpt-5.5".to_owned(), harness: None }
+        Self { provider: OPENAI_CODEX.to_owned(), model: "gpt-5.5".to_owned(), harness: None }
     }
 
     /// Whether the Codex app-server of the plugin has to run the turn.
     pub fn wants_codex(&self) -> bool {
-        self.harness.as_deref() == Some("codex")
+        self.harness.as_deref() == Some(CODEX)
     }
 
     /// Whether the plugin can have a part in the turn: a release may choose its
     /// harness for OpenAI's models where the route names none.
     pub fn may_use_plugin(&self) -> bool {
-        let of_openai = ["openai", "openai-codex"].contains(&self.provider.as_str());
+        let of_openai = OPENAI_PROVIDERS.contains(&self.provider.as_str());
         self.wants_codex() || (self.harness.is_none() && of_openai)
     }
 

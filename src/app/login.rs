@@ -7,11 +7,12 @@ use serde_json::json;
 
 use super::context::Context;
 use super::{AppError, lab};
+use crate::config;
 use crate::env::in_scratch_home;
 use crate::explain::Class;
 use crate::login::{self, Login, Place};
 use crate::npm::registry::Freshness;
-use crate::openclaw::names::{OPENAI_CODEX, chatgpt_provider, embedded_harness};
+use crate::openclaw::names::{OPENAI_CODEX, chatgpt_provider};
 use crate::prefix::Prefix;
 use crate::process::{ProcessError, Program};
 use crate::release::Version;
@@ -111,27 +112,15 @@ pub(super) async fn renew(context: &Context) -> Result<(), AppError> {
     let releases = context.releases(Freshness::Cached).await?;
     let version = context.resolve(&end, &releases)?;
     let prefix = provide(context, version).await?;
-    name_the_route(&home.join(".openclaw/openclaw.json"), version)?;
+    let file = home.join(".openclaw/openclaw.json");
+    let text = config::with_renewal_route(&file, &fs_err::read_to_string(&file)?, version)?;
+    crate::fs::write_private(&file, text.as_bytes())?;
     let words = ["agent", "--local", "--agent", "main", "--session-id", "codexpin-renewal"];
     let words = [&words[..], &["--message", "Reply exactly: OK", "--json"]].concat();
     let mut program = openclaw(context, &prefix, &words);
     program.log = Some(context.check_logs(version)?.join("renewal.log"));
     context.processes.run(&program, &context.stop).await.map_err(cannot_run)?;
     Ok(())
-}
-
-/// A login names the models that it likes: what is asked is one that every release
-/// has, in the harness that needs no plugin.
-fn name_the_route(config: &Utf8Path, version: Version) -> Result<(), AppError> {
-    let provider = chatgpt_provider(version);
-    let model = format!("{provider}/gpt-5.5");
-    let harness = embedded_harness(version);
-    let text = fs_err::read(config)?;
-    let mut tree: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
-    let defaults = &mut tree["agents"]["defaults"];
-    defaults["model"] = json!({ "primary": model, "fallbacks": [] });
-    defaults["models"] = json!({ model: { "agentRuntime": { "id": harness } } });
-    Ok(crate::fs::write_private(config, tree.to_string().as_bytes())?)
 }
 
 fn cannot_run(error: ProcessError) -> AppError {

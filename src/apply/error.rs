@@ -7,6 +7,7 @@ use super::exchange::{ExchangeError, Part};
 use super::journal::ApplyJournalError;
 use super::plan::PlanError;
 use super::stage::StageError;
+use crate::config::ConfigError;
 use crate::explain::{Class, Explain};
 use crate::fs::LockError;
 use crate::installation::{InstallationError, ManagerError, ServiceError};
@@ -30,6 +31,9 @@ pub enum ApplyError {
     /// The service could not be asked, stopped or started.
     #[error(transparent)]
     Service(#[from] ServiceError),
+    /// A config that is needed cannot be read.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// Files could not be saved or put back.
     #[error(transparent)]
     Backup(#[from] BackupError),
@@ -100,6 +104,7 @@ impl Explain for ApplyError {
             Self::Installation(error) => error.hint(),
             Self::Plan(error) => error.hint(),
             Self::Stage(error) => error.hint(),
+            Self::Config(error) if error.is_broken() => error.hint(),
             Self::Service(error) => error.hint(),
             Self::Unfinished { .. }
             | Self::Changed { .. }
@@ -117,7 +122,8 @@ impl Explain for ApplyError {
                 let again = "run it again to try once more; copies of config and state are in";
                 Some(format!("{again} {backup}{}", places.collect::<String>()))
             }
-            Self::Lock(_)
+            Self::Config(_)
+            | Self::Lock(_)
             | Self::Backup(_)
             | Self::Exchange(_)
             | Self::Manager(_)

@@ -47,6 +47,22 @@ pub enum Note {
         /// Who refuses it.
         refused_by: Version,
     },
+    /// The config cannot be read, and no service was there to try it.
+    ConfigBroken {
+        /// The config.
+        path: Utf8PathBuf,
+        /// What is wrong with it, and where.
+        problem: String,
+    },
+    /// The config could not be read, and a saved one is in its place.
+    ConfigReplaced {
+        /// The config.
+        path: Utf8PathBuf,
+        /// What was wrong with it, and where.
+        problem: String,
+        /// The backup's copy of it.
+        broken: Utf8PathBuf,
+    },
     /// The config was edited since the backup: the edits stay, the saved one
     /// is beside it.
     ConfigKept {

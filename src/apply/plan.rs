@@ -67,6 +67,14 @@ pub enum Warning {
         /// Who will not start with it.
         refused_by: Version,
     },
+    /// The config cannot be read, and no release starts with it: a saved one takes
+    /// its place.
+    ConfigBroken {
+        /// The config.
+        path: Utf8PathBuf,
+        /// What is wrong with it, and where.
+        problem: String,
+    },
     /// The saved config does not have what was set since the upgrade.
     SettingsLeftOut {
         /// The top-level settings, by name.
@@ -88,8 +96,10 @@ pub enum Warning {
 pub struct PlanFacts {
     /// `meta.lastTouchedVersion` of the config.
     pub config_written_by: Option<Version>,
+    /// What is wrong with the config, where it cannot be read.
+    pub config_broken: Option<String>,
     /// A config from before the upgrade, looked for where the live one is
-    /// refused by the pinned release.
+    /// refused by the pinned release, or broken.
     pub earlier_config: Option<EarlierConfig>,
     /// Whether somebody wants the service to run; false where there is none.
     pub service_wanted: bool,
@@ -266,24 +276,31 @@ fn change_steps(
     steps
 }
 
-/// A config written by a newer release can stop an older one: the one from
-/// before the upgrade comes back where it was saved. The stamp is never edited.
+/// A config written by a newer release can stop an older one, and a broken one stops
+/// any: the one from before the upgrade comes back where it was saved. The stamp is
+/// never edited.
 fn config_step(
     installation: &Installation,
     target: &ApplyTarget,
     facts: &PlanFacts,
     warnings: &mut Vec<Warning>,
 ) -> Option<Step> {
-    let refused_by = target.core.version;
-    let written_by = facts.config_written_by.filter(|by| refuses_config_of(refused_by, *by))?;
-    let path = installation.config.clone();
+    let (path, refused_by) = (installation.config.clone(), target.core.version);
+    let newer = facts.config_written_by.filter(|by| refuses_config_of(refused_by, *by));
+    if newer.is_none() && facts.config_broken.is_none() {
+        return None;
+    }
     if let Some(saved) = facts.earlier_config.clone() {
+        let problem = facts.config_broken.clone();
+        let broken = problem.map(|problem| Warning::ConfigBroken { path: path.clone(), problem });
+        warnings.extend(broken);
         if !saved.differs.is_empty() {
             warnings.push(Warning::SettingsLeftOut { names: saved.differs.clone() });
         }
         return Some(Step::PutConfig { path, saved });
     }
-    warnings.push(Warning::ConfigFromNewer { path, written_by, refused_by });
+    let newer = newer.map(|written_by| Warning::ConfigFromNewer { path, written_by, refused_by });
+    warnings.extend(newer);
     None
 }
 
@@ -391,12 +408,16 @@ mod tests {
         assert_eq!(plan(&facts), "core config restart | settings-left-out untested-tree");
         facts.config_written_by = "2026.6.11-1".parse().ok();
         assert_eq!(plan(&facts), "core restart | untested-tree", "a correction is not refused");
+        facts.config_broken = Some("openclaw.json:1:1 is not JSON5".to_owned());
+        let broken = "core config restart | config-broken settings-left-out untested-tree";
+        assert_eq!(plan(&facts), broken);
     }
 
     #[test]
     fn the_steps_stage_first_and_prove_last_and_nothing_live_differs_before_all_is_saved() {
         let facts = PlanFacts {
             config_written_by: "2026.7.1".parse().ok(),
+            config_broken: None,
             earlier_config: Some(EarlierConfig {
                 path: "/s/openclaw.json.bak".into(),
                 by: SavedBy::OpenClaw,

@@ -8,6 +8,7 @@ use super::step::Step;
 use super::target::ApplyTarget;
 use super::transaction::Transaction;
 use super::{ApplyError, Note, PartKind};
+use crate::config;
 use crate::event::Event;
 use crate::failpoint::{Failpoint, Moment, StepName, reach};
 use crate::fs;
@@ -66,7 +67,9 @@ impl<P: Prover> Transaction<'_, P> {
                 let content = fs_err::read(&saved.path).map_err(BackupError::Io)?;
                 half_done();
                 if fs_err::read(path).ok().as_ref() != Some(&content) {
+                    let replaced = self.broken_config();
                     backup::replace(path, &content).map_err(BackupError::Io)?;
+                    self.notes.extend(replaced);
                     let (path, saved) = (path.clone(), saved.path.clone());
                     events.tell(Event::ApplyConfigPlaced { path, saved });
                 }
@@ -136,6 +139,14 @@ impl<P: Prover> Transaction<'_, P> {
             Step::PutConfig { .. } | Step::Prove { .. } => half_done(),
         }
         Ok(())
+    }
+
+    /// What to tell of the live config before another takes its place.
+    fn broken_config(&self) -> Option<Note> {
+        let path = self.journal.record.installation.config.clone();
+        let broken = self.journal.saved_config()?;
+        let error = config::read(&path, &self.apply.gateway_environment()).err()?;
+        Some(Note::ConfigReplaced { path, problem: error.to_string(), broken })
     }
 
     fn manager(&self) -> NpmGlobal<'_> {

@@ -11,10 +11,11 @@ use super::stage::size_of;
 use super::step::{Proof, Step};
 use super::target::ApplyTarget;
 use super::{Apply, ApplyError, ApplyOutcome, KeptTree, Note};
+use crate::config;
 use crate::event::Event;
 use crate::failpoint::{Failpoint, Moment, reach};
 use crate::fs;
-use crate::installation::{Config, Installation};
+use crate::installation::Installation;
 use crate::openclaw::refuses_config_of;
 
 pub(super) struct Transaction<'a, P> {
@@ -211,8 +212,14 @@ impl<P: Prover> Transaction<'_, P> {
     /// A service that came up has read the config; without one nothing has.
     fn config_that_nothing_tried(&self) -> Option<Note> {
         let record = &self.journal.record;
+        if record.service_wanted {
+            return None;
+        }
         let (path, refused_by) = (record.installation.config.clone(), record.to.core);
-        let config = Config::read(&path).ok().flatten().filter(|_| !record.service_wanted)?;
+        let config = match config::read(&path, &self.apply.gateway_environment()) {
+            Ok(config) => config?,
+            Err(error) => return Some(Note::ConfigBroken { path, problem: error.to_string() }),
+        };
         let written_by = config.last_touched().filter(|by| refuses_config_of(refused_by, *by))?;
         Some(Note::ConfigFromNewer { path, written_by, refused_by })
     }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use super::Key;
 use crate::explain::{Class, Explain};
@@ -106,6 +106,14 @@ pub enum ConfigError {
         /// The variable.
         name: String,
     },
+    /// A setting cannot be written: a parent of it is no object.
+    #[error("{file}: {key} cannot be set: what it stands in is not an object")]
+    InTheWay {
+        /// The config.
+        file: Utf8PathBuf,
+        /// The setting.
+        key: Key,
+    },
     /// The primary model is none that a check can ask for.
     #[error("{file}: {key} is not a model written provider/model, and no alias of one")]
     NotAModel {
@@ -116,11 +124,28 @@ pub enum ConfigError {
     },
 }
 
+impl ConfigError {
+    /// Whether this very file is not there.
+    pub(super) fn is_missing(&self, file: &Utf8Path) -> bool {
+        matches!(self, Self::Read { file: unread, source }
+            if unread == file && source.kind() == io::ErrorKind::NotFound)
+    }
+
+    /// Whether the config was read, and is one that no release can use either. What
+    /// the system does not let this user read may be sound. The hint of another is of
+    /// `--config`.
+    pub fn is_broken(&self) -> bool {
+        !matches!(self, Self::Read { .. } | Self::Unset { .. })
+    }
+}
+
 impl Explain for ConfigError {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Read { .. } => "name the file with --config; without it, the check uses a config of its own".to_owned(),
-            Self::Syntax { file, .. } => format!("mend {file} there; OpenClaw would refuse it too"),
+            Self::Syntax { file, .. } | Self::InTheWay { file, .. } => {
+                format!("mend {file} there; OpenClaw would refuse it too")
+            }
             Self::NotAnObject { .. } | Self::IncludeNotAnObject { .. } => {
                 "a config is an object in braces".to_owned()
             }

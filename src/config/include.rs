@@ -24,11 +24,16 @@ const SIZE: u64 = 2 * 1024 * 1024;
 /// Names that `OpenClaw`'s merge leaves out (`isBlockedObjectKey`).
 const BLOCKED: [&str; 3] = ["__proto__", "prototype", "constructor"];
 
-/// The config in `path` with all that it includes merged in.
-pub(super) fn resolve(path: &Utf8Path, environment: &Environment) -> Result<Value, ConfigError> {
+/// The config in `path` with all that it includes merged in, as if it were in `place`:
+/// what it includes is found from there.
+pub(super) fn resolve(
+    path: &Utf8Path,
+    place: &Utf8Path,
+    environment: &Environment,
+) -> Result<Value, ConfigError> {
     let error = |source| ConfigError::Read { file: path.to_owned(), source };
     let text = fs::read_to_string(path).map_err(error)?;
-    let file = normal(&std::path::absolute(path).map_err(error).and_then(|path| {
+    let file = normal(&std::path::absolute(place).map_err(error).and_then(|path| {
         Utf8PathBuf::from_path_buf(path).map_err(|_| error(io::ErrorKind::InvalidFilename.into()))
     })?);
     let mut roots = vec![file.parent().unwrap_or(&file).to_owned()];
@@ -210,7 +215,8 @@ mod tests {
     }
 
     fn resolved(home: &Home) -> Result<Value, String> {
-        let resolved = resolve(&home.path.join("c/openclaw.json"), &Environment::default());
+        let config = home.path.join("c/openclaw.json");
+        let resolved = resolve(&config, &config, &Environment::default());
         resolved.map_err(|error| error.to_string().replace(home.path.as_str(), ""))
     }
 
@@ -306,6 +312,7 @@ mod tests {
         let allowed = Environment::default()
             .with("HOME", home.path.as_str())
             .with(env::OPENCLAW_INCLUDE_ROOTS, "relative:~/o");
-        assert_eq!(resolve(&home.path.join("c/openclaw.json"), &allowed).unwrap(), json!({"a": 1}));
+        let config = home.path.join("c/openclaw.json");
+        assert_eq!(resolve(&config, &config, &allowed).unwrap(), json!({"a": 1}));
     }
 }

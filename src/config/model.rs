@@ -6,11 +6,12 @@ use serde_json::{Value, json};
 
 use super::{ConfigError, Key, Loaded, agent, variable};
 use crate::env::Environment;
+use crate::openclaw::names::OPENAI_PROVIDERS;
 use crate::route::Route;
 
-/// The settings whose variables are filled in. Everything else that names a
-/// variable gets a made-up value.
-const EXPANDED: [&str; 14] = [
+/// The settings whose variables are filled in, besides the addresses of OpenAI's
+/// providers. Everything else that names a variable gets a made-up value.
+const EXPANDED: [&str; 12] = [
     "agents.defaults.model",
     "agents.defaults.model.primary",
     "agents.defaults.models.*.agentRuntime.id",
@@ -23,8 +24,6 @@ const EXPANDED: [&str; 14] = [
     "models.providers.*.api",
     "models.providers.*.models.*.id",
     "models.providers.*.models.*.api",
-    "models.providers.openai.baseUrl",
-    "models.providers.openai-codex.baseUrl",
 ];
 
 /// Fills in the variables that the turn depends on.
@@ -45,19 +44,19 @@ pub(super) fn expand(
         let inner = || inner().filter(|value| !variable::refers(value));
         environment.get(name).or_else(inner).map(str::to_owned)
     };
-    for pattern in EXPANDED {
-        for key in Key::matching(pattern, tree) {
-            let Some(Value::String(text)) = key.get_mut(tree) else { continue };
-            match variable::expand(text, value) {
-                Ok(expanded) => *text = expanded.into_owned(),
-                Err(name) => {
-                    let service = ["openai", "openai-codex"].iter().any(|provider| {
-                        let provider = Key::of("models.providers").name(provider);
-                        key == provider.name("baseUrl") || key == provider.name("api")
-                    });
-                    if service || primary.as_ref() == Some(&key) {
-                        return Err(ConfigError::Unset { file: file.to_owned(), key, name });
-                    }
+    let of_openai = OPENAI_PROVIDERS.map(|provider| Key::of("models.providers").name(provider));
+    let addresses = of_openai.clone().map(|provider| provider.name("baseUrl"));
+    let settings = EXPANDED.iter().flat_map(|pattern| Key::matching(pattern, tree));
+    for key in settings.chain(addresses).collect::<Vec<_>>() {
+        let Some(Value::String(text)) = key.get_mut(tree) else { continue };
+        match variable::expand(text, value) {
+            Ok(expanded) => *text = expanded.into_owned(),
+            Err(name) => {
+                let service = of_openai
+                    .iter()
+                    .any(|provider| key == provider.name("baseUrl") || key == provider.name("api"));
+                if service || primary.as_ref() == Some(&key) {
+                    return Err(ConfigError::Unset { file: file.to_owned(), key, name });
                 }
             }
         }

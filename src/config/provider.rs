@@ -4,24 +4,25 @@ use serde_json::{Value, json};
 
 use super::change::Edit;
 use super::{ChangeKind, Key, MADE_UP, Scratch};
+use crate::openclaw::names::{CODEX, OPENAI, OPENAI_CODEX, OPENAI_PROVIDERS};
 
-/// Providers whose address and API stay: a wrong one is what a check is to
-/// find, and the loopback answers in their services' place.
-const SERVICES: [&str; 2] = ["openai", "openai-codex"];
 /// The services themselves.
 const HOSTS: [&str; 2] = ["openai.com", "chatgpt.com"];
 /// Variables with keys that releases look for by themselves, so that whether
 /// they are set decides the route.
 const KEYS: [&str; 2] = ["OPENAI_API_KEY", "CODEX_API_KEY"];
 /// Plugins that a turn needs.
-const PLUGINS: [&str; 3] = ["codex", "openai", "openai-codex"];
+const PLUGINS: [&str; 3] = [CODEX, OPENAI, OPENAI_CODEX];
 
-/// Leads every provider of the config's own to the loopback.
+/// Leads every provider of the config's own to the loopback. Address and API of OpenAI's
+/// stay: a wrong one is what a check is to find, and the loopback answers in the
+/// services' place.
 pub(super) fn lead_to_loopback(edit: &mut Edit, scratch: &Scratch<'_>) {
     let base_url = || json!(scratch.base_url);
     for pattern in ["models.providers.*.baseUrl", "models.providers.*.models.*.baseUrl"] {
         for key in Key::matching(pattern, edit.tree()) {
-            let service = SERVICES.iter().any(|name| key.is(&pattern.replacen('*', name, 1)));
+            let service =
+                OPENAI_PROVIDERS.iter().any(|name| key.is(&pattern.replacen('*', name, 1)));
             let url = key.get(edit.tree()).and_then(Value::as_str);
             if !service {
                 edit.set(&key, base_url(), "the loopback serves providers of the config's own");

@@ -2,8 +2,8 @@
 //! reads it.
 //!
 //! The crate `json5` agrees with that package on byte order marks, `+Infinity`,
-//! escaped names, raw line ends in strings and missing commas; `jsonc-parser`
-//! takes what the package refuses, and the other way round.
+//! escaped names, raw line ends in strings and missing commas. Nothing else in
+//! codexpin parses a config.
 
 use camino::Utf8Path;
 use serde_json::Value;
@@ -13,11 +13,22 @@ use super::ConfigError;
 /// The value that a file's text stands for. `Infinity` and `NaN` come out as
 /// null, as they do when `OpenClaw` writes the file again.
 pub(super) fn parse(file: &Utf8Path, text: &str) -> Result<Value, ConfigError> {
-    json5::from_str(text).map_err(|error| ConfigError::Syntax {
-        file: file.to_owned(),
-        position: error.position().map(|place| (place.line + 1, place.column + 1)),
-        problem: problem(&error.to_string()),
+    json5::from_str(text).map_err(|error: json5::Error| {
+        let message = error.to_string();
+        // Of a text that ends too soon the crate names where the object around its end
+        // begins; the package, and so OpenClaw, names the end.
+        let position = match error.position() {
+            Some(place) if !message.starts_with("EOF ") => Some((place.line + 1, place.column + 1)),
+            _ => Some(end_of(text)).filter(|_| error.code().is_some()),
+        };
+        ConfigError::Syntax { file: file.to_owned(), position, problem: problem(&message) }
     })
+}
+
+/// Line and column behind the last character, counted from 1.
+fn end_of(text: &str) -> (usize, usize) {
+    let last = text.rsplit('\n').next().unwrap_or_default();
+    (text.matches('\n').count() + 1, last.chars().count() + 1)
 }
 
 /// The message without its place, which is told apart.
@@ -53,7 +64,9 @@ mod tests {
             ("{a-b: 1}", "f:1:3 is not JSON5: expected colon"),
             ("{a: 'x\ny'}", "f:1:7 is not JSON5: line terminator in string"),
             ("{a: 012}", "f:1:5 is not JSON5: leading zero"),
-            ("", "f is not JSON5: EOF parsing value"),
+            ("", "f:1:1 is not JSON5: EOF parsing value"),
+            ("{\n  a: {b: 1,\n", "f:3:1 is not JSON5: EOF parsing object"),
+            ("{a: 'b", "f:1:7 is not JSON5: EOF parsing string"),
         ] {
             assert_eq!(parse("f".into(), text).unwrap_err().to_string(), expected, "{text}");
         }

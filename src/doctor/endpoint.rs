@@ -46,8 +46,8 @@ pub(super) fn sound(facts: &Facts) -> Option<String> {
 fn refused(endpoint: &Endpoint, release: Version) -> bool {
     let old_api = endpoint.apis.iter().any(|api| api == CHATGPT_APIS[0]);
     endpoint.in_config
-        && Change::ProviderRenamed.is_in(release)
-        && (endpoint.provider == OPENAI_CODEX || old_api)
+        && (Change::ProviderRenamed.is_in(release) && endpoint.provider == OPENAI_CODEX
+            || Change::ChatGptApiRenamed.is_in(release) && old_api)
 }
 
 fn refusal(facts: &Facts, endpoint: &Endpoint, release: Version) -> Finding {

@@ -15,7 +15,7 @@ use crate::env::{
     Environment, OPENCLAW_CONFIG_PATH, OPENCLAW_HOME, OPENCLAW_NO_AUTO_UPDATE, OPENCLAW_STATE_DIR,
 };
 use crate::explain::Explain as _;
-use crate::installation::{self, Config, Installation, LiveMachine, Unit};
+use crate::installation::{self, Installation, LiveMachine, Unit};
 use crate::pin::{PinFile, PinFileError};
 
 /// Looks at the live installation of these surroundings, at codexpin's own
@@ -42,14 +42,13 @@ pub async fn survey(
     };
     let settings = settings::read(&config, lived_in);
     let stores = stores::read(&state, home, lived_in);
-    let written_by = Config::read(&config).ok().flatten().and_then(|config| config.last_touched());
     let (mut endpoints, broken_catalogues) = catalogue::of_agents(&state);
     endpoints.splice(0..0, settings.endpoints);
     Facts {
         now,
         openclaw: how_to_call(environment, unit.as_ref(), core.as_ref(), &on_path),
         plugin: packages::plugin(&state),
-        saved_configs: settings::saved(&config, core.as_ref().map(|core| core.version)),
+        saved_configs: settings::saved(&config, core.as_ref().map(|core| core.version), lived_in),
         node,
         unit: match &unit {
             Some(unit) => Some(read_unit(surroundings, unit).await),
@@ -61,7 +60,7 @@ pub async fn survey(
         on_path,
         state_exists: state.is_dir(),
         settings: settings.config,
-        written_by,
+        written_by: settings.written_by,
         accounts: stores.accounts,
         api_key: stores.api_key || settings.api_key,
         logins_unread: stores.unread,

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Package;
 use super::unit::UnitText;
+use crate::config::{self, ConfigError};
 use crate::explain::{Class, Explain};
 use crate::process::ProcessError;
 use systemd::UNIT;
@@ -71,20 +72,21 @@ pub struct InstalledService {
 }
 
 impl InstalledService {
-    pub(super) fn new(
-        unit: Utf8PathBuf,
-        text: &UnitText,
-        core: &Package,
-        entry: &Utf8Path,
-        config: &Utf8Path,
-    ) -> Self {
+    pub(super) fn new(unit: Utf8PathBuf, port: u16, core: &Package, entry: &Utf8Path) -> Self {
         let real = entry.canonicalize_utf8().unwrap_or_else(|_| entry.to_owned());
         let entry = real.strip_prefix(&core.directory).unwrap_or(&real).to_owned();
-        let configured =
-            || super::config::Config::read(config).ok().flatten().and_then(|config| config.port());
-        let port = text.port().or_else(configured).unwrap_or(DEFAULT_PORT);
         Self { unit, entry, port }
     }
+}
+
+/// Where the Gateway of a unit listens. A config that cannot be read is an error only
+/// where the unit does not say: units that `openclaw gateway install` writes do.
+pub(super) fn port(unit: &UnitText, config: &Utf8Path) -> Result<u16, ConfigError> {
+    if let Some(port) = unit.port() {
+        return Ok(port);
+    }
+    let config = config::read(config, &unit.environment)?;
+    Ok(config.and_then(|config| config.port()).unwrap_or(DEFAULT_PORT))
 }
 
 /// How long things may take.
@@ -146,5 +148,29 @@ impl Explain for ServiceError {
 
     fn class(&self) -> Class {
         Class::Infrastructure
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_port_is_the_units_or_else_the_configs_and_a_broken_config_is_no_default_port() {
+        let guard = tempfile::tempdir().unwrap();
+        let config = Utf8Path::from_path(guard.path()).unwrap().join("openclaw.json");
+        let silent =
+            UnitText::parse(["[Service]\nExecStart=node x gateway\n"], "/home/user".into());
+        let told = UnitText::parse(
+            ["[Service]\nExecStart=node x gateway --port 9\n"],
+            "/home/user".into(),
+        );
+        assert_eq!(port(&silent, &config).unwrap(), DEFAULT_PORT, "there is no config");
+        fs_err::write(&config, "{ // mine\n gateway: {port: 4,}, }").unwrap();
+        assert_eq!((port(&silent, &config).unwrap(), port(&told, &config).unwrap()), (4, 9));
+        fs_err::write(&config, "{\n gateway {port: 4}}").unwrap();
+        let error = port(&silent, &config).unwrap_err().to_string();
+        assert_eq!(error, format!("{config}:2:10 is not JSON5: expected colon"));
+        assert_eq!(port(&told, &config).unwrap(), 9, "where it is not needed");
     }
 }

@@ -9,6 +9,8 @@ pub const OPENAI: &str = "openai";
 pub const OPENAI_CODEX: &str = "openai-codex";
 /// Both providers of OpenAI's models.
 pub const OPENAI_PROVIDERS: [&str; 2] = [OPENAI, OPENAI_CODEX];
+/// The Codex harness, and the plugin that brings it.
+pub const CODEX: &str = "codex";
 /// The two names that the API of a `ChatGPT` login has had, the older one first.
 pub const CHATGPT_APIS: [&str; 2] = ["openai-codex-responses", "openai-chatgpt-responses"];
 /// The two names that the embedded harness has had, the older one first.

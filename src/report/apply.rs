@@ -260,6 +260,9 @@ fn warning_line(warning: &Warning) -> String {
                 from_newer(path, *written_by, *refused_by)
             )
         }
+        Warning::ConfigBroken { problem, .. } => format!(
+            "{problem}: no release starts with it; the saved config takes its place, and the broken one stays in the backup"
+        ),
         Warning::SettingsLeftOut { names } => {
             format!(
                 "the saved config differs in {}; what was set since the upgrade stays in the backup",
@@ -325,6 +328,9 @@ fn verb(operation: Operation) -> &'static str {
 
 /// Louder than a note: all is well but for the Gateway that is yet to be started.
 fn untried_config(note: &Note) -> Option<String> {
+    if let Note::ConfigBroken { problem, .. } = note {
+        return Some(format!("{problem}: mend it before you start a service"));
+    }
     let Note::ConfigFromNewer { path, written_by, refused_by } = note else { return None };
     let refused = from_newer(path, *written_by, *refused_by);
     Some(format!(
@@ -339,7 +345,10 @@ fn add_notes(text: &mut String, notes: &[Note]) {
             Note::DatabaseRestored { path, migrated, schema } => format!(
                 "{path} had been migrated to schema {migrated} and is back at {schema}; a login that was refreshed meanwhile may have to be done again"
             ),
-            Note::ConfigFromNewer { .. } => continue,
+            Note::ConfigFromNewer { .. } | Note::ConfigBroken { .. } => continue,
+            Note::ConfigReplaced { path, problem, broken } => format!(
+                "{path} could not be read and is as it was saved; the broken one is {broken} ({problem})"
+            ),
             Note::ConfigKept { path, saved } => {
                 format!("{path} was edited since and stays; the saved one is {saved}")
             }

@@ -7,6 +7,7 @@
     reason = "a test stops at what it did not expect"
 )]
 
+mod broken_config;
 mod driver;
 mod registry;
 #[path = "../shared/user_manager.rs"]

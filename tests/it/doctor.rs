@@ -210,6 +210,54 @@ fn the_exit_code_is_by_the_worst_finding() {
     patient.machine.run("doctor --what").exits(2);
 }
 
+/// As an editor that was killed leaves it.
+const BROKEN: &str = "{ // mine\n  agents: {\n";
+
+#[test]
+fn a_broken_config_is_a_finding_with_its_place_beside_the_others() {
+    let patient = Patient::new("2026.5.18");
+    Patient::write(patient.state().join("openclaw.json"), BROKEN, 0o600);
+    let open = std::fs::Permissions::from_mode(0o640);
+    fs_err::set_permissions(patient.agent("auth-profiles.json"), open).unwrap();
+    let value: Value = serde_json::from_str(&patient.doctor("--json").exits(1).stdout).unwrap();
+    let findings = value["findings"].as_array().unwrap();
+    assert_eq!(findings[0]["id"], "config-unreadable");
+    let why = findings[0]["why"].as_str().unwrap();
+    assert!(why.contains("openclaw.json:3:1 is not JSON5: EOF parsing object"), "{why}");
+    assert!(findings.iter().any(|finding| finding["id"] != "config-unreadable"
+        && finding["file"].as_str().is_some_and(|file| file.ends_with("auth-profiles.json"))));
+}
+
+#[test]
+fn the_newest_saved_config_is_the_one_to_put_in_place_where_none_says_when_it_was_written() {
+    let patient = Patient::new("2026.8.1");
+    let config = |tail: &str, version: &str| {
+        let text = json!({ "meta": { "lastTouchedVersion": version } }).to_string();
+        Patient::write(patient.state().join(format!("openclaw.json{tail}")), &text, 0o600);
+    };
+    for (tail, version) in
+        [(".bak.10", "2026.8.1"), (".bak.2", "2026.8.1"), (".bak.1", "2026.8.1"), ("", "2026.9.5")]
+    {
+        config(tail, version);
+    }
+    let run = patient.doctor("").exits(1);
+    let (saved, live) = ("openclaw.json.bak.1 ", "/.openclaw/openclaw.json");
+    assert!(run.stdout.contains(&format!("{saved}{}", patient.machine.home())), "{}", run.stdout);
+    assert!(run.stdout.contains(live));
+}
+
+#[test]
+fn check_live_tells_where_the_config_is_broken_and_asks_nothing() {
+    let patient = Patient::new("2026.5.18");
+    Patient::write(patient.state().join("openclaw.json"), BROKEN, 0o600);
+    let before = tree(&patient.state());
+    let run = patient.machine.run("check live");
+    assert_ne!(run.code, 0);
+    assert!(run.stderr.contains("openclaw.json:3:1 is not JSON5"), "{}", run.stderr);
+    assert!(run.stderr.contains("mend "), "{}", run.stderr);
+    assert_eq!(tree(&patient.state()), before);
+}
+
 #[test]
 fn a_machine_without_openclaw_gets_a_finding_and_no_crash() {
     let mut machine = Machine::new();

@@ -1,9 +1,7 @@
 //! The settings of `openclaw.json` that findings are made of, and the copies that
 //! `OpenClaw` keeps beside it.
 
-use std::cmp::Reverse;
-
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 use serde_json::Value;
 
 use super::catalogue;
@@ -13,15 +11,16 @@ use crate::doctor::facts::{
 };
 use crate::env::Environment;
 use crate::explain::Explain as _;
-use crate::installation::Config;
 use crate::login;
-use crate::openclaw::names::OPENAI_PROVIDERS;
+use crate::openclaw::names::{CODEX, OPENAI_PROVIDERS};
 use crate::openclaw::refuses_config_of;
 use crate::release::Version;
 
 /// What was read of the config.
 pub(super) struct Read {
     pub(super) config: ConfigRead,
+    /// The release that wrote it last.
+    pub(super) written_by: Option<Version>,
     pub(super) endpoints: Vec<Endpoint>,
     /// Whether it, or the Gateway's environment, names an API key of OpenAI's.
     pub(super) api_key: bool,
@@ -30,8 +29,24 @@ pub(super) struct Read {
 /// Reads the config as the Gateway with this environment reads it.
 pub(super) fn read(path: &Utf8Path, environment: &Environment) -> Read {
     let in_environment = environment.get("OPENAI_API_KEY").is_some();
-    let none = |config| Read { config, endpoints: Vec::new(), api_key: in_environment };
-    match config::load(path, environment) {
+    let none = |config, written_by| Read {
+        config,
+        written_by,
+        endpoints: Vec::new(),
+        api_key: in_environment,
+    };
+    let loaded = match config::read(path, environment) {
+        Ok(Some(loaded)) => loaded,
+        Ok(None) => return none(ConfigRead::Missing, None),
+        Err(ConfigError::Read { file, source }) => {
+            return none(ConfigRead::Refused(format!("{file}: {source}"), None), None);
+        }
+        Err(error) => {
+            return none(ConfigRead::Refused(error.to_string(), error.hint()), None);
+        }
+    };
+    let written_by = loaded.last_touched();
+    match loaded.with_variables(environment) {
         Ok(loaded) => Read {
             endpoints: endpoints(&loaded),
             api_key: in_environment
@@ -39,18 +54,10 @@ pub(super) fn read(path: &Utf8Path, environment: &Environment) -> Read {
                 || loaded.setting("env.vars.OPENAI_API_KEY").is_some()
                 || loaded.setting("models.providers.openai.apiKey").is_some(),
             config: ConfigRead::Read(Box::new(settings(&loaded))),
+            written_by,
         },
-        Err(ConfigError::Read { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
-            none(ConfigRead::Missing)
-        }
-        Err(ConfigError::Read { file, source }) => {
-            none(ConfigRead::Refused(format!("{file}: {source}"), None))
-        }
-        Err(error @ ConfigError::Unset { .. }) => none(ConfigRead::Unset(error.to_string(), None)),
-        Err(error @ ConfigError::NotAModel { .. }) => {
-            none(ConfigRead::Refused(error.to_string(), None))
-        }
-        Err(error) => none(ConfigRead::Refused(error.to_string(), error.hint())),
+        // The hint is of `--route`.
+        Err(error) => none(ConfigRead::Unset(error.to_string(), None), written_by),
     }
 }
 
@@ -61,7 +68,7 @@ fn settings(loaded: &Loaded) -> Settings {
     };
     let codex = loaded.settings("agents.*.models.*.agentRuntime.id");
     let listed = loaded.settings("agents.*.*.models.*.agentRuntime.id");
-    let harness = codex.iter().chain(&listed).find(|(_, value)| **value == *"codex");
+    let harness = codex.iter().chain(&listed).find(|(_, value)| **value == *CODEX);
     let text = |dotted: &str| loaded.setting(dotted)?.as_str().map(ToOwned::to_owned);
     let is = |dotted: &str, wanted: bool| {
         loaded.setting(dotted).and_then(Value::as_bool) == Some(wanted)
@@ -100,7 +107,7 @@ fn switched_off(loaded: &Loaded) -> Option<String> {
     let is_false = |dotted: &str| loaded.setting(dotted) == Some(&Value::Bool(false));
     let names = |dotted: &str| {
         let list = loaded.setting(dotted).and_then(Value::as_array);
-        list.map(|list| list.iter().any(|name| name == "codex"))
+        list.map(|list| list.iter().any(|name| name == CODEX))
     };
     if is_false("plugins.enabled") {
         Some("plugins.enabled".to_owned())
@@ -151,23 +158,15 @@ fn endpoints(loaded: &Loaded) -> Vec<Endpoint> {
 
 /// Copies of the config, `OpenClaw`'s own or a person's, that the release starts
 /// with; the newest first.
-pub(super) fn saved(config: &Utf8Path, release: Option<Version>) -> Vec<SavedConfig> {
-    let (Some(release), Some(directory), Some(name)) =
-        (release, config.parent(), config.file_name())
-    else {
-        return Vec::new();
-    };
-    let beside = directory.read_dir_utf8().into_iter().flatten().flatten();
-    let copies = beside.map(camino::Utf8DirEntry::into_path).filter(|path| {
-        path.file_name().is_some_and(|other| other != name && other.starts_with(name))
-    });
-    let mut saved: Vec<_> = copies
-        .filter_map(|path: Utf8PathBuf| {
-            let copy = Config::read(&path).ok()??;
-            let written_by = copy.last_touched().filter(|by| !refuses_config_of(release, *by))?;
-            Some((copy.last_touched_at(), SavedConfig { path, written_by }))
-        })
-        .collect();
-    saved.sort_by_key(|(at, saved)| (Reverse(*at), saved.path.clone()));
-    saved.into_iter().map(|(_, saved)| saved).collect()
+pub(super) fn saved(
+    config: &Utf8Path,
+    release: Option<Version>,
+    environment: &Environment,
+) -> Vec<SavedConfig> {
+    let Some(release) = release else { return Vec::new() };
+    let copies = config::copies_beside(config, environment).into_iter();
+    copies
+        .filter(|copy| !refuses_config_of(release, copy.written_by))
+        .map(|copy| SavedConfig { path: copy.path, written_by: copy.written_by })
+        .collect()
 }
