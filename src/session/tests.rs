@@ -33,7 +33,10 @@ struct ScriptedLab {
     /// Which were installed before.
     kept: BTreeSet<Version>,
     /// The check of this candidate ends only when so many were installed.
-    holds: Option<(Version, usize)>,
+    held_check: Option<(Version, usize)>,
+    /// The same for an install.
+    held_install: Option<(Version, usize)>,
+    installers: usize,
     fail_after: Option<usize>,
     /// So many checks have to be under way at once before the first of them ends.
     together: Arc<Barrier>,
@@ -49,7 +52,9 @@ impl ScriptedLab {
             asked: Arc::default(),
             installed: watch::Sender::new(Vec::new()),
             kept: BTreeSet::new(),
-            holds: None,
+            held_check: None,
+            held_install: None,
+            installers: 1,
             fail_after: None,
             together: Arc::new(Barrier::new(1)),
             at_once: 1,
@@ -68,6 +73,13 @@ impl ScriptedLab {
     fn script(&self, core: Version) -> &Script {
         let place: usize = core.to_string()[7..].parse().unwrap();
         &self.scripts[place - 1]
+    }
+
+    async fn hold(&self, held: Option<(Version, usize)>, core: Version) {
+        if let Some((_, installs)) = held.filter(|(held, _)| *held == core) {
+            let mut installed = self.installed.subscribe();
+            installed.wait_for(|installed| installed.len() >= installs).await.unwrap();
+        }
     }
 
     fn look(&self, core: Version) -> Result<Vec<Observation>, LabError> {
@@ -91,7 +103,7 @@ impl Lab for ScriptedLab {
     type Ready = ScriptedInstall;
 
     fn installers(&self) -> usize {
-        1
+        self.installers
     }
 
     async fn install(
@@ -105,6 +117,7 @@ impl Lab for ScriptedLab {
             let why = "cssomnom is not in the registry (E404)".to_owned();
             return Err(SkipReason::CannotInstall { why }.into());
         }
+        self.hold(self.held_install, core).await;
         let reused = self.is_installed(job);
         if !reused {
             self.installed.send_modify(|installed| installed.push(core));
@@ -137,10 +150,7 @@ impl Lab for ScriptedLab {
             is_early
         };
         let seen = self.look(core);
-        if let Some((_, installs)) = self.holds.filter(|(held, _)| *held == core) {
-            let mut installed = self.installed.subscribe();
-            installed.wait_for(|installed| installed.len() >= installs).await.unwrap();
-        }
+        self.hold(self.held_check, core).await;
         if is_early {
             tokio::select! {
                 _ = self.together.wait() => {}
