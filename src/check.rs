@@ -2,18 +2,21 @@
 //! each route in turn, and what happens is observed.
 //!
 //! ```text
-//! prefix ─▶ sandbox ─▶ [ doctor ] ─▶ [ gateway ] ─▶ openclaw agent ─▶ Observation
-//!             home files: config, login, plugin           ⇅ upstream
+//! home ─▶ sandbox ─▶ turn: [ doctor ] ─▶ [ gateway ] ─▶ agent ─▶ reply ─▶ observation
+//!   home files      ⇅ upstream
 //! ```
+//!
+//! A `home` is a directory with the `home_files` that a candidate finds: config,
+//! plugin and the login of an `account`. The `sandbox` is that home, the enclosure
+//! around it and the upstream; programs start in it. A `turn` runs them, the `reply`
+//! is read from what the agent printed, and an `observation` is made of it all.
+//! Beside it, [`routes`] asks a release for its list of models, and [`installation`]
+//! asks the live one.
 
 pub mod account;
-mod candidate;
-mod gateway;
 mod home;
 mod home_files;
 pub mod installation;
-mod login;
-mod minimal;
 mod observation;
 mod reply;
 pub mod routes;

@@ -90,6 +90,11 @@ impl Lab for RealLab {
         provided
     }
 
+    fn is_installed(&self, job: &Job) -> bool {
+        let node = self.nodes.of(job.candidate.core);
+        node.is_ok_and(|node| self.store.kept(&job.candidate, node).is_some())
+    }
+
     fn reused(ready: &Prefix) -> bool {
         ready.reused
     }

@@ -108,8 +108,7 @@ async fn drive<L: Lab>(
                 work.begin(ask, logs);
             }
             Next::Ask(_) | Next::Wait => {
-                work.install_ahead(search.wanted(work.running()));
-                let result = work.result().await?;
+                let result = work.result(search.wanted(work.running())).await?;
                 learn(session, journal, search, result)?;
                 let now = search.belief();
                 if now != belief {

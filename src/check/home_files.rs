@@ -4,12 +4,11 @@ use std::io;
 
 use camino::Utf8Path;
 use fs_err as fs;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::CheckJob;
+use super::account::{self, API_KEY, LoginProfile, ScratchLoginKind, profile_name};
 use super::home::{ScratchHome, copy_state};
-use super::login::{self, LoginProfile, ScratchLoginKind};
-use super::minimal::{self, Places};
 use crate::config::{self, Scratch};
 use crate::fs::write_private;
 use crate::login::AuthStore;
@@ -43,65 +42,78 @@ impl HomeFiles<'_> {
     /// Fills the home.
     pub(super) fn write(&self) -> io::Result<HomeSummary> {
         if let StateCarry::RestoreFrom(saved) = &self.job.variation.state {
+            // A state that is carried over has a config and a login already.
             return self.upgrade(&saved.join(directory_of(self.place)));
         }
-        let mut config = serde_json::json!({});
-        let with_plugin =
-            self.job.candidate.plugin_state.as_deref().filter(|_| self.route.may_use_plugin());
-        if let Some(installed) = with_plugin {
-            copy_state(installed, &self.home.state())?;
-            config = read(&self.home.config())?;
-        }
-        let account = self.job.account;
-        let mut logins: Vec<_> = LoginProfile::of(self.route, account).into_iter().collect();
-        let mut summary = HomeSummary { agent: "main".to_owned(), changes: Vec::new() };
-        let log = self.home.path().join("openclaw.log");
-        let workspace = self.home.workspace();
-        if let Some(loaded) = self.job.config {
-            let scratch = Scratch {
-                home: self.home.path(),
-                workspace: &workspace,
-                port: self.port,
-                token: self.token,
-                base_url: self.base_url,
-            };
-            let sanitised = config::sanitise(loaded, &scratch);
-            minimal::merge(&mut config, sanitised.config);
-            minimal::set_route(&mut config, self.route);
-            let named: Vec<_> = sanitised.logins.into_iter().filter_map(chatgpt).collect();
-            if !named.is_empty() {
-                logins = named;
+        let plugin = self.job.candidate.plugin_state.as_deref();
+        let plugin = plugin.filter(|_| self.route.may_use_plugin());
+        // The plugin's state comes first: its config is what all others are merged into.
+        let mut config = match plugin {
+            Some(installed) => {
+                copy_state(installed, &self.home.state())?;
+                read(&self.home.config())?
             }
-            summary.agent = sanitised.agent;
-            summary.changes = sanitised.changes.iter().map(ToString::to_string).collect();
-        } else {
-            minimal::merge(
-                &mut config,
-                minimal::config(
-                    self.route,
-                    ScratchLoginKind::of(self.route, account),
-                    &self.places(&workspace, &log),
-                ),
-            );
+            None => json!({}),
+        };
+        let (summary, logins) = match self.job.config {
+            Some(loaded) => self.add_user_config(&mut config, loaded),
+            None => self.add_minimal_config(&mut config),
+        };
+        // Over the user's config, which may have it switched off.
+        if plugin.is_some() {
+            enable_plugin(&mut config);
         }
-        if with_plugin.is_some() {
-            minimal::enable_plugin(&mut config);
-        }
+        // Last, so that a remedy's settings hold against everything else.
         if let Some(settings) = &self.job.variation.settings {
-            minimal::merge(&mut config, settings.clone());
+            merge(&mut config, settings.clone());
         }
-        // After everything that is copied, which has a config of its own.
+        // After the copy, which brought a config of its own.
         self.write_config(&config)?;
-        match account {
-            None => login::make_up(&logins, &self.home.state())?,
-            Some(account) => login::lend_to(account, &logins, &self.home.state(), self.shelf()?)?,
+        let state = self.home.state();
+        let logins = logins.unwrap_or_else(|| {
+            LoginProfile::of(self.route, self.job.account).into_iter().collect()
+        });
+        match self.job.account {
+            None => account::make_up(&logins, &state)?,
+            Some(lent) => account::lend_to(lent, &logins, &state, self.login_store()?)?,
         }
         Ok(summary)
     }
 
+    /// The user's own config, made fit for the home, and the logins that it names.
+    fn add_user_config(
+        &self,
+        config: &mut Value,
+        loaded: &config::Loaded,
+    ) -> (HomeSummary, Option<Vec<LoginProfile>>) {
+        let scratch = Scratch {
+            home: self.home.path(),
+            workspace: &self.home.workspace(),
+            port: self.port,
+            token: self.token,
+            base_url: self.base_url,
+        };
+        let sanitised = config::sanitise(loaded, &scratch);
+        merge(config, sanitised.config);
+        // The question's route, whichever the user's config asks through.
+        set_route(config, self.route);
+        let named: Vec<_> = sanitised.logins.into_iter().filter_map(chatgpt).collect();
+        let changes = sanitised.changes.iter().map(ToString::to_string).collect();
+        let summary = HomeSummary { agent: sanitised.agent, changes };
+        (summary, Some(named).filter(|named| !named.is_empty()))
+    }
+
+    fn add_minimal_config(&self, config: &mut Value) -> (HomeSummary, Option<Vec<LoginProfile>>) {
+        let log = self.home.path().join("openclaw.log");
+        let workspace = self.home.workspace();
+        let login = ScratchLoginKind::of(self.route, self.job.account);
+        merge(config, minimal_config(self.route, login, &self.places(&workspace, &log)));
+        (HomeSummary { agent: "main".to_owned(), changes: Vec::new() }, None)
+    }
+
     /// Where this release finds a login without a migration; with one, the oldest
     /// place of all.
-    fn shelf(&self) -> io::Result<AuthStore> {
+    fn login_store(&self) -> io::Result<AuthStore> {
         if self.doctor {
             return Ok(AuthStore::Inline);
         }
@@ -115,16 +127,16 @@ impl HomeFiles<'_> {
         copy_state(left, &self.home.state())?;
         let mut config = read(&self.home.config())?;
         let log = self.home.path().join("openclaw.log");
-        minimal::set_places(&mut config, &self.places(&self.home.workspace(), &log));
+        set_places(&mut config, &self.places(&self.home.workspace(), &log));
         if let Some(models) = config.get_mut("models") {
-            minimal::lead_to_loopback(models, self.base_url);
+            lead_to_loopback(models, self.base_url);
         }
         self.write_config(&config)?;
         for agent in self.home.state().join("agents").read_dir_utf8().into_iter().flatten() {
             let file = agent?.path().join("agent/models.json");
             if file.exists() {
                 let mut models = read(&file)?;
-                minimal::lead_to_loopback(&mut models, self.base_url);
+                lead_to_loopback(&mut models, self.base_url);
                 write_private(&file, format!("{models:#}\n").as_bytes())?;
             }
         }
@@ -132,9 +144,9 @@ impl HomeFiles<'_> {
         Ok(HomeSummary { agent, changes: Vec::new() })
     }
 
-    fn places<'b>(&'b self, workspace: &'b Utf8Path, log: &'b Utf8Path) -> Places<'b> {
+    fn places<'b>(&'b self, workspace: &'b Utf8Path, log: &'b Utf8Path) -> ConfigPlaces<'b> {
         let token = self.token.reveal();
-        Places { workspace, log, port: self.port, token, base_url: self.base_url }
+        ConfigPlaces { workspace, log, port: self.port, token, base_url: self.base_url }
     }
 
     fn write_config(&self, config: &Value) -> io::Result<()> {
@@ -169,4 +181,176 @@ pub(super) fn route_in(config: &Utf8Path, asked: &Route) -> Option<Route> {
 
 fn read(config: &Utf8Path) -> io::Result<Value> {
     serde_json::from_slice(&fs::read(config)?).map_err(io::Error::other)
+}
+
+/// What the config of a scratch home has to name.
+#[derive(Debug, Clone, Copy)]
+struct ConfigPlaces<'a> {
+    workspace: &'a Utf8Path,
+    /// Where OpenClaw's own log goes; left to itself it is under `/tmp`.
+    log: &'a Utf8Path,
+    /// The Gateway's.
+    port: u16,
+    /// The Gateway's.
+    token: &'a str,
+    /// The loopback's, for a provider that OpenClaw does not know.
+    base_url: &'a str,
+}
+
+/// The smallest config with which a release can run a turn on this route.
+fn minimal_config(route: &Route, login: ScratchLoginKind, places: &ConfigPlaces<'_>) -> Value {
+    let mut config = json!({
+        "update": { "checkOnStart": false },
+        "agents": { "defaults": { "skipBootstrap": true } },
+    });
+    set_places(&mut config, places);
+    set_route(&mut config, route);
+    match login {
+        ScratchLoginKind::ChatGpt => {
+            config["auth"] = json!({ "profiles": { profile_name(&route.provider): {
+                "provider": route.provider, "mode": "oauth",
+            } } });
+        }
+        ScratchLoginKind::ApiKey => {}
+        ScratchLoginKind::Custom => {
+            let model = json!({ "id": route.model, "name": route.model });
+            config["models"] = json!({ "providers": { &route.provider: {
+                "baseUrl": places.base_url, "apiKey": API_KEY, "api": "openai-responses",
+                "models": [model],
+            } } });
+        }
+    }
+    config
+}
+
+/// Points a config at a scratch home.
+fn set_places(config: &mut Value, places: &ConfigPlaces<'_>) {
+    put(config, &["gateway"], gateway(places));
+    put(config, &["logging", "file"], json!(places.log));
+    put(config, &["agents", "defaults", "workspace"], json!(places.workspace));
+}
+
+/// Only on this machine, with a token of its own: in a container some releases
+/// refuse to bind otherwise.
+fn gateway(places: &ConfigPlaces<'_>) -> Value {
+    json!({
+        "mode": "local",
+        "bind": "loopback",
+        "port": places.port,
+        "auth": { "mode": "token", "token": places.token },
+    })
+}
+
+/// Makes a config ask through this route and no other.
+fn set_route(config: &mut Value, route: &Route) {
+    let id = route.model_id();
+    let model = json!({ "primary": id, "fallbacks": [] });
+    put(config, &["agents", "defaults", "model"], model);
+    if let Some(harness) = &route.harness {
+        // Releases up to 2026.5.7 refuse this key; they have one harness only.
+        let key = ["agents", "defaults", "models", &id, "agentRuntime"];
+        put(config, &key, json!({ "id": harness }));
+    }
+}
+
+/// Lets the plugin's harness run, and no other plugin.
+fn enable_plugin(config: &mut Value) {
+    put(config, &["plugins", "allow"], json!(["codex"]));
+    put(config, &["plugins", "entries", "codex", "enabled"], json!(true));
+}
+
+/// Sets what the keys lead to. What stands in the way and holds nothing gives way.
+fn put(config: &mut Value, keys: &[&str], value: Value) {
+    let Some((key, rest)) = keys.split_first() else {
+        *config = value;
+        return;
+    };
+    if !config.is_object() {
+        *config = json!({});
+    }
+    put(&mut config[*key], rest, value);
+}
+
+/// Leads the providers that a loopback served to this one. `models` is that
+/// section of a config, or an agent's `models.json`, whose addresses go before
+/// those of the config.
+fn lead_to_loopback(models: &mut Value, base_url: &str) {
+    let providers = models.get_mut("providers").and_then(Value::as_object_mut);
+    for provider in providers.into_iter().flat_map(serde_json::Map::values_mut) {
+        let served = provider.get("baseUrl").and_then(Value::as_str);
+        if served.is_some_and(|url| url.starts_with("http://127.0.0.1:")) {
+            provider["baseUrl"] = json!(base_url);
+        }
+    }
+}
+
+/// Puts `over` on top of `under`, object by object.
+fn merge(under: &mut Value, over: Value) {
+    match (under, over) {
+        (Value::Object(under), Value::Object(over)) => {
+            for (key, value) in over {
+                merge(under.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (under, over) => *under = over,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn places() -> ConfigPlaces<'static> {
+        ConfigPlaces {
+            workspace: Utf8Path::new("/home/workspace"),
+            log: Utf8Path::new("/home/openclaw.log"),
+            port: 18_790,
+            token: "made-up",
+            base_url: "http://127.0.0.1:1/v1",
+        }
+    }
+
+    #[test]
+    fn each_kind_of_route_gets_its_own_config() {
+        let shown = |route: &str| {
+            let route = route.parse().unwrap();
+            format!("{:#}", minimal_config(&route, ScratchLoginKind::of(&route, None), &places()))
+        };
+        insta::assert_snapshot!("chatgpt", shown("openai-codex/gpt-5.5"));
+        insta::assert_snapshot!("api_key", shown("openai/gpt-5.5@openclaw"));
+        insta::assert_snapshot!("custom", shown("loop/test-model"));
+    }
+
+    #[test]
+    fn providers_that_an_earlier_loopback_served_are_led_to_this_one() {
+        let mut models = json!({ "providers": {
+            "loop": { "baseUrl": "http://127.0.0.1:1/v1", "api": "openai-responses" },
+            "other": { "baseUrl": "https://models.example.com/v1" },
+            "bare": {},
+        } });
+        lead_to_loopback(&mut models, "http://127.0.0.1:2/v1");
+        assert_eq!(models["providers"]["loop"]["baseUrl"], "http://127.0.0.1:2/v1");
+        assert_eq!(models["providers"]["other"]["baseUrl"], "https://models.example.com/v1");
+        let mut none = json!({});
+        lead_to_loopback(&mut none, "http://127.0.0.1:2/v1");
+        assert_eq!(none, json!({}));
+    }
+
+    #[test]
+    fn a_setting_of_another_shape_gives_way() {
+        let mut config = json!({ "logging": "loud", "agents": { "defaults": { "models": [] } } });
+        set_places(&mut config, &places());
+        set_route(&mut config, &"openai/gpt-5.5@codex".parse().unwrap());
+        enable_plugin(&mut config);
+        assert_eq!(config["logging"]["file"], "/home/openclaw.log");
+        let models = &config["agents"]["defaults"]["models"];
+        assert_eq!(models["openai/gpt-5.5"]["agentRuntime"]["id"], "codex");
+    }
+
+    #[test]
+    fn what_is_merged_in_wins_and_the_rest_stays() {
+        let mut under = json!({ "a": { "b": 1, "c": 2 }, "d": [1] });
+        merge(&mut under, json!({ "a": { "b": 3 }, "d": [2], "e": {} }));
+        assert_eq!(under, json!({ "a": { "b": 3, "c": 2 }, "d": [2], "e": {} }));
+    }
 }

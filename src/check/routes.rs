@@ -65,7 +65,7 @@ async fn of_provider(
     .open()
     .await?;
     let words = ["models", "list", "--all", "--provider", provider, "--json"];
-    let program = sandbox.candidate().openclaw(&words, provider, TIME_LIMIT);
+    let program = sandbox.openclaw(&words, provider, TIME_LIMIT);
     let finished = environment.processes.run(&program, stop).await?;
     sandbox.close().await?;
     if finished.ending == Ending::Cancelled {

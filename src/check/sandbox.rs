@@ -1,18 +1,20 @@
 //! The sandbox of one candidate: a scratch home with its files, the enclosure around
-//! it, and the upstream that it reaches from there.
+//! it, the upstream that it reaches from there, and how its programs are started.
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::candidate::{self, ScratchCandidate};
+use super::account::ScratchLoginKind;
 use super::home::{self, ScratchHome};
 use super::home_files::{HomeFiles, HomeSummary};
 use super::{CheckEnvironment, CheckError, CheckJob, InstalledCandidate};
-use crate::env::Environment;
+use crate::env::{self, Environment, in_scratch_home};
 use crate::observation::{Isolation, RequestRecord};
+use crate::process::Program;
 use crate::process::enclosure::{Enclosure, Rooms};
+use crate::question::Question;
 use crate::route::Route;
 use crate::secret::Secret;
 use crate::upstream::live::{Live, LiveOptions, TRUST};
@@ -61,10 +63,12 @@ impl<'a> SandboxPlan<'a> {
     /// candidate is to find.
     pub(super) async fn open(self) -> Result<CheckSandbox<'a>, CheckError> {
         crate::fs::create_private_dir(self.logs)?;
+        // The enclosure mounts directories of the home: the home comes before it.
         let home = ScratchHome::make(&self.environment.scratch)?;
         let script = home.hide_probe_files(self.tool_calls)?;
         let (mut enclosure, isolation) = self.enclose(&home).await;
-        // The upstream comes first: the files name its address and its CA certificate.
+        // The upstream listens in the enclosure, and the files name its address and its
+        // CA certificate: it comes between the two.
         let listener = enclosure.as_mut().and_then(Enclosure::listener);
         let upstream = SandboxUpstream::start(&self, script, listener).await?;
         let began = Instant::now();
@@ -83,7 +87,7 @@ impl<'a> SandboxPlan<'a> {
             base_url: &upstream.base_url(),
         }
         .write()?;
-        let environment = candidate::environment(&self, &home, upstream.environment(&ca), &token);
+        let environment = self.environment_in(&home, upstream.environment(&ca), &token);
         Ok(CheckSandbox {
             plan: self,
             home,
@@ -95,6 +99,31 @@ impl<'a> SandboxPlan<'a> {
             environment,
             port,
         })
+    }
+
+    /// The environment of everything that runs in the sandbox. `upstream` is what leads
+    /// a candidate's requests there.
+    fn environment_in(
+        &self,
+        home: &ScratchHome,
+        upstream: Vec<(&'static str, String)>,
+        gateway_token: &Secret,
+    ) -> Environment {
+        let mut environment =
+            in_scratch_home(self.environment.environment.inherited(), home.path())
+                .with_path_first(&self.job.candidate.node.bin)
+                .with(env::OPENCLAW_GATEWAY_TOKEN, gateway_token.reveal());
+        for (name, value) in upstream {
+            environment = environment.with(name, value);
+        }
+        let credentials = match self.job.account {
+            Some(account) => account.variables(),
+            None => ScratchLoginKind::of(self.route, None).environment().to_vec(),
+        };
+        for (name, value) in credentials {
+            environment = environment.with(name, value);
+        }
+        environment
     }
 
     async fn enclose(&self, home: &ScratchHome) -> (Option<Enclosure>, Isolation) {
@@ -119,14 +148,73 @@ impl<'a> SandboxPlan<'a> {
 }
 
 impl CheckSandbox<'_> {
-    /// The candidate in it.
-    pub(super) fn candidate(&self) -> ScratchCandidate<'_> {
-        ScratchCandidate {
-            installed: self.plan.job.candidate,
-            home: &self.home,
-            agent: &self.files.agent,
-            logs: self.plan.logs,
+    /// The config that its programs read, and may have migrated.
+    pub(super) fn config(&self) -> Utf8PathBuf {
+        self.home.config()
+    }
+
+    /// `openclaw` with these words.
+    pub(super) fn openclaw(&self, words: &[&str], name: &str, time_limit: Duration) -> Program {
+        let InstalledCandidate { node, entry, .. } = self.plan.job.candidate;
+        let words = std::iter::once(entry.as_str()).chain(words.iter().copied());
+        Program {
+            executable: node.executable(),
+            arguments: words.map(str::to_owned).collect(),
+            ..self.program(name, time_limit)
+        }
+    }
+
+    /// `openclaw agent`, as its documentation has it for a one-shot turn. How
+    /// much it thinks is left to the release: none takes `off` for every model.
+    pub(super) fn agent(&self, question: &Question, local: bool, limit: Duration) -> Program {
+        let seconds = question.timeout_s.to_string();
+        let message = format!("Reply exactly: {}", question.reply);
+        let session = format!("codexpin-{}", self.home.id());
+        let mut words = vec!["agent"];
+        words.extend(local.then_some("--local"));
+        let agent = self.files.agent.as_str();
+        words.extend(["--agent", agent, "--session-id", &session, "--message", &message]);
+        words.extend(["--timeout", &seconds, "--json"]);
+        self.openclaw(&words, "agent", limit)
+    }
+
+    /// A command of the user's own, with the candidate as `openclaw` on its PATH.
+    pub(super) fn command(&self, command: &str, time_limit: Duration) -> std::io::Result<Program> {
+        let InstalledCandidate { core, plugin, prefix, entry, node, .. } = self.plan.job.candidate;
+        let bin = self.home.path().join("bin");
+        let openclaw = bin.join("openclaw");
+        let node = node.executable();
+        let script = format!("#!/bin/sh\nexec '{node}' '{entry}' \"$@\"\n");
+        crate::fs::write_private(&openclaw, script.as_bytes())?;
+        crate::fs::make_executable(&openclaw)?;
+        let plugin = plugin.map(|plugin| plugin.to_string()).unwrap_or_default();
+        let program = self.program("command", time_limit);
+        let environment = program
+            .environment
+            .with_path_first(&bin)
+            .with(env::CORE_VERSION, core.to_string())
+            .with(env::PLUGIN_VERSION, plugin)
+            .with(env::PREFIX, prefix.as_str())
+            .with(env::OPENCLAW, openclaw.as_str())
+            .with(env::STATE_DIR, self.home.state().as_str())
+            .with(env::PORT, self.port.to_string());
+        Ok(Program {
+            executable: "/bin/sh".into(),
+            arguments: vec!["-c".to_owned(), command.to_owned()],
+            environment,
+            ..program
+        })
+    }
+
+    /// What all programs in the sandbox have in common. `name` is that of their log.
+    fn program(&self, name: &str, time_limit: Duration) -> Program {
+        Program {
+            executable: Utf8PathBuf::new(),
+            arguments: Vec::new(),
+            directory: self.home.workspace(),
             environment: self.environment.clone(),
+            time_limit,
+            log: Some(self.plan.logs.join(format!("{name}.log"))),
             enclosure: self.enclosure.as_ref().map(Enclosure::entrance),
         }
     }

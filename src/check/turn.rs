@@ -1,21 +1,19 @@
 //! One turn of one candidate through one route, from the upstream's start to
 //! the observation.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use camino::Utf8PathBuf;
 use tokio_util::sync::CancellationToken;
 
 use super::account::LentAccount;
-use super::candidate::ScratchCandidate;
-use super::gateway::{self, GatewayStart};
 use super::home::copy_state;
 use super::home_files::{directory_of, route_in};
 use super::observation::{AgentRun, CheckClock, ObservationParts, millis};
 use super::sandbox::{CheckSandbox, SandboxPlan};
 use super::{CheckEnvironment, CheckError, CheckJob};
 use crate::observation::{CheckStage, Observation, Times};
-use crate::process::{self, Finished, Running};
+use crate::process::{Ending, Finished, Running};
 use crate::question::{AskBy, StateCarry, Through, Upgrade};
 use crate::route::Route;
 use crate::upstream::pace;
@@ -24,6 +22,9 @@ use crate::upstream::pace;
 pub(super) const MARGIN: Duration = Duration::from_secs(30);
 /// How long `openclaw doctor --fix` may take: 21 s where it was tried.
 const DOCTOR_LIMIT: Duration = Duration::from_mins(3);
+/// How long a Gateway may take until it is ready: 4 s to 20 s where it was tried.
+const GATEWAY_LIMIT: Duration = Duration::from_mins(2);
+
 /// One turn to be run.
 pub(super) struct CheckTurn<'a> {
     pub(super) job: CheckJob<'a>,
@@ -32,6 +33,39 @@ pub(super) struct CheckTurn<'a> {
     pub(super) place: usize,
     pub(super) environment: &'a CheckEnvironment,
     pub(super) stop: &'a CancellationToken,
+}
+
+/// What the steps of a turn have come to so far.
+#[derive(Default)]
+struct TurnProgress {
+    times: Times,
+    /// Where doctor moved the route.
+    moved_to: Option<Route>,
+    /// What the Gateway wrote.
+    gateway: String,
+    left_running: usize,
+}
+
+impl TurnProgress {
+    /// The turn ends with this program, at `stopped_at` where that is not the agent.
+    fn ends_with(
+        self,
+        finished: Finished,
+        stopped_at: Option<CheckStage>,
+        agent_began: Duration,
+    ) -> AgentRun {
+        let Self { times, moved_to, gateway, left_running } = self;
+        let left_running = left_running + finished.left_running;
+        AgentRun { finished, stopped_at, moved_to, gateway, left_running, times, agent_began }
+    }
+}
+
+/// What became of a Gateway's start.
+enum GatewayStart {
+    /// It is ready, after this long.
+    Ready(Box<Running>, Duration),
+    /// It ended, or was not ready in time.
+    Failed(Finished),
 }
 
 impl CheckTurn<'_> {
@@ -62,7 +96,7 @@ impl CheckTurn<'_> {
         }
         .open()
         .await?;
-        let run = self.ask(&sandbox.candidate(), &sandbox).await;
+        let run = self.ask(&sandbox).await;
         // Closed before an error is looked at: the sandbox ends either way.
         let (home, record) = sandbox.close().await?;
         let run = run?;
@@ -89,84 +123,58 @@ impl CheckTurn<'_> {
 
     /// Doctor, Gateway and agent, as far as the question wants them and the
     /// candidate gets.
-    async fn ask(
-        &self,
-        candidate: &ScratchCandidate<'_>,
-        sandbox: &CheckSandbox<'_>,
-    ) -> Result<AgentRun, CheckError> {
+    async fn ask(&self, sandbox: &CheckSandbox<'_>) -> Result<AgentRun, CheckError> {
         let question = self.job.question;
-        let mut times = Times::default();
-        let mut left_running = 0;
-        let mut moved_to = None;
-        let early = |finished: Finished, stage, times, left_running| AgentRun {
-            left_running: left_running + finished.left_running,
-            finished,
-            stopped_at: Some(stage),
-            moved_to: None,
-            gateway: String::new(),
-            times,
-            agent_began: sandbox.elapsed(),
-        };
+        let mut so_far = TurnProgress::default();
+        // Doctor comes first: it migrates what the Gateway and the agent read.
         if question.upgrade == Upgrade::Doctor {
-            let finished = self.doctor(candidate).await?;
-            times.doctor = Some(millis(finished.elapsed));
+            let finished = self.doctor(sandbox).await?;
+            so_far.times.doctor = Some(millis(finished.elapsed));
             if !finished.ending.success() {
-                return Ok(early(finished, CheckStage::Doctor, times, left_running));
+                return Ok(so_far.ends_with(finished, Some(CheckStage::Doctor), sandbox.elapsed()));
             }
-            left_running += finished.left_running;
-            let route = route_in(&candidate.home.config(), self.route);
-            moved_to = route.filter(|route| route != self.route);
+            so_far.left_running += finished.left_running;
+            let route = route_in(&sandbox.config(), self.route);
+            so_far.moved_to = route.filter(|route| route != self.route);
         }
         let mut running = None;
         if question.through == Through::Gateway {
-            let start = gateway::start(candidate, sandbox.port, &self.environment.processes);
-            let start = tokio::select! {
-                start = start => start?,
-                () = self.stop.cancelled() => return Err(CheckError::Stopped),
-            };
-            match start {
+            match self.start_gateway(sandbox).await? {
                 GatewayStart::Ready(gateway, after) => {
-                    times.gateway = Some(millis(after));
+                    so_far.times.gateway = Some(millis(after));
                     running = Some(*gateway);
                 }
-                GatewayStart::Failed(finished) => {
-                    let mut run = early(finished, CheckStage::Gateway, times, left_running);
-                    run.gateway = both(&run.finished);
+                GatewayStart::Failed(mut finished) => {
+                    so_far.gateway = both(&finished);
                     // There is no agent whose output it could be.
-                    (run.finished.stdout, run.finished.stderr) = Default::default();
-                    run.moved_to = moved_to;
-                    return Ok(run);
+                    (finished.stdout, finished.stderr) = Default::default();
+                    return Ok(so_far.ends_with(
+                        finished,
+                        Some(CheckStage::Gateway),
+                        sandbox.elapsed(),
+                    ));
                 }
             }
         }
         let agent_began = sandbox.elapsed();
-        let limit = question.time_limit() + MARGIN;
         let program = match &question.ask {
-            AskBy::Probe(_) => candidate.agent(question, question.through == Through::Local, limit),
-            AskBy::Command(command) => {
-                candidate.command(command, sandbox.port, question.time_limit())?
+            AskBy::Probe(_) => {
+                let limit = question.time_limit() + MARGIN;
+                sandbox.agent(question, question.through == Through::Local, limit)
             }
+            AskBy::Command(command) => sandbox.command(command, question.time_limit())?,
         };
         let finished = self.environment.processes.run(&program, self.stop).await?;
         if matches!(question.ask, AskBy::Probe(_)) {
-            times.agent = Some(millis(finished.elapsed));
+            so_far.times.agent = Some(millis(finished.elapsed));
         }
-        left_running += finished.left_running;
-        let mut gateway = String::new();
+        // After the agent, which asks through it.
         if let Some(running) = running {
             let stopped = Running::stop(running).await?;
-            gateway = both(&stopped);
-            left_running += stopped.left_running;
+            so_far.gateway = both(&stopped);
+            so_far.left_running += stopped.left_running;
         }
-        Ok(AgentRun {
-            finished,
-            stopped_at: None,
-            moved_to,
-            gateway,
-            left_running,
-            times,
-            agent_began,
-        })
+        Ok(so_far.ends_with(finished, None, agent_began))
     }
 
     /// The permit to ask the account for a turn; it ends with the check.
@@ -180,13 +188,37 @@ impl CheckTurn<'_> {
         }
     }
 
-    async fn doctor(&self, candidate: &ScratchCandidate<'_>) -> Result<Finished, CheckError> {
+    async fn doctor(&self, sandbox: &CheckSandbox<'_>) -> Result<Finished, CheckError> {
         let words = ["doctor", "--fix", "--non-interactive"];
-        let program = candidate.openclaw(&words, "doctor", DOCTOR_LIMIT);
+        let program = sandbox.openclaw(&words, "doctor", DOCTOR_LIMIT);
         let finished = self.environment.processes.run(&program, self.stop).await?;
         match finished.ending {
-            process::Ending::Cancelled => Err(CheckError::Stopped),
+            Ending::Cancelled => Err(CheckError::Stopped),
             _ => Ok(finished),
+        }
+    }
+
+    /// Starts the candidate's own Gateway on the sandbox's port and waits until it is
+    /// ready.
+    async fn start_gateway(&self, sandbox: &CheckSandbox<'_>) -> Result<GatewayStart, CheckError> {
+        let port = sandbox.port.to_string();
+        let words = ["gateway", "run", "--port", &port];
+        let program = sandbox.openclaw(&words, "gateway", GATEWAY_LIMIT);
+        let begun = Instant::now();
+        let mut gateway = self.environment.processes.start(&program)?;
+        let ready = tokio::time::timeout(GATEWAY_LIMIT, gateway.output_until(is_ready));
+        let ready = tokio::select! {
+            ready = ready => ready,
+            () = self.stop.cancelled() => return Err(CheckError::Stopped),
+        };
+        match ready {
+            Ok(true) => Ok(GatewayStart::Ready(Box::new(gateway), begun.elapsed())),
+            Ok(false) => Ok(GatewayStart::Failed(gateway.stop().await?)),
+            Err(_) => {
+                let mut finished = gateway.stop().await?;
+                finished.ending = Ending::TimedOut;
+                Ok(GatewayStart::Failed(finished))
+            }
         }
     }
 
@@ -203,4 +235,27 @@ impl CheckTurn<'_> {
 /// A Gateway's whole output; its errors come last.
 fn both(finished: &Finished) -> String {
     format!("{}\n{}", finished.stdout.text().trim_end(), finished.stderr.text())
+}
+
+/// Whether a Gateway's output says that it is ready. Newer releases say so once before
+/// they listen, and again when their plugins are: what counts is the word after they
+/// listen.
+fn is_ready(stdout: &str, _: &str) -> bool {
+    stdout
+        .split_once("http server listening")
+        .is_some_and(|(_, after)| after.contains("[gateway] ready"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_ready;
+
+    #[test]
+    fn a_gateway_is_ready_when_it_says_so_after_it_listens() {
+        let (ready, listening) = ("[gateway] ready\n", "[gateway] http server listening (2)\n");
+        assert!(is_ready(&format!("{listening}...\n{ready}"), ""));
+        assert!(is_ready(&format!("{ready}{listening}{ready}"), ""));
+        assert!(!is_ready(&format!("{ready}{listening}"), ""));
+        assert!(!is_ready(ready, ""));
+    }
 }

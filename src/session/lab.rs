@@ -27,6 +27,10 @@ pub trait Lab: Clone + Send + Sync + 'static {
         stop: &CancellationToken,
     ) -> impl Future<Output = Result<Self::Ready, LabError>> + Send;
 
+    /// Whether the candidate of a job is installed already, as far as can be told at
+    /// once.
+    fn is_installed(&self, job: &Job) -> bool;
+
     /// Whether the candidate was installed before.
     fn reused(ready: &Self::Ready) -> bool;
 

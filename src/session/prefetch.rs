@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -24,7 +24,10 @@ pub(super) struct Prefetch<L: Lab> {
     wanted: BTreeMap<usize, PendingInstall<L::Ready>>,
     /// Cancelled ones that have not ended yet.
     ending: BTreeMap<usize, PendingInstall<L::Ready>>,
-    made: Arc<AtomicUsize>,
+    /// Whether a candidate that was needed was installed before this session.
+    found_installed: bool,
+    /// How many candidates were installed, and not found installed.
+    made: watch::Sender<usize>,
 }
 
 /// An install that is waiting for its turn, running or done.
@@ -47,11 +50,13 @@ impl<L: Lab> Prefetch<L> {
     pub(super) fn new(lab: L, jobs: Arc<[Job]>, events: Events, stop: CancellationToken) -> Self {
         let permits = Arc::new(Semaphore::new(lab.installers().max(1)));
         let (wanted, ending) = (BTreeMap::new(), BTreeMap::new());
-        Self { lab, jobs, events, stop, permits, wanted, ending, made: Arc::default() }
+        let made = watch::Sender::new(0);
+        Self { lab, jobs, events, stop, permits, wanted, ending, found_installed: false, made }
     }
 
     /// The install of a candidate that is needed now.
     pub(super) fn claim(&mut self, place: usize) -> PendingInstall<L::Ready> {
+        self.found_installed |= self.lab.is_installed(&self.jobs[place]);
         self.wanted.remove(&place).unwrap_or_else(|| self.begin(place))
     }
 
@@ -61,6 +66,21 @@ impl<L: Lab> Prefetch<L> {
         let has_begun = Arc::default();
         self.wanted
             .insert(place, PendingInstall { stop: self.stop.child_token(), has_begun, task });
+    }
+
+    /// Whether to install what may turn out not to be needed. Where the session finds
+    /// its candidates installed, an earlier one has asked the same: it left out what it
+    /// had no use for, and so will this one, until it comes to a candidate that is not
+    /// there.
+    fn installs_guesses(&self) -> bool {
+        !self.found_installed || *self.made.borrow() > 0
+    }
+
+    /// Waits until this session has made an install, and so installs guesses.
+    pub(super) async fn first_install(&self) {
+        let mut made = self.made.subscribe();
+        // The sender is in `self`: it cannot be gone.
+        let _ = made.wait_for(|made| *made > 0).await;
     }
 
     /// Begins the installs that are wanted and ends all others.
@@ -76,8 +96,10 @@ impl<L: Lab> Prefetch<L> {
             }
             self.ending.insert(place, install);
         }
+        let installs_guesses = self.installs_guesses();
         for place in wanted {
-            if !self.wanted.contains_key(place) {
+            let may_begin = installs_guesses || self.lab.is_installed(&self.jobs[*place]);
+            if may_begin && !self.wanted.contains_key(place) {
                 let install = self.begin(*place);
                 self.wanted.insert(*place, install);
             }
@@ -89,7 +111,7 @@ impl<L: Lab> Prefetch<L> {
         let stop = self.stop.child_token();
         let has_begun = Arc::new(AtomicBool::new(false));
         let (lab, events, jobs) = (self.lab.clone(), self.events.clone(), Arc::clone(&self.jobs));
-        let made = Arc::clone(&self.made);
+        let made = self.made.clone();
         // Queued here and not in the task: tasks start in any order.
         let mut permit = Box::pin(Arc::clone(&self.permits).acquire_owned());
         let at_once = permit.as_mut().poll(&mut Context::from_waker(Waker::noop()));
@@ -113,7 +135,9 @@ impl<L: Lab> Prefetch<L> {
             };
             begun.store(true, Ordering::Relaxed);
             let ready = lab.install(&jobs[place], &events, &stopped).await?;
-            made.fetch_add(usize::from(!L::reused(&ready)), Ordering::Relaxed);
+            if !L::reused(&ready) {
+                made.send_modify(|made| *made += 1);
+            }
             Ok(Arc::new(ready))
         });
         PendingInstall { stop, has_begun, task }
@@ -125,6 +149,6 @@ impl<L: Lab> Prefetch<L> {
         for install in self.wanted.into_values().chain(self.ending.into_values()) {
             let _ = install.finished().await;
         }
-        self.made.load(Ordering::Relaxed)
+        *self.made.borrow()
     }
 }

@@ -67,17 +67,25 @@ impl<L: Lab> Work<L> {
         });
     }
 
-    /// Installs these meanwhile, and no others.
-    pub(super) fn install_ahead(&mut self, wanted: Vec<(usize, f64)>) {
+    /// Waits for the next answer. Meanwhile it installs what is `wanted`, and nothing
+    /// else.
+    pub(super) async fn result(
+        &mut self,
+        wanted: Vec<(usize, f64)>,
+    ) -> Result<CheckResult, LabError> {
         let asked = |place| self.running.iter().any(|ask| ask.place == place);
         let wanted: Vec<_> =
             wanted.into_iter().map(|(place, _)| place).filter(|place| !asked(*place)).collect();
         self.prefetch.keep_only(&wanted);
-    }
-
-    /// Waits for the next answer.
-    pub(super) async fn result(&mut self) -> Result<CheckResult, LabError> {
-        match self.checks.join_next().await {
+        let answered = tokio::select! {
+            answered = self.checks.join_next() => answered,
+            () = self.prefetch.first_install() => {
+                // What was held back until then.
+                self.prefetch.keep_only(&wanted);
+                self.checks.join_next().await
+            }
+        };
+        match answered {
             Some(Ok((result, ready))) => {
                 self.running.retain(|ask| ask.id != result.ask.id);
                 if let Some(ready) = ready {
