@@ -1,13 +1,13 @@
 //! Where a state directory has its stores, and what is in one of them.
 
 use camino::{Utf8Path, Utf8PathBuf};
-use fs_err as fs;
 use rusqlite::Connection;
 use zeroize::Zeroizing;
 
 use super::profile::{Fields, ProfileStore};
 use super::sealed::{self, Reference};
 use super::{Login, LoginError, LoginFormat, Place};
+use crate::fs::read_private;
 use crate::sqlite::{self, has_table};
 
 /// What all agents share is theirs (docs/concepts/oauth.md: "main agent").
@@ -50,7 +50,7 @@ pub(super) fn of_agents(place: &Place, name: &str) -> Result<Vec<Source>, LoginE
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries
             .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-            .map_err(|source| LoginError::Io { path: directory, source })?,
+            .map_err(|source| LoginError::io(&directory, source))?,
     };
     agents.sort_by(|one, other| one.file_name().cmp(other.file_name()));
     let source = |entry: camino::Utf8DirEntry| Source {
@@ -60,15 +60,9 @@ pub(super) fn of_agents(place: &Place, name: &str) -> Result<Vec<Source>, LoginE
     Ok(agents.into_iter().map(source).collect())
 }
 
-/// A whole file, in memory that is overwritten afterwards.
-pub(super) fn content(path: &Utf8Path) -> Result<Zeroizing<Vec<u8>>, LoginError> {
-    let read = fs::read(path).map(Zeroizing::new);
-    read.map_err(|source| LoginError::Io { path: path.to_owned(), source })
-}
-
 /// The logins of an agent's file, and what it has sealed.
 pub(super) fn in_file(file: &Source, place: &Place) -> Result<Vec<Login>, LoginError> {
-    let text = content(&file.path)?;
+    let text = read_private(&file.path).map_err(|source| LoginError::io(&file.path, source))?;
     let store = parse(&text, &file.path)?;
     let mut logins = Vec::new();
     for (name, fields) in &store.profiles {

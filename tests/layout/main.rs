@@ -138,7 +138,6 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 const KNOWN_CIRCLES: &[&[&str]] = &[
     &["check/candidate", "check/sandbox"],
     &["cli/check", "cli/lab", "cli/live", "cli/login", "cli/question", "cli/upstream"],
-    &["login/sealed", "login/store"],
     &["prefix/install", "prefix/plugin"],
     &["upstream/live/proxy", "upstream/live/relay"],
     &[
