@@ -15,6 +15,7 @@
 //! A tunnel is to a name: what a candidate says in it, to whomever behind that
 //! name, is between the two of them.
 
+mod answer;
 mod host;
 mod loan;
 mod mask;

@@ -138,8 +138,6 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 const KNOWN_CIRCLES: &[&[&str]] = &[
     &["check/candidate", "check/sandbox"],
     &["cli/check", "cli/lab", "cli/live", "cli/login", "cli/question", "cli/upstream"],
-    &["prefix/install", "prefix/plugin"],
-    &["upstream/live/proxy", "upstream/live/relay"],
     &[
         "upstream/loopback/answer",
         "upstream/loopback/chatgpt",
