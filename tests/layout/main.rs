@@ -138,14 +138,6 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 const KNOWN_CIRCLES: &[&[&str]] = &[
     &["check/candidate", "check/sandbox"],
     &["cli/check", "cli/lab", "cli/live", "cli/login", "cli/question", "cli/upstream"],
-    &[
-        "upstream/loopback/answer",
-        "upstream/loopback/chatgpt",
-        "upstream/loopback/fault",
-        "upstream/loopback/model",
-        "upstream/loopback/openai",
-    ],
-    &["upstream/loopback/proxy", "upstream/loopback/websocket"],
 ];
 
 /// What everything may stand on.

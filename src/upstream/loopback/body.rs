@@ -13,8 +13,8 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::Sleep;
 
-use super::answer::RequestBody;
 use super::prompt::TurnRequest;
+use super::request::RequestBody;
 use super::responses::{keep_alive, server_sent};
 use crate::question::Fault;
 use crate::upstream::encoding::{LARGEST_BODY, Undecoded, decoded};

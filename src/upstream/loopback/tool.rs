@@ -235,5 +235,4 @@ fn quoted(word: &str) -> String {
 }
 
 #[cfg(test)]
-#[path = "tool_tests.rs"]
 mod tests;

@@ -15,10 +15,12 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use super::answer::{Content, Flow, LoopbackAnswer, RequestBody, RequestFacts, answer};
+use super::answer::{Content, Flow, LoopbackAnswer};
+use super::decision::decide;
 use super::prompt::TurnRequest;
-use super::proxy::{LoopbackProxy, RequestTarget};
+use super::request::{RequestBody, RequestFacts, RequestTarget};
 use super::responses::{ResponseTurn, keep_alive, response_id};
+use super::state::LoopbackState;
 use crate::observation::Credential;
 use crate::question::Fault;
 use crate::upstream::encoding::LARGEST_BODY;
@@ -38,9 +40,9 @@ pub(super) fn accept_key<B>(request: &Request<B>) -> Option<String> {
     Some(derive_accept_key(key.as_bytes()))
 }
 
-/// What a WebSocket was opened with.
-#[derive(Debug)]
-pub(super) struct SocketContext {
+/// A WebSocket on which turns are asked for, as it was opened.
+pub(super) struct LoopbackWebSocket {
+    pub(super) state: Arc<LoopbackState>,
     pub(super) target: RequestTarget,
     pub(super) path: String,
     pub(super) path_and_query: String,
@@ -60,9 +62,9 @@ enum After {
 
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
-impl LoopbackProxy {
+impl LoopbackWebSocket {
     /// Answers requests on a WebSocket until either side has had enough.
-    pub(super) async fn converse(self: Arc<Self>, upgrade: OnUpgrade, context: SocketContext) {
+    pub(super) async fn converse(self, upgrade: OnUpgrade) {
         let Ok(upgraded) = upgrade.await else { return };
         let limit = Some(LARGEST_BODY);
         let config = WebSocketConfig::default().max_message_size(limit).max_frame_size(limit);
@@ -70,44 +72,39 @@ impl LoopbackProxy {
         let mut socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
         while let Some(Ok(message)) = socket.next().await {
             let Some(mut request) = request_in(&message) else { continue };
-            self.history.complete(&mut request);
-            if self.reply(&mut socket, &context, request).await.is_err() {
+            self.state.history.complete(&mut request);
+            if self.reply(&mut socket, request).await.is_err() {
                 return;
             }
         }
     }
 
     /// Answers one request; an error is the end of the WebSocket.
-    async fn reply(
-        &self,
-        socket: &mut Socket,
-        context: &SocketContext,
-        request: TurnRequest,
-    ) -> Result<(), Error> {
-        let entry = self.ledger.open(Head {
-            scheme: context.target.scheme,
-            host: &context.target.host,
-            port: context.target.port,
+    async fn reply(&self, socket: &mut Socket, request: TurnRequest) -> Result<(), Error> {
+        let entry = self.state.ledger.open(Head {
+            scheme: self.target.scheme,
+            host: &self.target.host,
+            port: self.target.port,
             method: METHOD,
-            path_and_query: &context.path_and_query,
+            path_and_query: &self.path_and_query,
             websocket: true,
-            credential: context.credential,
+            credential: self.credential,
         });
         entry.model(request.model.as_deref());
         // Kept whatever `store` says: a WebSocket remembers its own responses.
-        self.history.keep(response_id(entry.sequence() + 1), request.asked.clone());
+        self.state.history.keep(response_id(entry.sequence() + 1), request.asked.clone());
         let facts = RequestFacts {
-            service: context.target.service,
+            service: self.target.service,
             method: Method::POST,
-            path: context.path.clone(),
+            path: self.path.clone(),
             websocket: true,
-            credential: context.credential,
+            credential: self.credential,
             body: RequestBody::Turn(TurnRequest { stream: true, ..request }),
-            script: Arc::clone(&self.script),
-            fault: self.fault,
+            script: Arc::clone(&self.state.script),
+            fault: self.state.fault,
             now: jiff::Timestamp::now().as_second(),
         };
-        let answer = answer(&facts);
+        let answer = decide(&facts);
         entry.answered(&answer);
         let (messages, after) = messages(answer, entry.sequence() + 1, facts.now);
         self.send(socket, &messages, &entry).await?;
@@ -132,8 +129,8 @@ impl LoopbackProxy {
         entry: &LedgerEntry,
     ) -> Result<(), Error> {
         for (sent, message) in messages.iter().enumerate() {
-            if sent > 0 && !self.pace.is_zero() {
-                tokio::time::sleep(self.pace).await;
+            if sent > 0 && !self.state.pace.is_zero() {
+                tokio::time::sleep(self.state.pace).await;
             }
             if let Err(error) = socket.send(Message::text(message.to_string())).await {
                 entry.note(format!("cut after {sent} of {} events", messages.len()));
