@@ -15,7 +15,7 @@ use crate::diagnose::since::since;
 use crate::diagnose::{Diagnosis, Scan};
 use crate::exit_code::ExitCode;
 use crate::explain::Class;
-use crate::installation::journal::{self, UnitJournal, UnreadJournal};
+use crate::installation::journal::{self, UnitJournal, UnitJournalError};
 use crate::report::{diagnose as report, terminal};
 
 /// What is read at once. Bytes.
@@ -196,9 +196,9 @@ impl LogReader<'_> {
     }
 }
 
-fn unread(error: UnreadJournal) -> AppError {
+fn unread(error: UnitJournalError) -> AppError {
     match error {
-        UnreadJournal::Process(error) => error.into(),
+        UnitJournalError::Process(error) => error.into(),
         error => AppError::new(Class::Failure, error)
             .with_hint("name a log: codexpin diagnose /tmp/openclaw/openclaw-DATE.log"),
     }

@@ -17,7 +17,7 @@ const LIMIT: Duration = Duration::from_mins(1);
 
 /// What journald has could not be had.
 #[derive(Debug, thiserror::Error)]
-pub enum UnreadJournal {
+pub enum UnitJournalError {
     /// `journalctl` could not be run.
     #[error(transparent)]
     Process(#[from] ProcessError),
@@ -72,7 +72,7 @@ impl UnitJournal<'_> {
         environment: &Environment,
         processes: &Processes,
         stop: &CancellationToken,
-    ) -> Result<(Utf8PathBuf, Option<Running>), UnreadJournal> {
+    ) -> Result<(Utf8PathBuf, Option<Running>), UnitJournalError> {
         let since = format!("@{}", self.from.as_second());
         let mut arguments = vec![
             "--user",
@@ -104,7 +104,7 @@ impl UnitJournal<'_> {
         let finished = processes.run(&program, stop).await?;
         let unit = self.unit.to_owned();
         if finished.ending.success() && finished.stdout.text().trim().is_empty() {
-            return Err(UnreadJournal::Empty { unit });
+            return Err(UnitJournalError::Empty { unit });
         }
         if finished.ending.success() || finished.ending == Ending::Cancelled {
             return Ok((file, None));
@@ -113,6 +113,6 @@ impl UnitJournal<'_> {
             Ending::TimedOut => format!("it takes longer than {} s", LIMIT.as_secs()),
             _ => finished.stderr.text().trim().to_owned(),
         };
-        Err(UnreadJournal::Refused { unit, said })
+        Err(UnitJournalError::Refused { unit, said })
     }
 }

@@ -14,7 +14,7 @@ use crate::sqlite::{self, has_table};
 pub(super) const SHARED: &str = "main";
 
 /// A file or a database, and the agent that it belongs to.
-pub(super) struct Source {
+pub(super) struct StoreFile {
     pub(super) path: Utf8PathBuf,
     pub(super) agent: String,
 }
@@ -29,22 +29,22 @@ pub(super) const TABLES: [(&str, &str, &str, &str); 3] = [
 ];
 
 /// The databases that there are: the agents' own, then the one of them all.
-pub(super) fn databases(place: &Place) -> Result<Vec<Source>, LoginError> {
+pub(super) fn databases(place: &Place) -> Result<Vec<StoreFile>, LoginError> {
     let mut found = of_agents(place, "openclaw-agent.sqlite")?;
-    found.push(Source { path: place.state.join("state/openclaw.sqlite"), agent: SHARED.into() });
+    found.push(StoreFile { path: place.state.join("state/openclaw.sqlite"), agent: SHARED.into() });
     found.retain(|source| source.path.exists());
     Ok(found)
 }
 
 /// The agents' `auth-profiles.json`, as far as they are there.
-pub(super) fn inline_files(place: &Place) -> Result<Vec<Source>, LoginError> {
+pub(super) fn inline_files(place: &Place) -> Result<Vec<StoreFile>, LoginError> {
     let mut found = of_agents(place, "auth-profiles.json")?;
     found.retain(|source| source.path.exists());
     Ok(found)
 }
 
 /// A file of this name in each agent's directory, whether or not it is there.
-pub(super) fn of_agents(place: &Place, name: &str) -> Result<Vec<Source>, LoginError> {
+pub(super) fn of_agents(place: &Place, name: &str) -> Result<Vec<StoreFile>, LoginError> {
     let directory = place.state.join("agents");
     let mut agents = match directory.read_dir_utf8() {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -53,7 +53,7 @@ pub(super) fn of_agents(place: &Place, name: &str) -> Result<Vec<Source>, LoginE
             .map_err(|source| LoginError::io(&directory, source))?,
     };
     agents.sort_by(|one, other| one.file_name().cmp(other.file_name()));
-    let source = |entry: camino::Utf8DirEntry| Source {
+    let source = |entry: camino::Utf8DirEntry| StoreFile {
         path: entry.path().join("agent").join(name),
         agent: entry.file_name().to_owned(),
     };
@@ -61,7 +61,7 @@ pub(super) fn of_agents(place: &Place, name: &str) -> Result<Vec<Source>, LoginE
 }
 
 /// The logins of an agent's file, and what it has sealed.
-pub(super) fn in_file(file: &Source, place: &Place) -> Result<Vec<Login>, LoginError> {
+pub(super) fn in_file(file: &StoreFile, place: &Place) -> Result<Vec<Login>, LoginError> {
     let text = read_private(&file.path).map_err(|source| LoginError::io(&file.path, source))?;
     let store = parse(&text, &file.path)?;
     let mut logins = Vec::new();
@@ -87,7 +87,7 @@ pub(super) fn in_file(file: &Source, place: &Place) -> Result<Vec<Login>, LoginE
 
 /// The logins of a database. Its pages pass through `SQLite`'s own memory, which
 /// is not overwritten.
-pub(super) fn in_database(database: &Source) -> Result<Vec<Login>, LoginError> {
+pub(super) fn in_database(database: &StoreFile) -> Result<Vec<Login>, LoginError> {
     let stores = sqlite::read(&database.path, |connection| {
         let mut stores = Vec::new();
         each_row(connection, |_, _, json| stores.push(Zeroizing::new(json.to_vec())))?;

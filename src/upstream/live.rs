@@ -39,7 +39,7 @@ use network::Network;
 use proxy::{Forwarder, LiveProxy};
 use relay::Relay;
 
-pub use loan::{RelayLogin, UnfitLogin};
+pub use loan::{RelayLogin, RelayLoginError};
 pub use network::NetworkError;
 
 use super::authority::Authority;
@@ -86,7 +86,7 @@ pub enum LiveError {
     Authority(String),
     /// The login cannot be sent.
     #[error(transparent)]
-    Login(#[from] UnfitLogin),
+    Login(#[from] RelayLoginError),
     /// The user's settings lead nowhere.
     #[error(transparent)]
     Network(#[from] NetworkError),

@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use tokio::net::TcpStream;
 
 use super::answer::{Content, Flow, LoopbackAnswer};
-use super::body::{self, LoopbackBody, Tail};
+use super::body::{self, BodyTail, LoopbackBody};
 use super::decision::decide;
 use super::prompt::TurnRequest;
 use super::request::{RequestBody, RequestFacts, RequestTarget};
@@ -218,14 +218,14 @@ impl LoopbackProxy {
                 return LoopbackBody::stream(
                     events,
                     self.state.pace,
-                    Tail::End,
+                    BodyTail::End,
                     Some(entry.clone()),
                 );
             }
-            Flow::Stops => (events.len() - 1, Tail::End),
-            Flow::NeverStarts => (0, Tail::Silence),
-            Flow::Drips => (2, Tail::Drips),
-            Flow::Closes => (1, Tail::End),
+            Flow::Stops => (events.len() - 1, BodyTail::End),
+            Flow::NeverStarts => (0, BodyTail::Silence),
+            Flow::Drips => (2, BodyTail::Drips),
+            Flow::Closes => (1, BodyTail::End),
         };
         LoopbackBody::stream(events.into_iter().take(kept), self.state.pace, tail, None)
     }

@@ -51,7 +51,7 @@ pub(super) struct LoopbackWebSocket {
 
 /// What comes after the messages of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum After {
+enum SocketTail {
     /// The next request.
     Next,
     Close,
@@ -109,15 +109,15 @@ impl LoopbackWebSocket {
         let (messages, after) = messages(answer, entry.sequence() + 1, facts.now);
         self.send(socket, &messages, &entry).await?;
         match after {
-            After::Next => return Ok(()),
-            After::Close => {
+            SocketTail::Next => return Ok(()),
+            SocketTail::Close => {
                 let frame = CloseFrame { code: CloseCode::Error, reason: "".into() };
                 socket.close(Some(frame)).await?;
                 // The client's own closing frame, so that it is not met by a reset.
                 while let Some(Ok(_)) = socket.next().await {}
             }
-            After::Silence => while let Some(Ok(_)) = socket.next().await {},
-            After::Drips => drip(socket, messages.len()).await?,
+            SocketTail::Silence => while let Some(Ok(_)) = socket.next().await {},
+            SocketTail::Drips => drip(socket, messages.len()).await?,
         }
         Err(Error::ConnectionClosed)
     }
@@ -174,7 +174,7 @@ fn request_in(message: &Message) -> Option<TurnRequest> {
 
 /// An answer as messages. A refusal is an `error` event with the status and the
 /// headers that a POST would have got.
-fn messages(answer: LoopbackAnswer, number: usize, created_at: i64) -> (Vec<Value>, After) {
+fn messages(answer: LoopbackAnswer, number: usize, created_at: i64) -> (Vec<Value>, SocketTail) {
     let refusal = |body: Value| {
         let mut event = json!({"type": "error", "status": answer.status});
         let headers: Map<String, Value> =
@@ -183,25 +183,25 @@ fn messages(answer: LoopbackAnswer, number: usize, created_at: i64) -> (Vec<Valu
             event[name] = value.clone();
         }
         event["headers"] = json!(headers);
-        (vec![event], After::Next)
+        (vec![event], SocketTail::Next)
     };
     match answer.content {
         Content::Turn { model, output, flow } => {
             let mut events =
                 ResponseTurn { model: &model, output: &output, number, created_at }.events();
             let (kept, after) = match flow {
-                Flow::Object | Flow::Stream => (events.len(), After::Next),
-                Flow::Stops => (events.len() - 1, After::Close),
-                Flow::NeverStarts => (0, After::Silence),
-                Flow::Drips => (2, After::Drips),
-                Flow::Closes => (1, After::Close),
+                Flow::Object | Flow::Stream => (events.len(), SocketTail::Next),
+                Flow::Stops => (events.len() - 1, SocketTail::Close),
+                Flow::NeverStarts => (0, SocketTail::Silence),
+                Flow::Drips => (2, SocketTail::Drips),
+                Flow::Closes => (1, SocketTail::Close),
             };
             events.truncate(kept);
             (events, after)
         }
         Content::Json(body) => refusal(body),
         Content::Html(_) | Content::Empty => refusal(Value::Null),
-        Content::Reset => (Vec::new(), After::Close),
+        Content::Reset => (Vec::new(), SocketTail::Close),
     }
 }
 
@@ -237,7 +237,7 @@ mod tests {
         let expected = json!({
             "type": "error", "status": 429, "error": {"code": "c"}, "headers": {"retry-after": "2"},
         });
-        assert_eq!(messages(refused, 1, 0), (vec![expected], After::Next));
+        assert_eq!(messages(refused, 1, 0), (vec![expected], SocketTail::Next));
         let empty = messages(LoopbackAnswer::empty(400, kind), 1, 0).0;
         assert_eq!(empty, [json!({"type": "error", "status": 400, "headers": {}})]);
     }
