@@ -15,7 +15,7 @@ use crate::diagnose::since::since;
 use crate::diagnose::{Diagnosis, Scan};
 use crate::exit_code::ExitCode;
 use crate::explain::Class;
-use crate::installation::journal::{self, UnitJournal, UnitJournalError};
+use crate::installation::journal::{self, UnitJournal};
 use crate::report::{diagnose as report, terminal};
 
 /// What is read at once. Bytes.
@@ -87,7 +87,7 @@ impl LogReader<'_> {
                     terminal::note(&format!("{error}; reading {log}"));
                     return self.file(log.as_str(), &log);
                 }
-                (Err(error), None) => return Err(unread(error)),
+                (Err(error), None) => return Err(error.into()),
             };
             let ended = self.file(&format!("the journal of {unit}"), &file);
             if let Some(running) = running {
@@ -193,14 +193,6 @@ impl LogReader<'_> {
         let diagnosis = self.scan.end();
         report::print(&diagnosis, name, json);
         exit_code(&diagnosis)
-    }
-}
-
-fn unread(error: UnitJournalError) -> AppError {
-    match error {
-        UnitJournalError::Process(error) => error.into(),
-        error => AppError::new(Class::Failure, error)
-            .with_hint("name a log: codexpin diagnose /tmp/openclaw/openclaw-DATE.log"),
     }
 }
 

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::service::systemd::{UNIT, unit_path};
 use crate::env::Environment;
+use crate::explain::{Class, Explain};
 use crate::process::{Ending, ProcessError, Processes, Program, Running};
 
 /// Where `OpenClaw` keeps a file a day (`openclaw-YYYY-MM-DD.log`).
@@ -35,6 +36,24 @@ pub enum UnitJournalError {
         /// The unit.
         unit: String,
     },
+}
+
+impl Explain for UnitJournalError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Process(error) => error.hint(),
+            Self::Refused { .. } | Self::Empty { .. } => {
+                Some("name a log: codexpin diagnose /tmp/openclaw/openclaw-DATE.log".to_owned())
+            }
+        }
+    }
+
+    fn class(&self) -> Class {
+        match self {
+            Self::Process(error) => error.class(),
+            Self::Refused { .. } | Self::Empty { .. } => Class::Failure,
+        }
+    }
 }
 
 /// The unit of the user's Gateway, if it has one.

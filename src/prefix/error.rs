@@ -22,13 +22,17 @@ pub enum StoreError {
 impl Explain for StoreError {
     fn hint(&self) -> Option<String> {
         match self {
+            Self::Install(error) => error.hint(),
             Self::Lock(error) => error.hint(),
-            Self::Install(_) | Self::Io(_) => None,
+            Self::Io(_) => None,
         }
     }
 
     fn class(&self) -> Class {
-        Class::Infrastructure
+        match self {
+            Self::Install(error) => error.class(),
+            Self::Lock(_) | Self::Io(_) => Class::Infrastructure,
+        }
     }
 }
 
@@ -62,4 +66,33 @@ pub enum InstallError {
     /// A file could not be read or written.
     #[error(transparent)]
     Io(#[from] std::io::Error),
+}
+
+impl Explain for InstallError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Npm(error) => error.hint(),
+            _ => None,
+        }
+    }
+
+    fn class(&self) -> Class {
+        match self {
+            Self::Npm(error) => error.class(),
+            _ => Class::Infrastructure,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_install_that_the_user_stopped_ends_as_interrupted() {
+        let stopped = StoreError::from(InstallError::from(NpmError::Stopped));
+        assert_eq!(stopped.class(), Class::Interrupted);
+        let no_command = StoreError::from(InstallError::NoCommand);
+        assert_eq!(no_command.class(), Class::Infrastructure);
+    }
 }
