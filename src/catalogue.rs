@@ -137,13 +137,13 @@ pub enum TextSource {
 struct Pattern {
     signature: usize,
     rank: Rank,
-    at: At,
+    at: PatternScope,
     unless: Option<Regex>,
     text: Regex,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum At {
+enum PatternScope {
     LogOrReply,
     Only(TextSource),
     /// A log line with this tag in it.
@@ -250,9 +250,9 @@ impl Catalogue {
         let matched = self.set.matches(line);
         let shown = matched.iter().map(|at| &self.patterns[at]).filter(|pattern| {
             let belongs = match &pattern.at {
-                At::LogOrReply => place != TextSource::Npm,
-                At::Only(only) => *only == place,
-                At::Tag(tag) => place == TextSource::Log && line.contains(tag.as_str()),
+                PatternScope::LogOrReply => place != TextSource::Npm,
+                PatternScope::Only(only) => *only == place,
+                PatternScope::Tag(tag) => place == TextSource::Log && line.contains(tag.as_str()),
             };
             belongs && !pattern.unless.as_ref().is_some_and(|unless| unless.is_match(line))
         });

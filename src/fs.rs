@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
+use zeroize::Zeroizing;
 
 use crate::explain::{Class, Explain};
 
@@ -62,6 +63,12 @@ pub fn write_private(path: &Utf8Path, content: &[u8]) -> io::Result<()> {
         .open(path)
         .map_err(|e| named(path, &e))?;
     file.write_all(content).map_err(|e| named(path, &e))
+}
+
+/// Reads a whole file that may hold secrets, into memory that is overwritten when it
+/// is freed.
+pub fn read_private(path: &Utf8Path) -> io::Result<Zeroizing<Vec<u8>>> {
+    fs::read(path).map(Zeroizing::new)
 }
 
 /// Lets its owner run a file.

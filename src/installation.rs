@@ -17,11 +17,11 @@ pub use manager::{ManagerError, NpmGlobal, PackageManager, PackageRequest};
 pub use package::{Package, PackageError};
 pub use service::{
     InstalledService, Service, ServiceCondition, ServiceError, ServiceLimits, ServiceState,
-    Standing, Systemd, standing,
+    ServiceStatus, Systemd, standing,
 };
 pub use unit_file::{Unit, unit, unit_file};
 
-use installed::Located;
+use installed::ReleaseLocation;
 use service::systemd;
 use unit::UnitText;
 
@@ -185,10 +185,10 @@ impl Installation {
     /// Finds it. The service's unit wins over PATH; nothing is touched.
     pub async fn find(machine: &LiveMachine) -> Result<Self, InstallationError> {
         let LiveMachine { environment, home, .. } = machine;
-        let located = Located::find(environment, home)?;
+        let located = ReleaseLocation::find(environment, home)?;
         let (core, prefix) = NpmGlobal::find(&located.entry)?;
         let on_path_instead = located.instead_of(&core.directory, environment);
-        let Located { entry, node, unit } = located;
+        let ReleaseLocation { entry, node, unit } = located;
         let node = match node {
             Some(node) => node,
             None => node_on_path(environment)?,

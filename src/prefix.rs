@@ -6,10 +6,13 @@
 //!                                                 ⇅ registry proxy ─▶ egress
 //! ```
 
-pub mod install;
+mod error;
+mod install;
 mod plugin;
 pub mod store;
 mod tree;
+
+pub use error::{InstallError, StoreError};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;

@@ -16,7 +16,7 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
 /// (<https://sqlite.org/wal.html#read_only_databases>,
 /// <https://sqlite.org/uri.html>).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
+enum OpenMode {
     /// No write-ahead log: a reader only takes the file's own lock. Also with a
     /// log whose index is there, which a reader shares.
     Shared,
@@ -29,7 +29,7 @@ enum Way {
     Alone,
 }
 
-impl Way {
+impl OpenMode {
     fn of(path: &Utf8Path) -> Self {
         let beside = |ending: &str| Utf8PathBuf::from(format!("{path}{ending}")).exists();
         match (has_log(path), beside("-wal"), beside("-shm")) {
@@ -57,14 +57,14 @@ fn has_log(path: &Utf8Path) -> bool {
 }
 
 fn open(path: &Utf8Path) -> rusqlite::Result<Connection> {
-    let way = Way::of(path);
+    let mode = OpenMode::of(path);
     let escaped = path.as_str().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
-    let uri = format!("file:{escaped}?{}", way.parameters());
+    let uri = format!("file:{escaped}?{}", mode.parameters());
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
     let connection = Connection::open_with_flags(uri, flags)?;
     connection.busy_timeout(PATIENCE)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-    if way == Way::Alone {
+    if mode == OpenMode::Alone {
         connection.pragma_update(None, "locking_mode", "exclusive")?;
     }
     Ok(connection)

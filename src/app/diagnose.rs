@@ -14,7 +14,7 @@ use super::context::Context;
 use crate::diagnose::since::since;
 use crate::diagnose::{Diagnosis, LogFinding, Scan};
 use crate::explain::Class;
-use crate::installation::journal::{self, UnitJournal, UnreadJournal};
+use crate::installation::journal::{self, UnitJournal};
 
 /// What is read at once. Bytes.
 const BLOCK: usize = 1024 * 1024;
@@ -96,7 +96,7 @@ impl LogReader<'_> {
                     context.events.note(format!("{error}; reading {log}"));
                     return self.file(log.as_str(), &log);
                 }
-                (Err(error), None) => return Err(unread(error)),
+                (Err(error), None) => return Err(error.into()),
             };
             let ended = self.file(&format!("the journal of {unit}"), &file);
             if let Some(running) = running {
@@ -195,14 +195,6 @@ impl LogReader<'_> {
 
     fn read(self, name: &str) -> ReadLog {
         ReadLog { name: name.to_owned(), diagnosis: self.scan.end() }
-    }
-}
-
-fn unread(error: UnreadJournal) -> AppError {
-    match error {
-        UnreadJournal::Process(error) => error.into(),
-        error => AppError::new(Class::Failure, error)
-            .with_hint("name a log: codexpin diagnose /tmp/openclaw/openclaw-DATE.log"),
     }
 }
 

@@ -3,7 +3,7 @@
 use regex::Regex;
 use serde::Deserialize;
 
-use super::{At, FailureKind, Pattern, Rank, RequestRule, Signature, TextSource, Trial};
+use super::{FailureKind, Pattern, PatternScope, Rank, RequestRule, Signature, TextSource, Trial};
 use crate::observation::RequestKind;
 
 /// A table that cannot be used.
@@ -75,12 +75,12 @@ pub(super) struct Row {
 #[serde(untagged)]
 enum PatternRow {
     Text(String),
-    Placed(PlacedRow),
+    Placed(PatternTable),
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct PlacedRow {
+struct PatternTable {
     text: String,
     of: Option<String>,
     unless: Option<String>,
@@ -163,15 +163,15 @@ fn regex(id: &str, pattern: &str) -> Result<Regex, TableError> {
 impl PatternRow {
     fn compile(self, id: &str, signature: usize, rank: Rank) -> Result<Pattern, TableError> {
         let placed = match self {
-            Self::Text(text) => PlacedRow { text, of: None, unless: None },
+            Self::Text(text) => PatternTable { text, of: None, unless: None },
             Self::Placed(placed) => placed,
         };
         let at = match placed.of.as_deref() {
-            None => At::LogOrReply,
-            Some("log") => At::Only(TextSource::Log),
-            Some("reply") => At::Only(TextSource::Reply),
-            Some("npm") => At::Only(TextSource::Npm),
-            Some(tag) if tag.starts_with('[') => At::Tag(tag.to_owned()),
+            None => PatternScope::LogOrReply,
+            Some("log") => PatternScope::Only(TextSource::Log),
+            Some("reply") => PatternScope::Only(TextSource::Reply),
+            Some("npm") => PatternScope::Only(TextSource::Npm),
+            Some(tag) if tag.starts_with('[') => PatternScope::Tag(tag.to_owned()),
             Some(other) => {
                 let form = format!(
                     "signature {id:?}: `of` is log, reply, npm or a [tag], and not {other:?}"

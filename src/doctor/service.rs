@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 
 use super::finding::{Finding, Level};
 use super::{Facts, UnitRead};
-use crate::installation::Standing;
+use crate::installation::ServiceStatus;
 
 /// systemd's own name for it, in commands.
 const UNIT: &str = "openclaw-gateway.service";
@@ -77,7 +77,7 @@ fn program(facts: &Facts, unit: &UnitRead) -> Vec<Finding> {
     findings
 }
 
-fn doing(facts: &Facts, unit: &UnitRead, standing: &Standing) -> Vec<Finding> {
+fn doing(facts: &Facts, unit: &UnitRead, standing: &ServiceStatus) -> Vec<Finding> {
     let mut findings = Vec::new();
     let state = &standing.state;
     let log = format!("journalctl --user -u {UNIT} -n 50 --no-pager");
@@ -141,7 +141,7 @@ fn doing(facts: &Facts, unit: &UnitRead, standing: &Standing) -> Vec<Finding> {
 }
 
 /// A process that began before the files were put there has the old ones loaded.
-fn older_than_disk(facts: &Facts, unit: &UnitRead, standing: &Standing) -> Option<Finding> {
+fn older_than_disk(facts: &Facts, unit: &UnitRead, standing: &ServiceStatus) -> Option<Finding> {
     let installed = facts.core.as_ref()?.installed?;
     let begun = facts.now - SignedDuration::try_from(standing.running_for?).ok()?;
     (begun + SLACK < installed).then(|| {

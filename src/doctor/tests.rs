@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::*;
-use crate::installation::{ServiceState, Standing};
+use crate::installation::{ServiceState, ServiceStatus};
 use crate::login::{LoginFormat, LoginKind};
 use crate::node::choice::Node;
 use crate::openclaw::names::{chatgpt_provider, reads};
@@ -80,7 +80,7 @@ fn unit(release: Version) -> UnitRead {
         entry_exists: true,
         written_by: Some(release.to_string()),
         no_auto_update: false,
-        standing: Ok(Standing {
+        standing: Ok(ServiceStatus {
             state,
             file: "enabled".to_owned(),
             reload: false,

@@ -53,7 +53,7 @@ pub fn find(
     environment: &Environment,
     home: &Utf8Path,
 ) -> Result<InstalledRelease, InstallationError> {
-    let located = Located::find(environment, home)?;
+    let located = ReleaseLocation::find(environment, home)?;
     let (package, entry) = package_of(&located.entry)
         .ok_or_else(|| InstallationError::NoPackage { path: located.entry.clone() })?;
     let on_path = located.instead_of(&package.directory, environment);
@@ -66,7 +66,7 @@ pub fn find(
 }
 
 /// What is run as `OpenClaw`, as the unit or PATH names it.
-pub(super) struct Located {
+pub(super) struct ReleaseLocation {
     /// The entry point, or the `openclaw` command.
     pub(super) entry: Utf8PathBuf,
     /// The Node that the unit names.
@@ -75,7 +75,7 @@ pub(super) struct Located {
     pub(super) unit: Option<(Utf8PathBuf, super::unit::UnitText)>,
 }
 
-impl Located {
+impl ReleaseLocation {
     /// The service's wins over PATH's.
     pub(super) fn find(
         environment: &Environment,

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::service::systemd::{UNIT, unit_path};
 use crate::env::Environment;
+use crate::explain::{Class, Explain};
 use crate::process::{Ending, ProcessError, Processes, Program, Running};
 
 /// Where `OpenClaw` keeps a file a day (`openclaw-YYYY-MM-DD.log`).
@@ -17,7 +18,7 @@ const LIMIT: Duration = Duration::from_mins(1);
 
 /// What journald has could not be had.
 #[derive(Debug, thiserror::Error)]
-pub enum UnreadJournal {
+pub enum UnitJournalError {
     /// `journalctl` could not be run.
     #[error(transparent)]
     Process(#[from] ProcessError),
@@ -35,6 +36,24 @@ pub enum UnreadJournal {
         /// The unit.
         unit: String,
     },
+}
+
+impl Explain for UnitJournalError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Process(error) => error.hint(),
+            Self::Refused { .. } | Self::Empty { .. } => {
+                Some("name a log: codexpin diagnose /tmp/openclaw/openclaw-DATE.log".to_owned())
+            }
+        }
+    }
+
+    fn class(&self) -> Class {
+        match self {
+            Self::Process(error) => error.class(),
+            Self::Refused { .. } | Self::Empty { .. } => Class::Failure,
+        }
+    }
 }
 
 /// The unit of the user's Gateway, if it has one.
@@ -72,7 +91,7 @@ impl UnitJournal<'_> {
         environment: &Environment,
         processes: &Processes,
         stop: &CancellationToken,
-    ) -> Result<(Utf8PathBuf, Option<Running>), UnreadJournal> {
+    ) -> Result<(Utf8PathBuf, Option<Running>), UnitJournalError> {
         let since = format!("@{}", self.from.as_second());
         let mut arguments = vec![
             "--user",
@@ -104,7 +123,7 @@ impl UnitJournal<'_> {
         let finished = processes.run(&program, stop).await?;
         let unit = self.unit.to_owned();
         if finished.ending.success() && finished.stdout.text().trim().is_empty() {
-            return Err(UnreadJournal::Empty { unit });
+            return Err(UnitJournalError::Empty { unit });
         }
         if finished.ending.success() || finished.ending == Ending::Cancelled {
             return Ok((file, None));
@@ -113,6 +132,6 @@ impl UnitJournal<'_> {
             Ending::TimedOut => format!("it takes longer than {} s", LIMIT.as_secs()),
             _ => finished.stderr.text().trim().to_owned(),
         };
-        Err(UnreadJournal::Refused { unit, said })
+        Err(UnitJournalError::Refused { unit, said })
     }
 }

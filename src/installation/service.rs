@@ -15,7 +15,7 @@ use crate::config::{self, ConfigError};
 use crate::explain::{Class, Explain};
 use crate::process::ProcessError;
 use systemd::UNIT;
-pub use systemd::{ServiceState, Standing, Systemd, standing};
+pub use systemd::{ServiceState, ServiceStatus, Systemd, standing};
 
 /// The Gateway's port where nothing says another (docs/gateway of the release).
 const DEFAULT_PORT: u16 = 18789;

@@ -1,6 +1,6 @@
 //! Why a store of logins could not be read.
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::explain::{Class, Explain};
 use crate::sqlite::SqliteError;
@@ -39,6 +39,12 @@ pub enum LoginError {
     /// A database could not be read.
     #[error(transparent)]
     Sqlite(#[from] SqliteError),
+}
+
+impl LoginError {
+    pub(super) fn io(path: &Utf8Path, source: std::io::Error) -> Self {
+        Self::Io { path: path.to_owned(), source }
+    }
 }
 
 impl Explain for LoginError {

@@ -6,8 +6,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use sha2::{Digest as _, Sha256};
 use walkdir::WalkDir;
 
-use super::store::{self, content};
-use super::{LoginError, Place};
+use super::{LoginError, Place, store};
+use crate::fs::read_private;
 use crate::sqlite;
 
 type Hash = [u8; 32];
@@ -27,13 +27,13 @@ impl Fingerprint {
             hashes.insert(database.path.clone(), rows(&database.path)?);
         }
         for file in files(place)? {
-            match content(&file) {
-                // Gone since it was listed: as if it had not been there.
-                Err(LoginError::Io { source, .. })
-                    if source.kind() == std::io::ErrorKind::NotFound => {}
-                text => {
-                    hashes.insert(file, Sha256::digest(text?.as_slice()).into());
+            match read_private(&file) {
+                Ok(text) => {
+                    hashes.insert(file, Sha256::digest(text.as_slice()).into());
                 }
+                // Gone since it was listed: as if it had not been there.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(source) => return Err(LoginError::io(&file, source)),
             }
         }
         Ok(Self(hashes))

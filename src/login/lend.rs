@@ -165,14 +165,14 @@ fn now() -> i64 {
 }
 
 #[derive(Serialize)]
-struct LendingStore<'a> {
+struct AuthProfiles<'a> {
     version: u8,
-    profiles: BTreeMap<&'a str, Entry<'a>>,
+    profiles: BTreeMap<&'a str, AuthProfileEntry<'a>>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Entry<'a> {
+struct AuthProfileEntry<'a> {
     r#type: &'static str,
     provider: &'a str,
     access: &'a str,
@@ -185,7 +185,7 @@ struct Entry<'a> {
 
 fn json<'a>(logins: impl Iterator<Item = &'a LentLogin>) -> io::Result<Zeroizing<Vec<u8>>> {
     let entry = |login: &'a LentLogin| {
-        let entry = Entry {
+        let entry = AuthProfileEntry {
             r#type: "oauth",
             provider: &login.provider,
             access: login.access.reveal(),
@@ -195,6 +195,6 @@ fn json<'a>(logins: impl Iterator<Item = &'a LentLogin>) -> io::Result<Zeroizing
         };
         (login.profile.as_str(), entry)
     };
-    let store = LendingStore { version: 1, profiles: logins.map(entry).collect() };
+    let store = AuthProfiles { version: 1, profiles: logins.map(entry).collect() };
     Ok(Zeroizing::new(serde_json::to_vec(&store).map_err(io::Error::other)?))
 }

@@ -18,6 +18,7 @@ use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use super::{LoginError, Place};
+use crate::fs::read_private;
 use crate::secret::Secret;
 
 /// What a profile has in place of its tokens.
@@ -38,11 +39,11 @@ impl Reference {
 
 #[derive(Deserialize)]
 struct Envelope {
-    encrypted: Encrypted,
+    encrypted: Ciphertext,
 }
 
 #[derive(Deserialize)]
-struct Encrypted {
+struct Ciphertext {
     algorithm: String,
     iv: String,
     tag: String,
@@ -58,9 +59,9 @@ pub(super) fn open(
     place: &Place,
 ) -> Result<Zeroizing<Vec<u8>>, LoginError> {
     let malformed = || LoginError::Malformed { path: file.to_owned() };
-    let content = super::store::content(file)?;
+    let content = read_private(file).map_err(|source| LoginError::io(file, source))?;
     let envelope: Envelope = serde_json::from_slice(&content).map_err(|_| malformed())?;
-    let Encrypted { algorithm, iv, tag, ciphertext } = envelope.encrypted;
+    let Ciphertext { algorithm, iv, tag, ciphertext } = envelope.encrypted;
     let bytes = |text: &str| URL_SAFE_NO_PAD.decode(text).map_err(|_| malformed());
     let nonce = Nonce::try_assume_unique_for_key(&bytes(&iv)?).map_err(|_| malformed())?;
     if algorithm != "aes-256-gcm" {
@@ -82,11 +83,9 @@ fn seed(file: &Utf8Path, place: &Place) -> Result<Secret, LoginError> {
     }
     let path = place.key_file();
     let missing = || LoginError::NoKey { path: file.to_owned(), key: path.clone() };
-    let content = match super::store::content(&path) {
-        Err(LoginError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
-            return Err(missing());
-        }
-        content => content?,
+    let content = match read_private(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(missing()),
+        content => content.map_err(|source| LoginError::io(&path, source))?,
     };
     let text = std::str::from_utf8(&content).unwrap_or_default().trim();
     if text.is_empty() { Err(missing()) } else { Ok(Secret::new(text)) }

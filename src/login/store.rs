@@ -1,20 +1,20 @@
 //! Where a state directory has its stores, and what is in one of them.
 
 use camino::{Utf8Path, Utf8PathBuf};
-use fs_err as fs;
 use rusqlite::Connection;
 use zeroize::Zeroizing;
 
 use super::profile::{Fields, ProfileStore};
 use super::sealed::{self, Reference};
 use super::{Login, LoginError, LoginFormat, Place};
+use crate::fs::read_private;
 use crate::sqlite::{self, has_table};
 
 /// What all agents share is theirs (docs/concepts/oauth.md: "main agent").
 pub(super) const SHARED: &str = "main";
 
 /// A file or a database, and the agent that it belongs to.
-pub(super) struct Source {
+pub(super) struct StoreFile {
     pub(super) path: Utf8PathBuf,
     pub(super) agent: String,
 }
@@ -29,46 +29,40 @@ pub(super) const TABLES: [(&str, &str, &str, &str); 3] = [
 ];
 
 /// The databases that there are: the agents' own, then the one of them all.
-pub(super) fn databases(place: &Place) -> Result<Vec<Source>, LoginError> {
+pub(super) fn databases(place: &Place) -> Result<Vec<StoreFile>, LoginError> {
     let mut found = of_agents(place, "openclaw-agent.sqlite")?;
-    found.push(Source { path: place.state.join("state/openclaw.sqlite"), agent: SHARED.into() });
+    found.push(StoreFile { path: place.state.join("state/openclaw.sqlite"), agent: SHARED.into() });
     found.retain(|source| source.path.exists());
     Ok(found)
 }
 
 /// The agents' `auth-profiles.json`, as far as they are there.
-pub(super) fn inline_files(place: &Place) -> Result<Vec<Source>, LoginError> {
+pub(super) fn inline_files(place: &Place) -> Result<Vec<StoreFile>, LoginError> {
     let mut found = of_agents(place, "auth-profiles.json")?;
     found.retain(|source| source.path.exists());
     Ok(found)
 }
 
 /// A file of this name in each agent's directory, whether or not it is there.
-pub(super) fn of_agents(place: &Place, name: &str) -> Result<Vec<Source>, LoginError> {
+pub(super) fn of_agents(place: &Place, name: &str) -> Result<Vec<StoreFile>, LoginError> {
     let directory = place.state.join("agents");
     let mut agents = match directory.read_dir_utf8() {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries
             .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-            .map_err(|source| LoginError::Io { path: directory, source })?,
+            .map_err(|source| LoginError::io(&directory, source))?,
     };
     agents.sort_by(|one, other| one.file_name().cmp(other.file_name()));
-    let source = |entry: camino::Utf8DirEntry| Source {
+    let source = |entry: camino::Utf8DirEntry| StoreFile {
         path: entry.path().join("agent").join(name),
         agent: entry.file_name().to_owned(),
     };
     Ok(agents.into_iter().map(source).collect())
 }
 
-/// A whole file, in memory that is overwritten afterwards.
-pub(super) fn content(path: &Utf8Path) -> Result<Zeroizing<Vec<u8>>, LoginError> {
-    let read = fs::read(path).map(Zeroizing::new);
-    read.map_err(|source| LoginError::Io { path: path.to_owned(), source })
-}
-
 /// The logins of an agent's file, and what it has sealed.
-pub(super) fn in_file(file: &Source, place: &Place) -> Result<Vec<Login>, LoginError> {
-    let text = content(&file.path)?;
+pub(super) fn in_file(file: &StoreFile, place: &Place) -> Result<Vec<Login>, LoginError> {
+    let text = read_private(&file.path).map_err(|source| LoginError::io(&file.path, source))?;
     let store = parse(&text, &file.path)?;
     let mut logins = Vec::new();
     for (name, fields) in &store.profiles {
@@ -93,7 +87,7 @@ pub(super) fn in_file(file: &Source, place: &Place) -> Result<Vec<Login>, LoginE
 
 /// The logins of a database. Its pages pass through `SQLite`'s own memory, which
 /// is not overwritten.
-pub(super) fn in_database(database: &Source) -> Result<Vec<Login>, LoginError> {
+pub(super) fn in_database(database: &StoreFile) -> Result<Vec<Login>, LoginError> {
     let stores = sqlite::read(&database.path, |connection| {
         let mut stores = Vec::new();
         each_row(connection, |_, _, json| stores.push(Zeroizing::new(json.to_vec())))?;

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
 use super::plugin::PluginInstall;
-use super::{Prefix, core_project, tree};
+use super::{InstallError, Prefix, core_project, tree};
 use crate::node::choice::Node;
 use crate::npm::egress::Egress;
 use crate::npm::run::LOGS;
@@ -20,38 +20,6 @@ use crate::npm::run::{Npm, NpmCommand, NpmError};
 use crate::npm::{self, InstallScripts, LockFile};
 use crate::release::pairing::Candidate;
 use crate::release::{PackageName, Version};
-
-/// A candidate could not be installed.
-#[derive(Debug, thiserror::Error)]
-pub enum InstallError {
-    /// npm failed.
-    #[error(transparent)]
-    Npm(#[from] NpmError),
-    /// npm was content, but the tree is not the candidate.
-    #[error("npm installed {found}, not the {package}@{version} of the list of releases")]
-    NotTheCandidate {
-        /// The package.
-        package: PackageName,
-        /// What was asked for.
-        version: Version,
-        /// What is there.
-        found: String,
-    },
-    /// OpenClaw's own installer did not take the plugin.
-    #[error("openclaw plugins install {package}@{version}: {why}", package = PackageName::PLUGIN)]
-    Plugin {
-        /// The plugin's release.
-        version: Version,
-        /// What it said, in one line.
-        why: String,
-    },
-    /// The package has nothing to run.
-    #[error("the package has no command `openclaw`")]
-    NoCommand,
-    /// A file could not be read or written.
-    #[error(transparent)]
-    Io(#[from] std::io::Error),
-}
 
 /// What one install needs.
 pub(super) struct PrefixInstall<'a> {

@@ -10,8 +10,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 use tokio_util::sync::CancellationToken;
 
-use super::install::InstallError;
-use super::plugin_home;
+use super::{InstallError, plugin_home};
 use crate::node::choice::Node;
 use crate::npm::run::Npm;
 use crate::process::Ending;

@@ -9,9 +9,11 @@ use fs_err as fs;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::install::{InstallError, PrefixInstall};
-use super::{FORMAT, MARKER, Prefix, PrefixManifest, core_project, name, plugin_home, tree};
-use crate::explain::{Class, Explain};
+use super::install::PrefixInstall;
+use super::{
+    FORMAT, InstallError, MARKER, Prefix, PrefixManifest, StoreError, core_project, name,
+    plugin_home, tree,
+};
 use crate::fs::{Lock, LockError, write_atomic};
 use crate::node::choice::Node;
 use crate::npm::run::Npm;
@@ -27,33 +29,6 @@ pub struct PrefixStore {
     directory: Utf8PathBuf,
     npm: Npm,
     limit: u64,
-}
-
-/// A prefix could not be had.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// The install failed.
-    #[error(transparent)]
-    Install(#[from] InstallError),
-    /// Another codexpin has it.
-    #[error(transparent)]
-    Lock(#[from] LockError),
-    /// A file could not be read or written.
-    #[error(transparent)]
-    Io(#[from] std::io::Error),
-}
-
-impl Explain for StoreError {
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::Lock(error) => error.hint(),
-            Self::Install(_) | Self::Io(_) => None,
-        }
-    }
-
-    fn class(&self) -> Class {
-        Class::Infrastructure
-    }
 }
 
 /// A prefix as `cache ls` shows it.

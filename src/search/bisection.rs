@@ -11,7 +11,7 @@ pub(super) struct Bisection {
 
 /// What a bisection needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Need {
+pub(super) enum BisectionStep {
     /// The mark of this place.
     Place(usize),
     /// Nothing more.
@@ -40,24 +40,26 @@ impl Bisection {
         place == 0 || place == self.last()
     }
 
-    pub(super) fn need(&self) -> Need {
+    pub(super) fn step(&self) -> BisectionStep {
         let last = self.last();
         match (self.marks[0], self.marks[last]) {
-            (None, _) => return Need::Place(0),
-            (Some(Mark::Bad), _) => return Need::Nothing(Outcome::GoodEndIsBad),
-            (Some(Mark::Skip), _) => return Need::Nothing(Outcome::EndSkipped { end: 0 }),
-            (Some(Mark::Good), None) => return Need::Place(last),
-            (_, Some(Mark::Good)) => return Need::Nothing(Outcome::NoRegression),
-            (_, Some(Mark::Skip)) => return Need::Nothing(Outcome::EndSkipped { end: last }),
+            (None, _) => return BisectionStep::Place(0),
+            (Some(Mark::Bad), _) => return BisectionStep::Nothing(Outcome::GoodEndIsBad),
+            (Some(Mark::Skip), _) => return BisectionStep::Nothing(Outcome::EndSkipped { end: 0 }),
+            (Some(Mark::Good), None) => return BisectionStep::Place(last),
+            (_, Some(Mark::Good)) => return BisectionStep::Nothing(Outcome::NoRegression),
+            (_, Some(Mark::Skip)) => {
+                return BisectionStep::Nothing(Outcome::EndSkipped { end: last });
+            }
             (_, Some(Mark::Bad)) => {}
         }
         let (last_good, first_bad) = self.interval();
         match self.middle(last_good, first_bad) {
-            Some(place) => Need::Place(place),
+            Some(place) => BisectionStep::Place(place),
             None if first_bad - last_good == 1 => {
-                Need::Nothing(Outcome::Found { last_good, first_bad })
+                BisectionStep::Nothing(Outcome::Found { last_good, first_bad })
             }
-            None => Need::Nothing(Outcome::Range { last_good, first_bad }),
+            None => BisectionStep::Nothing(Outcome::Range { last_good, first_bad }),
         }
     }
 

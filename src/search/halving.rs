@@ -6,7 +6,7 @@
 //! ones turn out one way or the other. The answer is that of asking one by one, for
 //! any line: what was asked ahead and turns out to lie off the path does not count.
 
-use super::bisection::{Bisection, Need};
+use super::bisection::{Bisection, BisectionStep};
 use super::policy::{Answers, CandidateState};
 use super::{
     Ask, Belief, Contradiction, Mark, Next, NoisePolicy, Purpose, Reading, Reason, Strategy,
@@ -38,16 +38,16 @@ impl Halving {
     }
 
     /// Halves from the beginning, as far as the candidates on the way are settled.
-    fn follow(mut path: Bisection, states: &[CandidateState]) -> (Bisection, Need) {
+    fn follow(mut path: Bisection, states: &[CandidateState]) -> (Bisection, BisectionStep) {
         loop {
-            let need = path.need();
-            let Need::Place(place) = need else { return (path, need) };
-            let CandidateState::Settled(mark) = states[place] else { return (path, need) };
+            let step = path.step();
+            let BisectionStep::Place(place) = step else { return (path, step) };
+            let CandidateState::Settled(mark) = states[place] else { return (path, step) };
             path.record(place, mark);
         }
     }
 
-    fn path(&self, states: &[CandidateState]) -> (Bisection, Need) {
+    fn path(&self, states: &[CandidateState]) -> (Bisection, BisectionStep) {
         Self::follow(Bisection::over(self.length), states)
     }
 
@@ -69,8 +69,8 @@ impl Halving {
         running: &[Ask],
         found: &mut Vec<Prospect>,
     ) {
-        let (path, need) = Self::follow(path, states);
-        let Need::Place(place) = need else { return };
+        let (path, step) = Self::follow(path, states);
+        let BisectionStep::Place(place) = step else { return };
         let reason = match states[place] {
             CandidateState::AwaitsRecheck(of) => Reason::Recheck { of },
             CandidateState::AwaitsControl(of) => Reason::Control { of },
@@ -134,8 +134,8 @@ impl Strategy for Halving {
             return Next::Pause(pause);
         }
         let states = self.answers.states();
-        let (path, need) = self.path(&states);
-        if let Need::Nothing(outcome) = need {
+        let (path, step) = self.path(&states);
+        if let BisectionStep::Nothing(outcome) = step {
             return Next::Done(outcome);
         }
         let verified = path.ends_verified();

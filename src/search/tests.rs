@@ -25,13 +25,13 @@ fn readings(text: &str) -> Vec<Reading> {
 }
 
 /// A search that was driven: every ask with its reading, in the order of the answers.
-struct Driven {
+struct SearchRun {
     search: Halving,
     log: Vec<(Ask, Reading)>,
     end: Next,
 }
 
-impl Driven {
+impl SearchRun {
     fn places(&self) -> Vec<usize> {
         self.log.iter().map(|(ask, _)| ask.place).collect()
     }
@@ -51,7 +51,7 @@ fn drive(
     at_once: usize,
     mut answer: impl FnMut(&Ask) -> Reading,
     mut pick: impl FnMut(usize) -> usize,
-) -> Driven {
+) -> SearchRun {
     let (mut running, mut log) = (Vec::new(), Vec::new());
     for _ in 0..10_000 {
         match search.next(&running) {
@@ -63,13 +63,13 @@ fn drive(
                 search.learn(&ask, reading.clone());
                 log.push((ask, reading));
             }
-            end => return Driven { search, log, end },
+            end => return SearchRun { search, log, end },
         }
     }
     panic!("it does not end: {log:?}");
 }
 
-fn one_by_one(truth: &[Reading], policy: NoisePolicy) -> Driven {
+fn one_by_one(truth: &[Reading], policy: NoisePolicy) -> SearchRun {
     let answer = |ask: &Ask| truth[ask.place].clone();
     drive(Halving::over(truth.len(), policy), 1, answer, |_| 0)
 }

@@ -10,7 +10,7 @@ pub(super) const LARGEST_BODY: usize = 64 << 20;
 
 /// Why a body could not be decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Undecoded {
+pub(super) enum DecodeError {
     TooLarge,
     Unreadable(&'static str),
 }
@@ -20,24 +20,24 @@ pub(super) fn decoded(
     encoding: Option<&[u8]>,
     bytes: Bytes,
     limit: usize,
-) -> Result<Bytes, Undecoded> {
+) -> Result<Bytes, DecodeError> {
     let encoding = encoding.unwrap_or_default().to_ascii_lowercase();
-    let broken = |_| Undecoded::Unreadable("compressed body is broken");
+    let broken = |_| DecodeError::Unreadable("compressed body is broken");
     match encoding.as_slice() {
         b"" | b"identity" => Ok(bytes),
         b"gzip" | b"x-gzip" => all(flate2::read::MultiGzDecoder::new(&bytes[..]), limit),
         b"deflate" => all(flate2::read::ZlibDecoder::new(&bytes[..]), limit),
         b"zstd" => all(ruzstd::decoding::StreamingDecoder::new(&bytes[..]).map_err(broken)?, limit),
-        _ => Err(Undecoded::Unreadable("unknown content-encoding")),
+        _ => Err(DecodeError::Unreadable("unknown content-encoding")),
     }
 }
 
-fn all(decoder: impl Read, limit: usize) -> Result<Bytes, Undecoded> {
+fn all(decoder: impl Read, limit: usize) -> Result<Bytes, DecodeError> {
     let mut content = Vec::new();
     match decoder.take(limit as u64 + 1).read_to_end(&mut content) {
-        Ok(length) if length > limit => Err(Undecoded::TooLarge),
+        Ok(length) if length > limit => Err(DecodeError::TooLarge),
         Ok(_) => Ok(content.into()),
-        Err(_) => Err(Undecoded::Unreadable("compressed body is broken")),
+        Err(_) => Err(DecodeError::Unreadable("compressed body is broken")),
     }
 }
 
@@ -90,7 +90,7 @@ mod tests {
             let bomb = encoded(encoding, &vec![0; 1 << 20]);
             assert!(bomb.len() < 64 << 10, "{encoding}");
             let refused = decoded(Some(encoding.as_bytes()), bomb, 64 << 10).unwrap_err();
-            assert_eq!(refused, Undecoded::TooLarge, "{encoding}");
+            assert_eq!(refused, DecodeError::TooLarge, "{encoding}");
         }
     }
 
@@ -98,7 +98,7 @@ mod tests {
     fn a_broken_or_unknown_encoding_is_no_request() {
         for encoding in ["gzip", "deflate", "zstd", "br", "gzip, zstd"] {
             let refused = decoded(Some(encoding.as_bytes()), Bytes::from_static(TEXT), 1 << 20);
-            assert!(matches!(refused, Err(Undecoded::Unreadable(_))), "{encoding}");
+            assert!(matches!(refused, Err(DecodeError::Unreadable(_))), "{encoding}");
         }
     }
 

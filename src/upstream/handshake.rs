@@ -15,7 +15,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 
 /// Why there was no handshake.
 #[derive(Debug)]
-pub(super) enum NoHandshake {
+pub(super) enum HandshakeError {
     /// The client left, and has said nothing about trust.
     Left,
     /// The client does not trust the authority, or speaks something else.
@@ -28,17 +28,17 @@ impl Authority {
         &self,
         host: &str,
         upgrade: OnUpgrade,
-    ) -> Result<TlsStream<TokioIo<Upgraded>>, NoHandshake> {
-        let upgraded = upgrade.await.map_err(|_| NoHandshake::Left)?;
+    ) -> Result<TlsStream<TokioIo<Upgraded>>, HandshakeError> {
+        let upgraded = upgrade.await.map_err(|_| HandshakeError::Left)?;
         let config = self.speak_for(host).map_err(|error| {
-            NoHandshake::Failed(format!("no certificate for this host: {error}"))
+            HandshakeError::Failed(format!("no certificate for this host: {error}"))
         })?;
         let handshake = TlsAcceptor::from(config).accept(TokioIo::new(upgraded));
         match tokio::time::timeout(LIMIT, handshake).await {
             Ok(Ok(stream)) => Ok(stream),
-            Ok(Err(error)) if has_left(&error) => Err(NoHandshake::Left),
-            Ok(Err(error)) => Err(NoHandshake::Failed(format!("TLS handshake failed: {error}"))),
-            Err(_) => Err(NoHandshake::Failed("no TLS handshake".to_owned())),
+            Ok(Err(error)) if has_left(&error) => Err(HandshakeError::Left),
+            Ok(Err(error)) => Err(HandshakeError::Failed(format!("TLS handshake failed: {error}"))),
+            Err(_) => Err(HandshakeError::Failed("no TLS handshake".to_owned())),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::handshake::NoHandshake;
+use super::handshake::HandshakeError;
 use crate::observation::{Credential, RequestKind, RequestRecord, Scheme};
 use crate::redact;
 
@@ -91,13 +91,13 @@ impl LedgerEntry {
     }
 
     /// A tunnel in which no TLS could be spoken.
-    pub(super) fn no_handshake(&self, why: NoHandshake) {
+    pub(super) fn no_handshake(&self, why: HandshakeError) {
         let (kind, note) = match why {
-            NoHandshake::Left => (
+            HandshakeError::Left => (
                 RequestKind::Unanswered,
                 "the client left before the end of the TLS handshake".to_owned(),
             ),
-            NoHandshake::Failed(why) => (RequestKind::TlsFailed, why),
+            HandshakeError::Failed(why) => (RequestKind::TlsFailed, why),
         };
         self.settle(Some(200), kind);
         self.note(note);

@@ -15,6 +15,7 @@
 //! A tunnel is to a name: what a candidate says in it, to whomever behind that
 //! name, is between the two of them.
 
+mod answer;
 mod host;
 mod loan;
 mod mask;
@@ -38,7 +39,7 @@ use network::Network;
 use proxy::{Forwarder, LiveProxy};
 use relay::Relay;
 
-pub use loan::{RelayLogin, UnfitLogin};
+pub use loan::{RelayLogin, RelayLoginError};
 pub use network::NetworkError;
 
 use super::authority::Authority;
@@ -85,7 +86,7 @@ pub enum LiveError {
     Authority(String),
     /// The login cannot be sent.
     #[error(transparent)]
-    Login(#[from] UnfitLogin),
+    Login(#[from] RelayLoginError),
     /// The user's settings lead nowhere.
     #[error(transparent)]
     Network(#[from] NetworkError),

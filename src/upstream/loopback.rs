@@ -3,28 +3,33 @@
 //! `OpenClaw` releases complete real turns, with no account and no network.
 //!
 //! ```text
-//! connection ─▶ proxy ─▶ facts ─▶ answer ─▶ proxy ─▶ bytes
-//!                 └── record ◀────────────────┘
+//! connection ─▶ proxy ─▶ request ─▶ decision ─▶ answer ─▶ proxy ─▶ bytes
+//!                 └──── record in the ledger ◀──────────────┘
 //! ```
 //!
-//! `answer` is pure, and so is what it stands on: `model` runs the script,
-//! `fault` spoils an answer. A message on a WebSocket takes the same way as a
+//! `decision` is pure, and so is what it stands on: `chatgpt` and `openai` are the
+//! services, `turn` has `model` run the script, `fault` spoils an answer. A message on a WebSocket takes the same way as a
 //! POST. One loopback serves one check: its records are that check's requests,
 //! and its authority is forgotten with it.
 
 mod answer;
 mod body;
 mod chatgpt;
+mod decision;
 mod fault;
 mod history;
 mod model;
 mod openai;
 mod prompt;
 mod proxy;
+mod refusal;
+mod request;
 mod reset;
 mod responses;
 mod script;
+mod state;
 mod tool;
+mod turn;
 mod websocket;
 
 use std::fmt;
@@ -38,6 +43,7 @@ use jiff::Timestamp;
 
 use history::History;
 use proxy::LoopbackProxy;
+use state::LoopbackState;
 
 pub use crate::question::{Fault, UnknownFault};
 pub use script::{Script, ScriptedRead};
@@ -124,14 +130,17 @@ impl Loopback {
         let listener = listener(options.listener, port).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         let tasks = ServerTasks::default();
-        let proxy = Arc::new(LoopbackProxy {
-            address,
+        let state = LoopbackState {
             pace: options.pace,
             script: Arc::new(options.script),
             fault: options.fault,
-            authority,
             history: History::default(),
             ledger: Ledger::new(),
+        };
+        let proxy = Arc::new(LoopbackProxy {
+            address,
+            state: Arc::new(state),
+            authority,
             tasks: tasks.clone(),
         });
         let service = Arc::clone(&proxy);
@@ -177,7 +186,7 @@ impl Loopback {
 
     /// The requests so far, in order of arrival.
     pub fn records(&self) -> Vec<RequestRecord> {
-        self.proxy.ledger.records()
+        self.proxy.state.ledger.records()
     }
 
     /// Stops, waits until no task is left and the port is free, and hands over the records.

@@ -55,17 +55,17 @@ pub enum PaceError {
 pub struct Pace {
     limits: PaceLimits,
     lock: Utf8PathBuf,
-    turns: Mutex<Turns>,
+    turns: Mutex<PaceState>,
 }
 
 /// Turns so far. Pure: the time is passed in.
 #[derive(Debug, Default)]
-struct Turns {
+struct PaceState {
     taken: usize,
     ended: Option<Instant>,
 }
 
-impl Turns {
+impl PaceState {
     /// How long to wait before the next one, if there may be one.
     fn wait(&self, limits: &PaceLimits, now: Instant) -> Result<Duration, PaceError> {
         if self.taken >= limits.max_turns {
@@ -79,7 +79,7 @@ impl Turns {
 /// Leave to ask for one turn. The turn ends where this is dropped.
 #[derive(Debug)]
 pub struct TurnPermit<'a> {
-    turns: MutexGuard<'a, Turns>,
+    turns: MutexGuard<'a, PaceState>,
     _lock: Lock,
 }
 
@@ -88,7 +88,7 @@ impl Pace {
     /// file in `directory` of codexpin's own state. `taken` turns are already spent.
     pub fn new(account: &str, directory: &Utf8Path, limits: PaceLimits, taken: usize) -> Self {
         let lock = directory.join(format!("{:x}.lock", Sha256::digest(account)));
-        Self { limits, lock, turns: Mutex::new(Turns { taken, ended: None }) }
+        Self { limits, lock, turns: Mutex::new(PaceState { taken, ended: None }) }
     }
 
     /// How many turns may be taken.

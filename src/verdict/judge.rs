@@ -52,7 +52,7 @@ fn by_exit_code(observation: &Observation, catalogue: &Catalogue) -> Verdict {
         AgentEnding::Exited(125) => Verdict::Skip { reason: SkipReason::CommandSaysSo },
         AgentEnding::TimedOut => Verdict::Bad { failure: timed_out(observation, catalogue) },
         AgentEnding::Exited(_) | AgentEnding::Signalled(_) => {
-            let text = pass::Broken::Exit(observation.ending).to_string();
+            let text = pass::PassFailure::Exit(observation.ending).to_string();
             Verdict::Bad {
                 failure: plain("check-command", "the check command says bad", of_process(text)),
             }
@@ -142,7 +142,7 @@ fn seen_by_upstream<'a>(
         .find_map(known)
 }
 
-fn unknown(observation: &Observation, broken: &[pass::Broken]) -> Failure {
+fn unknown(observation: &Observation, broken: &[pass::PassFailure]) -> Failure {
     let replied = !broken.iter().any(|rule| rule.source() == EvidenceSource::Process);
     let wrong = broken.iter().find(|rule| rule.source() == EvidenceSource::Reply);
     // Where there is a reply, its own lines say nothing about what is wrong with it.
@@ -159,7 +159,7 @@ fn unknown(observation: &Observation, broken: &[pass::Broken]) -> Failure {
         }
     };
     let title = match broken.first() {
-        Some(stage @ pass::Broken::NotReached(_)) => stage.to_string(),
+        Some(stage @ pass::PassFailure::NotReached(_)) => stage.to_string(),
         _ => title.to_owned(),
     };
     let fingerprint = Some(fingerprint::of(&evidence.text));

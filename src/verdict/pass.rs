@@ -9,7 +9,7 @@ use crate::question::{Through, Upstream};
 
 /// A part of the rule that does not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Broken {
+pub(super) enum PassFailure {
     /// It did not get as far as being asked.
     NotReached(CheckStage),
     /// The process did not end with status 0.
@@ -34,7 +34,7 @@ pub(super) enum Broken {
     Tools { ran: usize, called_for: usize },
 }
 
-impl Broken {
+impl PassFailure {
     /// Which evidence it is.
     pub(super) fn source(&self) -> EvidenceSource {
         match self {
@@ -45,7 +45,7 @@ impl Broken {
     }
 }
 
-impl fmt::Display for Broken {
+impl fmt::Display for PassFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotReached(CheckStage::Doctor) => f.write_str("`openclaw doctor --fix` failed"),
@@ -74,36 +74,36 @@ impl fmt::Display for Broken {
 }
 
 /// Every part of the rule that the observation breaks; none means good.
-pub(super) fn broken_rules(observation: &Observation) -> Vec<Broken> {
+pub(super) fn broken_rules(observation: &Observation) -> Vec<PassFailure> {
     let mut broken = Vec::new();
-    broken.extend(observation.stopped_at.map(Broken::NotReached));
+    broken.extend(observation.stopped_at.map(PassFailure::NotReached));
     if observation.ending != AgentEnding::Exited(0) {
-        broken.push(Broken::Exit(observation.ending));
+        broken.push(PassFailure::Exit(observation.ending));
     }
     if !was_asked(observation) {
-        broken.push(Broken::NotAsked);
+        broken.push(PassFailure::NotAsked);
     }
     let (ran, called_for) = (tools_ran(observation), observation.expected_tool_calls());
     if ran < called_for {
-        broken.push(Broken::Tools { ran, called_for });
+        broken.push(PassFailure::Tools { ran, called_for });
     }
     let Some(reply) = &observation.reply else {
-        broken.push(Broken::NoReply);
+        broken.push(PassFailure::NoReply);
         return broken;
     };
     match reply.texts.as_slice() {
         [text] if text.trim() == observation.asked => {}
-        [text] => broken.push(Broken::Text {
+        [text] => broken.push(PassFailure::Text {
             asked: observation.asked.clone(),
             said: text.trim().chars().take(120).collect(),
         }),
-        texts => broken.push(Broken::Payloads(texts.len())),
+        texts => broken.push(PassFailure::Payloads(texts.len())),
     }
     let route = observation.expected_route();
     let answered = (reply.provider.as_deref(), reply.model.as_deref());
     if answered != (Some(&route.provider), Some(&route.model)) {
         let word = |part: Option<&str>| part.unwrap_or("nobody knows what").to_owned();
-        broken.push(Broken::Winner {
+        broken.push(PassFailure::Winner {
             asked: route.model_id(),
             answered: format!("{}/{}", word(answered.0), word(answered.1)),
         });
@@ -112,16 +112,16 @@ pub(super) fn broken_rules(observation: &Observation) -> Vec<Broken> {
         && !reply.harness.as_deref().is_some_and(|ran| is_same_harness(asked, ran))
     {
         let ran = reply.harness.clone().unwrap_or_else(|| "nobody knows which".to_owned());
-        broken.push(Broken::Harness { asked: asked.clone(), ran });
+        broken.push(PassFailure::Harness { asked: asked.clone(), ran });
     }
     if reply.fallback_used || reply.failed_attempts > 0 {
-        broken.push(Broken::Fallback);
+        broken.push(PassFailure::Fallback);
     }
     let embedded = reply.transport.as_deref() == Some("embedded") || !reply.through_gateway;
     if let Some(from) = &reply.fallback_from {
-        broken.push(Broken::Transport { from: from.clone() });
+        broken.push(PassFailure::Transport { from: from.clone() });
     } else if observation.through == Through::Gateway && embedded {
-        broken.push(Broken::Transport { from: "gateway".to_owned() });
+        broken.push(PassFailure::Transport { from: "gateway".to_owned() });
     }
     broken
 }

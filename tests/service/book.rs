@@ -40,61 +40,61 @@ pub(crate) struct Login {
 }
 
 #[derive(Debug)]
-struct Family {
+struct TokenFamily {
     account: String,
     revoked: bool,
     newest: Login,
 }
 
 #[derive(Debug)]
-struct Access {
+struct AccessToken {
     login: u32,
     generation: u32,
     expires: u64,
 }
 
 #[derive(Debug)]
-struct Refresh {
+struct RefreshToken {
     login: u32,
     generation: u32,
     spent: bool,
 }
 
 #[derive(Debug)]
-struct Code {
+struct AuthorizationCode {
     account: String,
     challenge: String,
     redirect: String,
 }
 
 #[derive(Debug)]
-struct Device {
+struct DeviceSignIn {
     user_code: String,
     account: Option<String>,
 }
 
 /// A bearer that was let in.
 #[derive(Debug, Clone)]
-pub(super) struct Guest {
+pub(super) struct Principal {
     pub(super) account: String,
     pub(super) plan: &'static str,
 }
 
 /// All that the service knows of accounts.
 #[derive(Debug)]
-pub(super) struct Book {
+pub(super) struct AccountBook {
     /// How long a new access token lives.
     pub(super) lifetime: Duration,
     accounts: HashMap<String, Account>,
-    families: Vec<Family>,
-    access: HashMap<String, Access>,
-    refresh: HashMap<String, Refresh>,
-    codes: HashMap<String, Code>,
-    devices: HashMap<String, Device>,
+    families: Vec<TokenFamily>,
+    access: HashMap<String, AccessToken>,
+    refresh: HashMap<String, RefreshToken>,
+    codes: HashMap<String, AuthorizationCode>,
+    devices: HashMap<String, DeviceSignIn>,
     keys: HashMap<String, String>,
 }
 
-impl Book {
+impl AccountBook {
     pub(super) fn new() -> Self {
         Self {
             // Ten days, as the real service has it.
@@ -126,7 +126,8 @@ impl Book {
     pub(super) fn login(&mut self, account: &str) -> Login {
         let number = u32::try_from(self.families.len()).unwrap();
         let newest = self.issue(account, number, 0);
-        let family = Family { account: account.to_owned(), revoked: false, newest: newest.clone() };
+        let family =
+            TokenFamily { account: account.to_owned(), revoked: false, newest: newest.clone() };
         self.families.push(family);
         newest
     }
@@ -136,13 +137,13 @@ impl Book {
         let access = claims::access_token(account, login, self.lifetime);
         let refresh = format!("rt_{}.{}", fresh_text(20), fresh_text(32));
         let expires = now() + self.lifetime.as_secs();
-        self.access.insert(access.clone(), Access { login, generation, expires });
-        self.refresh.insert(refresh.clone(), Refresh { login, generation, spent: false });
+        self.access.insert(access.clone(), AccessToken { login, generation, expires });
+        self.refresh.insert(refresh.clone(), RefreshToken { login, generation, spent: false });
         let account_id = account_id.to_owned();
         Login { number: login, generation, access, refresh, expires, account_id }
     }
 
-    fn family(&self, login: u32) -> &Family {
+    fn family(&self, login: u32) -> &TokenFamily {
         &self.families[login as usize]
     }
 
@@ -194,11 +195,11 @@ impl Book {
 
     /// Lets in the bearer of a good access token of the account that the
     /// request names, if it names one.
-    pub(super) fn let_in(
+    pub(super) fn authenticate(
         &self,
         token: Option<&str>,
         named: Option<&str>,
-    ) -> Result<Guest, Refusal> {
+    ) -> Result<Principal, Refusal> {
         let token = token.ok_or_else(refusal::unauthorized)?;
         let known = self.access.get(token).ok_or_else(refusal::not_a_token)?;
         let family = self.family(known.login);
@@ -212,17 +213,17 @@ impl Book {
             return Err(refusal::other_account());
         }
         let plan = self.accounts[&family.account].plan;
-        Ok(Guest { account: family.account.clone(), plan })
+        Ok(Principal { account: family.account.clone(), plan })
     }
 
     /// Lets in the bearer of an API key.
-    pub(super) fn let_in_with_key(&self, token: Option<&str>) -> Result<Guest, Refusal> {
+    pub(super) fn authenticate_key(&self, token: Option<&str>) -> Result<Principal, Refusal> {
         let token = token.ok_or_else(refusal::wrong_key)?;
         if self.access.contains_key(token) {
             return Err(refusal::missing_scopes());
         }
         let account = self.keys.get(token).ok_or_else(refusal::wrong_key)?.clone();
-        Ok(Guest { account, plan: "api" })
+        Ok(Principal { account, plan: "api" })
     }
 
     /// Takes a refresh token for new tokens. It is good once: shown again, it
@@ -261,7 +262,7 @@ impl Book {
         let code = format!("ac_{}", fresh_text(32));
         let account = account.to_owned();
         let (challenge, redirect) = (challenge.to_owned(), redirect.to_owned());
-        self.codes.insert(code.clone(), Code { account, challenge, redirect });
+        self.codes.insert(code.clone(), AuthorizationCode { account, challenge, redirect });
         code
     }
 
@@ -292,7 +293,8 @@ impl Book {
         let id = format!("deviceauth_{}", fresh_hex(16));
         let digits = fresh_hex(4).to_uppercase();
         let user_code = format!("{}-{}", &digits[..4], &digits[4..]);
-        self.devices.insert(id.clone(), Device { user_code: user_code.clone(), account: None });
+        self.devices
+            .insert(id.clone(), DeviceSignIn { user_code: user_code.clone(), account: None });
         // The real one asks for five seconds.
         Ok(json!({"device_auth_id": id, "user_code": user_code, "interval": "1"}))
     }

@@ -8,11 +8,11 @@ use hyper::upgrade::OnUpgrade;
 use serde_json::{Value, json};
 
 use super::Shared;
-use super::book::Guest;
-use super::ledger::{Kind, Ticket};
+use super::book::Principal;
+use super::ledger::{EntryGuard, Kind};
 use super::model::Reply;
 use super::refusal::{self, Refusal};
-use super::request::Asked;
+use super::request::IncomingRequest;
 use super::{socket, turn};
 
 const RESPONSES: &str = "/backend-api/codex/responses";
@@ -20,42 +20,42 @@ const RESPONSES: &str = "/backend-api/codex/responses";
 /// What is answered, or why nothing is.
 pub(super) fn answer(
     shared: &Arc<Shared>,
-    asked: &Asked,
+    asked: &IncomingRequest,
     upgrade: Option<OnUpgrade>,
-    mut ticket: Ticket,
-) -> Result<Response<Body>, Box<(Refusal, Ticket)>> {
+    mut guard: EntryGuard,
+) -> Result<Response<Body>, Box<(Refusal, EntryGuard)>> {
     let path = asked.path();
     if path != RESPONSES {
         let known = path.starts_with("/backend-api/") && !path.ends_with("/responses");
         return Err(Box::new((
             if known { refusal::not_found() } else { refusal::challenge() },
-            ticket,
+            guard,
         )));
     }
     if let Some(upgrade) = upgrade {
-        ticket.kind(Kind::Upgrade);
-        let access = Access::of(asked);
-        return match access.guest(shared) {
-            Ok(_) => Ok(socket::open(shared, asked, upgrade, access, ticket)),
-            Err(refusal) => Err(Box::new((refusal, ticket))),
+        guard.kind(Kind::Upgrade);
+        let access = RequestCredential::of(asked);
+        return match access.principal(shared) {
+            Ok(_) => Ok(socket::open(shared, asked, upgrade, access, guard)),
+            Err(refusal) => Err(Box::new((refusal, guard))),
         };
     }
     if asked.parts.method != Method::POST {
-        return Err(Box::new((refusal::not_found(), ticket)));
+        return Err(Box::new((refusal::not_found(), guard)));
     }
-    ticket.kind(Kind::Turn);
-    let reply = Access::of(asked).guest(shared).and_then(|guest| {
+    guard.kind(Kind::Turn);
+    let reply = RequestCredential::of(asked).principal(shared).and_then(|principal| {
         let request = asked.json()?;
         strict(&request)?;
-        admit(shared, &guest, &request, false).map(|reply| (guest, reply))
+        admit(shared, &principal, &request, false).map(|reply| (principal, reply))
     });
     match reply {
-        Ok((guest, reply)) => {
-            ticket.status(200, None);
-            ticket.running(&guest.account);
-            Ok(turn::stream(shared, &reply, ticket))
+        Ok((principal, reply)) => {
+            guard.status(200, None);
+            guard.running(&principal.account);
+            Ok(turn::stream(shared, &reply, guard))
         }
-        Err(refusal) => Err(Box::new((refusal, ticket))),
+        Err(refusal) => Err(Box::new((refusal, guard))),
     }
 }
 
@@ -79,7 +79,7 @@ fn strict(request: &Value) -> Result<(), Refusal> {
 /// Lets a turn of the guest through the limits, and answers it.
 pub(super) fn admit(
     shared: &Shared,
-    guest: &Guest,
+    principal: &Principal,
     request: &Value,
     keep: bool,
 ) -> Result<Reply, Refusal> {
@@ -87,29 +87,29 @@ pub(super) fn admit(
     if limits.outage {
         return Err(refusal::outage());
     }
-    let reply = shared.memory.lock().unwrap().answer(request, keep)?;
-    limits.admit(&guest.account, guest.plan)?;
+    let reply = shared.history.lock().unwrap().answer(request, keep)?;
+    limits.admit(&principal.account, principal.plan)?;
     Ok(reply)
 }
 
 /// What a request shows at the door.
 #[derive(Debug, Clone)]
-pub(super) struct Access {
+pub(super) struct RequestCredential {
     token: Option<String>,
     account: Option<String>,
 }
 
-impl Access {
-    fn of(asked: &Asked) -> Self {
+impl RequestCredential {
+    fn of(asked: &IncomingRequest) -> Self {
         let text = |text: Option<&str>| text.map(str::to_owned);
         Self { token: text(asked.bearer()), account: text(asked.header("chatgpt-account-id")) }
     }
 
-    pub(super) fn guest(&self, shared: &Shared) -> Result<Guest, Refusal> {
+    pub(super) fn principal(&self, shared: &Shared) -> Result<Principal, Refusal> {
         if shared.limits.lock().unwrap().outage {
             return Err(refusal::outage());
         }
-        shared.book.lock().unwrap().let_in(self.token.as_deref(), self.account.as_deref())
+        shared.book.lock().unwrap().authenticate(self.token.as_deref(), self.account.as_deref())
     }
 
     pub(super) fn token(&self) -> Option<&str> {

@@ -71,7 +71,7 @@ impl Entry {
 }
 
 #[derive(Debug, Default)]
-struct Inner {
+struct LedgerState {
     entries: Vec<Entry>,
     running: HashMap<String, usize>,
     most: HashMap<String, usize>,
@@ -80,7 +80,7 @@ struct Inner {
 /// The entries, and who waits for one.
 #[derive(Debug, Clone)]
 pub(super) struct Ledger {
-    inner: Arc<(Mutex<Inner>, Condvar)>,
+    inner: Arc<(Mutex<LedgerState>, Condvar)>,
     start: Instant,
 }
 
@@ -89,14 +89,14 @@ impl Ledger {
         Self { inner: Arc::default(), start: Instant::now() }
     }
 
-    pub(super) fn begin(&self, mut entry: Entry) -> Ticket {
+    pub(super) fn begin(&self, mut entry: Entry) -> EntryGuard {
         entry.begun = self.start.elapsed();
         let mut number = 0;
         self.change(|inner| {
             number = inner.entries.len();
             inner.entries.push(entry);
         });
-        Ticket { ledger: self.clone(), number, running: None }
+        EntryGuard { ledger: self.clone(), number, running: None }
     }
 
     pub(super) fn entries(&self) -> Vec<Entry> {
@@ -115,7 +115,7 @@ impl Ledger {
         assert!(!timeout.timed_out(), "the ledger did not come to be as wanted: {inner:#?}");
     }
 
-    fn change(&self, change: impl FnOnce(&mut Inner)) {
+    fn change(&self, change: impl FnOnce(&mut LedgerState)) {
         let (inner, changed) = &*self.inner;
         change(&mut inner.lock().unwrap());
         changed.notify_all();
@@ -124,14 +124,14 @@ impl Ledger {
 
 /// An entry that is under way. Dropped, the client has left.
 #[derive(Debug)]
-pub(super) struct Ticket {
+pub(super) struct EntryGuard {
     ledger: Ledger,
     number: usize,
     /// The account whose turn this is.
     running: Option<String>,
 }
 
-impl Ticket {
+impl EntryGuard {
     pub(super) fn kind(&self, kind: Kind) {
         self.ledger.change(|inner| inner.entries[self.number].kind = kind);
     }
@@ -182,7 +182,7 @@ impl Ticket {
     }
 }
 
-impl Drop for Ticket {
+impl Drop for EntryGuard {
     fn drop(&mut self) {
         self.end(false);
     }

@@ -12,7 +12,7 @@ const ASKED: &str = "Reply exactly:";
 
 /// Responses that may be gone on from, and what their users last asked.
 #[derive(Debug, Default)]
-pub(super) struct Memory {
+pub(super) struct ResponseHistory {
     kept: HashMap<String, Option<String>>,
 }
 
@@ -26,7 +26,7 @@ pub(super) struct Reply {
     created: u64,
 }
 
-impl Memory {
+impl ResponseHistory {
     /// Answers a request for a turn. With `keep` it can be gone on from.
     pub(super) fn answer(&mut self, request: &Value, keep: bool) -> Result<Reply, Refusal> {
         let Some(model) = request["model"].as_str().filter(|model| !model.is_empty()) else {

@@ -11,12 +11,12 @@ use serde_json::{Value, json};
 pub(super) struct Refusal {
     pub(super) status: u16,
     pub(super) headers: Vec<(&'static str, String)>,
-    pub(super) body: Said,
+    pub(super) body: RefusalBody,
 }
 
 /// The body of a refusal.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Said {
+pub(super) enum RefusalBody {
     Json(Value),
     Page(String),
     Text(&'static str),
@@ -24,12 +24,12 @@ pub(super) enum Said {
 
 impl Refusal {
     fn json(status: u16, body: Value) -> Self {
-        Self { status, headers: Vec::new(), body: Said::Json(body) }
+        Self { status, headers: Vec::new(), body: RefusalBody::Json(body) }
     }
 
     /// The short name of what is wrong, where it has one.
     pub(super) fn code(&self) -> Option<String> {
-        let Said::Json(body) = &self.body else { return None };
+        let RefusalBody::Json(body) = &self.body else { return None };
         let error = &body["error"];
         let said = [&error["code"], &error["type"], &body["detail"]];
         said.into_iter().find_map(Value::as_str).map(str::to_owned)
@@ -39,9 +39,9 @@ impl Refusal {
     /// (`codex-api/src/endpoint/responses_websocket.rs`).
     pub(super) fn event(&self) -> Value {
         let error = match &self.body {
-            Said::Json(body) => body.get("error").cloned().unwrap_or_else(|| body.clone()),
-            Said::Page(_) => Value::Null,
-            Said::Text(text) => json!({"type": "server_error", "message": text}),
+            RefusalBody::Json(body) => body.get("error").cloned().unwrap_or_else(|| body.clone()),
+            RefusalBody::Page(_) => Value::Null,
+            RefusalBody::Text(text) => json!({"type": "server_error", "message": text}),
         };
         let headers: serde_json::Map<_, _> =
             self.headers.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
@@ -119,7 +119,7 @@ pub(super) fn not_found() -> Refusal {
 /// 503 as the proxy in front of the real service words it.
 pub(super) fn outage() -> Refusal {
     let text = "upstream connect error or disconnect/reset before headers. reset reason: overflow";
-    Refusal { status: 503, headers: Vec::new(), body: Said::Text(text) }
+    Refusal { status: 503, headers: Vec::new(), body: RefusalBody::Text(text) }
 }
 
 pub(super) fn usage_limit(plan: &str, resets_at: u64, resets_in: u64) -> Refusal {
@@ -155,7 +155,7 @@ pub(super) fn challenge() -> Refusal {
         <script>window._cf_chl_opt={cType:'managed'};</script></body></html>";
     let headers =
         vec![("cf-mitigated", "challenge".to_owned()), ("server", "cloudflare".to_owned())];
-    Refusal { status: 403, headers, body: Said::Page(page.to_owned()) }
+    Refusal { status: 403, headers, body: RefusalBody::Page(page.to_owned()) }
 }
 
 /// What the public API says to a ChatGPT login.

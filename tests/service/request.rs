@@ -13,12 +13,12 @@ use super::refusal::{self, Refusal};
 
 /// A request and its body, unpacked.
 #[derive(Debug)]
-pub(super) struct Asked {
+pub(super) struct IncomingRequest {
     pub(super) parts: Parts,
     pub(super) body: Vec<u8>,
 }
 
-impl Asked {
+impl IncomingRequest {
     /// # Errors
     /// With a body that cannot be unpacked.
     pub(super) fn new(parts: Parts, body: &Bytes) -> Result<Self, Refusal> {

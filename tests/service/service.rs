@@ -9,8 +9,8 @@
 //! `auth.openai.com`; every other host is refused, and remembered.
 //!
 //! ```text
-//! door ─▶ hosts (chatgpt, api, sign_in) ─▶ book (who may), model (what is said)
-//!                     └──▶ ledger: every request, from its begin to its end
+//! server ─▶ hosts (chatgpt, api, sign_in) ─▶ book (who may), model (what is said)
+//!                       └──▶ ledger: every request, from its begin to its end
 //! ```
 //!
 //! It runs on threads of its own, so that tests which wait for a child can use
@@ -21,12 +21,12 @@ mod authority;
 mod book;
 mod chatgpt;
 mod claims;
-mod door;
 mod ledger;
 mod limits;
 mod model;
 mod refusal;
 mod request;
+mod server;
 mod sign_in;
 mod socket;
 mod turn;
@@ -42,10 +42,10 @@ pub(crate) use book::{Account, Login};
 pub(crate) use ledger::{Entry, Kind};
 
 use authority::Authority;
-use book::Book;
+use book::AccountBook;
 use ledger::Ledger;
 use limits::Limits;
-use model::Memory;
+use model::ResponseHistory;
 
 /// How long [`Service::until`] waits before it gives up.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -53,9 +53,9 @@ const PATIENCE: Duration = Duration::from_mins(2);
 /// What all connections share.
 pub(super) struct Shared {
     authority: Authority,
-    book: Mutex<Book>,
+    book: Mutex<AccountBook>,
     limits: Mutex<Limits>,
-    memory: Mutex<Memory>,
+    history: Mutex<ResponseHistory>,
     ledger: Ledger,
     held: watch::Sender<bool>,
 }
@@ -79,16 +79,16 @@ impl Service {
             .unwrap();
         let shared = Arc::new(Shared {
             authority: Authority::new(),
-            book: Mutex::new(Book::new()),
+            book: Mutex::new(AccountBook::new()),
             limits: Mutex::default(),
-            memory: Mutex::default(),
+            history: Mutex::default(),
             ledger: Ledger::new(),
             held: watch::Sender::new(false),
         });
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
-        runtime.spawn(door::accept(Arc::clone(&shared), listener));
+        runtime.spawn(server::accept(Arc::clone(&shared), listener));
         let directory = tempfile::tempdir().unwrap();
         let service = Self { shared, address, runtime: Some(runtime), directory };
         std::fs::write(service.ca_file(), service.shared.authority.bundle()).unwrap();
@@ -279,7 +279,7 @@ impl Service {
         self.directory.path()
     }
 
-    fn book(&self) -> MutexGuard<'_, Book> {
+    fn book(&self) -> MutexGuard<'_, AccountBook> {
         self.shared.book.lock().unwrap()
     }
 

@@ -8,23 +8,23 @@ use serde_json::Value;
 use url::Url;
 
 use super::Shared;
-use super::book::Book;
+use super::book::AccountBook;
 use super::claims::CLIENT;
-use super::ledger::{Kind, Ticket};
+use super::ledger::{EntryGuard, Kind};
 use super::refusal::{self, Refusal};
-use super::request::Asked;
+use super::request::IncomingRequest;
 
 /// What is answered, or why nothing is.
 pub(super) fn answer(
     shared: &Shared,
-    asked: &Asked,
-    ticket: Ticket,
-) -> Result<Response<Body>, Box<(Refusal, Ticket)>> {
+    asked: &IncomingRequest,
+    guard: EntryGuard,
+) -> Result<Response<Body>, Box<(Refusal, EntryGuard)>> {
     let post = asked.parts.method == Method::POST;
     let given = match asked.path() {
-        "/oauth/token" if post => token(shared, &asked.fields(), &ticket),
+        "/oauth/token" if post => token(shared, &asked.fields(), &guard),
         "/api/accounts/deviceauth/usercode" if post => {
-            ticket.kind(Kind::SignIn);
+            guard.kind(Kind::SignIn);
             shared
                 .book
                 .lock()
@@ -32,7 +32,7 @@ pub(super) fn answer(
                 .device(&asked.fields().remove("client_id").unwrap_or_default())
         }
         "/api/accounts/deviceauth/token" if post => {
-            ticket.kind(Kind::SignIn);
+            guard.kind(Kind::SignIn);
             let fields = asked.fields();
             let field = |name: &str| fields.get(name).map_or("", String::as_str);
             let (id, code) = (field("device_auth_id"), field("user_code"));
@@ -40,9 +40,9 @@ pub(super) fn answer(
         }
         // The page itself is the test's part: `Service::sign_in`.
         "/oauth/authorize" => {
-            ticket.kind(Kind::SignIn);
-            ticket.status(302, None);
-            ticket.finish();
+            guard.kind(Kind::SignIn);
+            guard.status(302, None);
+            guard.finish();
             let to = "https://auth.openai.com/log-in";
             return Ok(Response::builder()
                 .status(302)
@@ -54,33 +54,33 @@ pub(super) fn answer(
     };
     match given {
         Ok(value) => {
-            ticket.status(200, None);
-            ticket.finish();
+            guard.status(200, None);
+            guard.finish();
             let body = Body::from(value.to_string());
             Ok(Response::builder().header("content-type", "application/json").body(body).unwrap())
         }
-        Err(refusal) => Err(Box::new((refusal, ticket))),
+        Err(refusal) => Err(Box::new((refusal, guard))),
     }
 }
 
 fn token(
     shared: &Shared,
     fields: &HashMap<String, String>,
-    ticket: &Ticket,
+    guard: &EntryGuard,
 ) -> Result<Value, Refusal> {
     let field = |name: &str| fields.get(name).map_or("", String::as_str);
     let mut book = shared.book.lock().unwrap();
     match field("grant_type") {
         "refresh_token" => {
-            ticket.kind(Kind::Refresh);
-            ticket.bearer(book.bearer(field("refresh_token")));
+            guard.kind(Kind::Refresh);
+            guard.bearer(book.bearer(field("refresh_token")));
             if field("client_id") != CLIENT {
                 return Err(refusal::invalid_grant("Unknown client."));
             }
             book.rotate(field("refresh_token"))
         }
         "authorization_code" => {
-            ticket.kind(Kind::Exchange);
+            guard.kind(Kind::Exchange);
             if field("client_id") != CLIENT {
                 return Err(refusal::invalid_grant("Unknown client."));
             }
@@ -91,7 +91,11 @@ fn token(
 }
 
 /// What the page at `address` does when the account's user says yes.
-pub(super) fn approve(book: &mut Book, account: &str, address: &str) -> Result<String, String> {
+pub(super) fn approve(
+    book: &mut AccountBook,
+    account: &str,
+    address: &str,
+) -> Result<String, String> {
     let address = Url::parse(address).map_err(|error| format!("{address}: {error}"))?;
     let page = (address.host_str(), address.path());
     if page != (Some("auth.openai.com"), "/oauth/authorize") {

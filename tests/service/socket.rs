@@ -15,24 +15,24 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
 use super::Shared;
-use super::chatgpt::{Access, admit};
-use super::door::entry;
-use super::ledger::{Kind, Ticket};
+use super::chatgpt::{RequestCredential, admit};
+use super::ledger::{EntryGuard, Kind};
 use super::refusal;
-use super::request::Asked;
+use super::request::IncomingRequest;
+use super::server::entry;
 use super::turn::Pace;
 
 /// Accepts the upgrade. The entry of the connection ends with it.
 pub(super) fn open(
     shared: &Arc<Shared>,
-    asked: &Asked,
+    asked: &IncomingRequest,
     upgrade: OnUpgrade,
-    access: Access,
-    ticket: Ticket,
+    access: RequestCredential,
+    guard: EntryGuard,
 ) -> Response<Body> {
     let key = asked.header("sec-websocket-key").unwrap_or_default();
     let accept = derive_accept_key(key.as_bytes());
-    ticket.status(101, None);
+    guard.status(101, None);
     let host = "chatgpt.com";
     let begun = entry(host, &asked.parts, Kind::Turn);
     let shared = Arc::clone(shared);
@@ -40,9 +40,9 @@ pub(super) fn open(
         let Ok(upgraded) = upgrade.await else { return };
         let io = TokioIo::new(upgraded);
         let socket = WebSocketStream::from_raw_socket(io, Role::Server, None).await;
-        let talk = Talk { shared, access, begun };
-        talk.run(socket).await;
-        ticket.finish();
+        let conversation = Conversation { shared, access, begun };
+        conversation.run(socket).await;
+        guard.finish();
     });
     Response::builder()
         .status(101)
@@ -55,13 +55,13 @@ pub(super) fn open(
 
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
-struct Talk {
+struct Conversation {
     shared: Arc<Shared>,
-    access: Access,
+    access: RequestCredential,
     begun: super::Entry,
 }
 
-impl Talk {
+impl Conversation {
     async fn run(&self, mut socket: Socket) {
         while let Some(Ok(message)) = socket.next().await {
             let Message::Text(text) = message else { continue };
@@ -74,46 +74,46 @@ impl Talk {
 
     /// None where the client has left.
     async fn turn(&self, socket: &mut Socket, request: &Value) -> Option<()> {
-        let mut ticket = self.shared.ledger.begin(self.begun.clone());
+        let mut guard = self.shared.ledger.begin(self.begun.clone());
         if let Some(token) = self.access.token() {
-            ticket.bearer(self.shared.book.lock().unwrap().bearer(token));
+            guard.bearer(self.shared.book.lock().unwrap().bearer(token));
         }
         let quiet = request["generate"] == json!(false);
         if quiet {
-            ticket.kind(Kind::WarmUp);
+            guard.kind(Kind::WarmUp);
         }
         let reply = if request["type"] == "response.create" {
-            self.access.guest(&self.shared).and_then(|guest| {
+            self.access.principal(&self.shared).and_then(|principal| {
                 let reply = if quiet {
-                    self.shared.memory.lock().unwrap().answer(request, true)?
+                    self.shared.history.lock().unwrap().answer(request, true)?
                 } else {
-                    admit(&self.shared, &guest, request, true)?
+                    admit(&self.shared, &principal, request, true)?
                 };
-                Ok((guest, reply))
+                Ok((principal, reply))
             })
         } else {
             Err(refusal::bad_request("only response.create is understood"))
         };
         let events = match reply {
-            Ok((guest, reply)) => {
-                ticket.status(200, None);
+            Ok((principal, reply)) => {
+                guard.status(200, None);
                 if !quiet {
-                    ticket.running(&guest.account);
+                    guard.running(&principal.account);
                 }
                 reply.events()
             }
             Err(refusal) => {
-                ticket.status(refusal.status, refusal.code());
+                guard.status(refusal.status, refusal.code());
                 vec![refusal.event()]
             }
         };
-        self.send(socket, events, ticket).await
+        self.send(socket, events, guard).await
     }
 
-    async fn send(&self, socket: &mut Socket, events: Vec<Value>, ticket: Ticket) -> Option<()> {
+    async fn send(&self, socket: &mut Socket, events: Vec<Value>, guard: EntryGuard) -> Option<()> {
         let mut pace = Pace::of(&self.shared);
         let mut events = events.into_iter();
-        let mut ticket = Some(ticket);
+        let mut guard = Some(guard);
         while let Some(event) = events.next() {
             let last = events.len() == 0;
             // A client that leaves a held turn is seen by what it no longer sends.
@@ -121,8 +121,8 @@ impl Talk {
                 () = pace.wait(last) => {}
                 left = gone(socket) => return left,
             }
-            if last && let Some(ticket) = ticket.take() {
-                ticket.finish();
+            if last && let Some(guard) = guard.take() {
+                guard.finish();
             }
             socket.send(Message::text(event.to_string())).await.ok()?;
         }

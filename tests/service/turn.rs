@@ -10,7 +10,7 @@ use http::Response;
 use tokio::sync::watch;
 
 use super::Shared;
-use super::ledger::Ticket;
+use super::ledger::EntryGuard;
 use super::model::Reply;
 
 /// How the events of a turn are paced, and whether they are held.
@@ -37,7 +37,7 @@ impl Pace {
 
 /// The reply as server-sent events. The turn ends before the last one goes out,
 /// since a client may ask again as soon as it has it.
-pub(super) fn stream(shared: &Shared, reply: &Reply, ticket: Ticket) -> Response<Body> {
+pub(super) fn stream(shared: &Shared, reply: &Reply, guard: EntryGuard) -> Response<Body> {
     let events: Vec<_> = reply
         .events()
         .iter()
@@ -46,15 +46,15 @@ pub(super) fn stream(shared: &Shared, reply: &Reply, ticket: Ticket) -> Response
             Bytes::from(format!("event: {name}\ndata: {event}\n\n"))
         })
         .collect();
-    let start = (events.into_iter(), Pace::of(shared), Some(ticket));
-    let events = stream::unfold(start, |(mut events, mut pace, mut ticket)| async move {
+    let start = (events.into_iter(), Pace::of(shared), Some(guard));
+    let events = stream::unfold(start, |(mut events, mut pace, mut guard)| async move {
         let event = events.next()?;
         let last = events.len() == 0;
         pace.wait(last).await;
-        if last && let Some(ticket) = ticket.take() {
-            ticket.finish();
+        if last && let Some(guard) = guard.take() {
+            guard.finish();
         }
-        Some((Ok::<_, Infallible>(event), (events, pace, ticket)))
+        Some((Ok::<_, Infallible>(event), (events, pace, guard)))
     });
     Response::builder()
         .header("content-type", "text/event-stream; charset=utf-8")

@@ -3,7 +3,7 @@
 use camino::Utf8PathBuf;
 use jiff::Timestamp;
 
-use crate::installation::Standing;
+use crate::installation::ServiceStatus;
 use crate::release::Version;
 
 /// An installed core.
@@ -72,5 +72,5 @@ pub struct UnitRead {
     /// Whether its environment has `OPENCLAW_NO_AUTO_UPDATE`.
     pub no_auto_update: bool,
     /// What systemd says, or why it says nothing.
-    pub standing: Result<Standing, String>,
+    pub standing: Result<ServiceStatus, String>,
 }

@@ -3,7 +3,7 @@
 use super::*;
 
 /// The facts with a change in what systemd says.
-fn with(change: impl FnOnce(&mut Standing)) -> Facts {
+fn with(change: impl FnOnce(&mut ServiceStatus)) -> Facts {
     let mut facts = sound("2026.6.11");
     change(facts.unit.as_mut().unwrap().standing.as_mut().unwrap());
     facts

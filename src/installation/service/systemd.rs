@@ -56,7 +56,7 @@ impl ServiceState {
 
 /// What systemd says about the unit besides its state.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
+pub struct ServiceStatus {
     /// How the service does.
     pub state: ServiceState,
     /// `UnitFileState`: `enabled`, `disabled`, `static` ...
@@ -72,7 +72,7 @@ pub struct Standing {
 /// # Errors
 ///
 /// No user manager is reachable, or it does not answer.
-pub async fn standing(machine: &LiveMachine) -> Result<Standing, ServiceError> {
+pub async fn standing(machine: &LiveMachine) -> Result<ServiceStatus, ServiceError> {
     let more = "UnitFileState,NeedDaemonReload,ExecMainStartTimestampMonotonic";
     let properties = Properties::read(machine, &format!("{STATE},{more}")).await?;
     let state = properties.state();
@@ -80,7 +80,7 @@ pub async fn standing(machine: &LiveMachine) -> Result<Standing, ServiceError> {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
     let now = Duration::from_secs(u64::try_from(now.tv_sec).unwrap_or_default());
     let running_for = now.checked_sub(Duration::from_micros(begun));
-    Ok(Standing {
+    Ok(ServiceStatus {
         file: properties.value("UnitFileState").to_owned(),
         reload: properties.value("NeedDaemonReload") == "yes",
         running_for: running_for.filter(|_| begun > 0 && state.is_running()),

@@ -28,7 +28,7 @@ pub struct RelayLogin {
 /// A login that cannot stand in a header.
 #[derive(Debug, thiserror::Error)]
 #[error("the {0} of the login cannot be sent: it holds other than visible ASCII")]
-pub struct UnfitLogin(&'static str);
+pub struct RelayLoginError(&'static str);
 
 /// What became of a request's credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,12 +50,12 @@ pub(super) struct Loan {
 }
 
 impl Loan {
-    pub(super) fn new(login: RelayLogin) -> Result<Self, UnfitLogin> {
+    pub(super) fn new(login: RelayLogin) -> Result<Self, RelayLoginError> {
         let value = |text: &str, what| {
-            let mut value = HeaderValue::try_from(text).map_err(|_| UnfitLogin(what))?;
+            let mut value = HeaderValue::try_from(text).map_err(|_| RelayLoginError(what))?;
             value.set_sensitive(true);
             // A masked text has to be found whatever it is written in.
-            if text.is_ascii() { Ok(value) } else { Err(UnfitLogin(what)) }
+            if text.is_ascii() { Ok(value) } else { Err(RelayLoginError(what)) }
         };
         let bearer = value(&format!("Bearer {}", login.access.reveal()), "access token")?;
         let account = login.account.as_ref();

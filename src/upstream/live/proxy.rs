@@ -4,18 +4,16 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use http::header::{self, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt as _, Full, combinators::UnsyncBoxBody};
 use hyper::body::Incoming;
 use hyper::rt::{Read, Write};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::net::TcpStream;
 
+use super::answer::{LiveBody, answer, blocked, empty};
 use super::host::Host;
 use super::network::Network;
 use super::relay::Relay;
@@ -35,9 +33,6 @@ pub(super) struct LiveProxy {
     pub(super) ledger: Ledger,
     pub(super) tasks: ServerTasks,
 }
-
-/// The body of any answer.
-pub(super) type LiveBody = UnsyncBoxBody<Bytes, reqwest::Error>;
 
 impl LiveProxy {
     /// Serves a connection.
@@ -69,7 +64,7 @@ impl LiveProxy {
         host: Option<Host>,
     ) -> Response<LiveBody> {
         if let (Some(host), Forwarder::Relay(relay)) = (host, &self.forwarder) {
-            return relay.answer(&self, request, host).await;
+            return relay.answer(&self.ledger, &self.tasks, request, host).await;
         }
         let uri = request.uri();
         let connect = request.method() == Method::CONNECT;
@@ -121,29 +116,4 @@ impl LiveProxy {
             }
         })
     }
-}
-
-/// The answer for whatever is not the service.
-pub(super) fn blocked(entry: &LedgerEntry) -> Response<LiveBody> {
-    entry.settle(Some(403), RequestKind::Blocked);
-    answer(StatusCode::FORBIDDEN, &json!({"error": "the live upstream does not lead there"}))
-}
-
-/// An answer of codexpin's own.
-pub(super) fn answer(status: StatusCode, content: &Value) -> Response<LiveBody> {
-    let mut response = whole(status, content.to_string().into());
-    let json = HeaderValue::from_static("application/json");
-    response.headers_mut().insert(header::CONTENT_TYPE, json);
-    response
-}
-
-pub(super) fn empty(status: StatusCode) -> Response<LiveBody> {
-    whole(status, Bytes::new())
-}
-
-pub(super) fn whole(status: StatusCode, content: Bytes) -> Response<LiveBody> {
-    let body = Full::new(content).map_err(|never| match never {}).boxed_unsync();
-    let mut response = Response::new(body);
-    *response.status_mut() = status;
-    response
 }

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::host::{Host, is_turn};
 use crate::observation::{Credential, RequestKind};
 use crate::upstream::code::{self, is_word};
+use crate::upstream::ledger::LedgerEntry;
 
 /// Names the page that stands before a path which the backend does not have.
 const CHALLENGE: &str = "cf-mitigated";
@@ -50,6 +51,19 @@ impl Refusal {
         ];
         let notes: Vec<_> = notes.into_iter().flatten().collect();
         Self { retry_after_s, code, note: (!notes.is_empty()).then(|| notes.join(", ")) }
+    }
+}
+
+impl LedgerEntry {
+    /// Enters what a refusal tells of its request.
+    pub(super) fn refused(&self, refusal: Refusal) {
+        self.change(|record| {
+            record.retry_after_s = refusal.retry_after_s;
+            record.code = refusal.code;
+        });
+        if let Some(note) = refusal.note {
+            self.note(note);
+        }
     }
 }
 

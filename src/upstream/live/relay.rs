@@ -4,7 +4,6 @@
 mod head;
 
 use std::error::Error as _;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
@@ -17,18 +16,21 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use self::head::{asks_for_websocket, model, outgoing, without_hops};
+use super::answer::{LiveBody, answer, blocked, whole};
 use super::host::{Host, is_turn};
 use super::loan::{CredentialSwap, Loan};
 use super::mask::{Mask, MaskedBody};
-use super::proxy::{LiveBody, LiveProxy, answer, blocked, whole};
 use super::refusal::{self, Refusal};
+use super::websocket::WebSocketRelay;
 use crate::observation::{Credential, RequestKind, Scheme};
+use crate::proxy::ServerTasks;
 use crate::upstream::authority::Authority;
 use crate::upstream::encoding::{LARGEST_BODY, decoded};
-use crate::upstream::ledger::{Head, LedgerEntry};
+use crate::upstream::ledger::{Head, Ledger, LedgerEntry};
 
 /// Most bytes of a refusal that are looked at before it is passed on.
 const LARGEST_REFUSAL: usize = 1 << 20;
+
 /// What a relay needs.
 pub(super) struct Relay {
     pub(super) authority: Authority,
@@ -41,7 +43,8 @@ impl Relay {
     /// Answers a request that came through a tunnel for `host`.
     pub(super) async fn answer(
         &self,
-        proxy: &Arc<LiveProxy>,
+        ledger: &Ledger,
+        tasks: &ServerTasks,
         mut request: Request<Incoming>,
         host: Host,
     ) -> Response<LiveBody> {
@@ -58,7 +61,7 @@ impl Relay {
             websocket,
             credential,
         };
-        let entry = proxy.ledger.open(head);
+        let entry = ledger.open(head);
         if host == Host::Auth {
             return renewal(request.uri().path(), &entry);
         }
@@ -99,7 +102,10 @@ impl Relay {
         entry.settle(Some(sent.status().as_u16()), kind);
         match upgrade {
             Some(upgrade) if sent.status() == StatusCode::SWITCHING_PROTOCOLS => {
-                self.upgraded(proxy, sent, upgrade, Opened { host, path_and_query, credential })
+                let ledger = ledger.clone();
+                let mask = self.mask.clone();
+                let socket = WebSocketRelay { host, path_and_query, credential, ledger, mask };
+                self.upgraded(tasks, sent, upgrade, socket)
             }
             _ => self.carried(sent, entry).await,
         }
@@ -156,10 +162,10 @@ impl Relay {
 
     fn upgraded(
         &self,
-        proxy: &Arc<LiveProxy>,
+        tasks: &ServerTasks,
         sent: reqwest::Response,
         upgrade: OnUpgrade,
-        opened: Opened,
+        socket: WebSocketRelay,
     ) -> Response<LiveBody> {
         let mut response = whole(StatusCode::SWITCHING_PROTOCOLS, Bytes::new());
         *response.headers_mut() = sent.headers().clone();
@@ -168,35 +174,13 @@ impl Relay {
         headers.remove(header::CONTENT_LENGTH);
         headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
         headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-        let (ledger, mask) = (proxy.ledger.clone(), self.mask.clone());
-        proxy.tasks.spawn(async move { opened.carry(ledger, mask, upgrade, sent).await });
+        tasks.spawn(async move { socket.carry(upgrade, sent).await });
         response
     }
 
     fn clean(&self, headers: &mut HeaderMap) {
         without_hops(headers);
         self.mask.blot_headers(headers);
-    }
-}
-
-/// A WebSocket that was opened.
-#[derive(Debug)]
-pub(super) struct Opened {
-    pub(super) host: Host,
-    pub(super) path_and_query: String,
-    pub(super) credential: Credential,
-}
-
-impl LedgerEntry {
-    /// What a refusal tells of its request.
-    pub(super) fn refused(&self, said: Refusal) {
-        self.change(|record| {
-            record.retry_after_s = said.retry_after_s;
-            record.code = said.code;
-        });
-        if let Some(note) = said.note {
-            self.note(note);
-        }
     }
 }
 

@@ -7,9 +7,10 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use serde_json::json;
 
+use super::answer::{LiveBody, answer, empty};
 use super::host::Host;
 use super::network::Network;
-use super::proxy::{LiveBody, LiveProxy, answer, empty};
+use super::proxy::LiveProxy;
 use crate::observation::RequestKind;
 use crate::upstream::ledger::LedgerEntry;
 

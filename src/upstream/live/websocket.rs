@@ -10,20 +10,29 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
+use super::host::Host;
 use super::mask::Mask;
 use super::refusal::Refusal;
-use super::relay::Opened;
-use crate::observation::{RequestKind, Scheme};
+use crate::observation::{Credential, RequestKind, Scheme};
 use crate::upstream::encoding::LARGEST_BODY;
 use crate::upstream::ledger::{Head, Ledger, LedgerEntry};
 
 /// The method that records give to a request which came as a message.
 const METHOD: &str = "WS";
 
-/// The two sides of a WebSocket, and the request that is being answered on it.
+/// A WebSocket between a candidate and the service, as it was opened.
+pub(super) struct WebSocketRelay {
+    pub(super) host: Host,
+    pub(super) path_and_query: String,
+    pub(super) credential: Credential,
+    /// Gets a record for each request that comes as a message.
+    pub(super) ledger: Ledger,
+    pub(super) mask: Mask,
+}
+
+/// What is said on a WebSocket, and the request that is being answered on it.
 struct Conversation {
-    opened: Opened,
-    ledger: Ledger,
+    socket: WebSocketRelay,
     asked: Option<OpenRequest>,
 }
 
@@ -32,15 +41,9 @@ struct OpenRequest {
     warm_up: bool,
 }
 
-impl Opened {
+impl WebSocketRelay {
     /// Carries messages until either side has had enough.
-    pub(super) async fn carry(
-        self,
-        ledger: Ledger,
-        mask: Mask,
-        upgrade: OnUpgrade,
-        sent: reqwest::Response,
-    ) {
+    pub(super) async fn carry(self, upgrade: OnUpgrade, sent: reqwest::Response) {
         let (Ok(candidate), Ok(service)) = (upgrade.await, sent.upgrade().await) else { return };
         let limit = Some(LARGEST_BODY);
         let config = WebSocketConfig::default().max_message_size(limit).max_frame_size(limit);
@@ -48,7 +51,7 @@ impl Opened {
         let mut candidate = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
         let mut service =
             WebSocketStream::from_raw_socket(service, Role::Client, Some(config)).await;
-        let mut conversation = Conversation { opened: self, ledger, asked: None };
+        let mut conversation = Conversation { socket: self, asked: None };
         loop {
             // A Ping is answered by whoever reads it, so that none has to be carried.
             let carried = tokio::select! {
@@ -65,7 +68,7 @@ impl Opened {
                     Some(Ok(message)) => {
                         conversation.says(&message);
                         let last = message.is_close();
-                        let sent = candidate.send(masked(&mask, message)).await;
+                        let sent = candidate.send(masked(&conversation.socket.mask, message)).await;
                         if last {
                             // Its own closing frame, so that it is not met by a reset.
                             while let Some(Ok(_)) = candidate.next().await {}
@@ -92,14 +95,14 @@ impl Conversation {
             return;
         }
         let inner = request.get("response").filter(|inner| inner.is_object()).unwrap_or(&request);
-        let entry = self.ledger.open(Head {
+        let entry = self.socket.ledger.open(Head {
             scheme: Scheme::Https,
-            host: self.opened.host.name(),
+            host: self.socket.host.name(),
             port: 443,
             method: METHOD,
-            path_and_query: &self.opened.path_and_query,
+            path_and_query: &self.socket.path_and_query,
             websocket: true,
-            credential: self.opened.credential,
+            credential: self.socket.credential,
         });
         entry.model(inner.get("model").and_then(Value::as_str));
         let warm_up = inner.get("generate").and_then(Value::as_bool) == Some(false);

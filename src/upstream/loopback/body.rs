@@ -13,11 +13,11 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::Sleep;
 
-use super::answer::RequestBody;
 use super::prompt::TurnRequest;
+use super::request::RequestBody;
 use super::responses::{keep_alive, server_sent};
 use crate::question::Fault;
-use crate::upstream::encoding::{LARGEST_BODY, Undecoded, decoded};
+use crate::upstream::encoding::{DecodeError, LARGEST_BODY, decoded};
 use crate::upstream::ledger::LedgerEntry;
 
 /// Reads a request's body to its end; an error is the client's leaving.
@@ -37,11 +37,11 @@ pub(super) async fn read(headers: &HeaderMap, body: Incoming) -> Result<RequestB
     })
 }
 
-impl From<Undecoded> for RequestBody {
-    fn from(why: Undecoded) -> Self {
+impl From<DecodeError> for RequestBody {
+    fn from(why: DecodeError) -> Self {
         match why {
-            Undecoded::TooLarge => Self::TooLarge,
-            Undecoded::Unreadable(why) => Self::Unreadable(why),
+            DecodeError::TooLarge => Self::TooLarge,
+            DecodeError::Unreadable(why) => Self::Unreadable(why),
         }
     }
 }
@@ -55,14 +55,14 @@ pub(super) struct LoopbackBody {
     pause: Option<Pin<Box<Sleep>>>,
     /// A stream is sent chunked, like the real one.
     chunked: bool,
-    tail: Tail,
+    tail: BodyTail,
     /// Where to say that the client left; none where nobody needs to know.
     entry: Option<LedgerEntry>,
 }
 
 /// What comes after the pieces of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tail {
+pub(super) enum BodyTail {
     /// The end.
     End,
     /// Nothing, not even the end.
@@ -81,7 +81,7 @@ impl LoopbackBody {
             pace: Duration::ZERO,
             pause: None,
             chunked: false,
-            tail: Tail::End,
+            tail: BodyTail::End,
             entry: None,
         }
     }
@@ -90,7 +90,7 @@ impl LoopbackBody {
     pub(super) fn stream(
         events: impl IntoIterator<Item = Bytes>,
         pace: Duration,
-        tail: Tail,
+        tail: BodyTail,
         entry: Option<LedgerEntry>,
     ) -> Self {
         let pieces: VecDeque<_> = events.into_iter().collect();
@@ -101,8 +101,8 @@ impl LoopbackBody {
     fn wait(&self) -> Duration {
         match self.tail {
             _ if !self.pieces.is_empty() => self.pace,
-            Tail::Drips => Fault::DRIP,
-            Tail::End | Tail::Silence => Duration::ZERO,
+            BodyTail::Drips => Fault::DRIP,
+            BodyTail::End | BodyTail::Silence => Duration::ZERO,
         }
     }
 }
@@ -121,10 +121,10 @@ impl Body for LoopbackBody {
         }
         let piece = match (self.pieces.pop_front(), self.tail) {
             (Some(piece), _) => piece,
-            (None, Tail::End) => return Poll::Ready(None),
+            (None, BodyTail::End) => return Poll::Ready(None),
             // Whoever waits for more is woken by the client's leaving.
-            (None, Tail::Silence) => return Poll::Pending,
-            (None, Tail::Drips) => {
+            (None, BodyTail::Silence) => return Poll::Pending,
+            (None, BodyTail::Drips) => {
                 self.total += 1;
                 server_sent(&keep_alive(self.total - 1))
             }
@@ -137,7 +137,7 @@ impl Body for LoopbackBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.pieces.is_empty() && self.tail == Tail::End
+        self.pieces.is_empty() && self.tail == BodyTail::End
     }
 
     fn size_hint(&self) -> SizeHint {

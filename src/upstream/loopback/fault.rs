@@ -5,9 +5,9 @@
 
 use serde_json::{Value, json};
 
-use super::answer::{Content, Flow, LoopbackAnswer, LoopbackService, RequestFacts};
-use super::chatgpt;
-use super::openai::error;
+use super::answer::{Content, Flow, LoopbackAnswer};
+use super::refusal::{challenge, error, missing_scope, token_expired};
+use super::request::{LoopbackService, RequestFacts};
 use crate::observation::RequestKind;
 use crate::question::Fault;
 
@@ -37,10 +37,8 @@ impl Fault {
             _ => LoopbackAnswer { kind: RequestKind::Faulted, ..sound.clone() },
         };
         let answer = match self {
-            Self::CloudflarePage => {
-                LoopbackAnswer { kind: RequestKind::Faulted, ..chatgpt::challenge() }
-            }
-            Self::TokenExpired | Self::RefreshTokenReused => json(401, expired()),
+            Self::CloudflarePage => LoopbackAnswer { kind: RequestKind::Faulted, ..challenge() },
+            Self::TokenExpired | Self::RefreshTokenReused => json(401, token_expired()),
             Self::MissingScope => json(401, missing_scope()),
             Self::UsageLimit => LoopbackAnswer {
                 headers: &[
@@ -73,40 +71,6 @@ impl Fault {
         };
         answer.noted(format!("fault: {self}"))
     }
-}
-
-fn expired() -> Value {
-    json!({
-        "error": {
-            "message": "Provided authentication token is expired. Please try signing in again.",
-            "type": null,
-            "code": "token_expired",
-            "param": null,
-        },
-        "status": 401,
-    })
-}
-
-/// What `auth.openai.com` says to a refresh token that was used before.
-pub(super) fn refresh_token_reused() -> Value {
-    error(
-        "Your refresh token has already been used to generate a new access token. Please try \
-         signing in again.",
-        "invalid_request_error",
-        Some("refresh_token_reused"),
-    )
-}
-
-/// What `api.openai.com` says to a `ChatGPT` login.
-pub(super) fn missing_scope() -> Value {
-    error(
-        "You have insufficient permissions for this operation. Missing scopes: \
-         api.responses.write. Check that you have the correct role in your organization \
-         (Reader, Writer, Owner) and project (Member, Owner), and if you're using a \
-         restricted API key, that it has the necessary scopes.",
-        "invalid_request_error",
-        Some("missing_scope"),
-    )
 }
 
 fn usage_limit(now: i64) -> Value {
@@ -151,5 +115,4 @@ fn unknown_model(facts: &RequestFacts) -> LoopbackAnswer {
 }
 
 #[cfg(test)]
-#[path = "fault_tests.rs"]
 mod tests;

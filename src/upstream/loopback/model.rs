@@ -7,7 +7,7 @@ use super::answer::{Content, Flow, LoopbackAnswer};
 use super::prompt::{NO_INSTRUCTION, ToolProgress, TurnRequest};
 use super::responses::Output;
 use super::script::{NO_TOOL, NOT_GENUINE, Script};
-use super::tool::Call;
+use super::tool::ReadCall;
 use crate::observation::{RequestKind, ToolCall, ToolReturn};
 
 /// Runs the model `name` for one request.
@@ -47,7 +47,7 @@ pub(super) fn run(request: &TurnRequest, name: &str, script: &Script) -> Loopbac
         let offered = json!(request.offer.names());
         return LoopbackAnswer { returned, ..says(NO_TOOL) }.noted(format!("{NO_TOOL}: {offered}"));
     };
-    let call = Call { tool, step, file: read.file.to_string() };
+    let call = ReadCall { tool, step, file: read.file.to_string() };
     LoopbackAnswer {
         called: Some(ToolCall { tool: tool.name().to_owned(), step }),
         returned,
@@ -96,7 +96,7 @@ mod tests {
     }
 
     fn call(step: usize) -> Output {
-        Output::Call(Call { tool: Tool::Exec, step, file: format!("/w/{step}") })
+        Output::Call(ReadCall { tool: Tool::Exec, step, file: format!("/w/{step}") })
     }
 
     fn text(text: &str) -> Output {

@@ -1,21 +1,16 @@
 //! `api.openai.com`, `auth.openai.com`, and the loopback's own port, which
 //! speaks like the first.
 
-use serde_json::{Value, json};
-
-use super::answer::{LoopbackAnswer, RequestFacts, responses};
-use super::fault::{missing_scope, refresh_token_reused};
+use super::answer::LoopbackAnswer;
+use super::refusal::{error, missing_scope, refresh_token_reused};
+use super::request::RequestFacts;
+use super::turn::responses;
 use crate::observation::Credential;
 use crate::observation::RequestKind;
 use crate::question::Fault;
 
 /// Where turns are asked for.
 const RESPONSES: &str = "/v1/responses";
-
-/// The public API's error object.
-pub(super) fn error(message: &str, kind: &str, code: Option<&str>) -> Value {
-    json!({"error": {"message": message, "type": kind, "param": null, "code": code}})
-}
 
 /// Decides for `api.openai.com`: API keys are served, ChatGPT logins lack the scope.
 pub(super) fn api(facts: &RequestFacts) -> LoopbackAnswer {

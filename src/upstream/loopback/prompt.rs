@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::tool::{Offer, Returned};
+use super::tool::{ToolOffer, ToolOutput};
 
 /// The words before the text that a probe wants back.
 const REQUEST: &str = "Reply exactly:";
@@ -28,7 +28,7 @@ pub(super) struct TurnRequest {
     pub(super) previous: Option<String>,
     /// The text that the reply is to be; none where no user message came along.
     pub(super) asked: Option<String>,
-    pub(super) offer: Offer,
+    pub(super) offer: ToolOffer,
     pub(super) progress: ToolProgress,
 }
 
@@ -37,7 +37,7 @@ pub(super) struct TurnRequest {
 pub(super) enum ToolProgress {
     /// No tool has been called since the user spoke.
     Begun,
-    Returned(Returned),
+    Returned(ToolOutput),
     /// A tool's output came back, and not under an id of the loopback's.
     Astray,
 }
@@ -65,7 +65,7 @@ impl TurnRequest {
             store: flag("store").unwrap_or(true),
             previous: text("previous_response_id"),
             asked: asked.map(|text| wanted(&text).unwrap_or(NO_INSTRUCTION).to_owned()),
-            offer: Offer::of(request.get("tools")),
+            offer: ToolOffer::of(request.get("tools")),
             progress: progress(since),
         }
     }
@@ -98,7 +98,7 @@ fn progress(since: &[Value]) -> ToolProgress {
         kind.is_some_and(|kind| kind.ends_with("_output"))
     };
     match since.iter().rev().find(is_output) {
-        Some(item) => Returned::of(item).map_or(ToolProgress::Astray, ToolProgress::Returned),
+        Some(item) => ToolOutput::of(item).map_or(ToolProgress::Astray, ToolProgress::Returned),
         None => ToolProgress::Begun,
     }
 }
@@ -192,7 +192,7 @@ mod tests {
             |id: &str| json!({"type": "function_call_output", "call_id": id, "output": "x"});
         let ask = || user("Reply exactly: OK");
         let returned = |step| {
-            ToolProgress::Returned(Returned { tool: Tool::Exec, step, output: "x".to_owned() })
+            ToolProgress::Returned(ToolOutput { tool: Tool::Exec, step, output: "x".to_owned() })
         };
         let (first, second) = (output("call_1_0_exec"), output("call_2_1_exec"));
         for (input, expected) in [

@@ -1,10 +1,9 @@
-//! The edge: connections in, [`answer`] asked, its answer written. Knows HTTP
+//! The edge: connections in, [`decide`] asked, its answer written. Knows HTTP
 //! and TLS, and decides nothing.
 
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
@@ -18,31 +17,26 @@ use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
 use tokio::net::TcpStream;
 
-use super::answer::{
-    Content, Flow, LoopbackAnswer, LoopbackService, RequestBody, RequestFacts, answer,
-};
-use super::body::{self, LoopbackBody, Tail};
-use super::history::History;
+use super::answer::{Content, Flow, LoopbackAnswer};
+use super::body::{self, BodyTail, LoopbackBody};
+use super::decision::decide;
 use super::prompt::TurnRequest;
+use super::request::{RequestBody, RequestFacts, RequestTarget};
 use super::reset::{Reset, ResetOnPurpose};
 use super::responses::{ResponseTurn, response_id, server_sent};
-use super::script::Script;
-use super::websocket::{SocketContext, accept_key};
-use crate::observation::{Credential, RequestKind, Scheme};
+use super::state::LoopbackState;
+use super::websocket::{LoopbackWebSocket, accept_key};
+use crate::observation::{Credential, RequestKind};
 use crate::proxy::ServerTasks;
 use crate::question::Fault;
 use crate::upstream::authority::Authority;
-use crate::upstream::ledger::{Head, Ledger, LedgerEntry};
+use crate::upstream::ledger::{Head, LedgerEntry};
 
 /// What every connection shares.
 pub(super) struct LoopbackProxy {
     pub(super) address: SocketAddr,
-    pub(super) pace: Duration,
-    pub(super) script: Arc<Script>,
-    pub(super) fault: Option<Fault>,
+    pub(super) state: Arc<LoopbackState>,
     pub(super) authority: Authority,
-    pub(super) history: History,
-    pub(super) ledger: Ledger,
     pub(super) tasks: ServerTasks,
 }
 
@@ -57,7 +51,7 @@ struct Arrival {
 impl LoopbackProxy {
     /// Serves a connection.
     pub(super) async fn connected(self: Arc<Self>, stream: TcpStream) {
-        let reset = Reset::of(&stream, self.fault == Some(Fault::ConnectionReset));
+        let reset = Reset::of(&stream, self.state.fault == Some(Fault::ConnectionReset));
         self.serve(TokioIo::new(stream), Arrival { tunnel: None, reset }).await;
     }
 
@@ -90,7 +84,7 @@ impl LoopbackProxy {
         let credential = Credential::of(request.headers());
         let accept = accept_key(&request);
         let websocket = accept.is_some();
-        let entry = self.ledger.open(Head {
+        let entry = self.state.ledger.open(Head {
             scheme: target.scheme,
             host: &target.host,
             port: target.port,
@@ -113,7 +107,7 @@ impl LoopbackProxy {
         };
         if let RequestBody::Turn(turn) = &mut content {
             entry.model(turn.model.as_deref());
-            self.history.complete(turn);
+            self.state.history.complete(turn);
         }
         let path_and_query = parts.uri.path_and_query().map_or("", |path| path.as_str());
         let facts = RequestFacts {
@@ -123,16 +117,16 @@ impl LoopbackProxy {
             websocket,
             credential,
             body: content,
-            script: Arc::clone(&self.script),
-            fault: self.fault,
+            script: Arc::clone(&self.state.script),
+            fault: self.state.fault,
             now: Timestamp::now().as_second(),
         };
-        let answer = answer(&facts);
+        let answer = decide(&facts);
         entry.answered(&answer);
         if let (RequestBody::Turn(TurnRequest { store: true, asked, .. }), Content::Turn { .. }) =
             (facts.body, &answer.content)
         {
-            self.history.keep(response_id(entry.sequence() + 1), asked);
+            self.state.history.keep(response_id(entry.sequence() + 1), asked);
         }
         match answer.kind {
             RequestKind::Tunnel => {
@@ -142,8 +136,10 @@ impl LoopbackProxy {
             }
             RequestKind::Upgraded => {
                 let path_and_query = path_and_query.to_owned();
-                let socket = SocketContext { target, path: facts.path, path_and_query, credential };
-                self.tasks.spawn(Arc::clone(&self).converse(upgrade, socket));
+                let state = Arc::clone(&self.state);
+                let path = facts.path;
+                let socket = LoopbackWebSocket { state, target, path, path_and_query, credential };
+                self.tasks.spawn(socket.converse(upgrade));
             }
             _ if answer.content == Content::Reset => return Err(arrival.reset.now()),
             _ => {}
@@ -219,14 +215,19 @@ impl LoopbackProxy {
         let events: Vec<_> = turn.events().iter().map(server_sent).collect();
         let (kept, tail) = match flow {
             Flow::Object | Flow::Stream => {
-                return LoopbackBody::stream(events, self.pace, Tail::End, Some(entry.clone()));
+                return LoopbackBody::stream(
+                    events,
+                    self.state.pace,
+                    BodyTail::End,
+                    Some(entry.clone()),
+                );
             }
-            Flow::Stops => (events.len() - 1, Tail::End),
-            Flow::NeverStarts => (0, Tail::Silence),
-            Flow::Drips => (2, Tail::Drips),
-            Flow::Closes => (1, Tail::End),
+            Flow::Stops => (events.len() - 1, BodyTail::End),
+            Flow::NeverStarts => (0, BodyTail::Silence),
+            Flow::Drips => (2, BodyTail::Drips),
+            Flow::Closes => (1, BodyTail::End),
         };
-        LoopbackBody::stream(events.into_iter().take(kept), self.pace, tail, None)
+        LoopbackBody::stream(events.into_iter().take(kept), self.state.pace, tail, None)
     }
 }
 
@@ -234,35 +235,4 @@ fn written(status: StatusCode, body: LoopbackBody) -> Response<LoopbackBody> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
     response
-}
-
-/// Whom a request means.
-#[derive(Debug)]
-pub(super) struct RequestTarget {
-    pub(super) scheme: Scheme,
-    pub(super) host: String,
-    pub(super) port: u16,
-    pub(super) service: LoopbackService,
-}
-
-impl RequestTarget {
-    fn of(request: &Request<Incoming>, tunnel: Option<&str>, own: SocketAddr) -> Self {
-        if let Some(host) = tunnel {
-            let service = LoopbackService::of(host, 443);
-            return Self { scheme: Scheme::Https, host: host.to_owned(), port: 443, service };
-        }
-        let uri = request.uri();
-        // The name of an absolute form or of a CONNECT; any `user:password@` is left out.
-        let Some(host) = uri.host() else {
-            let (host, port) = (own.ip().to_string(), own.port());
-            return Self { scheme: Scheme::Http, host, port, service: LoopbackService::Own };
-        };
-        let host = host.trim_matches(['[', ']']).to_ascii_lowercase();
-        let default = if request.method() == Method::CONNECT { 443 } else { 80 };
-        let port = uri.port_u16().unwrap_or(default);
-        let names = ["127.0.0.1", "localhost", "::1", &own.ip().to_string()];
-        let here = names.contains(&host.as_str()) && port == own.port();
-        let service = if here { LoopbackService::Own } else { LoopbackService::of(&host, port) };
-        Self { scheme: Scheme::Http, host, port, service }
-    }
 }

@@ -5,7 +5,7 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::tool::{Call, Tool};
+use super::tool::{ReadCall, Tool};
 
 /// How many pieces a reply is streamed in, if it has as many characters.
 const PIECES: usize = 3;
@@ -27,7 +27,7 @@ pub(super) enum Output {
     /// Nothing: the connection was only to be made ready.
     Nothing,
     Text(String),
-    Call(Call),
+    Call(ReadCall),
 }
 
 /// An event as a stream of server-sent events has it.
@@ -89,7 +89,7 @@ impl ResponseTurn<'_> {
         events
     }
 
-    fn call_events(&self, call: &Call) -> Vec<Value> {
+    fn call_events(&self, call: &ReadCall) -> Vec<Value> {
         let (item, argument) = (call.item(self.number), call.argument());
         let mut begun = item.clone();
         begun["status"] = json!("in_progress");
@@ -239,7 +239,7 @@ mod tests {
             (Tool::Code, &["custom_tool_call_input.delta", "custom_tool_call_input.done"]),
             (Tool::LocalShell, &[]),
         ] {
-            let call = Call { tool, step: 2, file: "/w/f".to_owned() };
+            let call = ReadCall { tool, step: 2, file: "/w/f".to_owned() };
             let output = Output::Call(call.clone());
             let events = turn(&output).events();
             let mut expected = vec!["created", "in_progress", "output_item.added"];

@@ -86,12 +86,12 @@ impl Tool {
 
 /// What a request offers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Offer {
+pub(super) struct ToolOffer {
     known: Vec<Tool>,
     names: Vec<String>,
 }
 
-impl Offer {
+impl ToolOffer {
     /// Reads a request's `tools`.
     pub(super) fn of(tools: Option<&Value>) -> Self {
         let mut offer = Self::default();
@@ -130,13 +130,13 @@ impl Offer {
 
 /// A call, as the model asks for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Call {
+pub(super) struct ReadCall {
     pub(super) tool: Tool,
     pub(super) step: usize,
     pub(super) file: String,
 }
 
-impl Call {
+impl ReadCall {
     /// The finished output item. `number` makes its ids unique in one loopback.
     pub(super) fn item(&self, number: usize) -> Value {
         let call_id = call_id(number, self.step, self.tool);
@@ -198,13 +198,13 @@ fn call_id(number: usize, step: usize, tool: Tool) -> String {
 
 /// A tool's output, as it came back.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Returned {
+pub(super) struct ToolOutput {
     pub(super) tool: Tool,
     pub(super) step: usize,
     pub(super) output: String,
 }
 
-impl Returned {
+impl ToolOutput {
     /// Reads an item of a request's `input`; none where it is no output of a
     /// call that the loopback asked for.
     pub(super) fn of(item: &Value) -> Option<Self> {
@@ -235,5 +235,4 @@ fn quoted(word: &str) -> String {
 }
 
 #[cfg(test)]
-#[path = "tool_tests.rs"]
 mod tests;

@@ -15,10 +15,12 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use super::answer::{Content, Flow, LoopbackAnswer, RequestBody, RequestFacts, answer};
+use super::answer::{Content, Flow, LoopbackAnswer};
+use super::decision::decide;
 use super::prompt::TurnRequest;
-use super::proxy::{LoopbackProxy, RequestTarget};
+use super::request::{RequestBody, RequestFacts, RequestTarget};
 use super::responses::{ResponseTurn, keep_alive, response_id};
+use super::state::LoopbackState;
 use crate::observation::Credential;
 use crate::question::Fault;
 use crate::upstream::encoding::LARGEST_BODY;
@@ -38,9 +40,9 @@ pub(super) fn accept_key<B>(request: &Request<B>) -> Option<String> {
     Some(derive_accept_key(key.as_bytes()))
 }
 
-/// What a WebSocket was opened with.
-#[derive(Debug)]
-pub(super) struct SocketContext {
+/// A WebSocket on which turns are asked for, as it was opened.
+pub(super) struct LoopbackWebSocket {
+    pub(super) state: Arc<LoopbackState>,
     pub(super) target: RequestTarget,
     pub(super) path: String,
     pub(super) path_and_query: String,
@@ -49,7 +51,7 @@ pub(super) struct SocketContext {
 
 /// What comes after the messages of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum After {
+enum SocketTail {
     /// The next request.
     Next,
     Close,
@@ -60,9 +62,9 @@ enum After {
 
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
-impl LoopbackProxy {
+impl LoopbackWebSocket {
     /// Answers requests on a WebSocket until either side has had enough.
-    pub(super) async fn converse(self: Arc<Self>, upgrade: OnUpgrade, context: SocketContext) {
+    pub(super) async fn converse(self, upgrade: OnUpgrade) {
         let Ok(upgraded) = upgrade.await else { return };
         let limit = Some(LARGEST_BODY);
         let config = WebSocketConfig::default().max_message_size(limit).max_frame_size(limit);
@@ -70,57 +72,52 @@ impl LoopbackProxy {
         let mut socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
         while let Some(Ok(message)) = socket.next().await {
             let Some(mut request) = request_in(&message) else { continue };
-            self.history.complete(&mut request);
-            if self.reply(&mut socket, &context, request).await.is_err() {
+            self.state.history.complete(&mut request);
+            if self.reply(&mut socket, request).await.is_err() {
                 return;
             }
         }
     }
 
     /// Answers one request; an error is the end of the WebSocket.
-    async fn reply(
-        &self,
-        socket: &mut Socket,
-        context: &SocketContext,
-        request: TurnRequest,
-    ) -> Result<(), Error> {
-        let entry = self.ledger.open(Head {
-            scheme: context.target.scheme,
-            host: &context.target.host,
-            port: context.target.port,
+    async fn reply(&self, socket: &mut Socket, request: TurnRequest) -> Result<(), Error> {
+        let entry = self.state.ledger.open(Head {
+            scheme: self.target.scheme,
+            host: &self.target.host,
+            port: self.target.port,
             method: METHOD,
-            path_and_query: &context.path_and_query,
+            path_and_query: &self.path_and_query,
             websocket: true,
-            credential: context.credential,
+            credential: self.credential,
         });
         entry.model(request.model.as_deref());
         // Kept whatever `store` says: a WebSocket remembers its own responses.
-        self.history.keep(response_id(entry.sequence() + 1), request.asked.clone());
+        self.state.history.keep(response_id(entry.sequence() + 1), request.asked.clone());
         let facts = RequestFacts {
-            service: context.target.service,
+            service: self.target.service,
             method: Method::POST,
-            path: context.path.clone(),
+            path: self.path.clone(),
             websocket: true,
-            credential: context.credential,
+            credential: self.credential,
             body: RequestBody::Turn(TurnRequest { stream: true, ..request }),
-            script: Arc::clone(&self.script),
-            fault: self.fault,
+            script: Arc::clone(&self.state.script),
+            fault: self.state.fault,
             now: jiff::Timestamp::now().as_second(),
         };
-        let answer = answer(&facts);
+        let answer = decide(&facts);
         entry.answered(&answer);
         let (messages, after) = messages(answer, entry.sequence() + 1, facts.now);
         self.send(socket, &messages, &entry).await?;
         match after {
-            After::Next => return Ok(()),
-            After::Close => {
+            SocketTail::Next => return Ok(()),
+            SocketTail::Close => {
                 let frame = CloseFrame { code: CloseCode::Error, reason: "".into() };
                 socket.close(Some(frame)).await?;
                 // The client's own closing frame, so that it is not met by a reset.
                 while let Some(Ok(_)) = socket.next().await {}
             }
-            After::Silence => while let Some(Ok(_)) = socket.next().await {},
-            After::Drips => drip(socket, messages.len()).await?,
+            SocketTail::Silence => while let Some(Ok(_)) = socket.next().await {},
+            SocketTail::Drips => drip(socket, messages.len()).await?,
         }
         Err(Error::ConnectionClosed)
     }
@@ -132,8 +129,8 @@ impl LoopbackProxy {
         entry: &LedgerEntry,
     ) -> Result<(), Error> {
         for (sent, message) in messages.iter().enumerate() {
-            if sent > 0 && !self.pace.is_zero() {
-                tokio::time::sleep(self.pace).await;
+            if sent > 0 && !self.state.pace.is_zero() {
+                tokio::time::sleep(self.state.pace).await;
             }
             if let Err(error) = socket.send(Message::text(message.to_string())).await {
                 entry.note(format!("cut after {sent} of {} events", messages.len()));
@@ -177,7 +174,7 @@ fn request_in(message: &Message) -> Option<TurnRequest> {
 
 /// An answer as messages. A refusal is an `error` event with the status and the
 /// headers that a POST would have got.
-fn messages(answer: LoopbackAnswer, number: usize, created_at: i64) -> (Vec<Value>, After) {
+fn messages(answer: LoopbackAnswer, number: usize, created_at: i64) -> (Vec<Value>, SocketTail) {
     let refusal = |body: Value| {
         let mut event = json!({"type": "error", "status": answer.status});
         let headers: Map<String, Value> =
@@ -186,25 +183,25 @@ fn messages(answer: LoopbackAnswer, number: usize, created_at: i64) -> (Vec<Valu
             event[name] = value.clone();
         }
         event["headers"] = json!(headers);
-        (vec![event], After::Next)
+        (vec![event], SocketTail::Next)
     };
     match answer.content {
         Content::Turn { model, output, flow } => {
             let mut events =
                 ResponseTurn { model: &model, output: &output, number, created_at }.events();
             let (kept, after) = match flow {
-                Flow::Object | Flow::Stream => (events.len(), After::Next),
-                Flow::Stops => (events.len() - 1, After::Close),
-                Flow::NeverStarts => (0, After::Silence),
-                Flow::Drips => (2, After::Drips),
-                Flow::Closes => (1, After::Close),
+                Flow::Object | Flow::Stream => (events.len(), SocketTail::Next),
+                Flow::Stops => (events.len() - 1, SocketTail::Close),
+                Flow::NeverStarts => (0, SocketTail::Silence),
+                Flow::Drips => (2, SocketTail::Drips),
+                Flow::Closes => (1, SocketTail::Close),
             };
             events.truncate(kept);
             (events, after)
         }
         Content::Json(body) => refusal(body),
         Content::Html(_) | Content::Empty => refusal(Value::Null),
-        Content::Reset => (Vec::new(), After::Close),
+        Content::Reset => (Vec::new(), SocketTail::Close),
     }
 }
 
@@ -240,7 +237,7 @@ mod tests {
         let expected = json!({
             "type": "error", "status": 429, "error": {"code": "c"}, "headers": {"retry-after": "2"},
         });
-        assert_eq!(messages(refused, 1, 0), (vec![expected], After::Next));
+        assert_eq!(messages(refused, 1, 0), (vec![expected], SocketTail::Next));
         let empty = messages(LoopbackAnswer::empty(400, kind), 1, 0).0;
         assert_eq!(empty, [json!({"type": "error", "status": 400, "headers": {}})]);
     }

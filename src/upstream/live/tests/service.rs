@@ -31,7 +31,7 @@ pub(super) const WORD: &str = "proxy-canary";
 
 /// What everybody may look at afterwards.
 #[derive(Default)]
-pub(super) struct Seen {
+pub(super) struct RequestLog {
     /// Heads that the proxy got.
     pub(super) connects: Mutex<Vec<String>>,
     /// `METHOD host path authorization account` of each request that the service got.
@@ -42,7 +42,7 @@ pub(super) struct Seen {
 
 /// A running service behind a proxy.
 pub(super) struct Service {
-    pub(super) seen: Arc<Seen>,
+    pub(super) seen: Arc<RequestLog>,
     pub(super) ca: String,
     proxy: SocketAddr,
     directory: tempfile::TempDir,
@@ -50,7 +50,7 @@ pub(super) struct Service {
 
 impl Service {
     pub(super) async fn start() -> Self {
-        let seen = Arc::new(Seen::default());
+        let seen = Arc::new(RequestLog::default());
         let authority = Authority::new(Timestamp::now()).unwrap();
         let ca = authority.pem().to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -85,7 +85,11 @@ impl Service {
 }
 
 /// Passes every `CONNECT` with the right password on to the service.
-async fn through(mut stream: TcpStream, origin: SocketAddr, seen: Arc<Seen>) -> io::Result<()> {
+async fn through(
+    mut stream: TcpStream,
+    origin: SocketAddr,
+    seen: Arc<RequestLog>,
+) -> io::Result<()> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await?);
@@ -133,7 +137,7 @@ impl axum::serve::Listener for Listener {
 }
 
 /// Tells the credential back wherever it can, as no service should.
-async fn answer(State(seen): State<Arc<Seen>>, mut request: Request) -> Response {
+async fn answer(State(seen): State<Arc<RequestLog>>, mut request: Request) -> Response {
     let header = |name: &str| {
         request.headers().get(name).map_or("-", |value| value.to_str().unwrap()).to_owned()
     };

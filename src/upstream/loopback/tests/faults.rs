@@ -66,7 +66,7 @@ async fn a_drip_is_a_keepalive() {
     let mut body = super::body::LoopbackBody::stream(
         [bytes::Bytes::from_static(b"first")],
         Duration::ZERO,
-        super::body::Tail::Drips,
+        super::body::BodyTail::Drips,
         None,
     );
     let begun = tokio::time::Instant::now();

@@ -19,9 +19,9 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use super::ledger::{Entry, Kind, Ticket};
-use super::refusal::{Refusal, Said};
-use super::request::{self, Asked};
+use super::ledger::{Entry, EntryGuard, Kind};
+use super::refusal::{Refusal, RefusalBody};
+use super::request::{self, IncomingRequest};
 use super::{Shared, api, chatgpt, sign_in};
 
 /// Takes connections for as long as its runtime lives.
@@ -64,9 +64,9 @@ fn at_the_proxy(shared: &Arc<Shared>, mut request: Request<Incoming>) -> Respons
         return Response::new(Body::empty());
     }
     let (parts, _) = request.into_parts();
-    let ticket = shared.ledger.begin(entry(&host, &parts, Kind::Refused));
-    ticket.status(403, None);
-    ticket.finish();
+    let guard = shared.ledger.begin(entry(&host, &parts, Kind::Refused));
+    guard.status(403, None);
+    guard.finish();
     let mut response = Response::new(Body::from("This host is not played here.\n"));
     *response.status_mut() = http::StatusCode::FORBIDDEN;
     response
@@ -96,33 +96,33 @@ async fn within(
     let wants_socket = request.headers().get("upgrade").is_some_and(|to| to == "websocket");
     let upgrade = wants_socket.then(|| hyper::upgrade::on(&mut request));
     let (parts, body) = request.into_parts();
-    let ticket = shared.ledger.begin(entry(host, &parts, Kind::Other));
+    let guard = shared.ledger.begin(entry(host, &parts, Kind::Other));
     if let Some(token) = request::bearer(&parts) {
         let bearer = shared.book.lock().unwrap().bearer(token);
-        ticket.bearer(bearer);
+        guard.bearer(bearer);
     }
     let Ok(body) = body.collect().await else { return Response::new(Body::empty()) };
-    let answered = match Asked::new(parts, &body.to_bytes()) {
-        Err(refusal) => Err(Box::new((refusal, ticket))),
+    let answered = match IncomingRequest::new(parts, &body.to_bytes()) {
+        Err(refusal) => Err(Box::new((refusal, guard))),
         Ok(asked) => match host {
-            "chatgpt.com" => chatgpt::answer(shared, &asked, upgrade, ticket),
-            "api.openai.com" => api::answer(shared, &asked, ticket),
-            _ => sign_in::answer(shared, &asked, ticket),
+            "chatgpt.com" => chatgpt::answer(shared, &asked, upgrade, guard),
+            "api.openai.com" => api::answer(shared, &asked, guard),
+            _ => sign_in::answer(shared, &asked, guard),
         },
     };
     answered.unwrap_or_else(|no| {
-        let (refusal, ticket) = *no;
-        refused(refusal, ticket)
+        let (refusal, guard) = *no;
+        refused(refusal, guard)
     })
 }
 
-fn refused(refusal: Refusal, ticket: Ticket) -> Response<Body> {
-    ticket.status(refusal.status, refusal.code());
-    ticket.finish();
+fn refused(refusal: Refusal, guard: EntryGuard) -> Response<Body> {
+    guard.status(refusal.status, refusal.code());
+    guard.finish();
     let (kind, body) = match refusal.body {
-        Said::Json(value) => ("application/json", value.to_string()),
-        Said::Page(page) => ("text/html; charset=UTF-8", page),
-        Said::Text(text) => ("text/plain", text.to_owned()),
+        RefusalBody::Json(value) => ("application/json", value.to_string()),
+        RefusalBody::Page(page) => ("text/html; charset=UTF-8", page),
+        RefusalBody::Text(text) => ("text/plain", text.to_owned()),
     };
     let mut response =
         Response::builder().status(refusal.status).header("content-type", kind).body(body).unwrap();

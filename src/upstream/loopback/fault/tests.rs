@@ -1,5 +1,6 @@
-use super::super::answer::{RequestBody, answer};
+use super::super::decision::decide;
 use super::super::prompt::TurnRequest;
+use super::super::request::RequestBody;
 use super::*;
 use crate::observation::Credential;
 
@@ -50,7 +51,7 @@ fn every_fault_shows_in_the_answer_to_a_turn() {
         (Fault::UnknownModel, 400, "'gpt-5.5' model is not supported when using Codex"),
         (Fault::ConnectionReset, 0, "reset"),
     ] {
-        let answer = answer(&facts(LoopbackService::ChatGpt, fault));
+        let answer = decide(&facts(LoopbackService::ChatGpt, fault));
         assert_eq!((answer.status, answer.kind), (status, RequestKind::Faulted), "{fault}");
         assert!(words(&answer).contains(contains), "{fault}: {}", words(&answer));
         assert_eq!(answer.note.unwrap(), format!("fault: {fault}"));
@@ -59,7 +60,7 @@ fn every_fault_shows_in_the_answer_to_a_turn() {
 
 #[test]
 fn the_public_api_does_not_know_a_model_in_its_own_words() {
-    let answer = answer(&facts(LoopbackService::Api, Fault::UnknownModel));
+    let answer = decide(&facts(LoopbackService::Api, Fault::UnknownModel));
     assert_eq!(answer.status, 404);
     assert!(words(&answer).contains("model_not_found"));
 }
@@ -74,8 +75,8 @@ fn a_wrong_path_or_credential_comes_before_any_fault() {
             RequestFacts { path: "/backend-api/codex/models".to_owned(), ..right.clone() },
             RequestFacts { body: RequestBody::Ignored, ..right.clone() },
         ] {
-            let expected = answer(&RequestFacts { fault: None, ..wrong.clone() });
-            assert_eq!(answer(&wrong), expected, "{fault}");
+            let expected = decide(&RequestFacts { fault: None, ..wrong.clone() });
+            assert_eq!(decide(&wrong), expected, "{fault}");
         }
     }
 }
@@ -91,16 +92,16 @@ fn a_websocket_is_refused_by_the_faults_that_stand_before_it() {
         };
         let expected =
             if fault.refuses_upgrade() { RequestKind::Faulted } else { RequestKind::Upgraded };
-        assert_eq!(answer(&ask).kind, expected, "{fault}");
+        assert_eq!(decide(&ask).kind, expected, "{fault}");
     }
 }
 
 #[test]
 fn a_websocket_that_closes_early_leaves_a_post_alone() {
     let post = facts(LoopbackService::ChatGpt, Fault::WebsocketClosedEarly);
-    assert_eq!(answer(&post), answer(&RequestFacts { fault: None, ..post.clone() }));
+    assert_eq!(decide(&post), decide(&RequestFacts { fault: None, ..post.clone() }));
     let message = RequestFacts { websocket: true, ..post };
-    assert_eq!(words(&answer(&message)), "Closes");
+    assert_eq!(words(&decide(&message)), "Closes");
 }
 
 #[test]
@@ -111,7 +112,7 @@ fn only_one_fault_changes_what_a_refresh_gets() {
             path: "/oauth/token".to_owned(),
             ..facts(LoopbackService::Auth, fault)
         };
-        let reused = words(&answer(&refresh)).contains("refresh_token_reused");
+        let reused = words(&decide(&refresh)).contains("refresh_token_reused");
         assert_eq!(reused, fault == Fault::RefreshTokenReused, "{fault}");
     }
 }

@@ -4,11 +4,11 @@ fn function(name: &str) -> Value {
     json!({"type": "function", "name": name, "parameters": {}})
 }
 
-fn offer(tools: &[Value]) -> Offer {
-    Offer::of(Some(&json!(tools)))
+fn offer(tools: &[Value]) -> ToolOffer {
+    ToolOffer::of(Some(&json!(tools)))
 }
 
-fn choices(offer: &Offer, steps: usize) -> Vec<Option<Tool>> {
+fn choices(offer: &ToolOffer, steps: usize) -> Vec<Option<Tool>> {
     (0..steps).map(|step| offer.choose(step)).collect()
 }
 
@@ -48,7 +48,7 @@ fn codex_alone_is_asked_for_its_own_tools_and_a_stranger_for_none() {
     for tools in [&[][..], &[function("agents_list"), function("write")], &[json!(7)]] {
         assert_eq!(offer(tools).choose(0), None, "{tools:?}");
     }
-    assert_eq!(Offer::of(None).choose(0), None);
+    assert_eq!(ToolOffer::of(None).choose(0), None);
     let names = offer(&[function("write"), json!({"type": "web_search"})]);
     assert_eq!(names.names(), ["write", "web_search"]);
 }
@@ -56,21 +56,21 @@ fn codex_alone_is_asked_for_its_own_tools_and_a_stranger_for_none() {
 #[test]
 fn every_call_names_the_file_and_comes_back_by_its_id() {
     for tool in Tool::ALL {
-        let call = Call { tool, step: 17, file: "/w/it's a file".to_owned() };
+        let call = ReadCall { tool, step: 17, file: "/w/it's a file".to_owned() };
         let item = call.item(4);
         let says_it = item.to_string().contains("a file");
         assert_eq!(says_it, tool != Tool::AgentsList, "{item}");
         let back = json!({
             "type": "function_call_output", "call_id": item["call_id"], "output": "x",
         });
-        let returned = Returned { tool, step: 17, output: "x".to_owned() };
-        assert_eq!(Returned::of(&back), Some(returned), "{back}");
+        let returned = ToolOutput { tool, step: 17, output: "x".to_owned() };
+        assert_eq!(ToolOutput::of(&back), Some(returned), "{back}");
     }
 }
 
 #[test]
 fn a_shell_sees_a_file_name_as_one_word() {
-    let call = Call { tool: Tool::Exec, step: 0, file: "/w/it's a file".to_owned() };
+    let call = ReadCall { tool: Tool::Exec, step: 0, file: "/w/it's a file".to_owned() };
     let argument: Value = serde_json::from_str(&call.argument()).unwrap();
     assert_eq!(argument["command"], r"cat '/w/it'\''s a file'");
 }
@@ -85,7 +85,7 @@ fn an_output_is_found_in_whatever_it_is_wrapped() {
     ] {
         let item = json!({"type": "x", "call_id": "call_0_0_exec", "output": output});
         let read = ScriptedRead { file: "/f".into(), content: "nonce-1\n".to_owned() };
-        let returned = Returned::of(&item).unwrap();
+        let returned = ToolOutput::of(&item).unwrap();
         assert!(returned.tool.did(&read, &returned.output), "{item}");
     }
 }
@@ -100,7 +100,7 @@ fn what_is_no_output_of_an_own_call_is_not_read_as_one() {
         json!({"type": "function_call", "call_id": "call_1_1_exec"}),
         json!(7),
     ] {
-        assert_eq!(Returned::of(&item), None, "{item}");
+        assert_eq!(ToolOutput::of(&item), None, "{item}");
     }
 }
 

@@ -1,4 +1,11 @@
+use std::sync::Arc;
+
+use super::super::answer::{Content, Flow};
+use super::super::prompt::TurnRequest;
+use super::super::request::RequestBody;
+use super::super::responses::Output;
 use super::*;
+use crate::observation::Credential;
 
 const CODEX: &str = "/backend-api/codex/responses";
 
@@ -64,7 +71,7 @@ fn each_service_serves_the_credential_that_it_knows_on_the_path_that_it_has() {
         (Own, CODEX, ChatGptToken, 404, Declined),
         (Elsewhere, "/v1/responses", ApiKey, 403, Blocked),
     ] {
-        let answer = answer(&at(service, path, credential));
+        let answer = decide(&at(service, path, credential));
         assert_eq!(
             (answer.status, answer.kind),
             (status, kind),
@@ -76,7 +83,7 @@ fn each_service_serves_the_credential_that_it_knows_on_the_path_that_it_has() {
 #[test]
 fn a_turn_carries_the_model_and_the_text_that_were_asked_for() {
     for (stream, flow) in [(true, Flow::Stream), (false, Flow::Object)] {
-        let answer = answer(&RequestFacts { body: turn_body(stream), ..healthy() });
+        let answer = decide(&RequestFacts { body: turn_body(stream), ..healthy() });
         let (model, output) = ("gpt-5.5".to_owned(), Output::Text("OK".to_owned()));
         assert_eq!(answer.content, Content::Turn { model, output, flow });
     }
@@ -85,7 +92,7 @@ fn a_turn_carries_the_model_and_the_text_that_were_asked_for() {
 #[test]
 fn refusals_say_what_the_real_services_say() {
     let challenge =
-        answer(&at(LoopbackService::ChatGpt, "/backend-api/responses", Credential::ChatGptToken));
+        decide(&at(LoopbackService::ChatGpt, "/backend-api/responses", Credential::ChatGptToken));
     assert!(challenge.headers.contains(&("cf-mitigated", "challenge")));
     assert!(challenge.headers.contains(&("server", "cloudflare")));
     assert!(text(&challenge).contains("<html") && text(&challenge).contains("dns"));
@@ -100,7 +107,7 @@ fn refusals_say_what_the_real_services_say() {
         (LoopbackService::Auth, "/oauth/token", Credential::None, "\"code\":\"token_expired\""),
         (LoopbackService::ChatGpt, CODEX, Credential::None, "Unauthorized"),
     ] {
-        let answer = answer(&at(service, path, credential));
+        let answer = decide(&at(service, path, credential));
         assert!(text(&answer).contains(words), "{}", text(&answer));
     }
 }
@@ -121,7 +128,7 @@ fn a_websocket_is_opened_where_turns_are_asked_for_to_whom_may_ask() {
             body: RequestBody::Ignored,
             ..at(service, path, credential)
         };
-        assert_eq!(answer(&facts).status, status, "{service:?} {path} {credential:?}");
+        assert_eq!(decide(&facts).status, status, "{service:?} {path} {credential:?}");
     }
 }
 
@@ -135,7 +142,7 @@ fn what_is_no_turn_request_is_malformed_and_never_answered() {
         (Method::POST, RequestBody::TooLarge, 413),
         (Method::POST, RequestBody::Turn(nameless), 400),
     ] {
-        let answer = answer(&RequestFacts { method, body, ..healthy() });
+        let answer = decide(&RequestFacts { method, body, ..healthy() });
         assert_eq!((answer.status, answer.kind), (status, RequestKind::Malformed));
     }
 }
@@ -150,7 +157,7 @@ fn a_tunnel_is_opened_to_known_services_only() {
         (LoopbackService::Elsewhere, 403, RequestKind::Blocked),
     ] {
         let facts = RequestFacts { service, method: Method::CONNECT, ..healthy() };
-        let answer = answer(&facts);
+        let answer = decide(&facts);
         assert_eq!((answer.status, answer.kind), (status, kind), "{service:?}");
     }
 }
