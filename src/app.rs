@@ -24,3 +24,6 @@ mod standalone;
 pub mod upstream;
 
 pub use error::AppError;
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use camino::Utf8Path;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use crate::check::account::LentAccount;
 use crate::check::{self, CheckEnvironment, CheckError, CheckJob, InstalledCandidate};
@@ -76,7 +77,9 @@ impl Lab for RealLab {
             .map_err(|why| LabError::from(SkipReason::CannotInstall { why: why.to_owned() }))?;
         events.tell(Event::InstallStarted { core });
         let begun = Instant::now();
-        let provided = self.store.provide(&job.candidate, node, stop).await.map_err(meaning);
+        let span = tracing::info_span!("install", %core);
+        let provided = self.store.provide(&job.candidate, node, stop).instrument(span).await;
+        let provided = provided.map_err(meaning);
         match &provided {
             Ok(prefix) => events.tell(Event::InstallFinished {
                 core,
@@ -114,7 +117,8 @@ impl Lab for RealLab {
             account: self.account.as_deref(),
             logs,
         };
-        let observations = check::check(check, &self.surroundings, stop).await?;
+        let span = tracing::info_span!("check", core = %job.candidate.core);
+        let observations = check::check(check, &self.surroundings, stop).instrument(span).await?;
         match self.error_of_command(&job.question.ask, &observations) {
             Some(error) => Err(LabError::Infrastructure(Box::new(error))),
             None => Ok(observations),

@@ -41,8 +41,10 @@
 //!   part that changes anything outside codexpin's own directories.
 //! - [`doctor`] says what is wrong with the live installation, as far as its
 //!   files tell. Findings are pure.
-//! - [`event`] is what happens, as data; [`report`] is the only code that
-//!   prints; [`cli`] turns arguments into calls and results into exit codes.
+//! - [`app`] is what the commands do: a plain request in, a result or an error out.
+//! - [`event`] is what happens meanwhile, as data; [`log`](mod@log) writes it down with
+//!   codexpin's own doings; [`report`] is the only code that prints; [`cli`] turns
+//!   arguments into requests and results into exit codes.
 //! - [`process`] is the only code that starts programs, if need be in an
 //!   enclosure. [`redact`] masks what must not be written down or shown, for all
 //!   of them. [`fs`], [`sqlite`], [`paths`], [`mod@env`] and [`secret`] are what

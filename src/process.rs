@@ -295,6 +295,12 @@ impl Processes {
         let group = child.id().unwrap_or_default();
         runs.add(group, run.clone(), leaves);
         drop(runs);
+        tracing::debug!(
+            "starts {} {} in {} (process {group})",
+            program.executable,
+            program.arguments.join(" "),
+            program.directory
+        );
         Ok(Running::new(program, child, Registered::new(self.clone(), group, run), begun))
     }
 

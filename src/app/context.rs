@@ -83,24 +83,26 @@ impl Context {
         let cwd = Utf8PathBuf::from_path_buf(cwd).map_err(|path| {
             AppError::new(Class::Failure, format!("{} is not valid UTF-8", path.display()))
         })?;
-        let context = Self::new(Environment::of_this_process(), cwd, signatures, watching)?;
+        let environment = Environment::of_this_process();
+        let directories = Directories::find(&environment)?;
+        let context = Self::new(environment, directories, cwd, signatures, watching);
         crate::check::sweep(&context.scratch());
         Ok(context)
     }
 
-    /// With this environment, in this directory.
+    /// With this environment and these directories, in the directory `cwd`.
     pub fn new(
         environment: Environment,
+        directories: Directories,
         cwd: Utf8PathBuf,
         signatures: Option<Utf8PathBuf>,
         watching: Watching,
-    ) -> Result<Self, AppError> {
-        let directories = Directories::find(&environment)?;
+    ) -> Self {
         let processes = Processes::new().of(person(&environment, &directories.home));
         let masked = processes.clone();
         let log = Log::new(move || masked.person(), watching.show_log);
         log.install(watching.clock);
-        Ok(Self {
+        Self {
             environment,
             directories,
             processes,
@@ -111,7 +113,7 @@ impl Context {
             go_on: OnceLock::new(),
             signatures,
             catalogue: OnceLock::new(),
-        })
+        }
     }
 
     /// The command that goes on with this one's work, for an end that leaves no time

@@ -3,6 +3,7 @@
 
 use camino::Utf8PathBuf;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use super::exchange::{Part, PartKind};
 use super::journal::{ApplyJournal, Progress};
@@ -114,15 +115,17 @@ impl<P: Prover> Transaction<'_, P> {
             if step.is_preparation() && self.apply.stop.is_cancelled() {
                 return Err(Halt::Error(Box::new(ApplyError::Stopped)));
             }
+            let span = tracing::info_span!("step", %step);
             if let Step::Prove { proof } = step {
-                self.take_proof(index, proof).await?;
+                self.take_proof(index, proof).instrument(span).await?;
                 continue;
             }
             // Written before anything of it happens: a kill finds it begun.
             self.enter(Progress::Forward { done: index, begun: true })?;
             let name = step.name();
             reach(Failpoint::Step(name, Moment::Before));
-            self.take(&step, target).await.map_err(|error| Halt::Error(Box::new(error)))?;
+            let taken = self.take(&step, target).instrument(span).await;
+            taken.map_err(|error| Halt::Error(Box::new(error)))?;
             reach(Failpoint::Step(name, Moment::After));
             self.enter(Progress::Forward { done: index + 1, begun: false })?;
         }

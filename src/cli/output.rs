@@ -8,6 +8,7 @@ use crate::app::AppError;
 use crate::app::context::Watching;
 use crate::event::{Event, Events, SystemClock};
 use crate::exit_code::ExitCode;
+use crate::explain::Class;
 use crate::report::reporter::Reporter;
 use crate::report::{OutputForm, terminal};
 
@@ -88,8 +89,11 @@ impl CommandOutput {
     pub(super) fn end(&self, result: Result<ExitCode, AppError>) -> ExitCode {
         self.reporter.end();
         let result = match (result, terminal::stdout_error()) {
-            // A result that nobody got is none.
+            // A result that nobody got is none; and a full disk is what stopped the work.
             (Ok(_), Some(why)) => Err(AppError::unwritten(why)),
+            (Err(error), Some(why)) if error.class() == Class::Interrupted => {
+                Err(AppError::unwritten(why).maybe_hint(error.hint().map(str::to_owned)))
+            }
             (result, _) => result,
         };
         result.unwrap_or_else(|error| {

@@ -109,11 +109,17 @@ impl Running {
         }
         let output = |source| ProcessError::Output { program: self.program.clone(), source };
         let (stdout, stderr) = tokio::join!(self.stdout.finish(), self.stderr.finish());
+        let elapsed = self.begun.elapsed();
+        tracing::debug!(
+            "process {} {ending} after {:.3} s",
+            self.registered.group,
+            elapsed.as_secs_f64()
+        );
         Ok(Finished {
             ending,
             stdout: stdout.map_err(output)?,
             stderr: stderr.map_err(output)?,
-            elapsed: self.begun.elapsed(),
+            elapsed,
             left_running: self.registered.left_running.unwrap_or_default(),
         })
     }

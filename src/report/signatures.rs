@@ -3,13 +3,19 @@
 use std::fmt::Write as _;
 
 use owo_colors::OwoColorize as _;
+use serde::Serialize;
 
 use super::{OutputForm, print_if_json, terminal};
 use crate::catalogue::Signature;
 
+#[derive(Serialize)]
+struct SignaturesJson<'a> {
+    signatures: &'a [&'a Signature],
+}
+
 /// Prints them: a line each, or all of one.
 pub fn print(signatures: &[&Signature], whole: bool, form: OutputForm) {
-    if print_if_json(form, &signatures) {
+    if print_if_json(form, &SignaturesJson { signatures }) {
         return;
     }
     let text: String = signatures

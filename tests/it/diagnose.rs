@@ -115,6 +115,8 @@ fn signatures_are_listed_explained_and_added_to() {
     let machine = Machine::new();
     assert_snapshot!(machine.shown_stdout(&machine.run("signatures").exits(0)));
     assert_snapshot!(machine.shown_stdout(&machine.run("signatures unknown-model").exits(0)));
+    let (_, json) = machine.run_json("signatures unknown-model");
+    assert_eq!(json["signatures"][0]["id"], "unknown-model");
     let run = machine.run("signatures unknown-modle").exits(2);
     assert!(run.stderr.contains("do you mean unknown-model?"), "{}", run.stderr);
 

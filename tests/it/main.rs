@@ -19,6 +19,7 @@ mod config;
 mod diagnose;
 mod doctor;
 mod egress;
+mod events;
 mod faults;
 mod gateway;
 mod help;
