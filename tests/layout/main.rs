@@ -251,6 +251,24 @@ fn only_process_starts_programs_and_only_report_prints() {
 }
 
 #[test]
+fn a_fact_about_openclaw_has_one_place() {
+    let mut wrong = Vec::new();
+    for file in rust_files(Path::new("src")) {
+        let text = fs::read_to_string(&file).unwrap();
+        let inside = |place: &str| file.starts_with(place);
+        let named = ["release(2", "beta(2", "prereleases_of(2"];
+        let names_release = named.iter().any(|name| text.contains(&format!("Version::{name}")));
+        if names_release && !inside("src/openclaw") && !inside("src/release") {
+            wrong.push(format!("{} names a release: openclaw's table does", file.display()));
+        }
+        if text.contains("json5::") && !inside("src/config/source.rs") {
+            wrong.push(format!("{} parses JSON5: config does", file.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
 fn no_two_types_share_a_name() {
     let mut by_name: BTreeMap<String, Vec<String>> = BTreeMap::new();
     // What Linux has in `holder.rs`, other systems have in `elsewhere.rs`: one type.
