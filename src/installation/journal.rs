@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::service::systemd::{UNIT, unit_path};
 use crate::env::Environment;
-use crate::process::{Ending, ProcessError, Processes, Program, Running};
+use crate::process::{Ending, ProcessError, Processes, Program, RunningProcess};
 
 /// Where `OpenClaw` keeps a file a day (`openclaw-YYYY-MM-DD.log`).
 const LOGS: &str = "/tmp/openclaw";
@@ -72,7 +72,7 @@ impl UnitJournal<'_> {
         environment: &Environment,
         processes: &Processes,
         stop: &CancellationToken,
-    ) -> Result<(Utf8PathBuf, Option<Running>), UnreadJournal> {
+    ) -> Result<(Utf8PathBuf, Option<RunningProcess>), UnreadJournal> {
         let since = format!("@{}", self.from.as_second());
         let mut arguments = vec![
             "--user",
