@@ -68,7 +68,7 @@ pub struct CheckEnvironment {
     pub scratch: Utf8PathBuf,
     /// Starts the agent.
     pub processes: Processes,
-    /// Codexpin's own executable, which is the way into an enclosure.
+    /// Codexpin's own executable, which starts programs in an enclosure.
     pub executable: Utf8PathBuf,
     /// The user's home. A candidate finds it empty; a command of the user's own does not.
     pub home: Utf8PathBuf,

@@ -1,4 +1,4 @@
-//! The lab on this machine: npm, the prefixes and the check behind the seam that the
+//! The lab on this machine: npm, the prefixes and the check, behind the trait that the
 //! session knows.
 
 use std::sync::Arc;
@@ -67,7 +67,7 @@ impl Lab for RealLab {
         stop: &CancellationToken,
     ) -> Result<Prefix, LabError> {
         let core = job.candidate.core;
-        // Better known before the install, which takes a minute.
+        // Before the install, which takes a minute.
         if let Some(reason) = missing_piece(job) {
             return Err(reason.into());
         }

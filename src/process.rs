@@ -5,8 +5,8 @@
 //! It is stopped in stages (SIGTERM, grace, SIGKILL to the group), and when it
 //! has ended, whatever it left running is found and ended as well.
 //!
-//! What a child writes is masked on its way to a log, and in [`Captured::text`];
-//! only what reads an answer out of it takes it as it came.
+//! What a child writes is masked on its way to a log, and in [`CapturedOutput::text`];
+//! a reader that has to parse an answer takes [`CapturedOutput::raw`].
 //!
 //! A server is started the same way and runs beside other programs
 //! ([`Processes::start`]); a program that must reach nothing but its own
@@ -29,21 +29,21 @@ use camino::{Utf8Path, Utf8PathBuf};
 use tokio::process::{Child, Command};
 use tokio_util::sync::CancellationToken;
 
-pub use capture::Captured;
-use enclosure::Entrance;
-use leftovers::{ActiveRuns, Leaves};
-use running::Registered;
-pub use running::Running;
+pub use capture::CapturedOutput;
+use enclosure::EnclosureHandle;
+use leftovers::{ActiveRuns, Leftovers};
+use running::RunGuard;
+pub use running::RunningProcess;
 
 use crate::env::{self, Environment};
 use crate::explain::{Class, Explain};
 use crate::redact::Person;
 use crate::secret::Secret;
 
-/// How long a child may take to go by itself after SIGTERM.
+/// How long a child may take to end after SIGTERM.
 pub const GRACE: Duration = Duration::from_secs(3);
 
-/// A program to run, whole: nothing is inherited that is not named here.
+/// A program to run. It inherits nothing that is not named here.
 #[derive(Debug, Clone)]
 pub struct Program {
     /// The executable: a path, or a name to be found on `environment`'s PATH.
@@ -59,7 +59,7 @@ pub struct Program {
     /// Where its whole output goes: `NAME.stdout` and `NAME.stderr`.
     pub log: Option<Utf8PathBuf>,
     /// The enclosure that it runs in, where in one.
-    pub enclosure: Option<Entrance>,
+    pub enclosure: Option<EnclosureHandle>,
 }
 
 impl Program {
@@ -113,13 +113,13 @@ impl fmt::Display for Ending {
 
 /// A child that has ended, with everything that it started.
 #[derive(Debug, Clone)]
-pub struct Finished {
+pub struct ProcessOutput {
     /// How it ended.
     pub ending: Ending,
     /// What it wrote to stdout.
-    pub stdout: Captured,
+    pub stdout: CapturedOutput,
     /// What it wrote to stderr.
-    pub stderr: Captured,
+    pub stderr: CapturedOutput,
     /// From start to end.
     pub elapsed: Duration,
     /// How many processes it had left running, all of them ended now.
@@ -159,7 +159,7 @@ impl Explain for ProcessError {
     }
 }
 
-/// Starts programs and knows those that run. Clones share what they know.
+/// Starts programs and keeps the list of those that run, which clones share.
 #[derive(Debug, Clone, Default)]
 pub struct Processes {
     runs: Arc<Mutex<ActiveRuns>>,
@@ -172,8 +172,8 @@ impl Processes {
     /// ends what an earlier codexpin, killed, had left behind. Children that this
     /// process has already are never ended.
     pub fn new() -> Self {
-        // In this order: a child that is abandoned meanwhile is still this process's,
-        // and so noted as one that was there before.
+        // Adopt first: a child that its parent abandons in between is then already in
+        // the list of processes that were there before.
         unix::adopt_abandoned();
         let runs = Arc::new(Mutex::new(ActiveRuns::before_the_first()));
         leftovers::end_orphans_of_dead_owners();
@@ -194,19 +194,19 @@ impl Processes {
         *person = Arc::new(Person::clone(&person).with_secret(secret, mask));
     }
 
-    /// Whose texts these are.
+    /// Who is masked in the output of programs.
     pub fn person(&self) -> Arc<Person> {
         Arc::clone(&self.lock_person())
     }
 
     /// Runs a program to its end, or to its time limit.
     ///
-    /// A program that fails, or is stopped, is `Ok`: see [`Finished::ending`].
+    /// A program that fails, or is stopped, is `Ok`: see [`ProcessOutput::ending`].
     pub async fn run(
         &self,
         program: &Program,
         stop: &CancellationToken,
-    ) -> Result<Finished, ProcessError> {
+    ) -> Result<ProcessOutput, ProcessError> {
         let mut running = self.start(program)?;
         let stopped = tokio::select! {
             ending = running.ended() => ending,
@@ -217,8 +217,8 @@ impl Processes {
     }
 
     /// Runs a program that speaks with the user at the terminal: it has codexpin's
-    /// own stdin, stdout and stderr, and Ctrl-C reaches it as well. Its time limit is
-    /// not looked at, and it is in no enclosure.
+    /// own stdin, stdout and stderr, and Ctrl-C reaches it as well. Its time limit and
+    /// its enclosure do not apply.
     pub async fn attach(&self, program: &Program) -> Result<Ending, ProcessError> {
         let executable = find(&program.executable, &program.environment)
             .ok_or_else(|| ProcessError::NotFound { program: program.executable.clone() })?;
@@ -232,46 +232,47 @@ impl Processes {
             .env(env::RUN, &run)
             .kill_on_drop(true);
         unix::end_with_parent(&mut command);
-        let (mut child, _registered) =
+        let (mut child, _guard) =
             self.register(&mut command, run).map_err(|e| refused(program, e))?;
         Ok(running::ending(&child.wait().await))
     }
 
     /// In one step: see [`Self::launch`].
-    fn register(&self, command: &mut Command, run: String) -> io::Result<(Child, Registered)> {
+    fn register(&self, command: &mut Command, run: String) -> io::Result<(Child, RunGuard)> {
         let mut runs = self.runs();
         let child = command.spawn()?;
         let number = child.id().unwrap_or_default();
-        runs.add(number, run.clone(), Leaves::Anything);
+        runs.add(number, run.clone(), Leftovers::Anything);
         drop(runs);
-        Ok((child, Registered::new(self.clone(), number, run)))
+        Ok((child, RunGuard::new(self.clone(), number, run)))
     }
 
     /// Starts a program that runs beside others, such as a server, until
-    /// [`Running::stop`] or until what is returned is dropped. Its time limit
-    /// is not looked at: how long it is needed is for its user to say.
+    /// [`RunningProcess::stop`] or until what is returned is dropped. Its time limit
+    /// does not apply: its caller knows how long it is needed.
     ///
     /// Must be called in a tokio runtime, and not on one of its threads for
     /// blocking work: Linux ends a child with the thread that started it
     /// (`PR_SET_PDEATHSIG`, see prctl(2)), and those threads come and go.
-    pub fn start(&self, program: &Program) -> Result<Running, ProcessError> {
+    pub fn start(&self, program: &Program) -> Result<RunningProcess, ProcessError> {
         let executable = find(&program.executable, &program.environment)
             .ok_or_else(|| ProcessError::NotFound { program: program.executable.clone() })?;
-        let Some(entrance) = &program.enclosure else {
+        let Some(handle) = &program.enclosure else {
             let launch =
                 Launch { executable, arguments: program.arguments.clone(), stdin: Stdio::null() };
-            return self.launch(program, launch, Leaves::Anything);
+            return self.launch(program, launch, Leftovers::Anything);
         };
-        let (launch, way_in) =
-            entrance.way_in(&executable, program).map_err(|e| refused(program, e))?;
-        let running = self.launch(program, launch, Leaves::Anything)?;
-        way_in.passed().map_err(|e| refused(program, e))?;
+        let (launch, entry) =
+            handle.launch_inside(&executable, program).map_err(|e| refused(program, e))?;
+        let running = self.launch(program, launch, Leftovers::Anything)?;
+        entry.wait().map_err(|e| refused(program, e))?;
         Ok(running)
     }
 
     /// Ends everything at once: the second Ctrl-C.
     pub fn kill_all(&self) {
-        // Held to the end: runs whose child is killed here go on no further meanwhile.
+        // Locked until all are ended: meanwhile no run can notice that its child was
+        // killed and start another.
         let runs = self.runs();
         for group in runs.leaders() {
             unix::signal_group(group, unix::KILL);
@@ -286,8 +287,8 @@ impl Processes {
         &self,
         program: &Program,
         launch: Launch,
-        leaves: Leaves,
-    ) -> Result<Running, ProcessError> {
+        leaves: Leftovers,
+    ) -> Result<RunningProcess, ProcessError> {
         let begun = Instant::now();
         let run = leftovers::run_name(self.started.fetch_add(1, Ordering::Relaxed));
         let mut runs = self.runs();
@@ -301,7 +302,7 @@ impl Processes {
             program.arguments.join(" "),
             program.directory
         );
-        Ok(Running::new(program, child, Registered::new(self.clone(), group, run), begun))
+        Ok(RunningProcess::new(program, child, RunGuard::new(self.clone(), group, run), begun))
     }
 
     fn lock_person(&self) -> MutexGuard<'_, Arc<Person>> {
@@ -313,8 +314,8 @@ impl Processes {
     }
 }
 
-/// What is really started for a program: itself, or codexpin on its way into
-/// an enclosure.
+/// What is really started for a program: itself, or codexpin, which enters an
+/// enclosure and becomes the program there.
 struct Launch {
     executable: Utf8PathBuf,
     arguments: Vec<String>,

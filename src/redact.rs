@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! a child's output ─▶ Stream ─▶ log file
-//!                  ─▶ Captured::text ─▶ observation, journal, pin, errors
+//!                  ─▶ CapturedOutput::text ─▶ observation, journal, pin, errors
 //! everything printed ─▶ line ─▶ terminal
 //! report ─▶ paste ─▶ an issue that anybody can read
 //! ```

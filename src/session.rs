@@ -5,6 +5,7 @@
 //! search ─▶ next ─▶ [ lab: install ahead ∥ check ] ─▶ journal ─▶ learn ─▶ search
 //! ```
 
+mod check_pool;
 pub mod error;
 mod format3;
 pub mod job;
@@ -14,7 +15,6 @@ mod prefetch;
 mod reading;
 pub mod record;
 pub mod summary;
-mod work;
 
 use std::time::{Duration, Instant};
 
@@ -26,12 +26,12 @@ use crate::question::{StateCarry, Variation};
 use crate::release::pairing::Candidate;
 use crate::search::{Belief, Contradiction, Halving, Next, Outcome, Pause, Strategy};
 use crate::verdict::{self, Verdict};
+use check_pool::{CheckPool, CheckResult};
 use error::SessionError;
 use job::Job;
 use journal::Journal;
 use lab::{Lab, LabError};
 use record::CheckRecord;
-use work::{CheckResult, Work};
 
 /// How a session ended.
 #[derive(Debug, Clone)]
@@ -79,10 +79,10 @@ pub async fn run<L: Lab>(
     let mut checks = journal.checks().to_vec();
     let mut search = reading::search_of(journal.request(), &mut checks);
     search.go_on();
-    let mut work = Work::new(session, jobs(journal));
-    let ended = drive(session, journal, &mut search, &mut work).await;
+    let mut pool = CheckPool::new(session, jobs(journal));
+    let ended = drive(session, journal, &mut search, &mut pool).await;
     // However it ended, no check and no install is left running.
-    let installs = work.end().await;
+    let installs = pool.end().await;
     let outcome = ended?;
     journal.conclude(&outcome)?;
     let mut checks = journal.checks().to_vec();
@@ -95,20 +95,20 @@ async fn drive<L: Lab>(
     session: &Session<'_, L>,
     journal: &mut Journal,
     search: &mut Halving,
-    work: &mut Work<L>,
+    pool: &mut CheckPool<L>,
 ) -> Result<Outcome, SessionError> {
     let mut belief = search.belief();
     tell(&belief, &journal.request().line, session.events);
     loop {
-        match search.next(work.running()) {
+        match search.next(pool.running()) {
             Next::Done(outcome) => return Ok(outcome),
             Next::Pause(pause) => return Err(paused(pause, journal)),
-            Next::Ask(ask) if work.running().len() < session.parallel => {
+            Next::Ask(ask) if pool.running().len() < session.parallel => {
                 let logs = journal.logs_for(ask.id, journal.request().line[ask.place].core);
-                work.begin(ask, logs);
+                pool.begin(ask, logs);
             }
             Next::Ask(_) | Next::Wait => {
-                let result = work.result(search.wanted(work.running())).await?;
+                let result = pool.result(search.wanted(pool.running())).await?;
                 learn(session, journal, search, result)?;
                 let now = search.belief();
                 if now != belief {

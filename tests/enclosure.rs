@@ -1,5 +1,5 @@
 //! Enclosures as the kernel of this machine makes them, with the built
-//! `codexpin` as holder and as the way in.
+//! `codexpin` as holder and to start programs inside.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test")]
@@ -13,8 +13,9 @@ use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use codexpin::env::Environment;
-use codexpin::process::enclosure::{Enclosure, Rooms, Unavailable};
-use codexpin::process::{Ending, Finished, ProcessError, Processes, Program};
+use codexpin::explain::Explain as _;
+use codexpin::process::enclosure::{Enclosure, EnclosureError, MountPlan};
+use codexpin::process::{Ending, ProcessError, ProcessOutput, Processes, Program};
 use tokio::io::AsyncWriteExt as _;
 use tokio_util::sync::CancellationToken;
 
@@ -49,16 +50,16 @@ fn outside(executable: &str, arguments: &[&str]) -> Program {
 }
 
 fn inside(enclosure: &Enclosure, script: &str) -> Program {
-    Program { enclosure: Some(enclosure.entrance()), ..outside("bash", &["-c", script]) }
+    Program { enclosure: Some(enclosure.handle()), ..outside("bash", &["-c", script]) }
 }
 
 /// One of the tests below that are run by others only.
 fn role(enclosure: &Enclosure, name: &str) -> Program {
     let words = ["--ignored", "--exact", "--nocapture", name];
-    Program { enclosure: Some(enclosure.entrance()), ..outside(this_test().as_str(), &words) }
+    Program { enclosure: Some(enclosure.handle()), ..outside(this_test().as_str(), &words) }
 }
 
-async fn run(program: &Program) -> Finished {
+async fn run(program: &Program) -> ProcessOutput {
     PROCESSES.run(program, &CancellationToken::new()).await.unwrap()
 }
 
@@ -223,33 +224,33 @@ async fn a_kernel_that_refuses_is_told_with_the_setting_that_makes_it_refuse() {
 #[ignore = "run by another test"]
 async fn says_why_not() {
     let error = Enclosure::open(&PROCESSES, &shim(), None).await.unwrap_err();
-    assert!(matches!(error, Unavailable::Refused { .. }));
+    assert!(matches!(error, EnclosureError::Refused { .. }));
     println!("{error}\nhint: {}", error.hint().unwrap());
 }
 
 /// A directory of a test's own in /tmp, whatever TMPDIR says.
 fn in_tmp() -> (tempfile::TempDir, Utf8PathBuf) {
-    let directory = tempfile::Builder::new().prefix("codexpin-rooms-").tempdir_in("/tmp").unwrap();
+    let directory = tempfile::Builder::new().prefix("codexpin-mounts-").tempdir_in("/tmp").unwrap();
     let path = Utf8PathBuf::from_path_buf(directory.path().to_owned()).unwrap();
     (directory, path)
 }
 
-async fn open_with_rooms(root: &Utf8Path, keep: &[Utf8PathBuf]) -> Enclosure {
+async fn open_with_mounts(root: &Utf8Path, keep: &[Utf8PathBuf]) -> Enclosure {
     open_hiding(root, &[], keep).await
 }
 
 async fn open_hiding(root: &Utf8Path, hide: &[Utf8PathBuf], keep: &[Utf8PathBuf]) -> Enclosure {
-    let tmp = root.join("rooms");
+    let tmp = root.join("private");
     fs_err::create_dir_all(&tmp).unwrap();
-    let rooms = Rooms { tmp: &tmp, hide, keep };
-    Enclosure::open(&PROCESSES, &shim(), Some(rooms)).await.unwrap()
+    let mounts = MountPlan { tmp: &tmp, hide, keep };
+    Enclosure::open(&PROCESSES, &shim(), Some(mounts)).await.unwrap()
 }
 
 #[tokio::test]
 async fn temporary_files_of_programs_inside_are_not_among_those_of_the_machine() {
     let (_guard, root) = in_tmp();
-    let enclosure = open_with_rooms(&root, &[]).await;
-    assert!(enclosure.no_rooms().is_none(), "{:?}", enclosure.no_rooms());
+    let enclosure = open_with_mounts(&root, &[]).await;
+    assert!(enclosure.shared_tmp().is_none(), "{:?}", enclosure.shared_tmp());
     let name = root.file_name().unwrap();
     let script = format!(
         "ls -A /tmp /var/tmp; echo t > /tmp/{name}-file && echo v > /var/tmp/{name}-file; pwd"
@@ -264,7 +265,7 @@ async fn temporary_files_of_programs_inside_are_not_among_those_of_the_machine()
     let finished = run(&inside(&enclosure, &format!("cat /tmp/{name}-file"))).await;
     assert_eq!(finished.stdout.text(), "t\n");
     enclosure.close().await.unwrap();
-    let left = fs_err::read_to_string(root.join(format!("rooms/var-tmp/{name}-file"))).unwrap();
+    let left = fs_err::read_to_string(root.join(format!("private/var-tmp/{name}-file"))).unwrap();
     assert_eq!(left, "v\n");
 }
 
@@ -276,7 +277,7 @@ async fn what_is_kept_is_where_it_was_and_can_be_written_to() {
         fs_err::create_dir_all(directory).unwrap();
     }
     fs_err::write(&file, "before").unwrap();
-    let enclosure = open_with_rooms(&root, &[kept.clone(), file.clone()]).await;
+    let enclosure = open_with_mounts(&root, &[kept.clone(), file.clone()]).await;
     let listener = std::os::unix::net::UnixListener::bind(kept.join("socket")).unwrap();
     let served = std::thread::spawn(move || {
         listener.accept().unwrap().0.write_all(b"through the socket").unwrap();
@@ -293,7 +294,7 @@ async fn what_is_kept_is_where_it_was_and_can_be_written_to() {
     assert_eq!(fs_err::read_to_string(kept.join("new")).unwrap(), "new\n");
     assert_eq!(fs_err::read_to_string(&file).unwrap(), "after\n");
     let keep = [kept.clone(), this_test()];
-    let enclosure = open_with_rooms(&root, &keep).await;
+    let enclosure = open_with_mounts(&root, &keep).await;
     let mut program = role(&enclosure, "asks_a_socket");
     program.environment = program.environment.with("SOCKET", kept.join("socket"));
     let finished = run(&program).await;
@@ -313,7 +314,7 @@ async fn what_is_hidden_is_empty_but_for_what_is_kept_and_as_it_was_outside() {
     let (_guard, root) = in_tmp();
     let hide = [home.to_owned(), home.join("kept/logins")];
     let enclosure = open_hiding(&root, &hide, &[home.join("kept")]).await;
-    assert!(enclosure.no_rooms().is_none(), "{:?}", enclosure.no_rooms());
+    assert!(enclosure.shared_tmp().is_none(), "{:?}", enclosure.shared_tmp());
     let script = "cd \"$HERE\"; find . | sort; cat kept/file; echo x > mine";
     let mut program = inside(&enclosure, script);
     program.environment = program.environment.with("HERE", home.as_str());
@@ -332,11 +333,11 @@ fn asks_a_socket() {
 }
 
 #[tokio::test]
-async fn where_rooms_are_refused_the_network_is_cut_off_all_the_same() {
+async fn where_mounts_are_refused_the_network_is_cut_off_all_the_same() {
     let script = "echo 0 > /proc/sys/user/max_mnt_namespaces && exec \"$@\"";
     let this = this_test();
     let words = ["-Ur", "sh", "-c", script, "sh", this.as_str()];
-    let role = ["--ignored", "--exact", "--nocapture", "does_without_rooms"];
+    let role = ["--ignored", "--exact", "--nocapture", "does_without_mounts"];
     let mut program = outside("unshare", &[&words[..], &role[..]].concat());
     program.environment = program.environment.with(SHIM, shim());
     let finished = run(&program).await;
@@ -349,10 +350,10 @@ async fn where_rooms_are_refused_the_network_is_cut_off_all_the_same() {
 
 #[tokio::test]
 #[ignore = "run by another test"]
-async fn does_without_rooms() {
+async fn does_without_mounts() {
     let (_guard, root) = in_tmp();
-    let enclosure = open_with_rooms(&root, &[]).await;
-    println!("{}", enclosure.no_rooms().unwrap());
+    let enclosure = open_with_mounts(&root, &[]).await;
+    println!("{}", enclosure.shared_tmp().unwrap());
     let script = "tail -n +3 /proc/self/net/dev | tr -d ' ' | cut -d: -f1";
     println!("inside: {}:", run(&inside(&enclosure, script)).await.stdout.text().trim());
 }

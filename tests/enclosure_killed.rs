@@ -60,7 +60,7 @@ async fn stays_until_it_is_killed() {
         environment: Environment::of_this_process().inherited(),
         time_limit: Duration::from_secs(30),
         log: None,
-        enclosure: Some(enclosure.entrance()),
+        enclosure: Some(enclosure.handle()),
     };
     let running = processes.start(&program).unwrap();
     println!("running: {} {}", enclosure.id(), running.id());

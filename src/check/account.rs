@@ -32,13 +32,13 @@ pub struct LentAccount {
 /// What is lent.
 enum LentCredential {
     /// The access token of a `ChatGPT` login. Boxed: it is much the larger.
-    Token(Box<Tokens>),
+    Token(Box<TokenPair>),
     /// An API key.
     Key(Secret),
 }
 
 /// An access token, and the one that a relay's candidate holds in its place.
-struct Tokens {
+struct TokenPair {
     real: LentLogin,
     made_up: LentLogin,
 }
@@ -47,7 +47,7 @@ impl LentAccount {
     /// With a `ChatGPT` login.
     pub fn of_token(lending: Lending, token: LentLogin, pace: Pace) -> Self {
         let made_up = LentLogin::made_up(&token.profile, &token.provider);
-        let credential = LentCredential::Token(Box::new(Tokens { real: token, made_up }));
+        let credential = LentCredential::Token(Box::new(TokenPair { real: token, made_up }));
         Self { lending, credential, pace }
     }
 

@@ -38,7 +38,7 @@ impl ScratchHome {
         create_private_dir(&path)?;
         let home = Self { path, _in_use: in_use };
         for directory in
-            [home.state(), home.workspace(), home.tmp(), home.rooms(), home.path.join("bin")]
+            [home.state(), home.workspace(), home.tmp(), home.private_tmp(), home.path.join("bin")]
         {
             create_private_dir(&directory)?;
         }
@@ -69,9 +69,9 @@ impl ScratchHome {
         self.path.join("tmp")
     }
 
-    /// What an enclosure has in place of `/tmp` and `/var/tmp`.
-    pub(super) fn rooms(&self) -> Utf8PathBuf {
-        self.path.join("rooms")
+    /// Where the enclosure's own `/tmp`, `/var/tmp` and hidden directories lie.
+    pub(super) fn private_tmp(&self) -> Utf8PathBuf {
+        self.path.join("private-tmp")
     }
 
     /// What makes this home different from every other.
@@ -79,8 +79,8 @@ impl ScratchHome {
         self.path.file_name().unwrap_or_default().trim_start_matches("home-")
     }
 
-    /// Writes the files that so many tool calls are to read, with contents that nobody
-    /// knows who has not read them.
+    /// Writes the files that so many tool calls are to read, with random contents, so
+    /// that an answer proves that they were read.
     pub(super) fn hide_probe_files(&self, calls: u16) -> io::Result<Script> {
         let reads = (1..=calls).map(|call| {
             let file = self.workspace().join(format!("probe-{call}.txt"));
@@ -111,7 +111,7 @@ pub fn sweep(parent: &Utf8Path) {
     for entry in entries.flatten() {
         let Ok(path) = Utf8PathBuf::from_path_buf(entry.path()) else { continue };
         if path.is_dir() && Lock::try_take(&lock_file(&path)).is_ok() {
-            // Left-overs cost disk and nothing else; the next start tries again.
+            // What cannot be removed costs only disk, and the next start tries again.
             let _ = remove(&path);
             let _ = remove(&lock_file(&path));
         }
@@ -142,10 +142,10 @@ pub(super) fn copy_state(from: &Utf8Path, to: &Utf8Path) -> io::Result<()> {
     Ok(())
 }
 
-/// 128 random bits, of which no two are alike.
+/// 128 random bits in hexadecimal.
 pub(super) fn nonce() -> String {
     use std::hash::{BuildHasher as _, RandomState};
-    // Keys of the system's own randomness, as the standard library has it for its maps.
+    // The standard library seeds its maps with the system's randomness.
     format!("{:016x}{:016x}", RandomState::new().hash_one(0), RandomState::new().hash_one(1))
 }
 

@@ -160,7 +160,7 @@ fn chatgpt(login: config::ConfigLogin) -> Option<LoginProfile> {
         .then_some(LoginProfile { name: login.profile, provider: login.provider })
 }
 
-/// Where a route's state is kept in what a release leaves.
+/// The directory of a route's state and logs, where a question has several routes.
 pub(super) fn directory_of(place: usize) -> String {
     format!("route-{}", place + 1)
 }
@@ -189,11 +189,10 @@ struct ConfigPlaces<'a> {
     workspace: &'a Utf8Path,
     /// Where OpenClaw's own log goes; left to itself it is under `/tmp`.
     log: &'a Utf8Path,
-    /// The Gateway's.
+    /// The Gateway's port and token.
     port: u16,
-    /// The Gateway's.
     token: &'a str,
-    /// The loopback's, for a provider that OpenClaw does not know.
+    /// The loopback's address, for a provider that OpenClaw does not know.
     base_url: &'a str,
 }
 
@@ -259,7 +258,7 @@ fn enable_plugin(config: &mut Value) {
     put(config, &["plugins", "entries", "codex", "enabled"], json!(true));
 }
 
-/// Sets what the keys lead to. What stands in the way and holds nothing gives way.
+/// Sets the value at these keys. Anything on the way that is not an object is replaced.
 fn put(config: &mut Value, keys: &[&str], value: Value) {
     let Some((key, rest)) = keys.split_first() else {
         *config = value;

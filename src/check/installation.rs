@@ -54,14 +54,48 @@ impl LiveCheck<'_> {
             upstream: Upstream::Installation,
             ..question.clone()
         };
-        let Installation { core, node, plugin, state, config, .. } = self.installation;
+        let program = self.program(&question)?;
+        let Installation { core, node, plugin, .. } = self.installation;
+        let output = self.processes.run(&program, stop).await?;
+        let times = Times { agent: Some(millis(output.elapsed)), ..Times::default() };
+        ObservationParts {
+            core: core.version,
+            plugin: plugin.as_ref().map(|plugin| plugin.package.version),
+            node: &node.version,
+            route: self.route,
+            question: &question,
+            person: &self.processes.person(),
+            clock,
+            run: AgentRun {
+                stopped_at: None,
+                moved_to: None,
+                gateway: String::new(),
+                left_running: output.left_running,
+                output,
+                times,
+                agent_began: Duration::ZERO,
+            },
+            // It runs outside any sandbox, and its requests are its own.
+            sandbox: SandboxRecord {
+                isolation: Isolation::None,
+                config_changes: Vec::new(),
+                requests: Vec::new(),
+            },
+            logs: self.logs.to_owned(),
+        }
+        .observation()
+    }
+
+    /// `openclaw agent`, as the installation's own user would run it.
+    fn program(&self, question: &Question) -> Result<Program, CheckError> {
+        let Installation { node, state, config, .. } = self.installation;
         let entry = self.installation.entry().map_err(std::io::Error::other)?;
         let session = format!("codexpin-{}", home::nonce());
         let message = format!("Reply exactly: {}", question.reply);
         let limit = question.timeout_s.to_string();
         let words = [entry.as_str(), "agent", "--agent", self.agent, "--session-id", &session];
         let words = words.into_iter().chain(["--message", &message, "--timeout", &limit, "--json"]);
-        let program = Program {
+        Ok(Program {
             executable: node.executable(),
             arguments: words.map(str::to_owned).collect(),
             directory: state.clone(),
@@ -75,34 +109,6 @@ impl LiveCheck<'_> {
             time_limit: question.time_limit() + MARGIN,
             log: Some(self.logs.join("agent.log")),
             enclosure: None,
-        };
-        let finished = self.processes.run(&program, stop).await?;
-        let times = Times { agent: Some(millis(finished.elapsed)), ..Times::default() };
-        ObservationParts {
-            core: core.version,
-            plugin: plugin.as_ref().map(|plugin| plugin.package.version),
-            node: &node.version,
-            route: self.route,
-            question: &question,
-            person: &self.processes.person(),
-            clock,
-            run: AgentRun {
-                stopped_at: None,
-                moved_to: None,
-                gateway: String::new(),
-                left_running: finished.left_running,
-                finished,
-                times,
-                agent_began: Duration::ZERO,
-            },
-            // It is asked where it is, and nobody sees its requests.
-            sandbox: SandboxRecord {
-                isolation: Isolation::None,
-                config_changes: Vec::new(),
-                requests: Vec::new(),
-            },
-            logs: self.logs.to_owned(),
-        }
-        .observation()
+        })
     }
 }

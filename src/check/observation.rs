@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::sandbox::SandboxRecord;
 use super::{CheckError, reply};
 use crate::observation::{AgentEnding, CheckStage, Observation, RequestKind, Times};
-use crate::process::{self, Finished};
+use crate::process::{self, ProcessOutput};
 use crate::question::Question;
 use crate::redact::Person;
 use crate::release::Version;
@@ -20,7 +20,7 @@ const EXCERPT: usize = 48 * 1024;
 
 /// What ran last, and how far the check came.
 pub(super) struct AgentRun {
-    pub(super) finished: Finished,
+    pub(super) output: ProcessOutput,
     /// Where it ended, if not with the agent.
     pub(super) stopped_at: Option<CheckStage>,
     /// Where the candidate's doctor moved the route.
@@ -71,7 +71,7 @@ impl ObservationParts<'_> {
         let Self { question, person, run, sandbox, clock, .. } = self;
         let masked = |text: &str| person.line(text).into_owned();
         let excerpt = |text: &str| reply::excerpt(&reply::plain(text), EXCERPT);
-        let Finished { stdout, stderr, .. } = &run.finished;
+        let ProcessOutput { stdout, stderr, .. } = &run.output;
         // Read from the output as it came: a masked one could be another reply.
         let reply = reply::read(&reply::plain(&stdout.raw()));
         Ok(Observation {
@@ -90,7 +90,7 @@ impl ObservationParts<'_> {
             started: clock.started,
             elapsed_ms: millis(clock.begun.elapsed()),
             times,
-            ending: ending(run.finished.ending)?,
+            ending: ending(run.output.ending)?,
             stopped_at: run.stopped_at,
             reply: reply.map(|reply| reply::masked(reply, &question.reply, person)),
             stdout: excerpt(&stdout.text()),

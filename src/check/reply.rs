@@ -46,7 +46,7 @@ pub(super) fn masked(reply: Reply, asked: &str, person: &Person) -> Reply {
 /// The reply in stdout; none where no JSON object with payloads is in it.
 pub(super) fn read(stdout: &str) -> Option<Reply> {
     let starts = stdout.match_indices('{').map(|(at, _)| at).filter(|at| {
-        // An object at the beginning of a line: one inside another is not it.
+        // Only an object that begins a line: others are parts of one.
         stdout[..*at].rsplit('\n').next().is_some_and(|line| line.trim().is_empty())
     });
     starts.map(|at| &stdout[at..]).find_map(|text| {
@@ -54,14 +54,14 @@ pub(super) fn read(stdout: &str) -> Option<Reply> {
         let document = documents.next()?.ok()?;
         let result = document.get("result").unwrap_or(&document);
         result.get("payloads")?.as_array()?;
-        let reply = Wire::deserialize(result).ok()?.into_reply();
+        let reply = WireReply::deserialize(result).ok()?.into_reply();
         // Only a Gateway's answer is wrapped, with a run id and a status beside it.
         Some(Reply { through_gateway: document.get("result").is_some(), ..reply })
     })
 }
 
 #[derive(Deserialize)]
-struct Wire {
+struct WireReply {
     payloads: Vec<Payload>,
     #[serde(default)]
     meta: Meta,
@@ -106,7 +106,7 @@ struct AgentMeta {
     fallback_attempts: Vec<Value>,
 }
 
-impl Wire {
+impl WireReply {
     fn into_reply(self) -> Reply {
         let Meta { execution_trace: trace, agent, transport, fallback_from } = self.meta;
         let failed = |attempt: &&Attempt| attempt.result.as_deref().is_some_and(|r| r != "success");

@@ -66,16 +66,16 @@ async fn of_provider(
     .await?;
     let words = ["models", "list", "--all", "--provider", provider, "--json"];
     let program = sandbox.openclaw(&words, provider, TIME_LIMIT);
-    let finished = environment.processes.run(&program, stop).await?;
+    let output = environment.processes.run(&program, stop).await?;
     sandbox.close().await?;
-    if finished.ending == Ending::Cancelled {
+    if output.ending == Ending::Cancelled {
         return Err(CheckError::Stopped);
     }
-    let list = read(&reply::plain(&finished.stdout.raw()));
+    let list = read(&reply::plain(&output.stdout.raw()));
     let failed = list.is_none().then(|| {
-        let said = format!("{}\n{}", finished.stderr.text(), finished.stdout.text());
+        let said = format!("{}\n{}", output.stderr.text(), output.stdout.text());
         let said = reply::plain(&said);
-        reason(&said).map_or_else(|| finished.ending.to_string(), ToOwned::to_owned)
+        reason(&said).map_or_else(|| output.ending.to_string(), ToOwned::to_owned)
     });
     Ok(ProviderRoutes { provider: provider.to_owned(), models: list.unwrap_or_default(), failed })
 }

@@ -13,7 +13,7 @@ use super::{CheckEnvironment, CheckError, CheckJob, InstalledCandidate};
 use crate::env::{self, Environment, in_scratch_home};
 use crate::observation::{Isolation, RequestRecord};
 use crate::process::Program;
-use crate::process::enclosure::{Enclosure, Rooms};
+use crate::process::enclosure::{Enclosure, EnclosureError, MountPlan};
 use crate::question::Question;
 use crate::route::Route;
 use crate::secret::Secret;
@@ -136,13 +136,13 @@ impl<'a> SandboxPlan<'a> {
         if self.command.is_none() {
             hide.push(self.environment.home.clone());
         }
-        let rooms = Rooms { tmp: &home.rooms(), hide: &hide, keep: &keep };
-        match Enclosure::open(processes, executable, Some(rooms)).await {
+        let mounts = MountPlan { tmp: &home.private_tmp(), hide: &hide, keep: &keep };
+        match Enclosure::open(processes, executable, Some(mounts)).await {
             Ok(enclosure) => {
-                let shared_tmp = enclosure.no_rooms().map(ToString::to_string);
+                let shared_tmp = enclosure.shared_tmp().map(EnclosureError::with_hint);
                 (Some(enclosure), Isolation::Namespace { shared_tmp })
             }
-            Err(why) => (None, Isolation::ProxySettings { why: why.to_string() }),
+            Err(why) => (None, Isolation::ProxySettings { why: why.with_hint() }),
         }
     }
 }
@@ -215,7 +215,7 @@ impl CheckSandbox<'_> {
             environment: self.environment.clone(),
             time_limit,
             log: Some(self.plan.logs.join(format!("{name}.log"))),
-            enclosure: self.enclosure.as_ref().map(Enclosure::entrance),
+            enclosure: self.enclosure.as_ref().map(Enclosure::handle),
         }
     }
 
@@ -261,8 +261,8 @@ impl SandboxUpstream {
         Ok(Self::Live(Live::start(options).await?))
     }
 
-    /// Where providers of a config's own are led: the loopback answers them, a
-    /// live upstream does not.
+    /// The address that replaces those of a config's own providers: the loopback
+    /// answers them, a live upstream does not.
     fn base_url(&self) -> String {
         match self {
             Self::Loopback(loopback) => loopback.base_url(),
@@ -285,7 +285,7 @@ impl SandboxUpstream {
         }
     }
 
-    /// Stops, and hands over what was asked.
+    /// Stops, and returns the requests that came.
     async fn shutdown(self) -> Vec<RequestRecord> {
         match self {
             Self::Loopback(loopback) => loopback.shutdown().await,
@@ -299,9 +299,9 @@ fn free_port() -> std::io::Result<u16> {
     Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
 
-/// What has to be where it is, though `/tmp` is the sandbox's own: the scratch home,
-/// the candidate, what it runs on and what is on its PATH; for a command of the
-/// user's own, the files that it names as well.
+/// What stays visible, though `/tmp` is the sandbox's own: the scratch home, the
+/// candidate, its Node and what is on its PATH; for a command of the user's own, the
+/// files that it names as well.
 fn kept(
     candidate: &InstalledCandidate,
     home: &Utf8Path,
@@ -310,7 +310,7 @@ fn kept(
 ) -> Vec<Utf8PathBuf> {
     let mut kept = vec![home.to_owned(), candidate.prefix.clone()];
     kept.extend(candidate.node.bin.parent().map(Utf8Path::to_owned));
-    // A `node` on PATH may be a link to where it is really installed.
+    // A `node` on PATH may be a link: keep what it leads to.
     let node = candidate.node.executable().canonicalize_utf8().ok();
     kept.extend(node.iter().filter_map(|node| Some(node.parent()?.parent()?.to_owned())));
     let path = environment.environment.get("PATH").unwrap_or_default();
@@ -322,8 +322,8 @@ fn kept(
     kept
 }
 
-/// The user's own authorities, which a candidate that speaks TLS with the service
-/// itself has to find.
+/// The files of the user's own certificate authorities: a candidate that speaks TLS
+/// with the service itself has to read them.
 fn trusted(environment: &Environment) -> impl Iterator<Item = Utf8PathBuf> + '_ {
     TRUST.into_iter().filter_map(|name| environment.get(name)).map(Utf8PathBuf::from)
 }

@@ -13,7 +13,7 @@ use super::observation::{AgentRun, CheckClock, ObservationParts, millis};
 use super::sandbox::{CheckSandbox, SandboxPlan};
 use super::{CheckEnvironment, CheckError, CheckJob};
 use crate::observation::{CheckStage, Observation, Times};
-use crate::process::{Ending, Finished, Running};
+use crate::process::{Ending, ProcessOutput, RunningProcess};
 use crate::question::{AskBy, StateCarry, Through, Upgrade};
 use crate::route::Route;
 use crate::upstream::pace;
@@ -50,22 +50,22 @@ impl TurnProgress {
     /// The turn ends with this program, at `stopped_at` where that is not the agent.
     fn ends_with(
         self,
-        finished: Finished,
+        output: ProcessOutput,
         stopped_at: Option<CheckStage>,
         agent_began: Duration,
     ) -> AgentRun {
         let Self { times, moved_to, gateway, left_running } = self;
-        let left_running = left_running + finished.left_running;
-        AgentRun { finished, stopped_at, moved_to, gateway, left_running, times, agent_began }
+        let left_running = left_running + output.left_running;
+        AgentRun { output, stopped_at, moved_to, gateway, left_running, times, agent_began }
     }
 }
 
 /// What became of a Gateway's start.
 enum GatewayStart {
     /// It is ready, after this long.
-    Ready(Box<Running>, Duration),
+    Ready(Box<RunningProcess>, Duration),
     /// It ended, or was not ready in time.
-    Failed(Finished),
+    Failed(ProcessOutput),
 }
 
 impl CheckTurn<'_> {
@@ -73,7 +73,7 @@ impl CheckTurn<'_> {
         let clock = CheckClock::start();
         let CheckJob { candidate: installed, question, variation, account, .. } = self.job;
         let logs = self.logs();
-        // Held to the end of the check: the account is asked by one turn at a time.
+        // Held to the end of the check: an account serves one turn at a time.
         let _permit = match account {
             Some(account) => {
                 account.hide_from(&self.environment.processes);
@@ -97,7 +97,7 @@ impl CheckTurn<'_> {
         .open()
         .await?;
         let run = self.ask(&sandbox).await;
-        // Closed before an error is looked at: the sandbox ends either way.
+        // Close before `?`: the sandbox has to end after a failure too.
         let (home, record) = sandbox.close().await?;
         let run = run?;
         if let StateCarry::SaveTo(directory) = &variation.state {
@@ -128,12 +128,12 @@ impl CheckTurn<'_> {
         let mut so_far = TurnProgress::default();
         // Doctor comes first: it migrates what the Gateway and the agent read.
         if question.upgrade == Upgrade::Doctor {
-            let finished = self.doctor(sandbox).await?;
-            so_far.times.doctor = Some(millis(finished.elapsed));
-            if !finished.ending.success() {
-                return Ok(so_far.ends_with(finished, Some(CheckStage::Doctor), sandbox.elapsed()));
+            let output = self.doctor(sandbox).await?;
+            so_far.times.doctor = Some(millis(output.elapsed));
+            if !output.ending.success() {
+                return Ok(so_far.ends_with(output, Some(CheckStage::Doctor), sandbox.elapsed()));
             }
-            so_far.left_running += finished.left_running;
+            so_far.left_running += output.left_running;
             let route = route_in(&sandbox.config(), self.route);
             so_far.moved_to = route.filter(|route| route != self.route);
         }
@@ -144,12 +144,12 @@ impl CheckTurn<'_> {
                     so_far.times.gateway = Some(millis(after));
                     running = Some(*gateway);
                 }
-                GatewayStart::Failed(mut finished) => {
-                    so_far.gateway = both(&finished);
-                    // There is no agent whose output it could be.
-                    (finished.stdout, finished.stderr) = Default::default();
+                GatewayStart::Failed(mut output) => {
+                    so_far.gateway = both(&output);
+                    // stdout and stderr of an observation are the agent's, and none ran.
+                    (output.stdout, output.stderr) = Default::default();
                     return Ok(so_far.ends_with(
-                        finished,
+                        output,
                         Some(CheckStage::Gateway),
                         sandbox.elapsed(),
                     ));
@@ -164,17 +164,17 @@ impl CheckTurn<'_> {
             }
             AskBy::Command(command) => sandbox.command(command, question.time_limit())?,
         };
-        let finished = self.environment.processes.run(&program, self.stop).await?;
+        let output = self.environment.processes.run(&program, self.stop).await?;
         if matches!(question.ask, AskBy::Probe(_)) {
-            so_far.times.agent = Some(millis(finished.elapsed));
+            so_far.times.agent = Some(millis(output.elapsed));
         }
         // After the agent, which asks through it.
         if let Some(running) = running {
-            let stopped = Running::stop(running).await?;
+            let stopped = RunningProcess::stop(running).await?;
             so_far.gateway = both(&stopped);
             so_far.left_running += stopped.left_running;
         }
-        Ok(so_far.ends_with(finished, None, agent_began))
+        Ok(so_far.ends_with(output, None, agent_began))
     }
 
     /// The permit to ask the account for a turn; it ends with the check.
@@ -188,13 +188,13 @@ impl CheckTurn<'_> {
         }
     }
 
-    async fn doctor(&self, sandbox: &CheckSandbox<'_>) -> Result<Finished, CheckError> {
+    async fn doctor(&self, sandbox: &CheckSandbox<'_>) -> Result<ProcessOutput, CheckError> {
         let words = ["doctor", "--fix", "--non-interactive"];
         let program = sandbox.openclaw(&words, "doctor", DOCTOR_LIMIT);
-        let finished = self.environment.processes.run(&program, self.stop).await?;
-        match finished.ending {
+        let output = self.environment.processes.run(&program, self.stop).await?;
+        match output.ending {
             Ending::Cancelled => Err(CheckError::Stopped),
-            _ => Ok(finished),
+            _ => Ok(output),
         }
     }
 
@@ -215,9 +215,9 @@ impl CheckTurn<'_> {
             Ok(true) => Ok(GatewayStart::Ready(Box::new(gateway), begun.elapsed())),
             Ok(false) => Ok(GatewayStart::Failed(gateway.stop().await?)),
             Err(_) => {
-                let mut finished = gateway.stop().await?;
-                finished.ending = Ending::TimedOut;
-                Ok(GatewayStart::Failed(finished))
+                let mut output = gateway.stop().await?;
+                output.ending = Ending::TimedOut;
+                Ok(GatewayStart::Failed(output))
             }
         }
     }
@@ -233,8 +233,8 @@ impl CheckTurn<'_> {
 }
 
 /// A Gateway's whole output; its errors come last.
-fn both(finished: &Finished) -> String {
-    format!("{}\n{}", finished.stdout.text().trim_end(), finished.stderr.text())
+fn both(output: &ProcessOutput) -> String {
+    format!("{}\n{}", output.stdout.text().trim_end(), output.stderr.text())
 }
 
 /// Whether a Gateway's output says that it is ready. Newer releases say so once before

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::service::systemd::{UNIT, unit_path};
 use crate::env::Environment;
 use crate::explain::{Class, Explain};
-use crate::process::{Ending, ProcessError, Processes, Program, Running};
+use crate::process::{Ending, ProcessError, Processes, Program, RunningProcess};
 
 /// Where `OpenClaw` keeps a file a day (`openclaw-YYYY-MM-DD.log`).
 const LOGS: &str = "/tmp/openclaw";
@@ -91,7 +91,7 @@ impl UnitJournal<'_> {
         environment: &Environment,
         processes: &Processes,
         stop: &CancellationToken,
-    ) -> Result<(Utf8PathBuf, Option<Running>), UnitJournalError> {
+    ) -> Result<(Utf8PathBuf, Option<RunningProcess>), UnitJournalError> {
         let since = format!("@{}", self.from.as_second());
         let mut arguments = vec![
             "--user",

@@ -153,7 +153,7 @@ impl Runtimes {
         for (core, range) in line {
             let node = match self.provide(range.as_slice(), stop).await {
                 Ok(node) => Ok(node),
-                // Only this candidate is lost for it.
+                // Only this candidate cannot be asked.
                 Err(error @ NodeError::NoneFits { .. }) => Err(error.to_string()),
                 Err(error) => return Err(error),
             };

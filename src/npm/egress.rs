@@ -79,7 +79,7 @@ impl Egress {
         };
         if let Some(known) = self.reached.iter_mut().find(same) {
             known.count += 1;
-        // A program that asks for new hosts all the time is not to fill a disk.
+        // Bounded: a program may ask for new hosts without end.
         } else if self.reached.len() < 2 * LINES {
             self.reached.push(EgressEntry {
                 method: method.to_owned(),

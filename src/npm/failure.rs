@@ -174,8 +174,8 @@ fn package_named(text: &str) -> Option<String> {
         .or_else(|| quoted("integrity checksum failed when using ", &[' ']).and(None))
 }
 
-/// One line without control characters and addresses: the registry's host is
-/// nobody's business in a report.
+/// One line without control characters and addresses: a report must not name a
+/// private registry's host.
 fn clean(line: &str) -> String {
     let words = line.split_whitespace().map(|word| match word.split_once("://") {
         Some((_, rest)) => rest.split_once('/').map_or("the registry", |(_, path)| path),

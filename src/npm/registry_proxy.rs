@@ -25,31 +25,31 @@ use url::Url;
 
 use super::egress::{Egress, EgressOutcome, HostPort};
 use crate::process::Processes;
-use crate::process::enclosure::{Enclosure, Entrance};
+use crate::process::enclosure::{Enclosure, EnclosureHandle};
 use crate::proxy::{self, Server, ServerTasks};
 
 /// What concerns one connection only (RFC 9110, 7.6.1), or the proxy.
 const OF_THE_CONNECTION: [&str; 5] =
     ["connection", "keep-alive", "proxy-connection", "proxy-authorization", "transfer-encoding"];
 
-/// Which way installs go.
+/// How installs reach the network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NetworkAccess {
-    /// Through a turnstile that lets these registries through.
+    /// Through a proxy that lets only these registries through.
     Registries {
-        /// Codexpin's own executable, which is the way into an enclosure.
+        /// Codexpin's own executable, which starts programs in an enclosure.
         executable: Utf8PathBuf,
         /// Every registry of npm's configuration.
         registries: Vec<Url>,
     },
     /// As npm finds it.
     Open {
-        /// Why there is no turnstile, in words.
+        /// Why there is no such proxy, in words.
         why: String,
     },
 }
 
-/// An enclosure with its turnstile.
+/// An enclosure, and the proxy that npm reaches the registries through.
 pub(crate) struct RegistryProxy {
     enclosure: Enclosure,
     server: Server,
@@ -74,7 +74,7 @@ impl RegistryProxy {
         registries: &[Url],
     ) -> Result<Self, String> {
         let opened = Enclosure::open(processes, executable, None).await;
-        let mut enclosure = opened.map_err(|error| error.to_string())?;
+        let mut enclosure = opened.map_err(|error| error.with_hint())?;
         let listener = enclosure.listener().ok_or("nothing listens in the enclosure")?;
         let tasks = ServerTasks::default();
         let gate = Arc::new(ProxyState {
@@ -91,9 +91,9 @@ impl RegistryProxy {
         Ok(Self { enclosure, server, gate })
     }
 
-    /// The way in for npm.
-    pub(crate) fn entrance(&self) -> Entrance {
-        self.enclosure.entrance()
+    /// What npm needs to start in it.
+    pub(crate) fn enclosure(&self) -> EnclosureHandle {
+        self.enclosure.handle()
     }
 
     /// What makes npm, Node and other programs take this way. An empty setting
@@ -119,7 +119,7 @@ impl RegistryProxy {
     /// Stops, and hands over what was seen.
     pub(crate) async fn close(self) -> Egress {
         self.server.shutdown().await;
-        // One that cannot be ended in order ends with codexpin.
+        // If it cannot be closed, it ends with codexpin.
         let _ = self.enclosure.close().await;
         std::mem::take(&mut *self.gate.egress())
     }

@@ -12,8 +12,8 @@ use super::registry_proxy::{NetworkAccess, RegistryProxy};
 use crate::env::Environment;
 use crate::explain::{Class, Explain};
 use crate::node::choice::Node;
-use crate::process::enclosure::Entrance;
-use crate::process::{self, Ending, Finished, ProcessError, Processes, Program};
+use crate::process::enclosure::EnclosureHandle;
+use crate::process::{self, Ending, ProcessError, ProcessOutput, Processes, Program};
 
 /// How long one npm command may take: an install on a slow line included.
 const TIME_LIMIT: Duration = Duration::from_mins(15);
@@ -42,7 +42,7 @@ pub struct Npm {
     project_config: Option<Utf8PathBuf>,
     processes: Processes,
     network: NetworkAccess,
-    entrance: Option<Entrance>,
+    enclosure: Option<EnclosureHandle>,
     age_limit: Option<String>,
 }
 
@@ -145,7 +145,7 @@ impl Npm {
             project_config: places.project_config.clone(),
             processes,
             network: NetworkAccess::Open { why: "npm was given no other way".to_owned() },
-            entrance: None,
+            enclosure: None,
             age_limit: None,
         }
     }
@@ -188,7 +188,7 @@ impl Npm {
         for (name, value) in proxy.environment() {
             npm.environment = npm.environment.with(name, value);
         }
-        npm.entrance = Some(proxy.entrance());
+        npm.enclosure = Some(proxy.enclosure());
         npm
     }
 
@@ -206,7 +206,7 @@ impl Npm {
         job: &NpmCommand<'_>,
         packages: &[String],
         extra: &[&str],
-    ) -> Result<Finished, NpmError> {
+    ) -> Result<ProcessOutput, NpmError> {
         let _linked = LinkedConfig::to(job.project, self.project_config.as_deref())?;
         let prefix = format!("--prefix={}", job.project);
         let arguments = ["install", prefix.as_str()]
@@ -225,7 +225,7 @@ impl Npm {
         executable: Utf8PathBuf,
         arguments: &[&str],
         stop: &CancellationToken,
-    ) -> Result<Finished, NpmError> {
+    ) -> Result<ProcessOutput, NpmError> {
         let program = Program {
             executable,
             arguments: arguments.iter().map(|&word| word.to_owned()).collect(),
@@ -238,7 +238,7 @@ impl Npm {
                 .with("npm_config_omit_lockfile_registry_resolved", "true"),
             time_limit: TIME_LIMIT,
             log: None,
-            enclosure: self.entrance.clone(),
+            enclosure: self.enclosure.clone(),
         };
         Ok(self.processes.run(&program, stop).await?)
     }
@@ -248,7 +248,7 @@ impl Npm {
         &self,
         job: &NpmCommand<'_>,
         arguments: Vec<String>,
-    ) -> Result<Finished, NpmError> {
+    ) -> Result<ProcessOutput, NpmError> {
         let program = Program {
             executable: self.executable.clone(),
             arguments,
@@ -258,15 +258,15 @@ impl Npm {
                 .with("npm_config_logs_dir", job.home.join(LOGS).as_str()),
             time_limit: TIME_LIMIT,
             log: job.log.map(ToOwned::to_owned),
-            enclosure: self.entrance.clone(),
+            enclosure: self.enclosure.clone(),
         };
-        let finished = self.processes.run(&program, job.stop).await?;
-        match finished.ending {
-            Ending::Exited(0) => Ok(finished),
+        let output = self.processes.run(&program, job.stop).await?;
+        match output.ending {
+            Ending::Exited(0) => Ok(output),
             Ending::Cancelled => Err(NpmError::Stopped),
             ending => Err(NpmError::Failed {
                 command: without_flags(&program.arguments),
-                failure: NpmFailure::read(ending, &finished.stdout.text(), &finished.stderr.text()),
+                failure: NpmFailure::read(ending, &output.stdout.text(), &output.stderr.text()),
             }),
         }
     }

@@ -16,21 +16,21 @@ use crate::redact::{Person, Stream};
 const KEPT: usize = 2 * 1024 * 1024;
 /// What a log file may take; the rest is counted and dropped. Bytes.
 const LOG_LIMIT: u64 = 64 * 1024 * 1024;
-/// How long the end of the output is waited for once every writer is ended.
+/// How long to wait for the end of the output once every writer has ended.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Within how much of a cut the next end of a line is looked for. Bytes.
 const NEAR: usize = 64 * 1024;
 
 /// The beginning and the end of an output, with what was left out counted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Captured {
+pub struct CapturedOutput {
     head: Vec<u8>,
     tail: Vec<u8>,
     total: u64,
     person: Arc<Person>,
 }
 
-impl Captured {
+impl CapturedOutput {
     /// What may be shown and kept: all of it as text without secrets, where
     /// nothing was left out; otherwise with a line that says how much is missing.
     /// What is no UTF-8 is replaced.
@@ -38,15 +38,14 @@ impl Captured {
         if self.omitted() == 0 {
             return self.person.line(&self.raw()).into_owned();
         }
-        // A secret that the cut went through would not look like one.
+        // Cut back to whole lines first: half a secret would not be recognised.
         let head = &self.head[..before_cut(&self.head)];
         let tail = &self.tail[after_cut(&self.tail)..];
         let omitted = self.total - (head.len() + tail.len()) as u64;
         self.person.line(&joined(head, omitted, tail)).into_owned()
     }
 
-    /// The same as it came, secrets and all: for what reads an answer in it and
-    /// keeps nothing else.
+    /// The same unmasked: to parse an answer in it, and for nothing that is kept.
     pub fn raw(&self) -> String {
         match self.omitted() {
             0 => String::from_utf8_lossy(&[&*self.head, &*self.tail].concat()).into_owned(),
@@ -77,7 +76,7 @@ impl Captured {
     }
 }
 
-impl From<&str> for Captured {
+impl From<&str> for CapturedOutput {
     fn from(text: &str) -> Self {
         let mut captured = Self::default();
         captured.push(text.as_bytes());
@@ -111,7 +110,7 @@ fn after_cut(tail: &[u8]) -> usize {
 #[derive(Debug)]
 pub(super) struct Capture {
     reader: JoinHandle<io::Result<()>>,
-    so_far: watch::Receiver<Captured>,
+    so_far: watch::Receiver<CapturedOutput>,
 }
 
 pub(super) fn start(
@@ -119,7 +118,7 @@ pub(super) fn start(
     log: Option<Utf8PathBuf>,
     person: Arc<Person>,
 ) -> Capture {
-    let captured = Captured { person: Arc::clone(&person), ..Captured::default() };
+    let captured = CapturedOutput { person: Arc::clone(&person), ..CapturedOutput::default() };
     let (captured, so_far) = watch::channel(captured);
     let reader = tokio::spawn(async move {
         let Some(mut stream) = stream else { return Ok(()) };
@@ -147,18 +146,18 @@ pub(super) fn start(
 
 impl Capture {
     /// The output as far as it has come.
-    pub(super) fn so_far(&self) -> Captured {
+    pub(super) fn so_far(&self) -> CapturedOutput {
         self.so_far.borrow().clone()
     }
 
     /// The output as it grows.
-    pub(super) fn changes(&self) -> watch::Receiver<Captured> {
+    pub(super) fn changes(&self) -> watch::Receiver<CapturedOutput> {
         self.so_far.clone()
     }
 
-    /// The output. A reader that cannot end, because a process that nobody
-    /// could find holds the other end open, is given up after a while.
-    pub(super) async fn finish(self) -> io::Result<Captured> {
+    /// The output. If a process that could not be found holds the pipe open, its
+    /// reader is given up after [`PATIENCE`].
+    pub(super) async fn finish(self) -> io::Result<CapturedOutput> {
         let abort = self.reader.abort_handle();
         match tokio::time::timeout(PATIENCE, self.reader).await {
             Ok(Ok(read)) => read?,
@@ -177,7 +176,7 @@ mod tests {
 
     #[test]
     fn an_output_within_the_bound_is_kept_to_the_last_byte() {
-        let mut captured = Captured::default();
+        let mut captured = CapturedOutput::default();
         for _ in 0..3 {
             captured.push(&vec![b'x'; KEPT / 2]);
         }
@@ -188,7 +187,7 @@ mod tests {
     #[test]
     fn a_secret_that_the_cut_goes_through_is_not_told_in_pieces() {
         let secret = "refresh_token=made-up-1234567890";
-        let mut captured = Captured::default();
+        let mut captured = CapturedOutput::default();
         captured.push(&vec![b'x'; KEPT - 50]);
         captured.push(format!("\n{}{secret}\n", "y".repeat(20)).as_bytes());
         captured.push(&vec![b'z'; 2 * KEPT]);
@@ -206,7 +205,7 @@ mod tests {
 
     #[test]
     fn a_flood_keeps_its_beginning_and_its_end() {
-        let mut captured = Captured::default();
+        let mut captured = CapturedOutput::default();
         captured.push(b"first words ");
         for _ in 0..9 {
             captured.push(&vec![b'x'; KEPT]);

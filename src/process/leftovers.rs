@@ -24,7 +24,7 @@ use crate::env;
 #[derive(Debug, Default)]
 pub(super) struct ActiveRuns {
     /// By the process that leads each.
-    runs: BTreeMap<u32, (String, Leaves)>,
+    runs: BTreeMap<u32, (String, Leftovers)>,
     /// Descendants of this process that no run has started, with their start times: a
     /// number alone may be given to another process.
     inherited: BTreeMap<u32, u64>,
@@ -32,7 +32,7 @@ pub(super) struct ActiveRuns {
 
 /// What a run may leave behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Leaves {
+pub(super) enum Leftovers {
     /// It is not known what it does.
     Anything,
     /// It is codexpin itself, which starts nothing there.
@@ -67,7 +67,7 @@ impl ActiveRuns {
         found
     }
 
-    pub(super) fn add(&mut self, leader: u32, run: String, leaves: Leaves) {
+    pub(super) fn add(&mut self, leader: u32, run: String, leaves: Leftovers) {
         self.runs.insert(leader, (run, leaves));
     }
 
@@ -85,7 +85,7 @@ impl ActiveRuns {
 
     /// Whether an adopted process without a name can only be this run's.
     fn only_this_leaves(&self, run: &str) -> bool {
-        !self.runs.values().any(|(name, leaves)| name != run && *leaves == Leaves::Anything)
+        !self.runs.values().any(|(name, leaves)| name != run && *leaves == Leftovers::Anything)
     }
 
     /// What in the table is left of a run: never a leader, never what belongs
@@ -100,7 +100,7 @@ impl ActiveRuns {
         };
         let seed = |process: &Process| match process.run.as_deref() {
             Some(name) => name == run || (process.parent == me && !self.has(name)),
-            // One that has ended only waits to be reaped, whosever it was.
+            // A zombie is only to be reaped: it does not matter which run left it.
             None => process.parent == me && (alone || process.ended),
         };
         let mut left: BTreeSet<u32> = table
@@ -137,7 +137,7 @@ pub(super) fn end_leftovers(run: &str, group: u32, active: &mut ActiveRuns) -> u
     end_every(|table| active.left_by(run, group, table))
 }
 
-/// Ends every process that this codexpin started, whatever became of it.
+/// Ends every process that this codexpin started, and their descendants.
 pub(super) fn end_all_of_this_owner() {
     let owner = format!("{}-", owner_name());
     end_every(|table| named(table, |run| run.starts_with(&owner)));
@@ -158,7 +158,7 @@ pub(super) fn end_orphans_of_dead_owners() {
     });
 }
 
-/// Those whose run's name is such a one, and what they started.
+/// The processes whose run's name `is_meant`, and their descendants.
 fn named(table: &ProcessTable, is_meant: impl Fn(&str) -> bool) -> BTreeSet<u32> {
     let mut found: BTreeSet<u32> = table
         .iter()
@@ -228,7 +228,7 @@ fn process_table() -> ProcessTable {
 }
 
 fn look_at(pid: u32) -> Option<Process> {
-    let stat = Stat::of(pid)?;
+    let stat = ProcStat::of(pid)?;
     let parent = stat.number(4)?.try_into().ok()?;
     let group = stat.number(5)?.try_into().ok()?;
     let started = stat.number(22)?;
@@ -244,13 +244,13 @@ fn look_at(pid: u32) -> Option<Process> {
 
 /// When a process began, in clock ticks since boot.
 fn start_time(pid: u32) -> Option<u64> {
-    Stat::of(pid)?.number(22)
+    ProcStat::of(pid)?.number(22)
 }
 
 /// `/proc/PID/stat`, whose fields are counted from 1 as proc(5) does.
-struct Stat(String);
+struct ProcStat(String);
 
-impl Stat {
+impl ProcStat {
     fn of(pid: u32) -> Option<Self> {
         std::fs::read_to_string(format!("/proc/{pid}/stat")).ok().map(Self)
     }
@@ -276,10 +276,10 @@ mod tests {
     const LEFT: u32 = 100_003;
 
     /// A Gateway and a client under way, and a table with one process more.
-    fn left_with(parent: u32, run: Option<&str>, of: &str, also: Leaves) -> bool {
+    fn left_with(parent: u32, run: Option<&str>, of: &str, also: Leftovers) -> bool {
         let mut active = ActiveRuns::default();
         active.add(GATEWAY, "gateway".to_owned(), also);
-        active.add(CLIENT, "client".to_owned(), Leaves::Anything);
+        active.add(CLIENT, "client".to_owned(), Leftovers::Anything);
         let me = std::process::id();
         let process = |parent, run: Option<&str>| Process {
             parent,
@@ -307,21 +307,21 @@ mod tests {
             ("gateway", "gateway", true),
             ("one that is over", "client", true),
         ] {
-            assert_eq!(left_with(me, Some(run), of, Leaves::Anything), left, "{run} of {of}");
+            assert_eq!(left_with(me, Some(run), of, Leftovers::Anything), left, "{run} of {of}");
         }
     }
 
     #[test]
     fn a_child_of_a_server_is_not_left_by_a_client() {
-        assert!(!left_with(GATEWAY, Some("gateway"), "client", Leaves::Anything));
-        assert!(!left_with(GATEWAY, None, "client", Leaves::Anything));
+        assert!(!left_with(GATEWAY, Some("gateway"), "client", Leftovers::Anything));
+        assert!(!left_with(GATEWAY, None, "client", Leftovers::Anything));
     }
 
     #[test]
     fn an_adopted_process_without_a_name_is_left_to_the_last_run_that_may_have_left_it() {
         let me = std::process::id();
-        assert!(!left_with(me, None, "client", Leaves::Anything));
-        assert!(left_with(me, None, "client", Leaves::Nothing));
+        assert!(!left_with(me, None, "client", Leftovers::Anything));
+        assert!(left_with(me, None, "client", Leftovers::Nothing));
     }
 
     #[test]
@@ -334,10 +334,10 @@ mod tests {
         let table = ProcessTable::from([(TEE, process(me, 7)), (ITS_CHILD, process(TEE, 8))]);
         let mut active = ActiveRuns::default();
         active.inherit(&BTreeSet::from([TEE]), &table);
-        active.add(CLIENT, "client".to_owned(), Leaves::Anything);
+        active.add(CLIENT, "client".to_owned(), Leftovers::Anything);
         assert_eq!(active.left_by("client", CLIENT, &table), BTreeSet::new());
 
-        // Its parent ends: it is adopted, and known all the same.
+        // Its parent ends: it is adopted, and still known.
         let orphaned = ProcessTable::from([(ITS_CHILD, process(me, 8))]);
         assert_eq!(active.left_by("client", CLIENT, &orphaned), BTreeSet::new());
 

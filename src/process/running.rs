@@ -5,14 +5,14 @@ use std::time::Instant;
 use camino::Utf8PathBuf;
 use tokio::process::Child;
 
-use super::capture::{self, Capture, Captured};
-use super::{Ending, Finished, GRACE, ProcessError, Processes, Program, leftovers, unix};
+use super::capture::{self, Capture, CapturedOutput};
+use super::{Ending, GRACE, ProcessError, ProcessOutput, Processes, Program, leftovers, unix};
 
 /// A program that runs. Dropped, it is killed, with everything that it started.
 #[derive(Debug)]
-pub struct Running {
-    // First, so that the group is ended while its number is still held by the child.
-    registered: Registered,
+pub struct RunningProcess {
+    // Dropped before `child`: the group is killed while the child still holds its number.
+    guard: RunGuard,
     child: Child,
     program: Utf8PathBuf,
     stdout: Capture,
@@ -21,19 +21,19 @@ pub struct Running {
     ending: Option<Ending>,
 }
 
-impl Running {
+impl RunningProcess {
     pub(super) fn new(
         program: &Program,
         mut child: Child,
-        registered: Registered,
+        guard: RunGuard,
         begun: Instant,
     ) -> Self {
         let log = |kind: &str| program.log.as_ref().map(|log| log.with_extension(kind));
-        let person = || registered.processes.person();
+        let person = || guard.processes.person();
         let stdout = capture::start(child.stdout.take(), log("stdout"), person());
         let stderr = capture::start(child.stderr.take(), log("stderr"), person());
         Self {
-            registered,
+            guard,
             stdout,
             stderr,
             child,
@@ -45,11 +45,11 @@ impl Running {
 
     /// The number of its process, which is that of its group as well.
     pub fn id(&self) -> u32 {
-        self.registered.group
+        self.guard.group
     }
 
     /// What it has written so far to stdout and to stderr.
-    pub fn output_so_far(&self) -> (Captured, Captured) {
+    pub fn output_so_far(&self) -> (CapturedOutput, CapturedOutput) {
         (self.stdout.so_far(), self.stderr.so_far())
     }
 
@@ -92,15 +92,15 @@ impl Running {
     /// Stops it: SIGTERM to its group, grace, SIGKILL, and an end to whatever
     /// it left running. One that has ended by itself keeps its own ending;
     /// otherwise that is [`Ending::Cancelled`].
-    pub async fn stop(mut self) -> Result<Finished, ProcessError> {
+    pub async fn stop(mut self) -> Result<ProcessOutput, ProcessError> {
         let ending = self.exited().unwrap_or(Ending::Cancelled);
         self.finish(ending).await
     }
 
     /// Stops what still runs of it, and collects what there is of it.
-    pub(super) async fn finish(mut self, ending: Ending) -> Result<Finished, ProcessError> {
+    pub(super) async fn finish(mut self, ending: Ending) -> Result<ProcessOutput, ProcessError> {
         if self.ending.is_none() {
-            unix::signal_group(self.registered.group, unix::TERMINATE);
+            unix::signal_group(self.guard.group, unix::TERMINATE);
             if tokio::time::timeout(GRACE, self.ended()).await.is_err() {
                 // Nothing withstands SIGKILL; the wait only reaps.
                 let _ = self.child.start_kill();
@@ -112,21 +112,21 @@ impl Running {
         let elapsed = self.begun.elapsed();
         tracing::debug!(
             "process {} {ending} after {:.3} s",
-            self.registered.group,
+            self.guard.group,
             elapsed.as_secs_f64()
         );
-        Ok(Finished {
+        Ok(ProcessOutput {
             ending,
             stdout: stdout.map_err(output)?,
             stderr: stderr.map_err(output)?,
             elapsed,
-            left_running: self.registered.left_running.unwrap_or_default(),
+            left_running: self.guard.left_running.unwrap_or_default(),
         })
     }
 
     fn note(&mut self, status: &std::io::Result<std::process::ExitStatus>) -> Ending {
-        // At once: when the child is reaped, the group's number may be given to others.
-        self.registered.end();
+        // At once: from now on the system may give the group's number to another process.
+        self.guard.end();
         *self.ending.insert(ending(status))
     }
 }
@@ -138,7 +138,7 @@ pub(super) fn ending(status: &std::io::Result<std::process::ExitStatus>) -> Endi
             (Some(code), _) => Ending::Exited(code),
             (None, signal) => Ending::Signalled(signal.unwrap_or_default()),
         },
-        // The status is lost only where somebody else reaped the child.
+        // The status is lost only if other code reaped the child.
         Err(_) => Ending::Signalled(0),
     }
 }
@@ -146,14 +146,14 @@ pub(super) fn ending(status: &std::io::Result<std::process::ExitStatus>) -> Endi
 /// A run on the list of those that are under way. Takes it off the list when
 /// it is over; dropped in the middle, ends it.
 #[derive(Debug)]
-pub(super) struct Registered {
+pub(super) struct RunGuard {
     processes: Processes,
     group: u32,
     run: String,
     left_running: Option<usize>,
 }
 
-impl Registered {
+impl RunGuard {
     pub(super) fn new(processes: Processes, group: u32, run: String) -> Self {
         Self { processes, group, run, left_running: None }
     }
@@ -162,12 +162,12 @@ impl Registered {
     fn end(&mut self) {
         let left = leftovers::end_leftovers(&self.run, self.group, &mut self.processes.runs());
         self.left_running = Some(left);
-        // All that there is to do where processes cannot be looked at.
+        // On systems without /proc this is all that can be done.
         unix::signal_group(self.group, unix::KILL);
     }
 }
 
-impl Drop for Registered {
+impl Drop for RunGuard {
     fn drop(&mut self) {
         if self.left_running.is_none() {
             unix::signal_group(self.group, unix::KILL);

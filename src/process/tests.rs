@@ -18,12 +18,12 @@ static PROCESSES: std::sync::LazyLock<Processes> = std::sync::LazyLock::new(Proc
 /// What an adopted process without a name belongs to is known only of the one run that goes on.
 static BESIDE_OTHERS: tokio::sync::RwLock<()> = tokio::sync::RwLock::const_new(());
 
-async fn run(program: Program) -> Finished {
+async fn run(program: Program) -> ProcessOutput {
     let _shared = BESIDE_OTHERS.read().await;
     run_now(program).await
 }
 
-async fn run_now(program: Program) -> Finished {
+async fn run_now(program: Program) -> ProcessOutput {
     PROCESSES.run(&program, &CancellationToken::new()).await.unwrap()
 }
 
@@ -36,12 +36,9 @@ fn is_running(pid: &str) -> bool {
 
 #[tokio::test]
 async fn output_and_status_come_back() {
-    let finished = run(shell("echo out; echo err >&2; exit 3")).await;
-    assert_eq!(finished.ending, Ending::Exited(3));
-    assert_eq!(
-        (finished.stdout.text().as_str(), finished.stderr.text().as_str()),
-        ("out\n", "err\n")
-    );
+    let output = run(shell("echo out; echo err >&2; exit 3")).await;
+    assert_eq!(output.ending, Ending::Exited(3));
+    assert_eq!((output.stdout.text().as_str(), output.stderr.text().as_str()), ("out\n", "err\n"));
 }
 
 #[tokio::test]
@@ -49,10 +46,10 @@ async fn a_child_that_ignores_sigterm_is_killed_at_its_time_limit() {
     let limit = Duration::from_millis(300);
     let program =
         Program { time_limit: limit, ..shell("trap '' TERM; echo $$; while :; do sleep 1; done") };
-    let finished = run(program).await;
-    assert_eq!(finished.ending, Ending::TimedOut);
-    assert!(finished.elapsed >= GRACE, "it was given its grace");
-    assert!(!is_running(&finished.stdout.text()));
+    let output = run(program).await;
+    assert_eq!(output.ending, Ending::TimedOut);
+    assert!(output.elapsed >= GRACE, "it was given its grace");
+    assert!(!is_running(&output.stdout.text()));
 }
 
 /// Says its number once it leads a session of its own.
@@ -61,19 +58,19 @@ until [ "$(cut -d' ' -f6 /proc/$left/stat)" = $left ]; do :; done; echo $left"#;
 
 #[tokio::test]
 async fn a_grandchild_that_left_the_group_is_found_and_ended() {
-    let finished = run(shell(LEAVES_ITS_GROUP)).await;
-    assert_eq!(finished.ending, Ending::Exited(0));
-    assert!(finished.left_running >= 1);
-    assert!(!is_running(&finished.stdout.text()));
+    let output = run(shell(LEAVES_ITS_GROUP)).await;
+    assert_eq!(output.ending, Ending::Exited(0));
+    assert!(output.left_running >= 1);
+    assert!(!is_running(&output.stdout.text()));
 }
 
 #[tokio::test]
 async fn a_grandchild_with_an_emptied_environment_is_found_as_well() {
     let _alone = BESIDE_OTHERS.write().await;
     let script = "setsid env -i /bin/sleep 301 >/dev/null 2>&1 & sleep 0.2; echo $!";
-    let finished = run_now(shell(script)).await;
-    assert!(finished.left_running >= 1);
-    assert!(!is_running(&finished.stdout.text()));
+    let output = run_now(shell(script)).await;
+    assert!(output.left_running >= 1);
+    assert!(!is_running(&output.stdout.text()));
 }
 
 #[tokio::test]
@@ -81,18 +78,18 @@ async fn cancelling_stops_the_child() {
     let stop = CancellationToken::new();
     stop.cancel();
     let _shared = BESIDE_OTHERS.read().await;
-    let finished = PROCESSES.run(&shell("sleep 300"), &stop).await.unwrap();
-    assert_eq!(finished.ending, Ending::Cancelled);
+    let output = PROCESSES.run(&shell("sleep 300"), &stop).await.unwrap();
+    assert_eq!(output.ending, Ending::Cancelled);
 }
 
 #[tokio::test]
 async fn nothing_of_the_shell_reaches_a_child_but_the_allow_list() {
-    let finished = run(Program {
+    let output = run(Program {
         environment: Environment::default().with("PATH", "/usr/bin:/bin").with("ONLY", "this"),
         ..shell("env")
     })
     .await;
-    let text = finished.stdout.text();
+    let text = output.stdout.text();
     let mut names: Vec<_> =
         text.lines().filter_map(|l| l.split_once('=')).map(|(n, _)| n).collect();
     names.sort_unstable();
@@ -126,9 +123,9 @@ async fn a_server_runs_beside_others_until_it_is_stopped() {
     assert_eq!(run_now(shell("exit 3")).await.ending, Ending::Exited(3));
     assert_eq!(server.exited(), None);
     assert_eq!(server.output_so_far().1.text(), "ready\n");
-    let finished = server.stop().await.unwrap();
-    assert_eq!(finished.ending, Ending::Cancelled);
-    assert_eq!(finished.stdout.text(), "going\n");
+    let output = server.stop().await.unwrap();
+    assert_eq!(output.ending, Ending::Cancelled);
+    assert_eq!(output.stdout.text(), "going\n");
 }
 
 #[tokio::test]
@@ -179,11 +176,8 @@ async fn a_server_that_ends_by_itself_is_noticed() {
         (server.exited(), server.ended().await),
         (Some(Ending::Exited(7)), Ending::Exited(7))
     );
-    let finished = server.stop().await.unwrap();
-    assert_eq!(
-        (finished.ending, finished.stdout.text().as_str()),
-        (Ending::Exited(7), "no port\n")
-    );
+    let output = server.stop().await.unwrap();
+    assert_eq!((output.ending, output.stdout.text().as_str()), (Ending::Exited(7), "no port\n"));
 }
 
 #[tokio::test]
@@ -191,8 +185,8 @@ async fn a_zombie_that_was_adopted_is_not_counted_as_left_running() {
     let _alone = BESIDE_OTHERS.write().await;
     let script = "p=$(sh -c 'sleep 0.05 >/dev/null & echo $!'); \
                   until grep -q '^State:.Z' /proc/$p/status; do :; done";
-    let finished = run_now(shell(script)).await;
-    assert_eq!((finished.ending, finished.left_running), (Ending::Exited(0), 0));
+    let output = run_now(shell(script)).await;
+    assert_eq!((output.ending, output.left_running), (Ending::Exited(0), 0));
 }
 
 #[test]

@@ -251,7 +251,7 @@ impl Journal {
             crate::fs::write_atomic(&path, &lines).map_err(io)?;
             file = File::options().append(true).open(&path).map_err(io)?;
         }
-        let Parsed { begun, request, checks, concluded, .. } = parsed;
+        let JournalContents { begun, request, checks, concluded, .. } = parsed;
         let outcome = concluded.map(|(_, outcome)| outcome);
         Ok(Self { directory, file, request, begun, checks, outcome, _alone: alone })
     }
@@ -303,14 +303,14 @@ impl Journal {
         self.directory.join("state-of-the-good-end")
     }
 
-    /// Takes a check down; on disk when this returns.
+    /// Writes a check; it is on disk when this returns.
     pub fn record(&mut self, check: &CheckRecord) -> Result<(), JournalError> {
         self.write(&JournalEntry::Checked(Box::new(check.clone())))?;
         self.checks.push(check.clone());
         Ok(())
     }
 
-    /// Takes the end down.
+    /// Writes the end.
     pub fn conclude(&mut self, outcome: &Outcome) -> Result<(), JournalError> {
         if self.outcome.as_ref() != Some(outcome) {
             self.write(&JournalEntry::Concluded {
@@ -337,7 +337,7 @@ impl Journal {
 }
 
 /// A journal's lines, read.
-pub(super) struct Parsed {
+pub(super) struct JournalContents {
     format: u32,
     pub(super) begun: Timestamp,
     pub(super) request: SessionRequest,
@@ -346,7 +346,7 @@ pub(super) struct Parsed {
 }
 
 /// Reads the lines that are whole.
-pub(super) fn parse(path: &Utf8Path, text: &[u8]) -> Result<Parsed, JournalError> {
+pub(super) fn parse(path: &Utf8Path, text: &[u8]) -> Result<JournalContents, JournalError> {
     let mut begun: Option<(Timestamp, SessionRequest)> = None;
     let (mut checks, mut concluded) = (Vec::new(), None);
     let mut format = FORMAT;
@@ -377,10 +377,10 @@ pub(super) fn parse(path: &Utf8Path, text: &[u8]) -> Result<Parsed, JournalError
         line: 1,
         reason: "the session was never begun".to_owned(),
     })?;
-    Ok(Parsed { format, begun, request, checks, concluded })
+    Ok(JournalContents { format, begun, request, checks, concluded })
 }
 
-impl Parsed {
+impl JournalContents {
     /// The same journal in today's format.
     fn lines(&self) -> serde_json::Result<Vec<u8>> {
         let request = Box::new(self.request.clone());
@@ -412,7 +412,7 @@ fn format_of(line: &[u8], path: &Utf8Path) -> Result<u32, JournalError> {
         Ok(FormatLine { format }) => {
             Err(JournalError::OtherFormat { path: path.to_owned(), found: format })
         }
-        // Whatever is wrong with the line is told when it is read.
+        // Whoever parses the line next reports what is wrong with it.
         Err(_) => Ok(FORMAT),
     }
 }

@@ -60,7 +60,7 @@ impl<L: Lab> Prefetch<L> {
         self.wanted.remove(&place).unwrap_or_else(|| self.begin(place))
     }
 
-    /// Keeps a candidate at hand until it is no longer wanted.
+    /// Keeps an installed candidate, and its lock, until it is no longer wanted.
     pub(super) fn put_back(&mut self, place: usize, ready: Arc<L::Ready>) {
         let task = tokio::spawn(async move { Ok(ready) });
         let has_begun = Arc::default();
@@ -68,10 +68,9 @@ impl<L: Lab> Prefetch<L> {
             .insert(place, PendingInstall { stop: self.stop.child_token(), has_begun, task });
     }
 
-    /// Whether to install what may turn out not to be needed. Where the session finds
-    /// its candidates installed, an earlier one has asked the same: it left out what it
-    /// had no use for, and so will this one, until it comes to a candidate that is not
-    /// there.
+    /// Whether to install candidates that may turn out not to be needed. While the
+    /// session finds what it needs installed, it repeats an earlier one, which did not
+    /// need them either. From the first install of its own on it may need them.
     fn installs_guesses(&self) -> bool {
         !self.found_installed || *self.made.borrow() > 0
     }
@@ -79,7 +78,7 @@ impl<L: Lab> Prefetch<L> {
     /// Waits until this session has made an install, and so installs guesses.
     pub(super) async fn first_install(&self) {
         let mut made = self.made.subscribe();
-        // The sender is in `self`: it cannot be gone.
+        // Fails only without a sender, and `self` holds one.
         let _ = made.wait_for(|made| *made > 0).await;
     }
 
@@ -112,7 +111,8 @@ impl<L: Lab> Prefetch<L> {
         let has_begun = Arc::new(AtomicBool::new(false));
         let (lab, events, jobs) = (self.lab.clone(), self.events.clone(), Arc::clone(&self.jobs));
         let made = self.made.clone();
-        // Queued here and not in the task: tasks start in any order.
+        // Take a place in the queue now: tasks start in any order, and what is needed
+        // first has to be installed first.
         let mut permit = Box::pin(Arc::clone(&self.permits).acquire_owned());
         let at_once = permit.as_mut().poll(&mut Context::from_waker(Waker::noop()));
         let permit = async move {
@@ -123,7 +123,8 @@ impl<L: Lab> Prefetch<L> {
         };
         let (stopped, begun) = (stop.clone(), Arc::clone(&has_begun));
         let task = tokio::spawn(async move {
-            // Two installs of one candidate would wait for each other's prefix.
+            // Wait for a cancelled install of the same candidate: two would wait for each
+            // other's lock.
             if let Some(before) = before
                 && let Ok(ready) = before.finished().await
             {

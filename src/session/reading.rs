@@ -1,4 +1,4 @@
-//! From a verdict to what the search reads in it.
+//! What a verdict means to the search.
 
 use super::journal::SessionRequest;
 use super::record::CheckRecord;
@@ -36,7 +36,7 @@ pub(super) fn reading(verdict: &Verdict) -> Reading {
 pub(super) fn search_of(request: &SessionRequest, checks: &mut [CheckRecord]) -> Halving {
     let policy = NoisePolicy {
         any_failure: request.any_failure,
-        // The loopback cannot have an outage.
+        // The loopback has no outages: no failure is shared with it.
         shared_upstream: request.question.upstream.lending().is_some(),
     };
     let mut search = Halving::over(request.line.len(), policy);

@@ -45,7 +45,7 @@ impl SessionSummary {
             }
             Err(source) => return Err(JournalError::Io { path, source }),
         };
-        let journal::Parsed { begun, request, mut checks, concluded, .. } =
+        let journal::JournalContents { begun, request, mut checks, concluded, .. } =
             journal::parse(&path, &text)?;
         search_of(&request, &mut checks);
         let outcome = concluded.map(|(_, outcome)| outcome);

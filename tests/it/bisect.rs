@@ -60,11 +60,21 @@ fn the_first_bad_release_is_found_and_the_last_good_one_pinned() {
     assert_eq!(asked[..2], ["2026.5.18", "2026.7.1"], "the ends come first");
     assert!(asked.len() <= 5, "{asked:?}");
 
-    // A second time nothing is installed.
+    // A second time nothing is installed, not even what was installed ahead and was not
+    // needed.
+    for name in machine.prefixes() {
+        if !asked.iter().any(|core| name.starts_with(&format!("{core}_"))) {
+            fs_err::remove_dir_all(machine.cache().join("prefixes").join(name)).unwrap();
+        }
+    }
+    assert!(machine.prefixes().len() >= 4, "the ends and what is beside the boundary");
     let installs = machine.registry.requests_by_npm("/openclaw");
     let (run, value) = machine.run_json("bisect 2026.5.18 2026.7.1");
-    run.exits(0);
+    let run = run.exits(0);
     assert_eq!(value["installs"], 0);
+    let begun = run.stderr.lines().filter_map(|line| line.strip_prefix("installing "));
+    let begun: Vec<_> = begun.filter(|core| !asked.iter().any(|asked| asked == core)).collect();
+    assert_eq!(begun, [""; 0]);
     assert_eq!(machine.registry.requests_by_npm("/openclaw"), installs);
     assert_eq!(
         (&value["outcome"], &value["last_good"], &value["first_bad"], &value["pinned"]),

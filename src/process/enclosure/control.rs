@@ -1,5 +1,5 @@
-//! What codexpin and its own executable inside an enclosure tell each other:
-//! one message a way, an open file or why there is none.
+//! The messages between codexpin and its own executable inside an enclosure: one each
+//! way, an open file or why there is none.
 
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut, Read as _, Write as _};
@@ -19,7 +19,7 @@ pub(super) enum EnclosureStep {
     MakeNamespaces,
     KeepUser,
     LoopbackUp,
-    MakeRooms,
+    MakeMounts,
     Listen,
     Enter,
     Execute,
@@ -31,7 +31,7 @@ impl fmt::Display for EnclosureStep {
             Self::MakeNamespaces => "cannot make a user and a network namespace",
             Self::KeepUser => "cannot keep the user in a new user namespace",
             Self::LoopbackUp => "cannot bring the loopback interface of a new network namespace up",
-            Self::MakeRooms => "cannot make a mount namespace with a /tmp of its own",
+            Self::MakeMounts => "cannot make a mount namespace with a /tmp of its own",
             Self::Listen => "cannot listen in a new network namespace",
             Self::Enter => "cannot enter the enclosure",
             Self::Execute => "cannot execute the program",
@@ -39,14 +39,14 @@ impl fmt::Display for EnclosureStep {
     }
 }
 
-/// Why something could not be done inside.
+/// A step that the system refused inside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Refused {
+pub(super) struct StepFailure {
     pub(super) step: EnclosureStep,
     errno: i32,
 }
 
-impl Refused {
+impl StepFailure {
     /// Names the step that an error of the system comes from.
     pub(super) fn at<E: Into<io::Error>>(step: EnclosureStep) -> impl Fn(E) -> Self {
         move |error| Self { step, errno: error.into().raw_os_error().unwrap_or_default() }
@@ -60,18 +60,18 @@ impl Refused {
 /// What came from the other side.
 #[derive(Debug)]
 pub(super) enum Message {
-    /// An open file, and what could be done without.
-    Open(OwnedFd, Option<Refused>),
-    Refused(Refused),
+    /// An open file, and the failure of a step that is not essential.
+    Open(OwnedFd, Option<StepFailure>),
+    Failed(StepFailure),
     /// The other side is gone: it ended, or became the program.
     Closed,
 }
 
-/// Sends an open file, and what could not be done but can be done without.
+/// Sends an open file, and the failure of a step that is not essential.
 pub(super) fn send(
     to: &UnixStream,
     file: BorrowedFd<'_>,
-    without: Option<Refused>,
+    without: Option<StepFailure>,
 ) -> io::Result<()> {
     let files = [file];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
@@ -83,9 +83,10 @@ pub(super) fn send(
     Ok(())
 }
 
-/// Says why there is nothing to send. The other side may be gone, which is as well.
-pub(super) fn refuse(mut to: &UnixStream, refused: Refused) {
-    if let Ok(text) = serde_json::to_vec(&refused) {
+/// Sends a failure in place of a file. Where the other side is gone, nobody waits for
+/// it.
+pub(super) fn report_failure(mut to: &UnixStream, failure: StepFailure) {
+    if let Ok(text) = serde_json::to_vec(&failure) {
         let _ = to.write_all(&text);
     }
 }
@@ -108,7 +109,7 @@ pub(super) fn receive(from: impl AsFd) -> io::Result<Message> {
     match (file, &bytes[..received.bytes]) {
         (Some(file), text) => Ok(Message::Open(file, serde_json::from_slice(text)?)),
         (None, []) => Ok(Message::Closed),
-        (None, text) => Ok(Message::Refused(serde_json::from_slice(text)?)),
+        (None, text) => Ok(Message::Failed(serde_json::from_slice(text)?)),
     }
 }
 
@@ -127,7 +128,7 @@ mod tests {
     fn an_open_file_arrives_as_the_same_file() {
         let (here, there) = UnixStream::pair().unwrap();
         let (mut reader, writer) = io::pipe().unwrap();
-        let without = Refused::at(EnclosureStep::MakeRooms)(io::Error::from_raw_os_error(1));
+        let without = StepFailure::at(EnclosureStep::MakeMounts)(io::Error::from_raw_os_error(1));
         send(&here, writer.as_fd(), Some(without)).unwrap();
         let Message::Open(file, told) = receive(&there).unwrap() else { panic!("no file") };
         assert_eq!(told, Some(without));
@@ -139,12 +140,12 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_and_an_end_are_told_apart() {
+    fn a_failure_and_an_end_are_told_apart() {
         let (here, there) = UnixStream::pair().unwrap();
-        let refused = Refused::at(EnclosureStep::Enter)(io::Error::from_raw_os_error(1));
-        refuse(&here, refused);
+        let failure = StepFailure::at(EnclosureStep::Enter)(io::Error::from_raw_os_error(1));
+        report_failure(&here, failure);
         drop(here);
-        assert!(matches!(receive(&there).unwrap(), Message::Refused(r) if r == refused));
+        assert!(matches!(receive(&there).unwrap(), Message::Failed(f) if f == failure));
         assert!(matches!(receive(&there).unwrap(), Message::Closed));
     }
 }

@@ -7,9 +7,9 @@ use std::net::TcpListener;
 
 use camino::Utf8Path;
 
-use super::{Rooms, Unavailable};
+use super::{EnclosureError, MountPlan};
 use crate::exit_code::ExitCode;
-use crate::process::{Finished, Launch, ProcessError, Processes, Program};
+use crate::process::{Launch, ProcessError, ProcessOutput, Processes, Program};
 
 /// An enclosure: never there on this system.
 #[derive(Debug)]
@@ -21,9 +21,9 @@ impl NoEnclosure {
     pub async fn open(
         _: &Processes,
         _: &Utf8Path,
-        _: Option<Rooms<'_>>,
-    ) -> Result<Self, Unavailable> {
-        Err(Unavailable::System)
+        _: Option<MountPlan<'_>>,
+    ) -> Result<Self, EnclosureError> {
+        Err(EnclosureError::System)
     }
 
     /// The socket that listens inside.
@@ -31,13 +31,13 @@ impl NoEnclosure {
         match self.0 {}
     }
 
-    /// Why there are no rooms.
-    pub fn no_rooms(&self) -> Option<&Unavailable> {
+    /// Why `/tmp` is the machine's inside.
+    pub fn shared_tmp(&self) -> Option<&EnclosureError> {
         match self.0 {}
     }
 
-    /// The way in.
-    pub fn entrance(&self) -> NoEntrance {
+    /// What a program needs to start inside.
+    pub fn handle(&self) -> NoEnclosureHandle {
         match self.0 {}
     }
 
@@ -48,30 +48,30 @@ impl NoEnclosure {
 
     /// Ends it.
     #[allow(clippy::unused_async, reason = "as it is on Linux")]
-    pub async fn close(self) -> Result<Finished, ProcessError> {
+    pub async fn close(self) -> Result<ProcessOutput, ProcessError> {
         match self.0 {}
     }
 }
 
-/// The way into an enclosure: never there on this system.
+/// Starts programs inside an enclosure: never there on this system.
 #[derive(Debug, Clone)]
-pub struct NoEntrance(Infallible);
+pub struct NoEnclosureHandle(Infallible);
 
-impl NoEntrance {
-    pub(in crate::process) fn way_in(
+impl NoEnclosureHandle {
+    pub(in crate::process) fn launch_inside(
         &self,
         _: &Utf8Path,
         _: &Program,
-    ) -> io::Result<(Launch, WayIn)> {
+    ) -> io::Result<(Launch, PendingEntry)> {
         match self.0 {}
     }
 }
 
-/// A program's way in: never there on this system.
-pub(in crate::process) struct WayIn(Infallible);
+/// A program on its way into an enclosure: never there on this system.
+pub(in crate::process) struct PendingEntry(Infallible);
 
-impl WayIn {
-    pub(in crate::process) fn passed(self) -> io::Result<()> {
+impl PendingEntry {
+    pub(in crate::process) fn wait(self) -> io::Result<()> {
         match self.0 {}
     }
 }

@@ -1,4 +1,4 @@
-//! An enclosure as codexpin, which is outside, has it.
+//! An enclosure from codexpin's side, which is outside.
 
 use std::io;
 use std::net::TcpListener;
@@ -13,22 +13,25 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use tokio::io::Interest;
 
 use super::control::{self, EnclosureStep, Message};
-use super::shim::{ENTER, ENTER_ROOMS, HOLD, MODE};
-use super::{Rooms, Unavailable};
+use super::shim::{ENTER, ENTER_MOUNTS, HOLD, MODE};
+use super::{EnclosureError, MountPlan};
 use crate::env::Environment;
-use crate::process::{Finished, Launch, Leaves, ProcessError, Processes, Program, Running};
+use crate::process::{
+    Launch, Leftovers, ProcessError, ProcessOutput, Processes, Program, RunningProcess,
+};
 
 /// How long an answer from inside may take; it takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A network namespace in which only the loopback interface is, with a mount
-/// namespace where it has rooms. Dropped, it is closed; programs that still run inside keep it alive, but nobody enters.
+/// namespace where it has mounts of its own. Dropped, it
+/// is closed: programs inside go on, and no other can enter.
 #[derive(Debug)]
 pub struct Enclosure {
-    holder: Running,
-    entrance: Entrance,
+    holder: RunningProcess,
+    handle: EnclosureHandle,
     listener: Option<TcpListener>,
-    no_rooms: Option<Unavailable>,
+    shared_tmp: Option<EnclosureError>,
     // Open as long as the enclosure is: the holder ends when it is closed,
     // which the system does for a codexpin that was killed.
     _control: tokio::net::UnixStream,
@@ -37,39 +40,39 @@ pub struct Enclosure {
 impl Enclosure {
     /// Opens an enclosure. `shim` is codexpin's executable, by its absolute
     /// path, which is started as the holder and for every program that enters:
-    /// [`THIS_EXECUTABLE`](super::THIS_EXECUTABLE) outside tests. Where rooms
-    /// are asked for and cannot be had, there is an enclosure without them:
-    /// see [`no_rooms`](Self::no_rooms).
+    /// [`THIS_EXECUTABLE`](super::THIS_EXECUTABLE) outside tests. Where mounts
+    /// are asked for and the system refuses them, the enclosure is without them:
+    /// see [`shared_tmp`](Self::shared_tmp).
     ///
     /// The same holds for the calling thread as in [`Processes::start`].
     pub async fn open(
         processes: &Processes,
         shim: &Utf8Path,
-        rooms: Option<Rooms<'_>>,
-    ) -> Result<Self, Unavailable> {
-        let (ours, theirs) = UnixStream::pair().map_err(Unavailable::Holder)?;
+        mounts: Option<MountPlan<'_>>,
+    ) -> Result<Self, EnclosureError> {
+        let (ours, theirs) = UnixStream::pair().map_err(EnclosureError::Holder)?;
         let launch = Launch {
             executable: shim.to_owned(),
-            arguments: hold(rooms),
+            arguments: hold(mounts),
             stdin: Stdio::from(OwnedFd::from(theirs)),
         };
-        let holder = processes.launch(&holder_of(shim), launch, Leaves::Nothing)?;
-        let process = process_of(&holder).map_err(Unavailable::Holder)?;
-        let (control, message) = answer(ours).await.map_err(Unavailable::Holder)?;
+        let holder = processes.launch(&holder_of(shim), launch, Leftovers::Nothing)?;
+        let process = process_of(&holder).map_err(EnclosureError::Holder)?;
+        let (control, message) = answer(ours).await.map_err(EnclosureError::Holder)?;
         match message {
             Message::Open(listener, without) => Ok(Self {
                 holder,
-                entrance: Entrance {
+                handle: EnclosureHandle {
                     holder: Arc::new(process),
                     shim: shim.to_owned(),
-                    rooms: rooms.is_some() && without.is_none(),
+                    mounts: mounts.is_some() && without.is_none(),
                 },
                 listener: Some(listener.into()),
-                no_rooms: without.map(Unavailable::refused),
+                shared_tmp: without.map(EnclosureError::refused),
                 _control: control,
             }),
-            Message::Refused(refused) => Err(Unavailable::refused(refused)),
-            Message::Closed => Err(Unavailable::Holder(io::ErrorKind::UnexpectedEof.into())),
+            Message::Failed(failure) => Err(EnclosureError::refused(failure)),
+            Message::Closed => Err(EnclosureError::Holder(io::ErrorKind::UnexpectedEof.into())),
         }
     }
 
@@ -79,15 +82,15 @@ impl Enclosure {
         self.listener.take()
     }
 
-    /// Why `/tmp` is the machine's inside, where rooms were asked for and the
-    /// system refused.
-    pub fn no_rooms(&self) -> Option<&Unavailable> {
-        self.no_rooms.as_ref()
+    /// Why `/tmp` is the machine's inside, where mounts were asked for and
+    /// the system refused them.
+    pub fn shared_tmp(&self) -> Option<&EnclosureError> {
+        self.shared_tmp.as_ref()
     }
 
-    /// The way in, for [`Program::enclosure`].
-    pub fn entrance(&self) -> Entrance {
-        self.entrance.clone()
+    /// What a program needs to start inside: [`Program::enclosure`].
+    pub fn handle(&self) -> EnclosureHandle {
+        self.handle.clone()
     }
 
     /// The number of the holder's process.
@@ -96,18 +99,18 @@ impl Enclosure {
     }
 
     /// Ends the holder, and waits until it has ended.
-    pub async fn close(self) -> Result<Finished, ProcessError> {
+    pub async fn close(self) -> Result<ProcessOutput, ProcessError> {
         self.holder.stop().await
     }
 }
 
-fn hold(rooms: Option<Rooms<'_>>) -> Vec<String> {
-    let rooms = rooms.into_iter().flat_map(|rooms| {
-        let hidden = rooms.hide.len().to_string();
-        let paths = rooms.hide.iter().chain(rooms.keep).map(ToString::to_string);
-        [rooms.tmp.to_string(), hidden].into_iter().chain(paths)
+fn hold(mounts: Option<MountPlan<'_>>) -> Vec<String> {
+    let mounts = mounts.into_iter().flat_map(|mounts| {
+        let hidden = mounts.hide.len().to_string();
+        let paths = mounts.hide.iter().chain(mounts.keep).map(ToString::to_string);
+        [mounts.tmp.to_string(), hidden].into_iter().chain(paths)
     });
-    [MODE, HOLD].into_iter().map(str::to_owned).chain(rooms).collect()
+    [MODE, HOLD].into_iter().map(str::to_owned).chain(mounts).collect()
 }
 
 fn holder_of(shim: &Utf8Path) -> Program {
@@ -123,7 +126,7 @@ fn holder_of(shim: &Utf8Path) -> Program {
 }
 
 /// The holder's process, as an open file: unlike its number it is never given to another.
-fn process_of(holder: &Running) -> io::Result<OwnedFd> {
+fn process_of(holder: &RunningProcess) -> io::Result<OwnedFd> {
     let number = i32::try_from(holder.id()).ok().and_then(Pid::from_raw);
     let number = number.ok_or(io::ErrorKind::NotFound)?;
     Ok(pidfd_open(number, PidfdFlags::empty())?)
@@ -140,50 +143,50 @@ async fn answer(control: UnixStream) -> io::Result<(tokio::net::UnixStream, Mess
     Ok((control, message))
 }
 
-/// The way into an enclosure. Of no use once that is closed.
+/// Starts programs inside an enclosure, as long as that is open.
 #[derive(Debug, Clone)]
-pub struct Entrance {
+pub struct EnclosureHandle {
     holder: Arc<OwnedFd>,
     shim: Utf8PathBuf,
-    rooms: bool,
+    mounts: bool,
 }
 
-impl Entrance {
-    /// How to start a program inside, and how to learn that it was.
-    pub(in crate::process) fn way_in(
+impl EnclosureHandle {
+    /// What to launch for a program inside, and what to wait on then.
+    pub(in crate::process) fn launch_inside(
         &self,
         executable: &Utf8Path,
         program: &Program,
-    ) -> io::Result<(Launch, WayIn)> {
+    ) -> io::Result<(Launch, PendingEntry)> {
         let (ours, theirs) = UnixStream::pair()?;
         ours.set_read_timeout(Some(PATIENCE))?;
         control::send(&ours, self.holder.as_fd(), None)?;
         let codexpin = std::process::id().to_string();
-        let enter = if self.rooms { ENTER_ROOMS } else { ENTER };
+        let enter = if self.mounts { ENTER_MOUNTS } else { ENTER };
         let arguments = [MODE, enter, &codexpin, executable.as_str()].map(str::to_owned);
         let launch = Launch {
             executable: self.shim.clone(),
             arguments: arguments.into_iter().chain(program.arguments.iter().cloned()).collect(),
             stdin: Stdio::from(OwnedFd::from(theirs)),
         };
-        Ok((launch, WayIn(ours)))
+        Ok((launch, PendingEntry(ours)))
     }
 }
 
-/// A program's way in, from codexpin's side.
-pub(in crate::process) struct WayIn(UnixStream);
+/// A program on its way into an enclosure, as codexpin sees it.
+pub(in crate::process) struct PendingEntry(UnixStream);
 
-impl WayIn {
+impl PendingEntry {
     /// Waits until the program runs inside, as starting a program does outside:
     /// a matter of milliseconds.
-    pub(in crate::process) fn passed(self) -> io::Result<()> {
+    pub(in crate::process) fn wait(self) -> io::Result<()> {
         match control::receive(&self.0)? {
-            Message::Refused(refused) if refused.step == EnclosureStep::Execute => {
-                Err(refused.source())
+            Message::Failed(failure) if failure.step == EnclosureStep::Execute => {
+                Err(failure.source())
             }
-            Message::Refused(refused) => {
-                let source = refused.source();
-                Err(io::Error::new(source.kind(), format!("{}: {source}", refused.step)))
+            Message::Failed(failure) => {
+                let source = failure.source();
+                Err(io::Error::new(source.kind(), format!("{}: {source}", failure.step)))
             }
             Message::Closed | Message::Open(..) => Ok(()),
         }

@@ -1,8 +1,8 @@
 //! codexpin's own executable, started again by codexpin: it makes an enclosure
 //! and holds it, or enters one and becomes the program that runs there.
 //!
-//! Its end of the control socket is its stdin, so that nothing has to be done
-//! between fork and exec for it.
+//! Its end of the control socket is its stdin: that needs no code between fork and
+//! exec.
 
 use std::ffi::OsString;
 use std::io;
@@ -19,20 +19,20 @@ use nix::unistd::dup2_stdin;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketType, recv, send, socket};
 use rustix::process::{getegid, geteuid};
 
-use super::control::{self, EnclosureStep, Message, Refused};
-use super::{Rooms, rooms};
+use super::control::{self, EnclosureStep, Message, StepFailure};
+use super::{MountPlan, mounts};
 use crate::exit_code::ExitCode;
 use crate::process::unix;
 
 /// The first argument that makes codexpin a shim; followed by what it is to do.
 pub(super) const MODE: &str = "__enclosure";
-/// Make an enclosure and hold it: followed by where its rooms are, how many
-/// directories they hide, these, and what they keep, where it is to have rooms.
+/// Make an enclosure and hold it: followed, where it is to have mounts of its own, by
+/// the directory for them, how many directories are hidden, these, and what is kept.
 pub(super) const HOLD: &str = "hold";
 /// Enter: followed by codexpin's number, the program and its arguments.
 pub(super) const ENTER: &str = "enter";
-/// The same for an enclosure with rooms.
-pub(super) const ENTER_ROOMS: &str = "enter-rooms";
+/// The same for an enclosure with mounts of its own.
+pub(super) const ENTER_MOUNTS: &str = "enter-mounts";
 
 /// Does what codexpin started its own executable for, where `arguments` (the
 /// program's name first) say so. To be called before any thread is there.
@@ -43,16 +43,16 @@ pub fn serve(mut arguments: impl Iterator<Item = OsString>) -> Option<ExitCode> 
         return None;
     }
     let Ok(control) = control_socket() else { return Some(ExitCode::Usage) };
-    let refused = match arguments.next() {
+    let result = match arguments.next() {
         Some(word) if word == HOLD => hold(&control, arguments),
         Some(word) if word == ENTER => enter(&control, CloneFlags::empty(), arguments),
-        Some(word) if word == ENTER_ROOMS => enter(&control, CloneFlags::CLONE_NEWNS, arguments),
+        Some(word) if word == ENTER_MOUNTS => enter(&control, CloneFlags::CLONE_NEWNS, arguments),
         _ => return Some(ExitCode::Usage),
     };
-    Some(match refused {
+    Some(match result {
         Ok(()) => ExitCode::Success,
-        Err(refused) => {
-            control::refuse(&control, refused);
+        Err(failure) => {
+            control::report_failure(&control, failure);
             ExitCode::Infrastructure
         }
     })
@@ -62,26 +62,29 @@ fn control_socket() -> io::Result<UnixStream> {
     Ok(io::stdin().as_fd().try_clone_to_owned()?.into())
 }
 
-fn hold(control: &UnixStream, arguments: impl Iterator<Item = OsString>) -> Result<(), Refused> {
+fn hold(
+    control: &UnixStream,
+    arguments: impl Iterator<Item = OsString>,
+) -> Result<(), StepFailure> {
     let listener = make()?;
     let mut paths = arguments.filter_map(|path| Utf8PathBuf::try_from(PathBuf::from(path)).ok());
-    let no_rooms = paths.next().and_then(|tmp| {
+    let no_mounts = paths.next().and_then(|tmp| {
         let hidden = paths.next().and_then(|count| count.as_str().parse().ok()).unwrap_or(0);
         let hide: Vec<_> = paths.by_ref().take(hidden).collect();
         let keep: Vec<_> = paths.collect();
-        rooms::make(Rooms { tmp: &tmp, hide: &hide, keep: &keep }).err()
+        mounts::make(MountPlan { tmp: &tmp, hide: &hide, keep: &keep }).err()
     });
-    control::send(control, listener.as_fd(), no_rooms)
-        .map_err(Refused::at(EnclosureStep::Listen))?;
+    control::send(control, listener.as_fd(), no_mounts)
+        .map_err(StepFailure::at(EnclosureStep::Listen))?;
     drop(listener);
     control::wait_until_closed(control);
     Ok(())
 }
 
-fn make() -> Result<TcpListener, Refused> {
+fn make() -> Result<TcpListener, StepFailure> {
     let (user, group) = (geteuid().as_raw(), getegid().as_raw());
     unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET)
-        .map_err(Refused::at(EnclosureStep::MakeNamespaces))?;
+        .map_err(StepFailure::at(EnclosureStep::MakeNamespaces))?;
     // In this order: an ordinary user may map a group only where setgroups(2) is denied.
     let maps = [
         ("setgroups", "deny".to_owned()),
@@ -90,10 +93,10 @@ fn make() -> Result<TcpListener, Refused> {
     ];
     for (file, text) in maps {
         std::fs::write(format!("/proc/self/{file}"), text)
-            .map_err(Refused::at(EnclosureStep::KeepUser))?;
+            .map_err(StepFailure::at(EnclosureStep::KeepUser))?;
     }
-    loopback_up().map_err(Refused::at(EnclosureStep::LoopbackUp))?;
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(Refused::at(EnclosureStep::Listen))
+    loopback_up().map_err(StepFailure::at(EnclosureStep::LoopbackUp))?;
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(StepFailure::at(EnclosureStep::Listen))
 }
 
 /// Brings `lo` up, by rtnetlink(7): a `RTM_NEWLINK` for interface 1, which `lo`
@@ -129,31 +132,32 @@ fn loopback_up() -> io::Result<()> {
 
 fn enter(
     control: &UnixStream,
-    rooms: CloneFlags,
+    mounts: CloneFlags,
     mut arguments: impl Iterator<Item = OsString>,
-) -> Result<(), Refused> {
-    let refused = |error: nix::Error| Refused::at(EnclosureStep::Enter)(error);
+) -> Result<(), StepFailure> {
+    let failed = |error: nix::Error| StepFailure::at(EnclosureStep::Enter)(error);
     let parent = arguments.next().and_then(|pid| pid.to_str()?.parse::<u32>().ok());
     let (Some(parent), Some(program)) = (parent, arguments.next()) else {
-        return Err(refused(nix::Error::EINVAL));
+        return Err(failed(nix::Error::EINVAL));
     };
     let Message::Open(holder, _) =
-        control::receive(control).map_err(Refused::at(EnclosureStep::Enter))?
+        control::receive(control).map_err(StepFailure::at(EnclosureStep::Enter))?
     else {
-        return Err(refused(nix::Error::EPIPE));
+        return Err(failed(nix::Error::EPIPE));
     };
     // The process itself stands for its namespaces, from Linux 5.8, see setns(2).
-    let directory = std::env::current_dir().map_err(Refused::at(EnclosureStep::Enter))?;
-    setns(holder, CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET | rooms).map_err(refused)?;
-    // In another mount namespace the way begins anew, at its root.
-    std::env::set_current_dir(directory).map_err(Refused::at(EnclosureStep::Enter))?;
-    // A change of credentials, such as this was, can take back what was asked before.
-    nix::sys::prctl::set_pdeathsig(unix::KILL).map_err(refused)?;
+    let directory = std::env::current_dir().map_err(StepFailure::at(EnclosureStep::Enter))?;
+    setns(holder, CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET | mounts).map_err(failed)?;
+    // Entering a mount namespace moved this process to its root: go back.
+    std::env::set_current_dir(directory).map_err(StepFailure::at(EnclosureStep::Enter))?;
+    // After setns(2): a change of credentials resets the parent-death signal.
+    nix::sys::prctl::set_pdeathsig(unix::KILL).map_err(failed)?;
     if std::os::unix::process::parent_id() != parent {
-        // codexpin ended before it was asked for.
-        return Err(refused(nix::Error::ESRCH));
+        // codexpin ended before the signal was set: it will never come.
+        return Err(failed(nix::Error::ESRCH));
     }
-    let nothing = std::fs::File::open("/dev/null").map_err(Refused::at(EnclosureStep::Enter))?;
-    dup2_stdin(nothing).map_err(refused)?;
-    Err(Refused::at(EnclosureStep::Execute)(Command::new(program).args(arguments).exec()))
+    let nothing =
+        std::fs::File::open("/dev/null").map_err(StepFailure::at(EnclosureStep::Enter))?;
+    dup2_stdin(nothing).map_err(failed)?;
+    Err(StepFailure::at(EnclosureStep::Execute)(Command::new(program).args(arguments).exec()))
 }

@@ -1,16 +1,17 @@
-//! Why there is no enclosure, in words.
+//! Why there is no enclosure, or not all of it.
 
 use std::io;
 
+use crate::explain::{Class, Explain};
 use crate::process::ProcessError;
 
-/// Why an enclosure cannot be had.
+/// An enclosure, or its mounts, could not be made.
 #[derive(Debug, thiserror::Error)]
-pub enum Unavailable {
-    /// The system has nothing of the kind.
+pub enum EnclosureError {
+    /// The system has no namespaces.
     #[error("programs can be cut off from the network only on Linux")]
     System,
-    /// The kernel, or what rules it, does not allow it to this user.
+    /// The kernel, or a security module, does not allow it to this user.
     #[error("{step}: {source}{}", because.map(|b| format!(" ({b})")).unwrap_or_default())]
     Refused {
         /// What could not be done.
@@ -28,12 +29,12 @@ pub enum Unavailable {
     Holder(io::Error),
 }
 
-impl Unavailable {
+impl EnclosureError {
     #[cfg(target_os = "linux")]
-    pub(super) fn refused(refused: super::control::Refused) -> Self {
-        let source = refused.source();
+    pub(super) fn refused(failure: super::control::StepFailure) -> Self {
+        let source = failure.source();
         Self::Refused {
-            step: refused.step.to_string(),
+            step: failure.step.to_string(),
             because: setting(&source, |name| {
                 std::fs::read_to_string(format!("/proc/sys/{name}")).ok()
             }),
@@ -41,8 +42,17 @@ impl Unavailable {
         }
     }
 
-    /// What would make it available.
-    pub fn hint(&self) -> Option<String> {
+    /// The error in words, with what to do about it.
+    pub fn with_hint(&self) -> String {
+        match self.hint() {
+            Some(hint) => format!("{self}; {hint}"),
+            None => self.to_string(),
+        }
+    }
+}
+
+impl Explain for EnclosureError {
+    fn hint(&self) -> Option<String> {
         let Self::Refused { because, source, .. } = self else { return None };
         match because {
             Some(setting) => Some(format!("an administrator can change it: see sysctl {setting}")),
@@ -55,6 +65,10 @@ impl Unavailable {
             }
             None => None,
         }
+    }
+
+    fn class(&self) -> Class {
+        Class::Infrastructure
     }
 }
 

@@ -1,4 +1,4 @@
-//! Directories for temporary files that belong to an enclosure alone: others
+//! Temporary directories of an enclosure's own, and hidden ones: empty directories
 //! are mounted over them in a mount namespace of its own (see
 //! `mount_namespaces(7)`), and what has to stay visible is mounted back.
 
@@ -13,33 +13,32 @@ use rustix::mount::{
     MountPropagationFlags, MoveMountFlags, OpenTreeFlags, mount_change, move_mount, open_tree,
 };
 
-use super::Rooms;
-use super::control::{EnclosureStep, Refused};
+use super::MountPlan;
+use super::control::{EnclosureStep, StepFailure};
 
 /// What programs take for temporary files whatever TMPDIR says.
 const SHARED: [&str; 2] = ["/tmp", "/var/tmp"];
 
-/// Makes a mount namespace with rooms of its own, for this process and those
-/// that enter it.
-pub(super) fn make(rooms: Rooms<'_>) -> Result<(), Refused> {
-    unshare(CloneFlags::CLONE_NEWNS).map_err(Refused::at(EnclosureStep::MakeRooms))?;
-    furnish(rooms).map_err(Refused::at(EnclosureStep::MakeRooms))
+/// Makes a mount namespace for this process and those that enter it.
+pub(super) fn make(plan: MountPlan<'_>) -> Result<(), StepFailure> {
+    unshare(CloneFlags::CLONE_NEWNS).map_err(StepFailure::at(EnclosureStep::MakeMounts))?;
+    mount_all(plan).map_err(StepFailure::at(EnclosureStep::MakeMounts))
 }
 
-fn furnish(rooms: Rooms<'_>) -> io::Result<()> {
+fn mount_all(plan: MountPlan<'_>) -> io::Result<()> {
     // Before anything is mounted: nothing of it may come to be seen outside.
     mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
-    // All in hand before anything is covered.
+    // Every tree is opened before the first is mounted: afterwards some lie hidden.
     let mut mounts = Vec::new();
-    for (place, what) in plan(rooms.hide, rooms.keep) {
-        let tree = match what {
-            What::Covered => {
+    for (place, kind) in mounts_of(plan.hide, plan.keep) {
+        let tree = match kind {
+            MountKind::Empty => {
                 let name = place.as_str().trim_start_matches('/').replace('/', "-");
-                let room = rooms.tmp.join(name);
-                crate::fs::create_private_dir(&room)?;
-                tree(&room)?
+                let empty = plan.tmp.join(name);
+                crate::fs::create_private_dir(&empty)?;
+                tree(&empty)?
             }
-            What::Kept => tree(&place)?,
+            MountKind::Visible => tree(&place)?,
         };
         mounts.push((tree, place));
     }
@@ -50,19 +49,19 @@ fn furnish(rooms: Rooms<'_>) -> io::Result<()> {
     Ok(())
 }
 
-/// What becomes of a path.
+/// What is mounted at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum What {
-    /// An empty directory is mounted over it.
-    Covered,
-    /// It is mounted back.
-    Kept,
+enum MountKind {
+    /// An empty directory.
+    Empty,
+    /// What is there outside.
+    Visible,
 }
 
 /// What has to be mounted, outer paths first: only where it differs from what is
 /// around it. To keep the whole of what is covered would be to cover nothing, so
 /// there covering wins; and the root of the file system is never covered.
-fn plan(hide: &[Utf8PathBuf], keep: &[Utf8PathBuf]) -> Vec<(Utf8PathBuf, What)> {
+fn mounts_of(hide: &[Utf8PathBuf], keep: &[Utf8PathBuf]) -> Vec<(Utf8PathBuf, MountKind)> {
     let real = |path: &Utf8Path| path.canonicalize_utf8().ok();
     let shared = SHARED.iter().map(|name| Utf8Path::new(*name));
     let hidden = shared.chain(hide.iter().map(Utf8PathBuf::as_path)).filter_map(real);
@@ -70,21 +69,21 @@ fn plan(hide: &[Utf8PathBuf], keep: &[Utf8PathBuf]) -> Vec<(Utf8PathBuf, What)> 
     let kept = keep.iter().filter(|path| path.exists());
     // Each as it is given and as it really is.
     let kept = kept.flat_map(|path| [Some(path.clone()), real(path)]).flatten();
-    let mut all: Vec<_> = covered.map(|path| (path, What::Covered)).collect();
-    all.extend(kept.map(|path| (path, What::Kept)));
+    let mut all: Vec<_> = covered.map(|path| (path, MountKind::Empty)).collect();
+    all.extend(kept.map(|path| (path, MountKind::Visible)));
     all.sort();
-    let mut plan: Vec<(Utf8PathBuf, What)> = Vec::new();
-    for (path, what) in all {
-        let around = plan.iter().rev().find(|(outer, _)| path.starts_with(outer));
+    let mut mounts: Vec<(Utf8PathBuf, MountKind)> = Vec::new();
+    for (path, kind) in all {
+        let around = mounts.iter().rev().find(|(outer, _)| path.starts_with(outer));
         let differs = match around {
-            Some((outer, around)) => *around != what && *outer != path,
-            None => what == What::Covered,
+            Some((outer, around)) => *around != kind && *outer != path,
+            None => kind == MountKind::Empty,
         };
         if differs {
-            plan.push((path, what));
+            mounts.push((path, kind));
         }
     }
-    plan
+    mounts
 }
 
 /// A copy of the mounts at a path, mounted nowhere yet.
@@ -139,18 +138,18 @@ mod tests {
             "/usr".into(),
         ];
         let hide = [home.clone(), home.join("a/secret"), "/".into(), home.join("nowhere")];
-        let mounted: Vec<_> = plan(&hide, &keep)
+        let mounted: Vec<_> = mounts_of(&hide, &keep)
             .into_iter()
-            .filter_map(|(path, what)| Some((path.strip_prefix(&base).ok()?.to_string(), what)))
+            .filter_map(|(path, kind)| Some((path.strip_prefix(&base).ok()?.to_string(), kind)))
             .filter(|(path, _)| !path.is_empty())
             .collect();
         let expected = [
-            ("home", What::Covered),
-            ("home/a", What::Kept),
-            ("home/a/secret", What::Covered),
-            ("home/a/secret/again", What::Kept),
-            ("home/real", What::Kept),
+            ("home", MountKind::Empty),
+            ("home/a", MountKind::Visible),
+            ("home/a/secret", MountKind::Empty),
+            ("home/a/secret/again", MountKind::Visible),
+            ("home/real", MountKind::Visible),
         ];
-        assert_eq!(mounted, expected.map(|(path, what)| (path.to_owned(), what)));
+        assert_eq!(mounted, expected.map(|(path, kind)| (path.to_owned(), kind)));
     }
 }

@@ -1,4 +1,4 @@
-//! The checks under way: each waits for its candidate's install, and asks it.
+//! The checks under way: each waits for its candidate's install, then asks it.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::observation::Observation;
 use crate::search::Ask;
 
 /// The checks under way, and the installs for them.
-pub(super) struct Work<L: Lab> {
+pub(super) struct CheckPool<L: Lab> {
     lab: L,
     events: Events,
     stop: CancellationToken,
@@ -31,7 +31,7 @@ pub(super) struct CheckResult {
     pub(super) seen: Result<Vec<Observation>, LabError>,
 }
 
-impl<L: Lab> Work<L> {
+impl<L: Lab> CheckPool<L> {
     /// `jobs` is what each candidate of the line is asked.
     pub(super) fn new(session: &Session<'_, L>, jobs: Vec<Job>) -> Self {
         let jobs: Arc<[Job]> = jobs.into();
@@ -48,7 +48,7 @@ impl<L: Lab> Work<L> {
         &self.running
     }
 
-    /// Begins one: the install first, where it was not made ahead.
+    /// Begins a check: it installs its candidate first, unless that was done ahead.
     pub(super) fn begin(&mut self, ask: Ask, logs: Utf8PathBuf) {
         let install = self.prefetch.claim(ask.place);
         let (lab, events, stop) = (self.lab.clone(), self.events.clone(), self.stop.clone());
@@ -80,7 +80,7 @@ impl<L: Lab> Work<L> {
         let answered = tokio::select! {
             answered = self.checks.join_next() => answered,
             () = self.prefetch.first_install() => {
-                // What was held back until then.
+                // Guesses are worth installing from now on.
                 self.prefetch.keep_only(&wanted);
                 self.checks.join_next().await
             }
@@ -89,7 +89,7 @@ impl<L: Lab> Work<L> {
             Some(Ok((result, ready))) => {
                 self.running.retain(|ask| ask.id != result.ask.id);
                 if let Some(ready) = ready {
-                    // It may be asked once more.
+                    // It may be asked again: a recheck or a control.
                     self.prefetch.put_back(result.ask.place, ready);
                 }
                 Ok(result)
