@@ -20,7 +20,7 @@ use crate::npm::run::Npm;
 use crate::release::Version;
 use crate::release::pairing::Candidate;
 
-/// How much the prefixes may take, unless told otherwise. Bytes.
+/// How much disk the prefixes may take by default. Bytes.
 pub const DEFAULT_LIMIT: u64 = 15_000_000_000;
 
 /// The scratch prefixes of this machine.
@@ -56,7 +56,7 @@ impl PrefixStore {
         &self.npm
     }
 
-    /// The candidate's prefix: a finished one that nobody wrote to, or a new one.
+    /// The candidate's prefix: a finished one whose files are unchanged, or a new one.
     pub async fn provide(
         &self,
         candidate: &Candidate,
@@ -66,12 +66,13 @@ impl PrefixStore {
         let name = name(candidate, node);
         loop {
             if let Some(mut prefix) = self.finished(&name).await? {
-                // The same version of it may lie elsewhere than it did then.
+                // The manifest names the path that Node had when the prefix was made; it may
+                // have moved since.
                 prefix.manifest.node = node.clone();
                 return Ok(prefix);
             }
             let alone = self.wait_for(&name, stop).await?;
-            // Somebody may have made it while this one waited.
+            // Another codexpin may have made it while this one waited for the lock.
             if self.manifest(&name).is_none() {
                 self.make(&name, candidate, node, stop).await?;
             }
@@ -207,7 +208,8 @@ impl PrefixStore {
         let directory = self.directory.join(name);
         let text = fs::read(directory.join(MARKER)).ok()?;
         let manifest: PrefixManifest = serde_json::from_slice(&text).ok()?;
-        // Where there is a plugin, it has to be on record with OpenClaw, and there.
+        // A plugin counts only if OpenClaw has it on record, which names an absolute path:
+        // a prefix that was moved is as good as none.
         let plugin = manifest.candidate.plugin.is_some();
         let whole = plugin == manifest.plugin_project.is_some()
             && (!plugin || manifest.made_in == directory);
@@ -279,8 +281,8 @@ impl PrefixStore {
     }
 
     async fn keep_within_limit(&self, but: &str) -> Result<(), StoreError> {
-        // The sum of what the manifests say is quick to have; only where it is
-        // too much are the files looked at.
+        // Adding up the sizes in the manifests is cheap; the files are measured only if
+        // that sum is over the limit.
         let recorded: u64 =
             self.names()?.iter().filter_map(|n| self.manifest(n)).map(|m| m.bytes).sum();
         if recorded > self.limit {
