@@ -3,7 +3,7 @@
 //! same list is shown, written to the journal, taken, and taken back where a proof
 //! fails.
 //!
-//! Nothing here prints. What happens is told as events while it happens and as an
+//! Nothing here prints. What happens is reported as events while it happens and as an
 //! [`ApplyOutcome`] at the end. [`Apply::go_on`] comes first in every command:
 //! it finishes, or puts back, what a killed codexpin left.
 
@@ -67,7 +67,7 @@ pub struct Apply<'a> {
     pub now: fn() -> Timestamp,
     /// Ctrl-C: before the exchange it ends the apply, after it puts back.
     pub stop: &'a CancellationToken,
-    /// Where every step is told.
+    /// Gets an event for every step.
     pub events: Events,
     /// Goes into the backup's directory.
     pub log: Log,
@@ -157,7 +157,7 @@ impl Apply<'_> {
         let mut outcomes = Vec::new();
         for journal in self.unfinished()? {
             let _lock = self.lock(&journal.record.installation)?;
-            // While the lock was waited for, its holder may have finished it.
+            // Read again under the lock: its last holder may have finished this one.
             let journal = ApplyJournal::read(&journal.directory)?;
             if journal.record.progress.is_finished() {
                 continue;
@@ -207,8 +207,8 @@ impl Apply<'_> {
             }
         }
         let mut record = ApplyRecord::new(Operation::Apply, at, installation, plan, parts);
-        // OpenClaw may move its copies along while the apply goes on: the step takes
-        // a copy of codexpin's own.
+        // OpenClaw rotates its copies of the config while it runs, so the step uses a copy
+        // that codexpin makes beforehand.
         let own_copy = ApplyJournal::earlier_config(&self.backups, &name);
         for step in &mut record.steps {
             if let Step::PutConfig { saved, .. } = step {
@@ -274,8 +274,8 @@ impl Apply<'_> {
         Box::pin(self.transaction(journal, &NoProver).run(None)).await
     }
 
-    /// The plan says whether the service starts at the end. Somebody may have
-    /// stopped or started it since.
+    /// The plan says whether the service starts at the end. It may have been stopped or
+    /// started since the plan was made.
     async fn check_service(
         &self,
         installation: &Installation,
@@ -315,7 +315,7 @@ impl Apply<'_> {
         Transaction { apply: self, prover, journal, notes: Vec::new() }
     }
 
-    /// Under the lock: nobody has changed anything since it was looked at.
+    /// Called under the lock: checks that nothing has changed since the plan was made.
     fn check_current(
         &self,
         installation: &Installation,

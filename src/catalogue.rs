@@ -115,7 +115,7 @@ impl Signature {
 /// Whose words a pattern is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rank {
-    /// Those of whoever refused.
+    /// The words of the one that refused: the service, npm, Codex.
     Raw,
     /// OpenClaw's summary of them, which is often wrong.
     Friendly,
@@ -163,7 +163,7 @@ struct RequestRule {
 
 impl RequestRule {
     fn holds(&self, request: &RequestRecord) -> bool {
-        // A reset connection has had no status.
+        // No status: the connection was reset.
         let status = request.status.unwrap_or(0);
         (self.outcome.is_empty() || self.outcome.contains(&request.kind))
             && (self.status.is_empty() || self.status.contains(&status))
@@ -256,7 +256,7 @@ impl Catalogue {
             };
             belongs && !pattern.unless.as_ref().is_some_and(|unless| unless.is_match(line))
         });
-        // What never fails a turn names a line only where nothing else does.
+        // A cosmetic signature counts only where no other one matches the line.
         let noise = |at: usize| self.signatures[at].kind == FailureKind::Cosmetic;
         let first = shown.min_by_key(|p| (noise(p.signature), p.rank, p.signature))?;
         Some(Match {

@@ -49,8 +49,8 @@ pub struct Quote {
 /// What a log says.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Diagnosis {
-    /// Known failures, in the order in which to look at them: what stands before
-    /// in the catalogue explains what stands after.
+    /// Known failures, in the order of the catalogue: an earlier one explains the later
+    /// ones.
     pub findings: Vec<LogFinding>,
     /// The last line that speaks of an error, where nothing known was found.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -83,7 +83,7 @@ impl Diagnosis {
 }
 
 impl LogFinding {
-    /// Whether it is told and never what failed.
+    /// Whether it is only mentioned: such a line never makes a turn fail.
     pub fn is_noise(&self) -> bool {
         self.signature.kind == FailureKind::Cosmetic
     }

@@ -19,14 +19,17 @@ pub fn write_atomic(path: &Utf8Path, content: &[u8]) -> io::Result<()> {
     fs::create_dir_all(directory)?;
     let mut file = tempfile::Builder::new()
         .prefix(".codexpin-")
-        // As any new file has it, less the umask: tempfile alone would make it private.
+        // The mode of any new file, less the umask; tempfile's own default is 0600.
         .permissions(Permissions::from_mode(0o666))
         .tempfile_in(directory)
         .map_err(|e| named(directory, &e))?;
     file.write_all(content).map_err(|e| named(path, &e))?;
+    // A file that is replaced keeps its mode: a private one stays private.
     if let Ok(old) = fs::metadata(path) {
         file.as_file().set_permissions(old.permissions()).map_err(|e| named(path, &e))?;
     }
+    // The content is on disk before the name: a rename may outlive a power cut that the
+    // data does not.
     file.as_file().sync_all().map_err(|e| named(path, &e))?;
     file.persist(path).map_err(|e| named(path, &e.error))?;
     sync_directory(directory)
@@ -113,7 +116,7 @@ pub struct Lock {
 /// Why a lock was not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
-    /// Somebody else has it.
+    /// Another process holds it.
     #[error("another codexpin{} is using {path}", holder.map(|pid| format!(" (process {pid})")).unwrap_or_default())]
     Held {
         /// The lock file.
@@ -145,7 +148,7 @@ impl Explain for LockError {
 }
 
 impl Lock {
-    /// Takes the lock now, or says who has it.
+    /// Takes the lock now; the error says which process holds it.
     pub fn try_take(path: &Utf8Path) -> Result<Self, LockError> {
         let (mut file, text) = Self::open(path)?;
         match file.try_lock() {
@@ -212,8 +215,8 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // The lock ends with the file in any case; an emptied file only keeps
-        // the next reader from naming a process that is long gone.
+        // Closing the file releases the lock in any case. Emptying it only keeps the next
+        // reader from naming a process that is long gone.
         let _ = self.file.set_len(0);
     }
 }

@@ -222,7 +222,7 @@ impl Installation {
         entry.ok_or(InstallationError::NotGlobal { path: self.core.directory.clone() })
     }
 
-    /// Its service, to be told what to do; none where it has none.
+    /// A handle of its service; none where it has no service.
     pub fn service<'a>(&'a self, machine: &'a LiveMachine) -> Option<Systemd<'a>> {
         self.service.as_ref().map(|service| Systemd { service, machine })
     }

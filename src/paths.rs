@@ -19,7 +19,7 @@ pub struct Directories {
     pub home: Utf8PathBuf,
 }
 
-/// The directories cannot be told.
+/// The directories cannot be determined.
 #[derive(Debug, thiserror::Error)]
 pub enum DirectoriesError {
     /// No HOME.

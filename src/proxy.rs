@@ -61,7 +61,8 @@ impl Server {
             loop {
                 match listener.accept().await {
                     Ok((stream, _)) => {
-                        // Small messages must not wait for the acknowledgement of the last one.
+                        // Without Nagle: an event of a stream must not wait for the last one's
+                        // acknowledgement.
                         let _ = stream.set_nodelay(true);
                         connections.spawn(serve(stream));
                     }
@@ -99,7 +100,7 @@ pub(crate) async fn listener(
 ) -> io::Result<TcpListener> {
     match made {
         Some(listener) => {
-            // Tokio takes over only what is non-blocking already.
+            // `from_std` requires it.
             listener.set_nonblocking(true)?;
             TcpListener::from_std(listener)
         }

@@ -1,4 +1,4 @@
-//! What nobody else may read, masked: the one place for every file and output.
+//! Masks secrets and personal data: the one place for every file and every output.
 //!
 //! ```text
 //! a child's output ─▶ Stream ─▶ log file
@@ -8,7 +8,7 @@
 //! ```
 //!
 //! A mask says what was there: `[e-mail]`, `[account]`, and `[token]` for
-//! whatever lets somebody in. Secrets are known by their shape ([`fn@line`]), and
+//! credentials. Secrets are known by their shape ([`fn@line`]), and
 //! those that codexpin holds itself by their text ([`Person`]). Masking twice
 //! changes nothing more, it keeps the number of lines, and a text that is JSON
 //! stays JSON.
@@ -23,7 +23,7 @@ pub use person::Person;
 use shape::Shapes;
 pub use stream::Stream;
 
-/// Whatever lets somebody in: tokens, keys, passwords, codes, cookies.
+/// The mask of credentials: tokens, keys, passwords, codes, cookies.
 pub const TOKEN: &str = "[token]";
 /// Whose account it is.
 pub const ACCOUNT: &str = "[account]";

@@ -34,8 +34,8 @@ pub fn remedies(signature: &Signature, question: &Question, core: Version) -> Ve
     for trial in &signature.trials {
         let (doctor, embedded) = (with_doctor(question), embedded(question, core));
         let found = match trial {
-            // The doctor of June's releases moves the route, and names a harness that
-            // only the plugin has.
+            // `openclaw doctor --fix` of the releases of June moves the route and sets a
+            // harness that only the plugin has. So both are tried, the embedded one first.
             Trial::Doctor => {
                 let both = embedded.as_ref().and_then(|embedded| {
                     let question = with_doctor(&embedded.question)?.question;
@@ -79,7 +79,7 @@ fn with_doctor(question: &Question) -> Option<Remedy> {
     })
 }
 
-/// Through the embedded harness; none where a release cannot be told its harness.
+/// Through the embedded harness; none for releases whose config cannot choose one.
 fn embedded(question: &Question, core: Version) -> Option<Remedy> {
     if !Change::HarnessOfModel.is_in(core) {
         return None;

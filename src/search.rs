@@ -10,9 +10,9 @@
 //!
 //! A [`Strategy`] decides everything: which candidate is asked, when one is asked
 //! again, when one that answered serves as a control, when the search pauses, and
-//! when it is over. Whoever drives it only asks, and tells it the readings. What it
-//! says is a function of the answers so far, so that a search is resumed by telling
-//! a new strategy the old answers.
+//! when it is over. The session that drives it only asks, and reports the readings.
+//! What it says is a function of the answers so far, so that a search is resumed by
+//! giving a new strategy the old answers.
 
 mod bisection;
 mod halving;

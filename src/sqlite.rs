@@ -1,5 +1,5 @@
-//! `OpenClaw`'s databases, read without a trace and copied while somebody may
-//! be writing to them.
+//! `OpenClaw`'s databases: read without leaving files behind, and copied while a Gateway
+//! may be writing to them.
 
 use std::io::Read as _;
 
@@ -20,11 +20,11 @@ enum OpenMode {
     /// No write-ahead log: a reader only takes the file's own lock. Also with a
     /// log whose index is there, which a reader shares.
     Shared,
-    /// It has a write-ahead log when it is written to, and has none now, so
-    /// that nobody has it open: a plain reader would make the log and its index.
+    /// It has a write-ahead log when it is written to, and has none now: no
+    /// process has it open, and a plain reader would create the log and its index.
     Immutable,
-    /// A log without its index: nobody has it open, and its last writer did not
-    /// end well or it is a copy. The index is made in memory, and the log is
+    /// A log without its index: no process has it open, and its last writer crashed or
+    /// it is a copy. The index is made in memory, and the log is
     /// not written back at the end.
     Alone,
 }
@@ -70,7 +70,7 @@ fn open(path: &Utf8Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// Reads from a database, also while somebody writes to it. No file appears,
+/// Reads from a database, also while another process writes to it. No file appears,
 /// goes or grows beside it. Only if the last writer ends within the read, the log
 /// and its index stay, until the next writer takes them in.
 pub fn read<T>(

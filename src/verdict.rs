@@ -59,8 +59,8 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// What tells it from other failures: its name in the catalogue, with the
-    /// fingerprint where it has none.
+    /// Identifies it among other failures: its name in the catalogue; for an unknown one,
+    /// that and its fingerprint.
     pub fn key(&self) -> String {
         match &self.fingerprint {
             Some(fingerprint) => format!("{}-{fingerprint}", self.signature),

@@ -155,11 +155,16 @@ impl SavedFile {
         sqlite::copy(&self.path, &after)?;
         let fresh = Utf8PathBuf::from(format!("{}.codexpin", self.path));
         fs::write_private(&fresh, &fs_err::read(backup.join(&self.copy))?)?;
-        // The log of the migrated database must not be replayed into the old one.
+        // On disk before it takes the old one's name: after a power cut there is the whole
+        // old database or the whole new one.
+        fs_err::File::open(&fresh)?.sync_all()?;
+        // Before the rename: SQLite would replay the migrated database's log into the old
+        // one that it then finds beside it.
         for tail in ["-wal", "-shm"] {
             fs::remove(&Utf8PathBuf::from(format!("{}{tail}", self.path)))?;
         }
         fs_err::rename(&fresh, &self.path)?;
+        fs::sync_directory(self.path.parent().unwrap_or(backup))?;
         Ok(Some(now))
     }
 }

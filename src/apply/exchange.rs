@@ -1,9 +1,9 @@
-//! Exchanging a live directory with the one that stands ready beside it.
+//! Exchanging a live directory with the one that was prepared beside it.
 //!
 //! On Linux it is one system call (renameat2(2), `RENAME_EXCHANGE`): there is
 //! no instant without an `OpenClaw`. Where the file system has no exchange it
-//! is two renames, and whoever comes after a kill between them finds both
-//! trees by their inode numbers, which a rename keeps.
+//! is two renames. After a kill between them both trees are found by their inode
+//! numbers, which a rename keeps.
 
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
@@ -63,7 +63,7 @@ pub struct Part {
     pub after: Option<Identity>,
 }
 
-/// A tree is where nobody put it.
+/// A directory could not be exchanged.
 #[derive(Debug, thiserror::Error)]
 pub enum ExchangeError {
     /// Neither place holds the tree.
@@ -92,13 +92,13 @@ impl Part {
         Identity::of(&self.live).is_ok_and(|live| live == tree)
     }
 
-    /// Whether this tree can be made live: it is, or it stands beside.
+    /// Whether this tree can be made live: it is live already, or it is beside.
     pub fn has(&self, tree: Identity) -> bool {
         self.place_of(tree).is_some()
     }
 
     /// Makes this tree the live one, wherever a kill left the two; done twice
-    /// it does nothing more. `half_done` is told in the middle.
+    /// it does nothing more. `half_done` is called in the middle.
     pub fn make_live(&self, tree: Identity, half_done: impl Fn()) -> Result<(), ExchangeError> {
         let io = |source| ExchangeError::Io {
             live: self.live.clone(),

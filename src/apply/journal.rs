@@ -49,7 +49,7 @@ pub enum Progress {
     },
     /// All steps are taken, and all proofs say yes.
     Done,
-    /// All steps are taken, and a proof could not be had.
+    /// All steps are taken, and a proof could not be carried out.
     Unproven,
     /// All steps are taken back.
     RolledBack,
@@ -97,7 +97,7 @@ pub struct ApplyRecord {
     pub progress: Progress,
     /// Why it is, or was, put back.
     pub why: Option<String>,
-    /// Why a proof could not be had.
+    /// Why a proof could not be carried out.
     #[serde(default)]
     pub unproven: Vec<String>,
 }
@@ -220,7 +220,7 @@ impl ApplyJournal {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error.into()),
         }
-        // A directory without the file was killed before anything began.
+        // No journal: codexpin was killed before it began anything there.
         directories.retain(|directory| directory.join(FILE).exists());
         let mut all = directories.iter().map(|d| Self::read(d)).collect::<Result<Vec<_>, _>>()?;
         all.sort_by(|a, b| (a.record.at, &a.directory).cmp(&(b.record.at, &b.directory)));

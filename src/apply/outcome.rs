@@ -99,7 +99,7 @@ pub enum ApplyOutcome {
         /// What to know.
         notes: Vec<Note>,
     },
-    /// As it was to be, but a proof could not be had. Nothing is put back.
+    /// Done as planned, but a proof could not be carried out. Nothing is put back.
     Unproven {
         /// Apply or undo.
         operation: Operation,

@@ -80,7 +80,7 @@ pub enum Warning {
         /// The top-level settings, by name.
         names: Vec<String>,
     },
-    /// There is no service: whoever started the Gateway must restart it.
+    /// There is no service: the user must restart the Gateway.
     NoService,
     /// The service is stopped and stays so.
     ServiceStopped,
@@ -101,7 +101,7 @@ pub struct PlanFacts {
     /// A config from before the upgrade, looked for where the live one is
     /// refused by the pinned release, or broken.
     pub earlier_config: Option<EarlierConfig>,
-    /// Whether somebody wants the service to run; false where there is none.
+    /// Whether the service is meant to run; false where there is none.
     pub service_wanted: bool,
     /// Where the shell's link leads; none where it is no link.
     pub link_leads_to: Option<Utf8PathBuf>,
@@ -210,7 +210,7 @@ impl Plan {
         Ok(Self { from, to, steps, warnings })
     }
 
-    /// Goes back to what an earlier apply replaced. Its packages stand ready, and
+    /// Goes back to what an earlier apply replaced. Its packages are kept, and
     /// the agent need not reply: that may be why the release was left.
     pub(super) fn of_undo(
         installation: &Installation,

@@ -51,7 +51,7 @@ pub(super) async fn version(
         Ok(entry) => entry,
         Err(error) => return ProofResult::Failed(error.to_string()),
     };
-    // The scratch home is codexpin's own: that it cannot be made says nothing of the release.
+    // Failing to make codexpin's own scratch home says nothing about the release.
     if let Err(error) = crate::fs::create_private_dir(&scratch.join("tmp")) {
         return ProofResult::Unproven(format!("`openclaw --version`: {error}"));
     }
@@ -62,7 +62,7 @@ pub(super) async fn version(
         Err(error @ ProcessError::NotFound { .. }) => {
             return ProofResult::Failed(format!("`openclaw --version`: {error}"));
         }
-        // No memory, no process, no file descriptor left.
+        // Anything else (no memory, no process, no file descriptor left) is the machine's.
         Err(error) => return ProofResult::Unproven(format!("`openclaw --version`: {error}")),
     };
     let text = finished.stdout.text();
@@ -95,13 +95,13 @@ pub(super) async fn service(
     let Err(error) = up.await else { return ProofResult::Proved };
     match &error {
         ServiceError::NotReady { .. } | ServiceError::NotStaying { .. } => {
-            // No release comes up on a full disk, the one before no more than this one.
+            // On a full disk no release comes up, so rolling back would not help.
             match full_disk(&installation.state) {
                 Some(full) => ProofResult::Unproven(format!("{full}; {error}")),
                 None => ProofResult::Failed(error.to_string()),
             }
         }
-        // Nobody is there who could say how the service does.
+        // The service manager could not be asked.
         _ => ProofResult::Unproven(error.to_string()),
     }
 }

@@ -23,7 +23,7 @@ pub enum Proof {
     Reply,
 }
 
-/// What is done, in the order of the list that it stands in.
+/// One change of an apply or undo. A plan is a list of them, taken in order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "step")]
 pub enum Step {

@@ -57,7 +57,7 @@ impl<P: Prover> Transaction<'_, P> {
                 events.tell(Event::ApplySwapped { package: package(*part), version: *to });
             }
             Step::Relink { link, leads_to } => {
-                // A link that somebody made by hand into a file stays as it is.
+                // Where the command is a file that somebody wrote by hand, it stays as it is.
                 if let (Some(_), Ok(entry)) = (leads_to, self.installation().entry()) {
                     let installation = self.installation();
                     self.manager().relink(&installation, link, &entry, half_done)?;
@@ -85,7 +85,7 @@ impl<P: Prover> Transaction<'_, P> {
                 self.start_service(half_done).await?;
                 events.tell(Event::ApplyStarted { unit: unit.clone() });
             }
-            // Proofs have three answers and are asked for elsewhere.
+            // `Transaction::take_proof` does these: a proof has three answers, not two.
             Step::Prove { .. } => {}
         }
         Ok(())
@@ -111,7 +111,8 @@ impl<P: Prover> Transaction<'_, P> {
                 }
                 self.apply.events.tell(Event::ApplyStarting { unit: unit.clone() });
                 let started = self.start_service(half_done).await;
-                // What did not run before need not come up now.
+                // A service that was down before is started, but its failure to come up is not
+                // the apply's.
                 if ran {
                     started?;
                     self.wait_for_service().await?;
@@ -135,7 +136,7 @@ impl<P: Prover> Transaction<'_, P> {
                 self.notes.retain(|note| !matches!(note, Note::ConfigKept { .. }));
             }
             Step::Start { .. } => self.stop_service(half_done).await?,
-            // The saved files have the config as it was.
+            // Taking back `Save` restores the config too.
             Step::PutConfig { .. } | Step::Prove { .. } => half_done(),
         }
         Ok(())
@@ -179,7 +180,7 @@ impl<P: Prover> Transaction<'_, P> {
                 let half_done = during(StepName::StagePlugin);
                 staging.plugin(plugin, &part.live, pinned, &part.other, half_done).await?;
             }
-            // The plan has no plugin part without both.
+            // Cannot happen: the plan has a plugin part only if both are there.
             (PartKind::Plugin, _, _) => {}
         }
         let after = Identity::of(&part.other).map_err(StageError::Io)?;

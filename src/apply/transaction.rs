@@ -63,7 +63,8 @@ impl<P: Prover> Transaction<'_, P> {
                 Ok(self.rolled_back(why))
             }
             _ => {
-                // A machine that was started anew since has started the service, too.
+                // If the machine was rebooted since, the service was started with it: the steps
+                // that are left need it stopped.
                 self.stop_before_exchange().await?;
                 self.forward(None).await
             }
@@ -111,7 +112,7 @@ impl<P: Prover> Transaction<'_, P> {
         let Progress::Forward { done, .. } = self.journal.record.progress else { return Ok(()) };
         for index in done..self.journal.record.steps.len() {
             let step = self.journal.record.steps[index].clone();
-            // Before the service stops is the last moment at which a stop costs nothing.
+            // Preparation changes nothing live: the user can stop here without a roll-back.
             if step.is_preparation() && self.apply.stop.is_cancelled() {
                 return Err(Halt::Error(Box::new(ApplyError::Stopped)));
             }
@@ -120,7 +121,8 @@ impl<P: Prover> Transaction<'_, P> {
                 self.take_proof(index, proof).instrument(span).await?;
                 continue;
             }
-            // Written before anything of it happens: a kill finds it begun.
+            // Recorded before the step starts, so that a resume after a kill knows that it may
+            // be half done.
             self.enter(Progress::Forward { done: index, begun: true })?;
             let name = step.name();
             reach(Failpoint::Step(name, Moment::Before));
@@ -185,7 +187,8 @@ impl<P: Prover> Transaction<'_, P> {
         } else {
             Progress::Unproven
         };
-        // An end that cannot be written down is no end: the next run asks for the proofs again.
+        // If the end cannot be recorded, the next run takes the apply for unfinished and
+        // repeats the proofs: it is unproven until then.
         if let Err(error) = self.journal.enter(end) {
             self.unproven(format!("the journal: {error}"));
         }
@@ -207,7 +210,7 @@ impl<P: Prover> Transaction<'_, P> {
             let removed = self.remove_older_generations();
             ApplyOutcome::Done { operation, from, to, backup, kept, removed, notes }
         } else {
-            // The older generations stay until a release is proved.
+            // Older generations are removed only once a release is proved.
             ApplyOutcome::Unproven { operation, from, to, why, backup, kept, notes }
         }
     }
@@ -263,7 +266,7 @@ impl<P: Prover> Transaction<'_, P> {
     async fn take_back(&mut self, left: usize) -> Result<(), ApplyError> {
         for index in (0..left).rev() {
             let step = self.journal.record.steps[index].clone();
-            // Written first, as on the way forward.
+            // Recorded before the step is taken back, as on the way forward.
             self.journal.enter(Progress::Back { left: index + 1 })?;
             let name = step.name();
             reach(Failpoint::Revert(name, Moment::Before));

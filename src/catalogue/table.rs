@@ -22,7 +22,7 @@ pub enum TableError {
         /// Why not.
         why: String,
     },
-    /// A name stands twice in one file.
+    /// A file has two signatures of one name.
     #[error("signature {0:?} is there twice")]
     Twice(String),
     /// A name is not made of lower-case letters, digits and hyphens.
@@ -151,7 +151,7 @@ pub(super) fn compile(rows: Vec<Row>) -> Result<(Vec<Signature>, Vec<Pattern>), 
 }
 
 fn regex(id: &str, pattern: &str) -> Result<Regex, TableError> {
-    // In JSON a quotation mark has a backslash before it, in JSON within it three.
+    // A quotation mark may be escaped: one backslash in JSON, three in JSON within JSON.
     let anywhere = pattern.replace(r#"\""#, "\"").replace('"', r#"\\*""#);
     Regex::new(&anywhere).map_err(|error| TableError::Pattern {
         id: id.to_owned(),

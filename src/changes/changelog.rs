@@ -37,7 +37,7 @@ pub(super) struct ChangelogExcerpt {
 }
 
 /// What `text` says of the releases after `after` and up to `up_to`. A beta is
-/// told of under the heading of the release that it leads to.
+/// described under the heading of the release that it leads to.
 pub(super) fn covered(text: &str, after: Version, up_to: Version) -> ChangelogExcerpt {
     let last = up_to.max(up_to.base());
     let mut covered = ChangelogExcerpt::default();
@@ -67,7 +67,7 @@ pub(super) fn covered(text: &str, after: Version, up_to: Version) -> ChangelogEx
         let (text, issues) = plain(&item);
         ChangelogEntry { release, section, text, issues }
     });
-    // A list of pull requests by number alone says nothing.
+    // A line of bare pull request numbers tells a reader nothing.
     covered.entries = entries.filter(|entry| !entry.text.is_empty()).collect();
     covered
 }

@@ -9,7 +9,7 @@ use crate::npm::lockfile::{LockFile, name_at};
 use crate::release::PackageName;
 
 /// The packages of one npm project, as its lock file has them, without the core
-/// and the plugin themselves: those have versions of their own to tell.
+/// and the plugin themselves, whose versions are given elsewhere.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DependencyTree {
     packages: BTreeMap<String, TreePackage>,
@@ -89,7 +89,7 @@ impl DependencyTree {
                 tree.direct.extend(asked.cloned());
                 continue;
             }
-            // A link into the machine has no version: it is no package of the release.
+            // A link out of the tree has no version: it is not one of the release's packages.
             let Some(version) = &entry.version else { continue };
             let version = version.parse()?;
             let content = entry.content().map(ToOwned::to_owned);

@@ -121,7 +121,7 @@ impl PackageFiles<'_> {
     }
 
     fn without_stamps(&self, text: &[u8]) -> Vec<u8> {
-        // The longer first: a correction's version begins with its release's.
+        // Longest first: the version of a correction begins with its release's version.
         let mut stamps = vec![self.version.to_string(), self.version.base().to_string()];
         if let Some(build) = self.build {
             stamps.extend([build.commit.clone(), build.short().to_owned()]);

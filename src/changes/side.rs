@@ -70,7 +70,7 @@ impl SpanFacts {
         let both = || last_good.into_iter().chain(first_bad);
         let projects =
             || both().flat_map(|prefix| std::iter::once(prefix.core()).chain(prefix.plugin()));
-        // Both from the same kind of file: the two do not list the same packages.
+        // Compare like with like: the two kinds of lock file do not list the same packages.
         let hidden = projects().all(|project| project.join(HIDDEN_LOCK).is_file());
         let lock = if hidden { HIDDEN_LOCK } else { LOCK };
         let read = |prefix| Side::read(prefix, lock);

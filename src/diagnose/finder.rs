@@ -19,7 +19,7 @@ impl Finder {
             .dfa_size_limit(32 << 20)
             .size_limit(64 << 20)
             .build();
-        // A user's pattern may be one that only text can be held against: then every
+        // A pattern of the user's may need valid UTF-8 to be matched: then every
         // line is looked at.
         Self(together.ok())
     }
@@ -33,7 +33,7 @@ impl Finder {
     }
 }
 
-/// A pattern as it may stand in a line that was not looked into yet: what reads
+/// A pattern for lines that are not parsed yet: what reads
 /// `key=value ` may be `"key":"value",` in a line of JSON, and the line may begin
 /// with a time and end with a carriage return.
 fn in_any_shape(pattern: &str) -> String {

@@ -87,7 +87,7 @@ fn words(object: &serde_json::Map<String, Value>) -> String {
         let inner = value.as_str().and_then(|text| serde_json::from_str::<Value>(text).ok());
         match inner.as_ref().and_then(|inner| inner.get("subsystem")).and_then(Value::as_str) {
             Some(subsystem) => _ = write!(text, "[{subsystem}] "),
-            // The whole of it once more, in one field.
+            // One field repeats the whole line: it is not read twice.
             None if key == "message"
                 && value.as_str().is_some_and(|all| text.trim_end().ends_with(all)) => {}
             None => add(&mut text, "", value),

@@ -152,7 +152,8 @@ impl<'a> Scan<'a> {
         finding.last = finding.last.max(at);
     }
 
-    /// The last error that nobody knows, for a log in which nothing else is found.
+    /// Keeps the last line that speaks of an error and matches nothing in the catalogue,
+    /// for a log in which nothing else is found.
     fn errors_without_a_name(&mut self, block: &[u8]) {
         if !self.found.values().all(LogFinding::is_noise) {
             return;

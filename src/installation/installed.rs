@@ -27,7 +27,7 @@ pub struct InstalledRelease {
 pub struct OpenClawOnPath {
     /// The command.
     pub path: Utf8PathBuf,
-    /// Its release, where its package tells one.
+    /// Its release, where its package has a version that codexpin can read.
     pub version: Option<Version>,
 }
 
@@ -108,7 +108,7 @@ fn on_path(environment: &Environment) -> Option<Utf8PathBuf> {
     process::find(Utf8Path::new("openclaw"), environment)
 }
 
-/// The package that an entry point belongs to, whoever installed it.
+/// The package that an entry point belongs to, whichever package manager installed it.
 fn package_of(entry: &Utf8Path) -> Option<(Package, Utf8PathBuf)> {
     let entry = entry.canonicalize_utf8().ok()?;
     let is_core = |package: &Package| package.bin(PackageName::CORE.as_str()).is_some();

@@ -16,7 +16,7 @@ const LOGS: &str = "/tmp/openclaw";
 /// How long journald may take to hand out what there is.
 const LIMIT: Duration = Duration::from_mins(1);
 
-/// What journald has could not be had.
+/// The unit's journal could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum UnitJournalError {
     /// `journalctl` could not be run.

@@ -1,4 +1,4 @@
-//! Whoever installed `OpenClaw` globally: what an apply asks of a package manager.
+//! The package manager that installed `OpenClaw` globally: what an apply asks of it.
 
 mod npm;
 

@@ -42,19 +42,19 @@ pub trait Service: Sync {
     ) -> impl Future<Output = Result<(), ServiceError>> + Send;
 }
 
-/// How a service does.
+/// The condition of a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ServiceCondition {
     /// It runs.
     Running,
-    /// Somebody wants it to run: it starts, or has failed at it.
+    /// It is meant to run, and does not yet, or failed.
     Down,
-    /// Nobody wants it to run.
+    /// It is not meant to run.
     Stopped,
 }
 
 impl ServiceCondition {
-    /// Whether somebody wants it to run.
+    /// Whether it is meant to run.
     pub fn is_wanted(self) -> bool {
         self != Self::Stopped
     }

@@ -31,7 +31,7 @@ impl Fingerprint {
                 Ok(text) => {
                     hashes.insert(file, Sha256::digest(text.as_slice()).into());
                 }
-                // Gone since it was listed: as if it had not been there.
+                // Removed since it was listed: treated as never there.
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                 Err(source) => return Err(LoginError::io(&file, source)),
             }

@@ -39,8 +39,8 @@ pub struct LentLogin {
     pub expires: Timestamp,
     /// The agent that asks with it.
     pub agent: String,
-    /// Whether a text that is no refresh token stands where one would be. The
-    /// service refuses it, and a candidate that wants to refresh shows it.
+    /// Whether to write a made-up refresh token. The service refuses it, so the ledger
+    /// shows which candidates try to refresh.
     pub made_up_refresh: bool,
 }
 
@@ -149,7 +149,7 @@ fn in_state_database(json: &[u8], state: &Utf8Path) -> io::Result<()> {
         let sql = "insert or replace into config_machine_state
                    (state_key, value_json, updated_at_ms) values (?1, ?2, ?3)";
         connection.execute(sql, params!["authProfiles.store", text(json), now()])?;
-        // Without it the release looks in the agent's database.
+        // Without this row the release does not look here, but in the agent's database.
         let place = r#"{"location":"state-db"}"#;
         connection.execute(sql, params!["auth.sharedStore", place, now()])
     });

@@ -17,7 +17,7 @@ const ACCOUNT: &str = "acct-made-up";
 const EMAIL: &str = "nobody@example.invalid";
 
 impl LentLogin {
-    /// A `ChatGPT` login of nobody's, whole as a real one looks.
+    /// A `ChatGPT` login that belongs to no account and looks whole.
     pub fn made_up(profile: &str, provider: &str) -> Self {
         let expires = Timestamp::now() + VALID_FOR;
         Self {
@@ -32,7 +32,7 @@ impl LentLogin {
     }
 }
 
-/// A token in the shape of a `ChatGPT` login's, signed by nobody.
+/// An access token in the shape of a `ChatGPT` login's. Its signature is made up.
 fn access_token(expires: Timestamp) -> Secret {
     let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let header = part(json!({ "alg": "RS256", "typ": "JWT" }));

@@ -39,11 +39,11 @@ impl Reference {
 
 #[derive(Deserialize)]
 struct Envelope {
-    encrypted: Ciphertext,
+    encrypted: AesGcmTokens,
 }
 
 #[derive(Deserialize)]
-struct Ciphertext {
+struct AesGcmTokens {
     algorithm: String,
     iv: String,
     tag: String,
@@ -61,7 +61,7 @@ pub(super) fn open(
     let malformed = || LoginError::Malformed { path: file.to_owned() };
     let content = read_private(file).map_err(|source| LoginError::io(file, source))?;
     let envelope: Envelope = serde_json::from_slice(&content).map_err(|_| malformed())?;
-    let Ciphertext { algorithm, iv, tag, ciphertext } = envelope.encrypted;
+    let AesGcmTokens { algorithm, iv, tag, ciphertext } = envelope.encrypted;
     let bytes = |text: &str| URL_SAFE_NO_PAD.decode(text).map_err(|_| malformed());
     let nonce = Nonce::try_assume_unique_for_key(&bytes(&iv)?).map_err(|_| malformed())?;
     if algorithm != "aes-256-gcm" {

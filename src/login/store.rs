@@ -68,7 +68,7 @@ pub(super) fn in_file(file: &StoreFile, place: &Place) -> Result<Vec<Login>, Log
     for (name, fields) in &store.profiles {
         let reference: Option<Reference> = fields.object("oauthRef");
         let sealed = reference.and_then(|reference| Some((reference.file(place)?, reference)));
-        // Tokens that are written out go first, as in the release.
+        // Plain tokens win over sealed ones, as in the release.
         let written = fields.holds("access") || fields.holds("refresh");
         let login = match sealed.filter(|_| !written) {
             Some((path, reference)) => {
@@ -123,6 +123,6 @@ pub(super) fn each_row(
 }
 
 fn parse<'a>(text: &'a [u8], path: &Utf8Path) -> Result<ProfileStore<'a>, LoginError> {
-    // What serde says may have some of the text in it.
+    // serde's error is dropped: it may quote the file, tokens included.
     serde_json::from_slice(text).map_err(|_| LoginError::Malformed { path: path.to_owned() })
 }

@@ -82,8 +82,8 @@ pub enum RequestKind {
     TlsFailed,
     /// A host that the upstream does not speak for.
     Blocked,
-    /// A `CONNECT` whose bytes were passed to the real service as they were: what was
-    /// asked and answered in it, nobody but the candidate knows.
+    /// A `CONNECT` whose bytes were passed to the real service as they were: the requests
+    /// in it were not seen.
     Passed,
     /// Passed on to the real service, which gave the status beside it: no answered turn.
     Forwarded,

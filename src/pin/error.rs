@@ -49,7 +49,7 @@ pub enum PinFileError {
     Requirement {
         /// The file.
         path: Utf8PathBuf,
-        /// The value as it stands there.
+        /// The value as it is written in the file.
         found: String,
         /// What is wrong with it.
         why: String,

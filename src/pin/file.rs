@@ -54,8 +54,7 @@ impl PinFile {
         };
         let document: DocumentMut =
             text.parse().map_err(|e: toml_edit::TomlError| syntax(e.to_string()))?;
-        // Before all else: what is new in the file is what an older codexpin
-        // would misread.
+        // Checked first: what a newer codexpin added may not parse below.
         check_requirement(path, &document)?;
         match document.get("format").and_then(Item::as_integer) {
             Some(FORMAT) => {}
@@ -76,7 +75,7 @@ impl PinFile {
 
     /// All pins, in the order of the file.
     pub fn pins(&self) -> Vec<Pin> {
-        // `parse` has read them once, and `set` only adds what serialises.
+        // Cannot fail: `parse` has read them once, and `set` only adds what serialises.
         self.read_pins().unwrap_or_default()
     }
 

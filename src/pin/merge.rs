@@ -21,7 +21,7 @@ const OWNED: [&str; 14] = [
     "first_bad",
 ];
 
-/// Takes over the new values and keeps what stands around the old ones:
+/// Sets the new values and keeps what is around the old ones:
 /// comments, the order of the keys, keys that are not codexpin's.
 pub(super) fn update(table: &mut Table, fresh: &Table) {
     for key in OWNED {

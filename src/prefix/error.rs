@@ -5,7 +5,7 @@ use crate::fs::LockError;
 use crate::npm::run::NpmError;
 use crate::release::{PackageName, Version};
 
-/// A prefix could not be had.
+/// A prefix could not be provided.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The install failed.

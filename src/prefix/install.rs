@@ -58,18 +58,18 @@ impl PrefixInstall<'_> {
         };
         let npm = self.npm.behind(&proxy);
         let installed = Box::pin(PrefixInstall { npm: &npm, ..*self }.once()).await;
-        // Only what has closed has a whole record.
+        // The record is complete only once the proxy has closed its connections.
         let mut egress = proxy.close().await;
-        let for_want_of_it = |error: &InstallError| match error {
+        let blocked = |error: &InstallError| match error {
             InstallError::Npm(NpmError::Failed { .. }) | InstallError::Plugin { .. } => {
                 !egress.all_passed()
             }
-            // An enclosure that can be made and not be entered.
+            // The enclosure could be made, but npm could not be started in it.
             InstallError::Npm(NpmError::Process(_)) => true,
             _ => false,
         };
         match installed {
-            Err(error) if for_want_of_it(&error) => {
+            Err(error) if blocked(&error) => {
                 crate::fs::remove(&core_project(self.directory))?;
                 crate::fs::remove(&super::plugin_home(self.directory))?;
                 egress.note = Some(format!(
@@ -85,8 +85,8 @@ impl PrefixInstall<'_> {
     async fn once(&self) -> Result<InstallResult, InstallError> {
         let grown = match self.donor {
             Some(donor) => match self.grow(&donor.core()).await {
-                // What the donor left may be why: only a cold install says
-                // something about the candidate.
+                // The donor's files may be the cause. Only a cold install says something
+                // about the candidate.
                 Err(InstallError::Npm(NpmError::Failed { .. })) => false,
                 grown => grown?,
             },
@@ -123,7 +123,7 @@ impl PrefixInstall<'_> {
     async fn cold(&self) -> Result<(), InstallError> {
         let core = core_project(self.directory);
         crate::fs::remove(&core)?;
-        // What ran in a tree that is not there any more says nothing about this one.
+        // The logs of an earlier attempt list scripts that ran in a tree that is gone.
         crate::fs::remove(&self.home.join(LOGS))?;
         let core = project(core, &PackageName::CORE, self.candidate.core)?;
         self.npm.install(&self.job(&core), &[], &[]).await?;
@@ -137,12 +137,13 @@ impl PrefixInstall<'_> {
         let from = donor.join("node_modules");
         let before = tree::fingerprint(&[&from])?;
         if tree::link(&from, &core.join("node_modules")).is_err() {
-            // Another file system, or too many links: nothing is lost but time.
+            // Another file system, or too many links to one file: install cold instead.
             return Ok(false);
         }
         fs::copy(donor.join("package-lock.json"), core.join("package-lock.json"))?;
         self.npm.install(&self.job(&core), &[], &[]).await?;
-        // npm replaces files; one written in place would have changed the donor.
+        // npm normally replaces files. Had it written into one, the donor's file, which is
+        // the same inode, would have changed too.
         Ok(tree::fingerprint(&[&from])? == before)
     }
 

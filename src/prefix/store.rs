@@ -20,7 +20,7 @@ use crate::npm::run::Npm;
 use crate::release::Version;
 use crate::release::pairing::Candidate;
 
-/// How much the prefixes may take, unless told otherwise. Bytes.
+/// How much disk the prefixes may take by default. Bytes.
 pub const DEFAULT_LIMIT: u64 = 15_000_000_000;
 
 /// The scratch prefixes of this machine.
@@ -56,7 +56,7 @@ impl PrefixStore {
         &self.npm
     }
 
-    /// The candidate's prefix: a finished one that nobody wrote to, or a new one.
+    /// The candidate's prefix: a finished one whose files are unchanged, or a new one.
     pub async fn provide(
         &self,
         candidate: &Candidate,
@@ -66,12 +66,13 @@ impl PrefixStore {
         let name = name(candidate, node);
         loop {
             if let Some(mut prefix) = self.finished(&name).await? {
-                // The same version of it may lie elsewhere than it did then.
+                // The manifest names the path that Node had when the prefix was made; it may
+                // have moved since.
                 prefix.manifest.node = node.clone();
                 return Ok(prefix);
             }
             let alone = self.wait_for(&name, stop).await?;
-            // Somebody may have made it while this one waited.
+            // Another codexpin may have made it while this one waited for the lock.
             if self.manifest(&name).is_none() {
                 self.make(&name, candidate, node, stop).await?;
             }
@@ -113,12 +114,24 @@ impl PrefixStore {
         let directory = self.directory.join(name);
         if !untouched(directory.clone(), manifest.fingerprint.clone()).await? {
             drop(lock);
-            self.remove(name)?;
+            self.remove_touched(name, &manifest)?;
             return Ok(None);
         }
+        // Its time is when the prefix was last used: the order in which prefixes are removed.
         let marker = std::fs::File::options().append(true).open(directory.join(MARKER))?;
         marker.set_modified(SystemTime::now())?;
         Ok(Some(Prefix { directory, manifest, reused: true, _in_use: lock }))
+    }
+
+    /// Removes a prefix whose files have changed, unless another check runs from it: that
+    /// one may go on, and the next that needs the prefix waits for it.
+    fn remove_touched(&self, name: &str, manifest: &PrefixManifest) -> Result<(), StoreError> {
+        match Lock::try_take(&self.lock_file(name)) {
+            // Another codexpin may have made it anew before the lock was taken.
+            Ok(_alone) if self.manifest(name).as_ref() == Some(manifest) => Ok(self.remove(name)?),
+            Ok(_) | Err(LockError::Held { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     async fn make(
@@ -129,6 +142,7 @@ impl PrefixStore {
         stop: &CancellationToken,
     ) -> Result<(), StoreError> {
         let directory = self.directory.join(name);
+        // Without its manifest it is what a kill left of an install.
         crate::fs::remove(&directory)?;
         let home = directory.join("home");
         fs::create_dir_all(home.join("tmp"))?;
@@ -176,6 +190,7 @@ impl PrefixStore {
             fingerprint,
         };
         let text = serde_json::to_vec_pretty(&manifest).map_err(std::io::Error::other)?;
+        // Last of all: only a prefix with a manifest is ever used.
         write_atomic(&directory.join(MARKER), &text)?;
         self.keep_within_limit(name).await
     }
@@ -207,7 +222,8 @@ impl PrefixStore {
         let directory = self.directory.join(name);
         let text = fs::read(directory.join(MARKER)).ok()?;
         let manifest: PrefixManifest = serde_json::from_slice(&text).ok()?;
-        // Where there is a plugin, it has to be on record with OpenClaw, and there.
+        // A plugin counts only if OpenClaw has it on record, which names an absolute path:
+        // a prefix that was moved is as good as none.
         let plugin = manifest.candidate.plugin.is_some();
         let whole = plugin == manifest.plugin_project.is_some()
             && (!plugin || manifest.made_in == directory);
@@ -279,8 +295,8 @@ impl PrefixStore {
     }
 
     async fn keep_within_limit(&self, but: &str) -> Result<(), StoreError> {
-        // The sum of what the manifests say is quick to have; only where it is
-        // too much are the files looked at.
+        // Adding up the sizes in the manifests is cheap; the files are measured only if
+        // that sum is over the limit.
         let recorded: u64 =
             self.names()?.iter().filter_map(|n| self.manifest(n)).map(|m| m.bytes).sum();
         if recorded > self.limit {
@@ -318,4 +334,60 @@ async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
 ) -> std::io::Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(std::io::Error::other)?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::env::Environment;
+    use crate::npm::NpmPlaces;
+    use crate::process::Processes;
+
+    #[tokio::test]
+    async fn a_prefix_that_was_written_to_is_removed_once_nobody_uses_it() {
+        let guard = tempfile::tempdir().unwrap();
+        let root = Utf8PathBuf::from_path_buf(guard.path().to_owned()).unwrap();
+        let places = NpmPlaces {
+            executable: "npm".into(),
+            global_config: None,
+            user_config: root.join("npmrc"),
+            project_config: None,
+            cache: root.join("cache"),
+        };
+        let npm = Npm::new(&places, &Environment::default(), &[], Processes::default());
+        let store = PrefixStore::new(root.join("prefixes"), npm, DEFAULT_LIMIT);
+        let candidate = Candidate {
+            core: "2026.6.1".parse().unwrap(),
+            core_integrity: None,
+            node: None,
+            plugin: None,
+        };
+        let node = Node { version: "22.23.3".to_owned(), bin: "/usr/bin".into() };
+        let directory = store.directory.join(name(&candidate, &node));
+        fs::create_dir_all(&directory).unwrap();
+        let manifest = PrefixManifest {
+            format: FORMAT,
+            candidate: candidate.clone(),
+            node: node.clone(),
+            entry: "core/openclaw.mjs".into(),
+            plugin_project: None,
+            made_in: directory.clone(),
+            installed: Timestamp::now(),
+            install_ms: 1,
+            egress: None,
+            scripts: None,
+            grown_from: None,
+            bytes: 0,
+            fingerprint: "of other files".to_owned(),
+        };
+        fs::write(directory.join(MARKER), serde_json::to_vec(&manifest).unwrap()).unwrap();
+
+        let in_use = store.kept(&candidate, &node).unwrap();
+        let name = name(&candidate, &node);
+        assert!(store.finished(&name).await.unwrap().is_none());
+        assert!(directory.join(MARKER).is_file(), "it was removed under whoever uses it");
+        drop(in_use);
+        assert!(store.finished(&name).await.unwrap().is_none());
+        assert!(!directory.exists(), "it is of no use and takes up space");
+    }
 }

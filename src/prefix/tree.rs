@@ -2,7 +2,8 @@
 //!
 //! Two neighbouring releases have most of their dependencies in common, so a
 //! new prefix begins as hard links to a finished one and npm replaces what
-//! differs. A file written in place would change both; the fingerprint tells.
+//! differs. A file written in place would change both; the fingerprint
+//! shows it.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;

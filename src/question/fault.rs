@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// path and credential are right; on a WebSocket, too, unless it says otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Fault {
-    /// A Cloudflare page with status 403 stands before the right path.
+    /// Cloudflare's challenge with status 403, on the right path.
     CloudflarePage,
     /// The access token has expired: 401 `token_expired`.
     TokenExpired,

@@ -13,7 +13,7 @@ pub enum Upstream {
     Loopback,
     /// OpenAI's service, with a login that is lent.
     Live(Lending),
-    /// Whoever the live installation asks; nothing of that is seen.
+    /// Whatever the live installation is configured to ask; its requests are not recorded.
     Installation,
 }
 

@@ -84,7 +84,7 @@ fn without_name(text: &str, name: &str, mask: &str) -> Option<String> {
     let mut done = 0;
     for at in memmem::find_iter(text.as_bytes(), name) {
         let end = at + name.len();
-        // What is before a path's `/` is no part of its name.
+        // A name that is a path itself begins at its `/`, whatever is before that.
         let begun = !name.starts_with('/') && text[..at].ends_with(of_word);
         if begun || text[end..].starts_with(of_word) {
             continue;

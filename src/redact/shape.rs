@@ -49,13 +49,13 @@ pub(super) struct Shapes {
 }
 
 impl Shapes {
-    /// What lets somebody in, and whose it is.
+    /// The shapes of credentials and of account names.
     pub(super) fn of_secrets() -> &'static Self {
         static SHAPES: LazyLock<Shapes> = LazyLock::new(|| Shapes::of(&SECRETS));
         &SHAPES
     }
 
-    /// Where somebody is.
+    /// The shapes of addresses and other places.
     pub(super) fn of_places() -> &'static Self {
         static SHAPES: LazyLock<Shapes> = LazyLock::new(|| Shapes::of(&PLACES));
         &SHAPES
@@ -80,8 +80,8 @@ impl Shapes {
 
     fn mask_plain<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let mut masked = Cow::Borrowed(text);
-        // What one mask uncovers goes in the next round. Most texts have nothing to
-        // hide: one look at them has to do.
+        // A mask may uncover another secret, which goes in the next round. Most texts
+        // have no secret: one pass of the set of all patterns settles those.
         for _ in 0..ROUNDS {
             if !self.any.is_match(&masked) {
                 break;
@@ -124,7 +124,7 @@ fn compiled(pattern: &str) -> Regex {
     Regex::new(pattern).expect("a built-in pattern is valid")
 }
 
-/// Where a secret is, and what comes in its place.
+/// Where a secret is, and the mask that replaces it.
 type SecretSpan = (Range<usize>, &'static str);
 
 impl Shape {
@@ -133,7 +133,7 @@ impl Shape {
         let mut at = 0;
         while let Some((found, range)) = pattern.captures_at(text, at).and_then(|c| parts(text, &c))
         {
-            // What stands behind a name may be a name itself, with a value of its own.
+            // The value behind a name may itself be a name with a value: look at it again.
             at = if found.name.is_empty() { range.end } else { range.start };
             if found.value != self.mask && !(self.spared)(&found) {
                 secrets.push((range, self.mask));

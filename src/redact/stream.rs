@@ -27,7 +27,7 @@ impl<W: Write> Stream<W> {
         let bytes = &self.held[..end];
         let text = String::from_utf8_lossy(bytes);
         match self.person.line(&text) {
-            // What is no text stays as it is where there is nothing to mask.
+            // Bytes that are not UTF-8 stay as they are if there is nothing to mask.
             masked if masked == text => self.to.write_all(bytes)?,
             masked => self.to.write_all(masked.as_bytes())?,
         }
@@ -38,7 +38,7 @@ impl<W: Write> Stream<W> {
 
 impl<W: Write> Write for Stream<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // What is held already has no end of a line, unless it was a long one.
+        // Only the new bytes can hold a line end: what is held is the rest of a line.
         let new = self.held.len();
         self.held.extend_from_slice(bytes);
         if let Some(end) = self.held[new..].iter().rposition(|byte| *byte == b'\n') {
@@ -58,7 +58,7 @@ impl<W: Write> Write for Stream<W> {
 
 impl<W: Write> Drop for Stream<W> {
     fn drop(&mut self) {
-        // Whoever has to know flushes.
+        // `drop` cannot report an error; a caller that needs to know calls `flush`.
         let _ = self.flush();
     }
 }

@@ -99,7 +99,8 @@ fn path(versions: &[Version], good: Version, bad: Version) -> Vec<Version> {
         let on_it = |v: &&Version| v.is_extended() && (good..=bad).contains(*v);
         return versions.iter().filter(on_it).copied().collect();
     }
-    // Down the good end's branch, along the main line, up the bad end's branch.
+    // The line runs down the good end's branch, along the main line, and up the bad end's
+    // branch.
     let branch = |end: Version| {
         let of_end = move |v: &&Version| v.is_extended() && v.same_month(end) && **v <= end;
         versions.iter().filter(of_end).copied().collect::<Vec<_>>()
@@ -120,8 +121,8 @@ fn path(versions: &[Version], good: Version, bad: Version) -> Vec<Version> {
 }
 
 /// Its neighbours in the order of releases, two on each side. Those of the same
-/// channel; of a PATCH that is on nobody's line, such as 2026.5.91, those of the
-/// stable line: it is a slip of the finger, and no extended release.
+/// channel; of a PATCH that no release has, such as 2026.5.91, those of the stable
+/// line: it is a typing mistake rather than an extended release.
 fn near(candidates: &[Candidate], version: Version) -> Vec<Version> {
     let of = |channel: Channel| {
         let all = candidates.iter().map(|candidate| candidate.core);

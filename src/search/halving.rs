@@ -56,7 +56,8 @@ impl Halving {
         let mut found = Vec::new();
         let path = Bisection::over(self.length);
         self.look_ahead(path, 1.0, states, running, &mut found);
-        // Stable: of equally likely ones, what comes after a good answer goes first.
+        // The sort is stable: of equally likely asks, the one that follows a good answer
+        // comes first.
         found.sort_by(|a, b| b.chance.total_cmp(&a.chance));
         found
     }
@@ -97,8 +98,8 @@ impl Halving {
                 None => found.push(Prospect { place: asked, reason, chance }),
             }
         }
-        // An end is expected to be what it was given as; inside, both ways are open
-        // once the place is asked.
+        // An end is taken for what it was given as even before it is asked. A place between
+        // them is followed both ways once its ask is running, each with its probability.
         if pending || path.is_end(place) {
             for (mark, share) in path.expectations(place) {
                 let mut path = path.clone();
@@ -139,7 +140,8 @@ impl Strategy for Halving {
             return Next::Done(outcome);
         }
         let verified = path.ends_verified();
-        // Before both ends are verified nothing between them is asked: it may be for nothing.
+        // Nothing between the ends is asked before both are verified: if one of them is not
+        // what it was given as, those checks would be wasted.
         let may_be_asked = |prospect: &Prospect| prospect.reason != Reason::Search || verified;
         let prospects = self.prospects(&states, running);
         match prospects.into_iter().find(may_be_asked) {

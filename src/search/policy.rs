@@ -30,7 +30,7 @@ pub enum Purpose {
     /// It counts as it is.
     #[default]
     Search,
-    /// It surprised: the next answer of the same candidate counts in its place.
+    /// A surprise: the recheck of the same candidate counts instead.
     Surprise,
     /// A failure that counts once its control has passed.
     Controlled,
@@ -103,14 +103,15 @@ impl Answers {
         known.map(|ask| ask.id).max().unwrap_or(0) + 1
     }
 
-    /// Where each candidate stands.
+    /// What each candidate counts as.
     pub(super) fn states(&self) -> Vec<CandidateState> {
         let mut known = BTreeSet::new();
         loop {
             let states: Vec<_> = (0..self.length).map(|at| self.state_of(at, &known)).collect();
             let before = known.len();
             known.extend(self.keys_of_settled(&states));
-            // A failure that one candidate was asked for twice is no surprise with another.
+            // Repeat until nothing changes: a failure that is confirmed with one candidate is
+            // no surprise with another, which may settle that one and its failure too.
             if known.len() == before {
                 return states;
             }
@@ -157,7 +158,7 @@ impl Answers {
     pub(super) fn contradictions(&self) -> Vec<Contradiction> {
         let of = |place: usize| {
             let own = self.all.iter().filter(|(ask, _)| ask.place == place);
-            // What was void was not the candidate's own.
+            // An answer without a passing control may have been the service's fault.
             let own = own.filter(|(ask, _)| !self.was_out_of_order(ask));
             let ids = |wanted: fn(&Reading) -> bool| {
                 own.clone().filter(|(_, reading)| wanted(reading)).map(|(ask, _)| ask.id).collect()

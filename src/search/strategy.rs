@@ -1,4 +1,4 @@
-//! The seam between a search and whoever drives it.
+//! The interface between a search and the session that drives it.
 
 use std::fmt;
 
@@ -38,7 +38,7 @@ pub enum Reason {
     },
 }
 
-/// What tells one failure from another.
+/// Identifies a failure.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct FailureKey(pub String);
@@ -111,9 +111,8 @@ pub trait Strategy {
     /// Takes an answer in. None is ever forgotten.
     fn learn(&mut self, ask: &Ask, reading: Reading);
 
-    /// Ends a pause, and begins after an interruption: somebody decided to go on.
-    /// A failure whose control was still to come counts for nothing then: a control
-    /// made later says nothing of that time.
+    /// Ends a pause, or begins anew after an interruption. A failure that still waits for
+    /// its control is dropped: a control made later says nothing about that time.
     fn go_on(&mut self);
 
     /// What to do next, while these asks are running.

@@ -312,7 +312,8 @@ proptest! {
         let outcome = one_by_one(&truth, policy).outcome();
         prop_assert_eq!(&outcome, &by_the_book(&truth, policy));
         if let Outcome::Found { last_good, first_bad } | Outcome::Range { last_good, first_bad } = outcome {
-            // Nobody is blamed that was not seen to fail, nor praised that was not seen to answer.
+            // No candidate is called bad that was not seen to fail, or good that was not seen to
+        // answer.
             prop_assert_eq!(&truth[last_good], &Reading::Good);
             prop_assert!(matches!(truth[first_bad], Reading::Bad(_)));
         }
@@ -339,7 +340,7 @@ proptest! {
     ) {
         let answer = |ask: &Ask| truth[ask.place].clone();
         let whole = drive(Halving::over(truth.len(), policy), at_once, answer, |_| 0);
-        // At this answer the live search stood where the one stands that is told again.
+        // At this answer the live search was where the replayed one is now.
         let cut = cut.index(whole.log.len() + 1);
         let mut live = Halving::over(truth.len(), policy);
         let mut again = Halving::over(truth.len(), policy);
@@ -460,7 +461,7 @@ proptest! {
                 _ => search.go_on(),
             }
         }
-        // A candidate that always meets an outage pauses it for ever: somebody else gives up.
+        // A candidate that always meets an outage pauses it for ever: giving up is the caller's.
         let outage = |script: &Vec<Reading>| script.last() == Some(&Reading::Shared)
             || script.last() != Some(&Reading::Good);
         prop_assert!(policy.shared_upstream && truth.iter().any(outage), "{log:?}");

@@ -49,7 +49,7 @@ fn is_chatgpt_token(token: &str) -> bool {
 pub(super) mod tests {
     use super::*;
 
-    /// A token shaped like a ChatGPT login's, signed by nobody.
+    /// A token shaped like a ChatGPT login's, with a made-up signature.
     pub(in crate::upstream) fn chatgpt_token(canary: &str) -> String {
         let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
         let header = part(serde_json::json!({"alg": "RS256", "typ": "JWT"}));

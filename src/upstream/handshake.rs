@@ -16,14 +16,14 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// Why there was no handshake.
 #[derive(Debug)]
 pub(super) enum HandshakeError {
-    /// The client left, and has said nothing about trust.
+    /// The client left. Whether it trusts the authority is not known.
     Left,
     /// The client does not trust the authority, or speaks something else.
     Failed(String),
 }
 
 impl Authority {
-    /// Speaks TLS as `host` with whoever sent the `CONNECT`.
+    /// Speaks TLS as `host` with the client that sent the `CONNECT`.
     pub(super) async fn shake_hands(
         &self,
         host: &str,

@@ -1,4 +1,4 @@
-//! What came in: one record a request, in order, and never a token.
+//! One record for each request, in order of arrival. None holds a token.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -70,7 +70,7 @@ pub(super) struct Head<'a> {
     pub(super) credential: Credential,
 }
 
-/// One open line of the ledger.
+/// The record of a request that is being answered.
 #[derive(Debug, Clone)]
 pub(super) struct LedgerEntry {
     ledger: Ledger,
@@ -115,8 +115,7 @@ impl LedgerEntry {
     }
 }
 
-/// What a client sent, without what could let somebody in, and no longer than it
-/// has to be.
+/// What a client sent, with secrets masked and cut to a bounded length.
 fn shortened(text: &str) -> String {
     let text = redact::line(text);
     match text.char_indices().nth(LONGEST_TEXT) {

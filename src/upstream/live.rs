@@ -75,7 +75,7 @@ pub enum LiveMode {
     Relay(RelayLogin),
 }
 
-/// Why a live upstream could not be had.
+/// Why a live upstream could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum LiveError {
     /// No port, or not this listener.
@@ -143,7 +143,7 @@ impl Live {
     /// under every name, as for a loopback. A relay's candidate is to trust
     /// `ca_file`, which [`Live::write_ca`] wrote. A tunnel's candidate speaks TLS
     /// with the service itself and needs what the user's own programs need: the
-    /// user's settings stand as they are, and `ca_file` is of no account.
+    /// user's settings stay as they are, and `ca_file` is ignored.
     pub fn environment(&self, ca_file: &Utf8Path) -> Vec<(&'static str, String)> {
         let mut variables = variables::of_the_proxy(self.address());
         match self.proxy.forwarder {
@@ -174,7 +174,7 @@ impl Live {
         self.proxy.ledger.records()
     }
 
-    /// Stops, waits until no task is left, and hands over the records.
+    /// Stops, waits until no task is left, and returns the records.
     pub async fn shutdown(self) -> Vec<RequestRecord> {
         self.server.shutdown().await;
         self.records()
@@ -183,7 +183,7 @@ impl Live {
 
 impl fmt::Debug for LiveOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A proxy's password may be in the environment.
+        // The environment is left out: it may hold a proxy's password.
         f.debug_struct("LiveOptions").field("mode", &self.mode).finish_non_exhaustive()
     }
 }

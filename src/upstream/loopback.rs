@@ -61,7 +61,7 @@ pub struct LoopbackOptions {
     /// The port on 127.0.0.1; 0 lets the system choose.
     pub port: u16,
     /// A listener made elsewhere, perhaps in another network namespace; `port`
-    /// is then of no account. It is made non-blocking here.
+    /// is then ignored. It is made non-blocking here.
     pub listener: Option<std::net::TcpListener>,
     /// The pause between two events of a streamed reply.
     pub pace: Duration,
@@ -83,7 +83,7 @@ impl Default for LoopbackOptions {
     }
 }
 
-/// Why a loopback could not be had.
+/// Why a loopback could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum LoopbackError {
     /// The port is taken, or may not be used.
@@ -189,7 +189,7 @@ impl Loopback {
         self.proxy.state.ledger.records()
     }
 
-    /// Stops, waits until no task is left and the port is free, and hands over the records.
+    /// Stops, waits until no task is left and the port is free, and returns the records.
     pub async fn shutdown(self) -> Vec<RequestRecord> {
         self.server.shutdown().await;
         self.records()

@@ -102,7 +102,7 @@ impl Pace {
         turns.wait(&self.limits, Instant::now())?;
         let (lock, contended) = self.lock().await?;
         if contended {
-            // What another process asked has only just ended.
+            // The lock was waited for, so another process's turn ended only just now.
             turns.ended = Some(Instant::now());
         }
         tokio::time::sleep(turns.wait(&self.limits, Instant::now())?).await;

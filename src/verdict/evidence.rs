@@ -78,7 +78,7 @@ fn numbered(
 pub fn excerpt(line: &str, at: usize) -> String {
     const LONGEST: usize = 240;
     const BEFORE: usize = 60;
-    // What would move the cursor or colour what follows.
+    // Control characters would move the cursor or colour what is printed next.
     let visible = |c: char| if c.is_control() { ' ' } else { c };
     if line.chars().count() <= LONGEST {
         return line.chars().map(visible).collect();

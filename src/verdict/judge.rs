@@ -13,8 +13,8 @@ pub fn judge_all(observations: &[Observation], require: Require, catalogue: &Cat
     let verdicts: Vec<_> =
         observations.iter().map(|observation| judge(observation, catalogue)).collect();
     let of = |mark| verdicts.iter().find(|verdict| verdict.mark() == mark).cloned();
-    // A route that failed, or one that could not be judged, decides where all are
-    // needed; where one is enough, one that answers does.
+    // The first of these that any route has decides: with `All`, one bad route makes the
+    // candidate bad; with `Any`, one good route makes it good.
     let decisive = match require {
         Require::All => [Mark::Bad, Mark::Skip, Mark::Good],
         Require::Any => [Mark::Good, Mark::Skip, Mark::Bad],
@@ -99,7 +99,7 @@ fn verdict_of(signature: &Signature, evidence: Evidence, has_its_plugin: bool) -
     };
     match signature.kind {
         FailureKind::Release | FailureKind::Route => Verdict::Bad { failure },
-        // With the plugin in its place, what is missing is the release's own fault.
+        // The plugin was installed, so what is missing is the release's own fault.
         FailureKind::Incomplete if has_its_plugin => Verdict::Bad {
             failure: Failure {
                 title: "the harness of the plugin is not there, although the plugin is".to_owned(),
@@ -108,7 +108,7 @@ fn verdict_of(signature: &Signature, evidence: Evidence, has_its_plugin: bool) -
             },
         },
         FailureKind::Incomplete => Verdict::Skip { reason: SkipReason::Incomplete { failure } },
-        // Cosmetic lines are never what failed: see `evidence::in_output`.
+        // Cosmetic lines never get here: see `evidence::in_output`.
         FailureKind::Account
         | FailureKind::Environment
         | FailureKind::State
@@ -128,11 +128,12 @@ fn seen_by_upstream<'a>(
     };
     let refused = |request: &&RequestRecord| request.kind == RequestKind::RefreshRefused;
     if let Some(request) = requests.iter().find(refused) {
-        // A login that is lent cannot be renewed, however far the release came before.
+        // First of all: a lent login is never renewed, so a release that wants to renew
+        // it cannot be judged, however far it came before.
         return known(request);
     }
     if let Some(answered) = requests.iter().rposition(RequestRecord::is_answered_turn) {
-        // Its request was answered: only a turn that was not can be what failed.
+        // A turn was answered, so only a later one that was not can be what failed.
         return requests[answered..].iter().filter(|r| r.is_for_a_turn()).find_map(known);
     }
     let reached = requests.iter().any(RequestRecord::may_hold_turns);
@@ -145,7 +146,7 @@ fn seen_by_upstream<'a>(
 fn unknown(observation: &Observation, broken: &[pass::PassFailure]) -> Failure {
     let replied = !broken.iter().any(|rule| rule.source() == EvidenceSource::Process);
     let wrong = broken.iter().find(|rule| rule.source() == EvidenceSource::Reply);
-    // Where there is a reply, its own lines say nothing about what is wrong with it.
+    // With a reply, what is wrong with it counts; the log says nothing about that.
     let wrong = wrong.or_else(|| broken.first().filter(|_| replied));
     let (title, evidence) = match (wrong, evidence::best_line(observation)) {
         (Some(rule), _) => {

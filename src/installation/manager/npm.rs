@@ -129,7 +129,7 @@ impl PackageManager for NpmGlobal<'_> {
         half_done: impl Fn(),
     ) -> Result<(), ManagerError> {
         let fresh = link.with_file_name(".codexpin-link");
-        // What an earlier kill left.
+        // Left by a codexpin that was killed here.
         fs::remove(&fresh)?;
         if link.read_link_utf8().is_ok_and(|present| present == target) {
             half_done();
@@ -137,7 +137,7 @@ impl PackageManager for NpmGlobal<'_> {
         }
         fs_err::os::unix::fs::symlink(target, &fresh)?;
         half_done();
-        // A rename: at every instant the shell finds a link.
+        // Renamed over the old link, not removed and made: the command is never missing.
         fs_err::rename(&fresh, link)?;
         Ok(())
     }
@@ -195,7 +195,7 @@ fn as_global_package(project: &Utf8Path, name: &PackageName) -> Result<(), Manag
         }
         move_into(entry.path(), &own.join(dependency))?;
     }
-    // The package's own command is no dependency of itself.
+    // The package's own command is not among its dependencies' commands.
     fs::remove(&own.join(".bin").join(name.as_str()))?;
     Ok(())
 }

@@ -144,16 +144,16 @@ impl Service for Systemd<'_> {
         Ok(self.systemd_state().await?.condition())
     }
 
-    // systemd returns when the unit's whole control group is gone.
+    // `stop` returns only once every process of the unit has ended.
     async fn stop(&self) -> Result<(), ServiceError> {
         systemctl(self.machine, &["stop", UNIT]).await.map(drop)
     }
 
-    // With the unit read anew and the counters of earlier failures cleared:
-    // `StartLimitBurst=5` in the unit would refuse otherwise.
+    // The unit file is reloaded and the counters of earlier failures are cleared first: the
+    // unit has `StartLimitBurst=5`, which would refuse the start.
     async fn start(&self) -> Result<(), ServiceError> {
         systemctl(self.machine, &["daemon-reload"]).await?;
-        // Fails only for a unit that is not loaded, and then nothing is counted.
+        // Ignored: it fails only for a unit that is not loaded, which has no counters.
         let _ = systemctl(self.machine, &["reset-failed", UNIT]).await;
         systemctl(self.machine, &["start", UNIT]).await.map(drop)
     }
@@ -202,7 +202,7 @@ impl Service for Systemd<'_> {
     }
 }
 
-/// `/healthz` on the loopback. None where nobody listens. Any answer that is
+/// Asks `/healthz` on 127.0.0.1. None where nothing listens. Any answer that is
 /// not a server error will do: older releases have no such page, and a Gateway
 /// with TLS answers plain HTTP with an alert.
 async fn answers(port: u16) -> Option<bool> {
@@ -250,7 +250,7 @@ pub(in crate::installation) fn read_unit(path: &Utf8Path, home: &Utf8Path) -> Op
 
 async fn systemctl(machine: &LiveMachine, arguments: &[&str]) -> Result<String, ServiceError> {
     let mut environment = machine.environment.inherited().with("HOME", machine.home.as_str());
-    // The session's bus; without one (cron, `sudo -u`) the one of the lingering
+    // The session's bus; without a session (cron, `sudo -u`) that of the lingering
     // user manager, where systemd puts it.
     let runtime = match machine.environment.get("XDG_RUNTIME_DIR") {
         Some(directory) => directory.to_owned(),
@@ -271,7 +271,8 @@ async fn systemctl(machine: &LiveMachine, arguments: &[&str]) -> Result<String, 
         log: None,
         enclosure: None,
     };
-    // Never cut short by Ctrl-C: half a stop or start helps nobody.
+    // Ctrl-C does not cut it short: a half-done stop or start would leave the service in
+    // a state that nobody asked for.
     let finished = machine.processes.run(&program, &CancellationToken::new()).await?;
     if finished.ending == Ending::Exited(0) {
         return Ok(finished.stdout.raw());

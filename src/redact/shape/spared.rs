@@ -6,7 +6,7 @@ pub(super) fn never(_: &ShapeMatch<'_>) -> bool {
     false
 }
 
-/// Words that stand after `token:` in a sentence. Whatever else does is masked.
+/// Words that follow `token:` in a sentence. Anything else there is masked.
 const PROSE: &str = "\
     a an and are auth authentication authorization cannot could credential \
     credentials denied empty error expected expired failed false for forbidden from \
@@ -27,7 +27,7 @@ pub(super) fn is_scheme(word: &str) -> bool {
     ["bearer", "basic", "digest", "apikey"].iter().any(|scheme| word.eq_ignore_ascii_case(scheme))
 }
 
-/// Values of a field that tell nothing: a count, a word, the name of a variable.
+/// Harmless values of a field: a count, a word, the name of a variable.
 pub(super) fn is_no_secret(&ShapeMatch { name, value, .. }: &ShapeMatch<'_>) -> bool {
     let count = value.len() <= 6 && value.bytes().all(|byte| byte.is_ascii_digit());
     let name = name.to_ascii_lowercase();

@@ -4,7 +4,7 @@ use super::super::{ACCOUNT, ADDRESS, MAIL, TOKEN, USER};
 use super::Shape;
 use super::spared::{is_no_account, is_no_address, is_no_secret, is_prose, is_scheme, never};
 
-/// Names of fields whose values let somebody in, whatever stands before them:
+/// Names of fields that hold credentials, whatever is before them:
 /// `refresh_token`, `_authToken`, `OPENAI_API_KEY`, `client_secret`.
 macro_rules! secret_names {
     () => {
@@ -45,7 +45,7 @@ macro_rules! field {
     };
 }
 
-/// The names of a URL's parameters whose values let somebody in. Broad on
+/// The names of URL parameters that hold credentials. Broad on
 /// purpose: a masked harmless value costs nothing.
 macro_rules! parameter_names {
     () => {

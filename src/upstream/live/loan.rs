@@ -25,7 +25,7 @@ pub struct RelayLogin {
     pub account: Option<Secret>,
 }
 
-/// A login that cannot stand in a header.
+/// The login cannot be sent in a header.
 #[derive(Debug, thiserror::Error)]
 #[error("the {0} of the login cannot be sent: it holds other than visible ASCII")]
 pub struct RelayLoginError(&'static str);
@@ -35,9 +35,9 @@ pub struct RelayLoginError(&'static str);
 pub(super) enum CredentialSwap {
     /// The made-up credential did not come along: nothing is put in.
     NotOffered,
-    /// It came, and the real one stands in its place.
+    /// It came, and was replaced by the real one.
     Swapped,
-    /// It came, and this path gets none.
+    /// It came, but no login is lent for this path.
     Withheld,
 }
 
@@ -54,7 +54,8 @@ impl Loan {
         let value = |text: &str, what| {
             let mut value = HeaderValue::try_from(text).map_err(|_| RelayLoginError(what))?;
             value.set_sensitive(true);
-            // A masked text has to be found whatever it is written in.
+            // The mask looks for these bytes in answers: only ASCII is the same in every
+            // encoding.
             if text.is_ascii() { Ok(value) } else { Err(RelayLoginError(what)) }
         };
         let bearer = value(&format!("Bearer {}", login.access.reveal()), "access token")?;

@@ -105,7 +105,7 @@ impl Body for MaskedBody {
             match ready!(Pin::new(&mut self.inner).poll_frame(context)) {
                 Some(Ok(frame)) => {
                     self.begun = true;
-                    // Trailers of a stream of events carry nothing.
+                    // Trailers are dropped: a stream of events has none that matter.
                     let Ok(chunk) = frame.into_data() else { continue };
                     let passed = self.filter.push(&chunk);
                     if !passed.is_empty() {

@@ -32,7 +32,7 @@ pub enum NetworkError {
     /// The HTTPS client could not be made.
     #[error("the HTTPS client cannot be made: {0}")]
     Client(String),
-    /// Nobody there, by name or by address.
+    /// The name does not resolve, or the address does not answer.
     #[error("{place} is not reached: {source}")]
     Dial {
         /// Host and port.
@@ -43,10 +43,10 @@ pub enum NetworkError {
     /// The proxy is there and does not let this through.
     #[error("the proxy answered {0}")]
     Refused(StatusCode),
-    /// The proxy spoke otherwise than expected.
+    /// The proxy did not keep to its protocol.
     #[error("the proxy failed: {0}")]
     Broken(String),
-    /// Nothing came in time.
+    /// The connection, with the proxy's part in it, took too long.
     #[error("no connection within {} s", CONNECT_LIMIT.as_secs())]
     TimedOut,
 }

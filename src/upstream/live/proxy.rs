@@ -50,7 +50,7 @@ impl LiveProxy {
             let proxy = Arc::clone(&self);
             async move { Ok::<_, Infallible>(proxy.respond(request, host).await) }
         });
-        // An error here is a client that left, or a service that broke off.
+        // An error here means that the client left or the service closed its connection.
         let _ = http1::Builder::new()
             .header_read_timeout(None)
             .serve_connection(io, service)

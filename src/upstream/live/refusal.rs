@@ -10,7 +10,8 @@ use crate::observation::{Credential, RequestKind};
 use crate::upstream::code::{self, is_word};
 use crate::upstream::ledger::LedgerEntry;
 
-/// Names the page that stands before a path which the backend does not have.
+/// Marks Cloudflare's challenge, which is answered on paths that the backend does not
+/// have.
 const CHALLENGE: &str = "cf-mitigated";
 
 /// What is kept of a refusal. Of its body only a code: the rest can hold account data.
@@ -20,7 +21,7 @@ pub(super) struct Refusal {
     pub(super) retry_after_s: Option<u64>,
     /// The error's code.
     pub(super) code: Option<String>,
-    /// In words.
+    /// Both, in words for the record.
     pub(super) note: Option<String>,
 }
 
@@ -41,7 +42,7 @@ impl Refusal {
             number("resets_in_seconds"),
             number("resets_at").map(until),
         ];
-        // Whoever comes back before the last of them comes back for nothing.
+        // The longest one counts: a request before that would be refused again.
         let retry_after_s = waits.into_iter().flatten().max();
         let code = code::of(body);
         let notes = [
@@ -85,7 +86,7 @@ pub(super) fn kind(
     } else if status.is_success() {
         RequestKind::Answered
     } else if headers.contains_key(CHALLENGE) || wrong_service {
-        // What these are is certain, and it is the release's doing.
+        // These two are certain, and the release's fault: it asked at the wrong place.
         RequestKind::Refused
     } else {
         RequestKind::Forwarded

@@ -201,7 +201,8 @@ fn renewal(path: &str, entry: &LedgerEntry) -> Response<LiveBody> {
 }
 
 fn unreachable(error: &reqwest::Error, entry: &LedgerEntry) -> Response<LiveBody> {
-    // The innermost cause says it; none of them holds a header.
+    // The innermost cause is the useful one. None of them quotes a header, so none can
+    // hold the login.
     let mut cause = error.source();
     while let Some(inner) = cause.and_then(std::error::Error::source) {
         cause = Some(inner);

@@ -1,4 +1,4 @@
-//! A tunnel: bytes both ways, which nobody here looks at.
+//! A tunnel: bytes both ways, passed on unread.
 
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ impl LiveProxy {
         entry.settle(Some(200), RequestKind::Passed);
         self.tasks.spawn(async move {
             let Ok(upgraded) = upgrade.await else { return };
-            // Whichever side breaks off, the other learns it.
+            // Ends when either side closes, and then closes the other.
             let copied = tokio::io::copy_bidirectional(&mut TokioIo::new(upgraded), &mut out).await;
             if let Ok((sent, received)) = copied {
                 entry.note(format!("{sent} bytes sent, {received} received"));

@@ -42,7 +42,7 @@ struct OpenRequest {
 }
 
 impl WebSocketRelay {
-    /// Carries messages until either side has had enough.
+    /// Carries messages until either side closes the WebSocket.
     pub(super) async fn carry(self, upgrade: OnUpgrade, sent: reqwest::Response) {
         let (Ok(candidate), Ok(service)) = (upgrade.await, sent.upgrade().await) else { return };
         let limit = Some(LARGEST_BODY);
@@ -53,7 +53,7 @@ impl WebSocketRelay {
             WebSocketStream::from_raw_socket(service, Role::Client, Some(config)).await;
         let mut conversation = Conversation { socket: self, asked: None };
         loop {
-            // A Ping is answered by whoever reads it, so that none has to be carried.
+            // Pings are not carried: each side's library answers those that it reads.
             let carried = tokio::select! {
                 message = candidate.next() => match message {
                     Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
@@ -70,7 +70,8 @@ impl WebSocketRelay {
                         let last = message.is_close();
                         let sent = candidate.send(masked(&conversation.socket.mask, message)).await;
                         if last {
-                            // Its own closing frame, so that it is not met by a reset.
+                            // Wait for its closing frame: dropping the socket with unread bytes
+                            // would reset the connection under it.
                             while let Some(Ok(_)) = candidate.next().await {}
                         }
                         sent
@@ -159,7 +160,7 @@ fn masked(mask: &Mask, message: Message) -> Message {
             let mut bytes = text.as_bytes().to_vec();
             match mask.blot(&mut bytes).then(|| String::from_utf8(bytes)) {
                 Some(Ok(blotted)) => Message::text(blotted),
-                // Stars in the place of ASCII leave a text a text.
+                // Cannot happen: replacing ASCII with stars leaves UTF-8 valid.
                 Some(Err(_)) => Message::text("***"),
                 None => Message::Text(text),
             }

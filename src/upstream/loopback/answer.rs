@@ -24,9 +24,9 @@ pub(super) struct LoopbackAnswer {
 }
 
 impl LedgerEntry {
-    /// What an answer tells of its request.
+    /// Enters the answer in the record of its request.
     pub(super) fn answered(&self, answer: &LoopbackAnswer) {
-        // A reset connection has had no status.
+        // A connection that is reset sends no status; the answer says 0.
         self.settle((answer.status > 0).then_some(answer.status), answer.kind);
         self.change(|record| {
             record.called.clone_from(&answer.called);

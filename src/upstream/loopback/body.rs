@@ -56,7 +56,7 @@ pub(super) struct LoopbackBody {
     /// A stream is sent chunked, like the real one.
     chunked: bool,
     tail: BodyTail,
-    /// Where to say that the client left; none where nobody needs to know.
+    /// Gets a note when the client leaves early; none where that does not matter.
     entry: Option<LedgerEntry>,
 }
 
@@ -86,7 +86,7 @@ impl LoopbackBody {
         }
     }
 
-    /// A stream of events; with an entry, to tell it when the client leaves early.
+    /// A stream of events. The entry, if any, gets a note when the client leaves early.
     pub(super) fn stream(
         events: impl IntoIterator<Item = Bytes>,
         pace: Duration,
@@ -122,7 +122,7 @@ impl Body for LoopbackBody {
         let piece = match (self.pieces.pop_front(), self.tail) {
             (Some(piece), _) => piece,
             (None, BodyTail::End) => return Poll::Ready(None),
-            // Whoever waits for more is woken by the client's leaving.
+            // No waker is registered: hyper wakes the task when the client leaves.
             (None, BodyTail::Silence) => return Poll::Pending,
             (None, BodyTail::Drips) => {
                 self.total += 1;

@@ -17,7 +17,7 @@ pub(super) fn decide(facts: &RequestFacts) -> LoopbackAnswer {
             RequestKind::Blocked,
             json!({"error": "the loopback upstream does not speak for this host"}),
         ),
-        // CONNECT to one's own plain port makes no sense, and no loop either.
+        // A tunnel from the loopback to itself would have it speak TLS as 127.0.0.1.
         LoopbackService::Own if facts.method == Method::CONNECT => {
             LoopbackAnswer::empty(403, RequestKind::Blocked)
         }

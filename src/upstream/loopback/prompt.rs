@@ -21,7 +21,7 @@ pub(super) struct TurnRequest {
     /// a WebSocket is warm when the turn begins.
     pub(super) generate: bool,
     /// Whether the service is to keep the response, so that a later request can
-    /// go on from it. It does unless told otherwise.
+    /// go on from it. True where the request does not say.
     pub(super) store: bool,
     /// The response that it goes on from, until [`super::history`] has filled
     /// in what was asked for there.

@@ -64,11 +64,11 @@ impl LoopbackProxy {
             let (proxy, arrival) = (Arc::clone(&self), arrival.clone());
             async move { proxy.respond(request, &arrival).await }
         });
-        // An error here is a client that left or spoke no HTTP; hyper has told
-        // it so (400, 431), and requests that got as far as a head have a record.
+        // An error here is a client that left or did not speak HTTP. hyper has answered it
+        // (400, 431), and every request with a whole head is in the ledger.
         let _ = http1::Builder::new()
-            // An idle connection is the client's to end: closed under a client that
-            // was busy with a tool, it would cost the next request a retry.
+            // Never close an idle connection: a client that was busy with a tool would
+            // find it closed and have to retry its next request.
             .header_read_timeout(None)
             .serve_connection(io, service)
             .with_upgrades()
@@ -101,7 +101,7 @@ impl LoopbackProxy {
             Ok(RequestBody::Ignored)
         };
         let Ok(mut content) = content else {
-            // Nobody is there to read an answer.
+            // The client is gone; this response is never read.
             entry.note("the client left before the end of its request");
             return Ok(written(StatusCode::BAD_REQUEST, LoopbackBody::whole(Bytes::new())));
         };

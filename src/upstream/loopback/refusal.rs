@@ -6,14 +6,14 @@ use serde_json::{Value, json};
 use super::answer::{Content, LoopbackAnswer};
 use crate::observation::RequestKind;
 
-/// A page shaped like the challenge that stands before `chatgpt.com` on paths
-/// which its backend no longer has (openclaw issues 66633 and 62142); written
+/// A page shaped like the challenge that Cloudflare answers for `chatgpt.com` on paths
+/// which the backend no longer has (openclaw issues 66633 and 62142); written
 /// for this, not captured. The letters `dns` are in it on purpose: some
 /// releases take them for a failed DNS lookup.
 const CHALLENGE: &str = r#"<!DOCTYPE html><html lang="en-US"><head><title>Just a moment...</title><meta http-equiv="Content-Type" content="text/html; charset=UTF-8"><meta http-equiv="X-UA-Compatible" content="IE=Edge"><meta name="robots" content="noindex,nofollow"><meta name="viewport" content="width=device-width,initial-scale=1"><link rel="dns-prefetch" href="https://challenges.cloudflare.com"><meta http-equiv="refresh" content="360"></head><body><div class="main-wrapper" role="main"><div class="main-content"><noscript><div class="h2"><span id="challenge-error-text">Enable JavaScript and cookies to continue</span></div></noscript></div></div><script>(function(){window._cf_chl_opt={cvId:'3',cZone:'chatgpt.com',cType:'managed'};}());</script></body></html>
 "#;
 
-/// The page that stands before a path which the backend does not have.
+/// Cloudflare's challenge, as it is answered on paths that the backend does not have.
 pub(super) fn challenge() -> LoopbackAnswer {
     LoopbackAnswer {
         headers: &[

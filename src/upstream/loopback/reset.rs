@@ -11,20 +11,20 @@ use tokio::net::TcpStream;
 #[error("the connection is reset on purpose")]
 pub(super) struct ResetOnPurpose;
 
-/// A hold on a connection's socket, which whoever serves the connection has lost
-/// to HTTP and TLS by the time that it is wanted.
+/// A second handle of a connection's socket, to reset it with: the first one is inside
+/// hyper, or inside TLS, by the time that the fault needs it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Reset(Arc<Mutex<Option<OwnedFd>>>);
 
 impl Reset {
-    /// Holds a connection, if that is ever to be needed.
+    /// Takes the handle; none where no connection will be reset.
     pub(super) fn of(stream: &TcpStream, needed: bool) -> Self {
         let socket = needed.then(|| stream.as_fd().try_clone_to_owned().ok()).flatten();
         Self(Arc::new(Mutex::new(socket)))
     }
 
-    /// Lets the connection end in a reset as soon as its last holder, who gets
-    /// the error, drops it.
+    /// Makes the connection end in a reset when its last handle is dropped, which the
+    /// error has hyper do.
     pub(super) fn now(&self) -> ResetOnPurpose {
         let socket = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(socket) = socket {

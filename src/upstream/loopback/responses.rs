@@ -172,7 +172,7 @@ impl ResponseTurn<'_> {
         })
     }
 
-    /// Nobody counts tokens here. The numbers are small and not zero, as a real
+    /// Tokens are not counted. The numbers are small and not zero, as a real
     /// turn's never are.
     fn usage(&self) -> Value {
         let output = match self.output {

@@ -174,7 +174,8 @@ impl ReadCall {
         match self.tool {
             Tool::Exec | Tool::ShellCommand => json!({"command": command()}).to_string(),
             Tool::Read => json!({"path": self.file}).to_string(),
-            // A slow machine is not to hand the call back unfinished.
+            // The tool hands back an unfinished call after this time: a slow machine must
+            // have finished by then.
             Tool::ExecCommand => json!({"cmd": command(), "yield_time_ms": 30_000}).to_string(),
             Tool::Shell => json!({"command": ["cat", self.file]}).to_string(),
             Tool::Code => format!(

@@ -63,7 +63,7 @@ enum SocketTail {
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
 impl LoopbackWebSocket {
-    /// Answers requests on a WebSocket until either side has had enough.
+    /// Answers requests until either side closes the WebSocket.
     pub(super) async fn converse(self, upgrade: OnUpgrade) {
         let Ok(upgraded) = upgrade.await else { return };
         let limit = Some(LARGEST_BODY);
@@ -91,7 +91,8 @@ impl LoopbackWebSocket {
             credential: self.credential,
         });
         entry.model(request.model.as_deref());
-        // Kept whatever `store` says: a WebSocket remembers its own responses.
+        // Kept whatever `store` says: on a WebSocket a request may always go on from an
+        // earlier response.
         self.state.history.keep(response_id(entry.sequence() + 1), request.asked.clone());
         let facts = RequestFacts {
             service: self.target.service,
@@ -113,7 +114,8 @@ impl LoopbackWebSocket {
             SocketTail::Close => {
                 let frame = CloseFrame { code: CloseCode::Error, reason: "".into() };
                 socket.close(Some(frame)).await?;
-                // The client's own closing frame, so that it is not met by a reset.
+                // Wait for the client's closing frame: dropping the socket with unread bytes
+                // would reset the connection under it.
                 while let Some(Ok(_)) = socket.next().await {}
             }
             SocketTail::Silence => while let Some(Ok(_)) = socket.next().await {},

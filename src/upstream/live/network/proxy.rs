@@ -86,7 +86,8 @@ async fn ask_for(
     }
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(io)).await.map_err(broken)?;
-    // It ends with the answer: as the tunnel, or refused.
+    // The connection has to be polled; its task ends once the proxy opens the tunnel
+    // or refuses.
     tokio::spawn(connection.with_upgrades());
     let answer = sender.send_request(request).await.map_err(broken)?;
     if !answer.status().is_success() {

@@ -20,7 +20,7 @@ pub(super) fn trusting(environment: &Environment) -> Result<ClientConfig, Networ
         (file, directory) => rustls_native_certs::load_certs_from_paths(file, directory),
     };
     roots.add_parsable_certificates(usual.certs);
-    // Node warns and goes on without a file that it cannot read.
+    // As Node does, which warns and goes on if it cannot read the file.
     if let Some(pem) = path("NODE_EXTRA_CA_CERTS").and_then(|path| fs_err::read(path).ok()) {
         roots.add_parsable_certificates(CertificateDer::pem_slice_iter(&pem).flatten());
     }
@@ -30,7 +30,7 @@ pub(super) fn trusting(environment: &Environment) -> Result<ClientConfig, Networ
         .map_err(|error| NetworkError::Client(error.to_string()))?
         .with_root_certificates(roots)
         .with_no_client_auth();
-    // A WebSocket is asked for in HTTP/1.1, which is also what the candidate speaks here.
+    // WebSockets need HTTP/1.1, and it is what the candidate speaks here.
     tls.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(tls)
 }

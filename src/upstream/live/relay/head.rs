@@ -27,11 +27,11 @@ pub(super) fn outgoing(mut headers: HeaderMap, websocket: bool, lent: Credential
     if websocket {
         headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
         headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-        // Messages are read here, so that no extension can be agreed on.
+        // Messages are read here, which compression (the only extension) would prevent.
         headers.remove(header::SEC_WEBSOCKET_EXTENSIONS);
     }
     if lent == CredentialSwap::Swapped {
-        // What is compressed cannot be masked.
+        // The mask works on plain bytes: ask for an answer that is not compressed.
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     }
     headers
