@@ -219,7 +219,7 @@ async fn an_end_that_names_no_release_is_refused_before_anything_is_looked_for()
 async fn there_is_nothing_to_go_on_with_where_nothing_was_interrupted() {
     let machine = EmptyMachine::new();
     let error = resume(&machine.context(), ResumeRequest::default()).await.unwrap_err();
-    assert!(error.to_string().contains("no session"), "{error}");
+    assert!(error.to_string().contains("no unfinished session"), "{error}");
     let named = ResumeRequest { session: Some("nonesuch".to_owned()), max_turns: None };
     let error = resume(&machine.context(), named).await.unwrap_err();
     assert!(error.to_string().contains("nonesuch"), "{error}");
