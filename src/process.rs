@@ -296,12 +296,10 @@ impl Processes {
         let group = child.id().unwrap_or_default();
         runs.add(group, run.clone(), leaves);
         drop(runs);
-        tracing::debug!(
-            "starts {} {} in {} (process {group})",
-            program.executable,
-            program.arguments.join(" "),
-            program.directory
-        );
+        let command = std::iter::once(program.executable.as_str())
+            .chain(program.arguments.iter().map(String::as_str));
+        let command = command.collect::<Vec<_>>().join(" ");
+        tracing::debug!("starts {command} in {} (process {group})", program.directory);
         Ok(RunningProcess::new(program, child, RunGuard::new(self.clone(), group, run), begun))
     }
 

@@ -25,7 +25,7 @@ fn every_route_has_to_answer_where_nothing_else_is_said() {
     assert_eq!(machine.registry.asked(), ["2026.6.1", "2026.6.1"], "each is asked");
     let checks = machine.state().join("checks");
     let logs = entries(&checks.join(&entries(&checks)[0]));
-    assert_eq!(logs, ["route-1", "route-2"]);
+    assert_eq!(logs, ["codexpin.log", "route-1", "route-2"]);
 }
 
 #[test]
