@@ -7,6 +7,7 @@ use std::io;
 use camino::Utf8Path;
 
 use crate::login::{AuthStore, LentLogin, lend};
+use crate::openclaw::names::{OPENAI, OPENAI_CODEX};
 use crate::process::Processes;
 use crate::question::Lending;
 use crate::redact;
@@ -143,8 +144,8 @@ impl ScratchLoginKind {
             Some(account) if account.is_token() => Self::ChatGpt,
             Some(_) => Self::ApiKey,
             None => match route.provider.as_str() {
-                "openai-codex" => Self::ChatGpt,
-                "openai" => Self::ApiKey,
+                OPENAI_CODEX => Self::ChatGpt,
+                OPENAI => Self::ApiKey,
                 _ => Self::Custom,
             },
         }

@@ -12,7 +12,10 @@ use super::home::{ScratchHome, copy_state};
 use crate::config::{self, Scratch};
 use crate::fs::write_private;
 use crate::login::AuthStore;
+use crate::openclaw::Change;
+use crate::openclaw::names::CODEX;
 use crate::question::StateCarry;
+use crate::release::Version;
 use crate::route::Route;
 use crate::secret::Secret;
 
@@ -96,7 +99,7 @@ impl HomeFiles<'_> {
         let sanitised = config::sanitise(loaded, &scratch);
         merge(config, sanitised.config);
         // The question's route, whichever the user's config asks through.
-        set_route(config, self.route);
+        set_route(config, self.route, self.job.candidate.core);
         let named: Vec<_> = sanitised.logins.into_iter().filter_map(chatgpt).collect();
         let changes = sanitised.changes.iter().map(ToString::to_string).collect();
         let summary = HomeSummary { agent: sanitised.agent, changes };
@@ -107,7 +110,8 @@ impl HomeFiles<'_> {
         let log = self.home.path().join("openclaw.log");
         let workspace = self.home.workspace();
         let login = ScratchLoginKind::of(self.route, self.job.account);
-        merge(config, minimal_config(self.route, login, &self.places(&workspace, &log)));
+        let core = self.job.candidate.core;
+        merge(config, minimal_config(core, self.route, login, &self.places(&workspace, &log)));
         (HomeSummary { agent: "main".to_owned(), changes: Vec::new() }, None)
     }
 
@@ -197,13 +201,18 @@ struct ConfigPlaces<'a> {
 }
 
 /// The smallest config with which a release can run a turn on this route.
-fn minimal_config(route: &Route, login: ScratchLoginKind, places: &ConfigPlaces<'_>) -> Value {
+fn minimal_config(
+    core: Version,
+    route: &Route,
+    login: ScratchLoginKind,
+    places: &ConfigPlaces<'_>,
+) -> Value {
     let mut config = json!({
         "update": { "checkOnStart": false },
         "agents": { "defaults": { "skipBootstrap": true } },
     });
     set_places(&mut config, places);
-    set_route(&mut config, route);
+    set_route(&mut config, route, core);
     match login {
         ScratchLoginKind::ChatGpt => {
             config["auth"] = json!({ "profiles": { profile_name(&route.provider): {
@@ -240,13 +249,15 @@ fn gateway(places: &ConfigPlaces<'_>) -> Value {
     })
 }
 
-/// Makes a config ask through this route and no other.
-fn set_route(config: &mut Value, route: &Route) {
+/// Makes a config ask this release through this route and no other.
+fn set_route(config: &mut Value, route: &Route, core: Version) {
     let id = route.model_id();
     let model = json!({ "primary": id, "fallbacks": [] });
     put(config, &["agents", "defaults", "model"], model);
-    if let Some(harness) = &route.harness {
-        // Releases up to 2026.5.7 refuse this key; they have one harness only.
+    // A release that refuses this key has one harness only.
+    if let Some(harness) = &route.harness
+        && Change::HarnessOfModel.is_in(core)
+    {
         let key = ["agents", "defaults", "models", &id, "agentRuntime"];
         put(config, &key, json!({ "id": harness }));
     }
@@ -254,8 +265,8 @@ fn set_route(config: &mut Value, route: &Route) {
 
 /// Lets the plugin's harness run, and no other plugin.
 fn enable_plugin(config: &mut Value) {
-    put(config, &["plugins", "allow"], json!(["codex"]));
-    put(config, &["plugins", "entries", "codex", "enabled"], json!(true));
+    put(config, &["plugins", "allow"], json!([CODEX]));
+    put(config, &["plugins", "entries", CODEX, "enabled"], json!(true));
 }
 
 /// Sets the value at these keys. Anything on the way that is not an object is replaced.
@@ -309,11 +320,16 @@ mod tests {
         }
     }
 
+    fn core() -> Version {
+        "2026.5.28".parse().unwrap()
+    }
+
     #[test]
     fn each_kind_of_route_gets_its_own_config() {
         let shown = |route: &str| {
             let route = route.parse().unwrap();
-            format!("{:#}", minimal_config(&route, ScratchLoginKind::of(&route, None), &places()))
+            let login = ScratchLoginKind::of(&route, None);
+            format!("{:#}", minimal_config(core(), &route, login, &places()))
         };
         insta::assert_snapshot!("chatgpt", shown("openai-codex/gpt-5.5"));
         insta::assert_snapshot!("api_key", shown("openai/gpt-5.5@openclaw"));
@@ -339,11 +355,23 @@ mod tests {
     fn a_setting_of_another_shape_gives_way() {
         let mut config = json!({ "logging": "loud", "agents": { "defaults": { "models": [] } } });
         set_places(&mut config, &places());
-        set_route(&mut config, &"openai/gpt-5.5@codex".parse().unwrap());
+        set_route(&mut config, &"openai/gpt-5.5@codex".parse().unwrap(), core());
         enable_plugin(&mut config);
         assert_eq!(config["logging"]["file"], "/home/openclaw.log");
         let models = &config["agents"]["defaults"]["models"];
         assert_eq!(models["openai/gpt-5.5"]["agentRuntime"]["id"], "codex");
+    }
+
+    #[test]
+    fn a_release_is_not_given_a_setting_that_it_refuses() {
+        let route = "openai/gpt-5.5@pi".parse().unwrap();
+        let config = |core: &str| {
+            let mut config = json!({});
+            set_route(&mut config, &route, core.parse().unwrap());
+            config["agents"]["defaults"]["models"].clone()
+        };
+        assert_eq!(config("2026.5.7"), Value::Null);
+        assert_eq!(config("2026.5.12")["openai/gpt-5.5"]["agentRuntime"]["id"], "pi");
     }
 
     #[test]

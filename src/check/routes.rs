@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::sandbox::SandboxPlan;
 use super::{CheckEnvironment, CheckError, CheckJob, InstalledCandidate, reply};
+use crate::openclaw::names::{OPENAI, OPENAI_CODEX};
 use crate::process::Ending;
 use crate::question::{Question, Variation};
 use crate::route::Route;
@@ -37,7 +38,7 @@ pub async fn list(
     stop: &CancellationToken,
 ) -> Result<[ProviderRoutes; 2], CheckError> {
     let of = |provider: &'static str| of_provider(provider, candidate, environment, logs, stop);
-    let (key, login) = tokio::join!(of("openai"), of("openai-codex"));
+    let (key, login) = tokio::join!(of(OPENAI), of(OPENAI_CODEX));
     Ok([key?, login?])
 }
 

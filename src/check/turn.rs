@@ -13,6 +13,7 @@ use super::observation::{AgentRun, CheckClock, ObservationParts, millis};
 use super::sandbox::{CheckSandbox, SandboxPlan};
 use super::{CheckEnvironment, CheckError, CheckJob};
 use crate::observation::{CheckStage, Observation, Times};
+use crate::openclaw::names::{GATEWAY_LISTENS, GATEWAY_READY};
 use crate::process::{Ending, ProcessOutput, RunningProcess};
 use crate::question::{AskBy, StateCarry, Through, Upgrade};
 use crate::route::Route;
@@ -241,9 +242,7 @@ fn both(output: &ProcessOutput) -> String {
 /// they listen, and again when their plugins are: what counts is the word after they
 /// listen.
 fn is_ready(stdout: &str, _: &str) -> bool {
-    stdout
-        .split_once("http server listening")
-        .is_some_and(|(_, after)| after.contains("[gateway] ready"))
+    stdout.split_once(GATEWAY_LISTENS).is_some_and(|(_, after)| after.contains(GATEWAY_READY))
 }
 
 #[cfg(test)]

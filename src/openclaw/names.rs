@@ -16,6 +16,10 @@ pub const CHATGPT_APIS: [&str; 2] = ["openai-codex-responses", "openai-chatgpt-r
 /// The two names that the embedded harness has had, the older one first.
 /// 2026.5.27 and later take either in a config.
 pub const EMBEDDED_HARNESSES: [&str; 2] = ["pi", "openclaw"];
+/// What a Gateway prints when it listens (seen from 2026.5.18 to 9.6).
+pub const GATEWAY_LISTENS: &str = "http server listening";
+/// What it prints when it takes turns; newer releases say it once before they listen, too.
+pub const GATEWAY_READY: &str = "[gateway] ready";
 /// From this state schema on, `state/openclaw.sqlite` holds the logins of all agents
 /// (2026.8.1 and 9.1 have 15, 9.5 has 17, 9.6 has 18). The betas before have 4 to
 /// 12, and databases that only they can make.
