@@ -124,6 +124,8 @@ fn the_turns_of_all_parts_count_and_what_is_said_anew_holds_for_one_part() {
         let more = format!("codexpin resume {id} --max-turns {}", state().0 + 40);
         says(&run, &[&why, "everything seen so far is saved", &more]);
     };
+    // What is asked for next would have to be installed anew.
+    fs_err::remove_dir_all(lived.machine.cache().join("prefixes")).unwrap();
     let before = state();
     for (words, allowed) in [("resume", 2), ("resume --max-turns 1", 1)] {
         spent(words, allowed);
