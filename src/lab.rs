@@ -71,6 +71,9 @@ impl Lab for RealLab {
         if let Some(reason) = missing_piece(job) {
             return Err(reason.into());
         }
+        if let Some(account) = self.account.as_ref().filter(|account| account.pace.is_spent()) {
+            return Err(CheckError::from(account.pace.spent()).into());
+        }
         let node = self
             .nodes
             .of(core)

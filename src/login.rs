@@ -40,6 +40,7 @@ pub use lend::{AuthStore, LentLogin, lend};
 pub use place::Place;
 
 use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
 
 pub use crate::openclaw::names::LoginFormat;
 use crate::openclaw::names::OPENAI_PROVIDERS;
@@ -77,6 +78,11 @@ impl Login {
         label(&self.profile)
     }
 
+    /// Whose it is, to tell one account from another without writing it down.
+    pub fn account_hash(&self) -> Option<String> {
+        self.account.as_ref().map(account_hash)
+    }
+
     /// Whether the `ChatGPT` route can be asked with it until then.
     pub fn serves_until(&self, then: Timestamp) -> bool {
         self.kind == LoginKind::OAuth
@@ -92,6 +98,11 @@ pub fn label(profile: &str) -> String {
         Some((provider, name)) if name.contains('@') => format!("{provider}:***"),
         _ => profile.to_owned(),
     }
+}
+
+/// An account, to be told from another without writing it down.
+pub fn account_hash(account: &Secret) -> String {
+    format!("{:x}", Sha256::digest(account.reveal()))
 }
 
 /// How a login logs in.

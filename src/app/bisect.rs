@@ -9,10 +9,11 @@ use jiff::{SignedDuration, Timestamp};
 use super::context::Context;
 use super::pin::{TestedCandidate, write_pin};
 use super::question::{self, PreparedQuestion, QuestionRequest};
-use super::upstream::LoginWatch;
+use super::upstream::{LoginWatch, MAX_TURNS};
 use super::{AppError, changes, lab, standalone};
 use crate::catalogue::Catalogue;
 use crate::changes::Changes;
+use crate::check::CheckError;
 use crate::event::{Event, SessionOpening};
 use crate::lab::RealLab;
 use crate::npm::registry::Freshness;
@@ -24,7 +25,9 @@ use crate::route::Route;
 use crate::search::Outcome;
 use crate::session::error::SessionError;
 use crate::session::journal::{self, Journal, SessionRequest};
+use crate::session::lab::LabError;
 use crate::session::{self, Conclusion, Session};
+use crate::upstream::pace::PaceError;
 use crate::verdict::{self, Verdict};
 
 /// How long a lent login has to be good for: a dozen checks with their installs.
@@ -115,7 +118,8 @@ async fn begin(context: &Context, request: BisectRequest) -> Result<OpenSession,
     let line = line::between(&releases.candidates(), good, bad, request.betas)?;
     let (lab, why_node) = lab::build(context, &line, None, (config, account.clone())).await?;
     let request = SessionRequest {
-        max_turns: account.map(|account| account.pace.max_turns()),
+        max_turns: account.as_ref().map(|account| account.pace.max_turns()),
+        account: account.and_then(|account| account.account_hash()),
         question,
         nodes: line.iter().map(|c| lab.nodes.of(c.core).ok().cloned()).collect(),
         line,
@@ -176,7 +180,7 @@ async fn search(context: &Context, open: OpenSession) -> Result<BisectReport, Ap
     let result = session::run(&session, &mut journal).await;
     let ended = match result {
         Ok(conclusion) => conclude(context, conclusion, &journal, &lab).await,
-        Err(error) => Err(interrupted(context, error, &go_on).await),
+        Err(error) => Err(interrupted(context, error, &journal, &go_on).await),
     };
     if let Some(watch) = watch {
         watch.end(&context.events);
@@ -253,11 +257,28 @@ fn first_bad_of(conclusion: &Conclusion, place: usize) -> Option<FirstBad> {
 }
 
 /// Every early end says how to go on.
-async fn interrupted(context: &Context, error: SessionError, resume: &str) -> AppError {
+async fn interrupted(
+    context: &Context,
+    error: SessionError,
+    journal: &Journal,
+    resume: &str,
+) -> AppError {
+    if is_spent(&error) {
+        let more = journal.turns_taken() + MAX_TURNS;
+        return AppError::from(error).with_hint(format!(
+            "everything seen so far is saved; allow more turns over all, and it goes on\n      {resume} --max-turns {more}"
+        ));
+    }
     let of_account = matches!(error, SessionError::Account { .. } | SessionError::Control { .. });
     let mut hint = format!("everything seen so far is saved; go on with\n      {resume}");
     if of_account && let Some(said) = standalone::login_status(context).await {
         hint = format!("{said}\n      {hint}");
     }
     AppError::from(error).with_hint(hint)
+}
+
+/// Whether the turns that were allowed are used up.
+fn is_spent(error: &SessionError) -> bool {
+    let SessionError::Lab(LabError::Infrastructure(source)) = error else { return false };
+    matches!(source.downcast_ref(), Some(CheckError::Pace(PaceError::Spent { .. })))
 }

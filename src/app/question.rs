@@ -143,7 +143,7 @@ pub(super) async fn again(
     let question = &request.question;
     let config = load(context, question.config.as_ref())?;
     let max_turns = max_turns.or(request.max_turns);
-    let upstream = UpstreamRequest::again(&question.upstream, max_turns, journal.turns_taken());
+    let upstream = UpstreamRequest::again(request, max_turns, journal.turns_taken());
     let chosen = upstream.choose(context, needed, None).await?;
     // Before anything is asked: the answers would speak of two accounts.
     request.accepts(&chosen.upstream)?;

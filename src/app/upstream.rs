@@ -14,6 +14,7 @@ use crate::installation;
 use crate::login::{self, Fingerprint, LentLogin, Login, Place};
 use crate::question::{Lender, Lending, Upstream};
 use crate::secret::Secret;
+use crate::session::journal::SessionRequest;
 use crate::upstream::pace::{Pace, PaceLimits};
 
 /// Who is to answer the model requests.
@@ -36,11 +37,13 @@ pub struct UpstreamRequest {
 #[derive(Debug, Clone, Default)]
 pub struct EarlierLending {
     turns: usize,
-    lender: Option<Lender>,
+    lending: Option<Lending>,
+    /// Whose login was lent, as a hash.
+    account: Option<String>,
 }
 
 /// How many turns an account may be asked for, where the user does not say.
-const MAX_TURNS: usize = 40;
+pub(super) const MAX_TURNS: usize = 40;
 
 /// Whom the user named to answer the model requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -116,7 +119,7 @@ impl UpstreamRequest {
         if let Some(name) = &self.api_key_env {
             return self.with_key(context, name);
         }
-        let chosen = match self.earlier.as_ref().and_then(|earlier| earlier.lender) {
+        let chosen = match self.earlier_lending().map(|lending| lending.lender) {
             Some(Lender::Installation) => self.with_installation(context, needed),
             Some(_) => self.with_own(context, needed).await,
             None => match self.with_own(context, needed).await {
@@ -124,6 +127,9 @@ impl UpstreamRequest {
                 own => own,
             },
         };
+        if let Some(begun_with) = self.earlier_lending() {
+            return chosen.map_err(|unlent| unlent.of_session(begun_with));
+        }
         match chosen {
             Ok(chosen) => Ok(chosen),
             Err(Unlent::NoLogin(_)) if !wants_live => Ok(ChosenUpstream::default()),
@@ -167,16 +173,19 @@ impl UpstreamRequest {
         context: &Context,
         needed: SignedDuration,
     ) -> Result<ChosenUpstream, Unlent> {
-        let Some(mut held) = own_login::held(context)? else {
+        let Some(held) = own_login::held(context)? else {
             return Err(Unlent::NoLogin("codexpin has no login of its own".to_owned()));
         };
+        let own = context.directories.own_login();
+        // Before it is renewed: that asks its account.
+        let mut held = self.same_as_before(vec![held], &own)?.remove(0);
         if !held.serves_until(Timestamp::now()) {
             context.events.tell(Event::LoginRenewing { profile: held.label() });
             own_login::renew(context).await?;
             held = own_login::held(context)?.unwrap_or(held);
         }
-        let own = context.directories.own_login();
-        let login = fittest(vec![held], Timestamp::now() + needed, &own)?;
+        let login =
+            fittest(self.same_as_before(vec![held], &own)?, Timestamp::now() + needed, &own)?;
         let (state, config) =
             installation::lives_in(&context.environment, &context.directories.home);
         let watch =
@@ -197,6 +206,7 @@ impl UpstreamRequest {
         let place = place_of(context, &state);
         let watch = LoginWatch::over(place.clone())?;
         let logins = login::read(&place).map_err(AppError::from)?;
+        let logins = self.same_as_before(logins, &state)?;
         let login = fittest(logins, Timestamp::now() + needed, &state)?;
         self.lent(context, &login, Lender::Installation, config, Some(watch))
     }
@@ -232,16 +242,44 @@ impl UpstreamRequest {
         )
     }
 
+    fn earlier_lending(&self) -> Option<&Lending> {
+        self.earlier.as_ref()?.lending.as_ref()
+    }
+
+    /// The logins that a session may go on with: those of the name and the account that
+    /// it began with. Without a session, all.
+    fn same_as_before(&self, logins: Vec<Login>, place: &Utf8Path) -> Result<Vec<Login>, Unlent> {
+        let Some(EarlierLending { lending: Some(begun_with), account, .. }) = &self.earlier else {
+            return Ok(logins);
+        };
+        let profile = &begun_with.profile;
+        let of_name: Vec<_> =
+            logins.into_iter().filter(|login| login.label() == *profile).collect();
+        if of_name.is_empty() {
+            return Err(Unlent::NoLogin(format!("{place} has no login of that name now")));
+        }
+        let same = |login: &Login| account.is_none() || login.account_hash() == *account;
+        let same: Vec<_> = of_name.into_iter().filter(same).collect();
+        if same.is_empty() {
+            return Err(Unlent::NoLogin(format!("it is another account's in {place} now")));
+        }
+        Ok(same)
+    }
+
     /// The same lending once more, for a session that goes on.
-    pub(super) fn again(upstream: &Upstream, max_turns: Option<usize>, turns: usize) -> Self {
-        let lending = upstream.lending();
+    pub(super) fn again(session: &SessionRequest, max_turns: Option<usize>, turns: usize) -> Self {
+        let lending = session.question.upstream.lending();
         let key = lending.filter(|lending| lending.lender == Lender::ApiKey);
         Self {
             choice: if lending.is_some() { UpstreamChoice::Live } else { UpstreamChoice::Loopback },
             relay: lending.is_some_and(|lending| lending.relay),
             api_key_env: key.map(|lending| lending.profile.clone()),
             max_turns,
-            earlier: Some(EarlierLending { turns, lender: lending.map(|lending| lending.lender) }),
+            earlier: Some(EarlierLending {
+                turns,
+                lending: lending.cloned(),
+                account: session.account.clone(),
+            }),
         }
     }
 }
@@ -257,6 +295,31 @@ enum Unlent {
     /// There is one, and it cannot be lent as it is.
     NotNow(String),
     Failed(Box<AppError>),
+}
+
+impl Unlent {
+    /// To a session that goes on, another login is of no use.
+    fn of_session(self, begun_with: &Lending) -> AppError {
+        let (class, why, again) = match (self, begun_with.lender) {
+            (Self::Failed(failure), _) => return *failure,
+            (Self::NoLogin(why), Lender::Own) => {
+                (Class::Failure, why, "make it again, as that account: `codexpin login`")
+            }
+            (Self::NoLogin(why), _) => {
+                (Class::Failure, why, "log in to that account again in OpenClaw")
+            }
+            (Self::NotNow(why), Lender::Own) => {
+                (Class::Infrastructure, why, "`codexpin login` makes it again")
+            }
+            (Self::NotNow(why), _) => (
+                Class::Infrastructure,
+                why,
+                "ask your agent anything, so that OpenClaw renews its login",
+            ),
+        };
+        AppError::new(class, format!("the session was begun with {begun_with}: {why}"))
+            .with_hint(format!("{again}; or begin anew: `codexpin bisect GOOD BAD`"))
+    }
 }
 
 impl From<AppError> for Unlent {

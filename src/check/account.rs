@@ -6,7 +6,7 @@ use std::io;
 
 use camino::Utf8Path;
 
-use crate::login::{AuthStore, LentLogin, lend};
+use crate::login::{AuthStore, LentLogin, account_hash, lend};
 use crate::openclaw::names::{OPENAI, OPENAI_CODEX};
 use crate::process::Processes;
 use crate::question::Lending;
@@ -68,6 +68,12 @@ impl LentAccount {
         let LentCredential::Token(tokens) = &self.credential else { return None };
         let held = if self.lending.relay { &tokens.made_up } else { &tokens.real };
         Some(held.clone().under(profile, provider))
+    }
+
+    /// Whose `ChatGPT` login it is, as a hash.
+    pub fn account_hash(&self) -> Option<String> {
+        let LentCredential::Token(tokens) = &self.credential else { return None };
+        tokens.real.account.as_ref().map(account_hash)
     }
 
     /// Has what is lent masked, should a candidate write it down.

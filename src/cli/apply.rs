@@ -13,7 +13,7 @@ use crate::report::terminal;
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Exit status: 0 applied and proved; 5 it failed its proof, and all was put back; 6 refused, or it could not be put back; 75 applied, but it could not be found out whether it answers (a full disk, an outage): nothing was put back."
+    after_help = "Exit status: 0 applied and proved; 5 it failed its proof, and all was put back; 6 refused, or it could not be put back; 75 applied, but it could not be found out whether it answers (a full disk, an outage): nothing was put back, `codexpin check live` asks again."
 )]
 pub(super) struct ApplyArguments {
     /// A pinned release; without it, the current pin.

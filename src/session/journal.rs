@@ -44,6 +44,10 @@ pub struct SessionRequest {
     /// none where no account is asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_turns: Option<usize>,
+    /// The account whose login is lent, as a hash: a login of the same name can come to
+    /// be another account's. None where nothing says whose it is, as with an API key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
 }
 
 impl SessionRequest {

@@ -220,6 +220,7 @@ impl Bench {
             pin_file: "known-good.toml".into(),
             any_failure,
             max_turns: Some(7),
+            account: None,
         };
         Journal::begin(&self.sessions, request, jiff::Timestamp::UNIX_EPOCH).unwrap()
     }

@@ -96,6 +96,17 @@ impl Pace {
         self.limits.max_turns
     }
 
+    /// Whether no turn is left, as far as can be told at once: while a turn runs, it
+    /// cannot.
+    pub fn is_spent(&self) -> bool {
+        self.turns.try_lock().is_ok_and(|turns| turns.taken >= self.limits.max_turns)
+    }
+
+    /// The error of a turn that is one too many.
+    pub fn spent(&self) -> PaceError {
+        PaceError::Spent { max_turns: self.limits.max_turns }
+    }
+
     /// Waits until a turn may begin. It counts from here on, whatever comes of it.
     pub async fn turn(&self) -> Result<TurnPermit<'_>, PaceError> {
         let mut turns = self.turns.lock().await;

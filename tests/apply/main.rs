@@ -8,6 +8,7 @@
 )]
 
 mod broken_config;
+mod command;
 mod driver;
 mod registry;
 #[path = "../shared/user_manager.rs"]

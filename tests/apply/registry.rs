@@ -9,11 +9,12 @@ use axum::response::{IntoResponse as _, Response};
 use codexpin::apply::file_integrity;
 use serde_json::{Value, json};
 
-/// Answers `--version`, and runs a Gateway that says which release it is. With
+/// Answers `--version` and a turn, and runs a Gateway that says which release it is. With
 /// a config of a newer release it refuses to start, as the real one does.
 const CORE: &str = r#"
 const here = JSON.parse(fs.readFileSync(new URL(import.meta.url.includes("/dist/") ? "../package.json" : "./package.json", import.meta.url)));
 if (process.argv.includes("--version")) { console.log(`OpenClaw ${here.version} (0000000)`); process.exit(0); }
+if (process.argv[2] === "agent") { await (await import(import.meta.url.includes("/dist/") ? "../agent.mjs" : "./agent.mjs")).run(process.argv.slice(3)); process.exit(0); }
 const config = `${process.env.HOME}/.openclaw/openclaw.json`;
 if (here.version === "2026.7.2") {
   fs.writeFileSync(config, JSON.stringify({ meta: { lastTouchedVersion: here.version } }));
@@ -33,6 +34,13 @@ http.createServer((request, response) => {
   response.end(request.url === "/healthz" ? JSON.stringify({ ok: true, version: here.version }) : "");
 }).listen(port, "127.0.0.1");
 "#;
+
+/// A turn, asked as real releases ask.
+const TURN: [(&str, &str); 3] = [
+    ("agent.mjs", include_str!("agent.mjs")),
+    ("fixture.mjs", include_str!("../it/openclaw/fixture.mjs")),
+    ("upstream.mjs", include_str!("../it/openclaw/upstream.mjs")),
+];
 
 type Files = Vec<(&'static str, String)>;
 
@@ -86,7 +94,8 @@ fn content(url: &str) -> Content {
             "bin": {"openclaw": entry}, "dependencies": {"tiny-dep": "1.0.0"},
             "engines": {"node": ">=18"},
         });
-        let files = vec![(entry, module.clone()), ("dist/index.js", module.clone())];
+        let mut files = vec![(entry, module.clone()), ("dist/index.js", module.clone())];
+        files.extend(TURN.map(|(name, text)| (name, text.to_owned())));
         content.publish(url, &manifest, files);
         let plugin = json!({
             "name": "@openclaw/codex", "version": version,

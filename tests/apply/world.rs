@@ -3,12 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use codexpin::apply::file_integrity;
 use codexpin::failpoint::Failpoint;
+use codexpin::pin::PinFile;
 use serde_json::{Value, json};
 
 use super::registry::Registry;
@@ -277,6 +278,28 @@ impl World {
 
     pub(crate) fn codexpin(&self, request: Value) -> Ran {
         self.start(request, None).wait()
+    }
+
+    /// Pins a release in the directory where the built `codexpin` is run.
+    pub(crate) fn write_pin(&self, version: &str) {
+        let pin = serde_json::from_value(self.pin(version)).unwrap();
+        let mut file = PinFile::open_or_new(&self.root.join("pins/known-good.toml")).unwrap();
+        file.set(&pin).unwrap();
+        file.save().unwrap();
+    }
+
+    /// Runs the built `codexpin`, where nobody answers questions.
+    pub(crate) fn command(&self, words: &str) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_codexpin"))
+            .args(words.split(' '))
+            .current_dir(self.root.join("pins"))
+            .env_clear()
+            .envs(self.environment())
+            .env("CODEXPIN_STATE_DIR", self.root.join("codexpin"))
+            .env("CODEXPIN_CACHE_DIR", self.root.join("cache"))
+            .stdin(Stdio::null())
+            .output()
+            .unwrap()
     }
 }
 

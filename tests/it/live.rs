@@ -1,21 +1,24 @@
 //! The user's own login, lent to candidates: a service that plays OpenAI, with
 //! single-use refresh tokens, says what became of it.
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::{Value, json};
 
 use crate::agent;
 use crate::machine::Machine;
 use crate::service::{Account, Entry, Login, Service};
 
+/// Where releases of May keep logins, in a home.
+pub(crate) const STORE: &str = ".openclaw/agents/main/agent/auth-profiles.json";
+
 /// A machine with a live installation's state, whose login is good at the service.
-struct Lived {
-    machine: Machine,
-    service: Service,
-    account: Account,
-    login: Login,
+pub(crate) struct Lived {
+    pub(crate) machine: Machine,
+    pub(crate) service: Service,
+    pub(crate) account: Account,
+    pub(crate) login: Login,
     _home: tempfile::TempDir,
-    home: Utf8PathBuf,
+    pub(crate) home: Utf8PathBuf,
 }
 
 impl Lived {
@@ -56,24 +59,32 @@ impl Lived {
     }
 
     /// As releases of May keep a login.
-    fn store(&self, login: &Login) {
-        let profile = json!({
-            "type": "oauth", "provider": "openai-codex",
-            "access": login.access, "refresh": login.refresh, "expires": login.expires * 1000,
-            "accountId": login.account_id, "email": self.account.email,
-        });
-        let file = json!({ "version": 1, "profiles": { "openai-codex:default": profile } });
-        self.write(".openclaw/agents/main/agent/auth-profiles.json", &file);
+    pub(crate) fn store(&self, login: &Login) {
+        self.store_in(&self.home, &[("openai-codex:default", login)]);
+    }
+
+    /// The same in another home, or under other names.
+    pub(crate) fn store_in(&self, home: &Utf8Path, logins: &[(&str, &Login)]) {
+        let profile = |login: &Login| {
+            json!({
+                "type": "oauth", "provider": "openai-codex",
+                "access": login.access, "refresh": login.refresh, "expires": login.expires * 1000,
+                "accountId": login.account_id, "email": self.account.email,
+            })
+        };
+        let profiles: serde_json::Map<_, _> =
+            logins.iter().map(|(name, login)| ((*name).to_owned(), profile(login))).collect();
+        let file = json!({ "version": 1, "profiles": profiles });
+        self.write(home.join(STORE).as_str(), &file);
     }
 
     fn stored(&self) -> String {
-        let file = ".openclaw/agents/main/agent/auth-profiles.json";
-        fs_err::read_to_string(self.home.join(file)).unwrap()
+        fs_err::read_to_string(self.home.join(STORE)).unwrap()
     }
 
     /// The live agent can go on as if codexpin had never been there.
     #[track_caller]
-    fn is_unharmed(&self) {
+    pub(crate) fn is_unharmed(&self) {
         assert!(self.service.unspent(&self.login), "{:#?}", self.service.refreshes());
         assert!(!self.service.revoked(&self.login));
         assert!(self.service.refreshes().is_empty(), "{:#?}", self.service.refreshes());
@@ -93,7 +104,7 @@ impl Lived {
 
     /// No file of codexpin's holds a secret.
     #[track_caller]
-    fn has_told_nobody(&self) {
+    pub(crate) fn has_told_nobody(&self) {
         for directory in [self.machine.state(), self.machine.cache(), self.machine.work()] {
             for (file, text) in texts(&directory) {
                 for (name, secret) in self.secrets().as_object().unwrap() {
@@ -105,7 +116,7 @@ impl Lived {
 }
 
 /// Every file under a directory, but those of installed packages.
-fn texts(directory: &camino::Utf8Path) -> Vec<(Utf8PathBuf, String)> {
+fn texts(directory: &Utf8Path) -> Vec<(Utf8PathBuf, String)> {
     let mut all = Vec::new();
     for entry in directory.read_dir_utf8().into_iter().flatten().flatten() {
         let path = entry.path().to_owned();
@@ -123,7 +134,7 @@ fn texts(directory: &camino::Utf8Path) -> Vec<(Utf8PathBuf, String)> {
     all
 }
 
-fn broken_since_june() -> Lived {
+pub(crate) fn broken_since_june() -> Lived {
     let machine = Machine::new();
     for core in ["2026.6.1", "2026.6.5", "2026.6.11", "2026.7.1"] {
         machine.registry.script(core, [agent::unknown_model()]);

@@ -32,6 +32,7 @@ mod npm_settings;
 mod pins;
 mod redaction;
 mod releases;
+mod resume;
 mod routes;
 mod shell;
 mod tools;

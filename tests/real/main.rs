@@ -1,6 +1,7 @@
 //! Real `OpenClaw` releases from the registry that npm is configured for,
 //! installed by the real npm and asked through the loopback upstream. Nothing
-//! here is a mock. Minutes long, so by its own command:
+//! here is a mock, but for the packages that a coming npm installs. Minutes long, so
+//! by its own command:
 //!
 //! ```text
 //! cargo test --test real
@@ -11,12 +12,22 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
+#[expect(dead_code, reason = "of the stand-in, which is shared with tests/it")]
+#[path = "../it/agent.rs"]
+mod agent;
 mod apply;
 mod bisect;
 mod check;
 mod depth;
 mod live;
 mod logins;
+#[expect(dead_code, reason = "shared with tests/it")]
+#[path = "../it/machine.rs"]
+mod machine;
+mod npm;
+#[expect(dead_code, reason = "shared with tests/it")]
+#[path = "../it/registry.rs"]
+mod registry;
 mod releases;
 #[expect(dead_code, reason = "shared by tests that each use a part of it")]
 #[path = "../service/service.rs"]

@@ -37,6 +37,7 @@ fn told(line: Vec<Candidate>, conclusion: &Conclusion) -> (String, serde_json::V
         pin_file: "known-good.toml".into(),
         any_failure: false,
         max_turns: None,
+        account: None,
     };
     let report = SessionEnding {
         session: "one",

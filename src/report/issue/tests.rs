@@ -73,6 +73,7 @@ fn story(outcome: Option<Outcome>, checked: Vec<CheckRecord>) -> SessionSummary 
             pin_file: "/home/ann/team/known-good.toml".into(),
             any_failure: false,
             max_turns: None,
+            account: None,
         },
         checks: checked,
         outcome,

@@ -1,0 +1,123 @@
+//! The built `codexpin apply` and `codexpin undo`: what they print, how they end and
+//! what they leave.
+
+use std::process::Output;
+
+use serde_json::Value;
+
+use crate::world::{NEW, OLD, World};
+
+struct Said {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+impl Said {
+    #[track_caller]
+    fn of(output: &Output, code: i32) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_owned()).unwrap();
+        let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+        let said = Self { code: output.status.code(), stdout, stderr };
+        assert_eq!(said.code, Some(code), "{}{}", said.stdout, said.stderr);
+        said
+    }
+
+    fn lines(&self) -> Vec<Value> {
+        self.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+/// The names of the events between the first line and the last.
+fn events(lines: &[Value]) -> String {
+    let names = lines[1..lines.len() - 1].iter().map(|line| line["event"].as_str().unwrap());
+    names.collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn an_apply_changes_nothing_without_a_yes_and_is_followed_line_by_line_with_one() {
+    let world = World::new();
+    world.write_pin(OLD);
+    let before = world.fingerprint();
+    let refused = "nobody is there to say yes; nothing was changed";
+    let said = Said::of(&world.command("apply"), 2);
+    assert!(said.stdout.contains(&format!("{NEW} with plugin {NEW} -> {OLD}")), "{}", said.stdout);
+    assert!(said.stderr.contains(refused), "{}", said.stderr);
+    assert!(said.stderr.contains("`codexpin apply --yes` does not ask"), "{}", said.stderr);
+    let lines = Said::of(&world.command("apply --json-lines"), 2).lines();
+    let last = lines.last().unwrap();
+    assert_eq!((&last["event"], &last["message"]), (&"failed".into(), &refused.into()));
+    assert_eq!(world.fingerprint(), before);
+    assert!(!world.root.join("codexpin/backups").exists(), "no backup is begun");
+
+    let lines = Said::of(&world.command("apply --yes --json-lines"), 0).lines();
+    assert_eq!((&lines[0]["format"], &lines[0]["command"]), (&1.into(), &"apply".into()));
+    let expected = "planned staging staging stopping stopped saved swapped swapped starting started \
+                    proving proved";
+    assert_eq!(events(&lines).replace("apply-", ""), expected);
+    let last = lines.last().unwrap();
+    assert_eq!((&last["format"], &last["outcome"]), (&1.into(), &"done".into()), "{last:#}");
+    assert_eq!(last["to"]["core"], OLD);
+    world.assert_is(OLD, "applied");
+    let log = format!("{}/codexpin.log", last["backup"].as_str().unwrap());
+    let log = fs_err::read_to_string(log).unwrap();
+    for words in ["starts ", "exit status 0 after", "systemctl"] {
+        assert!(log.contains(words), "{words} is not in\n{log}");
+    }
+
+    Said::of(&world.command("undo"), 2);
+    world.assert_is(OLD, "not undone without a yes");
+    let undone = Said::of(&world.command("undo --yes --json"), 0);
+    let undone: Value = serde_json::from_str(&undone.stdout).unwrap();
+    assert_eq!((&undone["outcome"], &undone["operation"]), (&"done".into(), &"undo".into()));
+    world.assert_is(NEW, "undone");
+}
+
+#[test]
+fn an_apply_whose_proof_cannot_be_had_stays_and_says_how_to_ask_again() {
+    let world = World::new();
+    world.write_pin(OLD);
+    // Where the output of a check is to go, as on a disk that is full.
+    let checks = world.root.join("codexpin/checks");
+    fs_err::create_dir_all(checks.parent().unwrap()).unwrap();
+    fs_err::write(&checks, "").unwrap();
+    let why = "the state directory cannot be used: ";
+
+    let said = Said::of(&world.command("apply --yes"), 75);
+    for words in [
+        format!("applied, but could not be proved: {NEW} with plugin {NEW} -> {OLD}"),
+        format!("why     {why}"),
+        "next    codexpin check live    asks it for a reply".to_owned(),
+        format!("codexpin undo          goes back to {NEW}"),
+    ] {
+        assert!(said.stdout.contains(&words), "{words} is not in\n{}", said.stdout);
+    }
+    assert!(said.stderr.contains(&format!("unproven: {why}")), "{}", said.stderr);
+    assert!(said.stderr.contains("nothing is put back"), "{}", said.stderr);
+    world.assert_is(OLD, "applied, and not put back");
+    let records = world.root.join("codexpin/backups").read_dir_utf8().unwrap();
+    let records: Vec<_> = records.map(|entry| entry.unwrap().path().join("backup.json")).collect();
+    assert_eq!(records.len(), 1);
+    let record: Value = serde_json::from_slice(&fs_err::read(&records[0]).unwrap()).unwrap();
+    assert_eq!(record["progress"]["state"], "unproven", "{record:#}");
+    assert!(record["unproven"][0].as_str().unwrap().starts_with(why), "{record:#}");
+
+    Said::of(&world.command("undo --yes"), 0);
+    world.assert_is(NEW, "undone");
+    for form in ["--json", "--json-lines"] {
+        world.write_pin(if form == "--json" { OLD } else { NEW });
+        let said = Said::of(&world.command(&format!("apply --yes {form}")), 75);
+        let lines: Vec<Value> = if form == "--json" {
+            vec![serde_json::from_str(&said.stdout).unwrap()]
+        } else {
+            said.lines()
+        };
+        let last = lines.last().unwrap();
+        assert_eq!(last["outcome"], "unproven", "{form}: {last:#}");
+        assert!(last["why"][0].as_str().unwrap().starts_with(why), "{form}: {last:#}");
+        if form == "--json-lines" {
+            assert!(events(&lines).ends_with("apply-proving apply-unproven"), "{lines:#?}");
+        }
+    }
+    world.assert_is(NEW, "applied twice, and not put back");
+}
