@@ -9,6 +9,7 @@
 
 mod broken_config;
 mod driver;
+mod foreign;
 mod registry;
 #[path = "../shared/user_manager.rs"]
 mod user_manager;
