@@ -5,6 +5,7 @@ pub mod config;
 pub mod discover;
 pub mod egress;
 mod failure;
+pub(crate) mod integrity;
 pub mod lockfile;
 pub mod packument;
 pub(crate) mod project;

@@ -4,9 +4,11 @@
 mod error;
 mod file;
 mod merge;
+mod place;
 
 pub use error::PinFileError;
 pub use file::PinFile;
+pub(crate) use place::beside;
 
 use camino::Utf8PathBuf;
 use jiff::Timestamp;

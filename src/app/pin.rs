@@ -49,6 +49,7 @@ pub async fn pin(context: &Context, request: PinRequest) -> Result<PinReport, Ap
     let asked = question.prepare(context, question.one_check(), None).await?;
     let file = context.cwd.join(&pin_file);
     PinFile::open_or_new(&file)?.try_out()?;
+    pin::beside(file.parent().unwrap_or(&context.cwd), pin::LOCK_DIRECTORY.into())?;
     let end: End = version.parse()?;
     let releases = context.releases(Freshness::Cached).await?;
     let version = context.resolve(&end, &releases)?;
@@ -140,7 +141,7 @@ fn locks(pin_file: &Utf8Path, prefix: &Prefix) -> Result<LockFiles, PinFileError
     let travel = |project: &Utf8Path, name: String| -> Result<_, PinFileError> {
         let relative = Utf8PathBuf::from(pin::LOCK_DIRECTORY).join(name);
         let text = fs_err::read(project.join("package-lock.json"))?;
-        write_atomic(&beside.join(&relative), &text)?;
+        write_atomic(&pin::beside(beside, &relative)?, &text)?;
         Ok((relative, file_integrity(&text)))
     };
     let (core_lock, core_integrity) = travel(&prefix.core(), format!("{core}.json"))?;

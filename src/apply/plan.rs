@@ -449,10 +449,10 @@ mod tests {
 
     #[test]
     fn a_node_that_the_release_does_not_start_on_is_refused_before_anything_happens() {
-        let lock = serde_json::json!({"packages": {
+        let lock = serde_json::json!({"lockfileVersion": 3, "packages": {
             "": {"dependencies": {"openclaw": "2026.9.5"}},
             "node_modules/openclaw": {
-                "version": "2026.9.5", "integrity": "sha512-x", "engines": {"node": ">=24.16"}
+                "version": "2026.9.5", "integrity": crate::apply::file_integrity(b"core"), "engines": {"node": ">=24.16"}
             },
         }});
         let version = "2026.9.5".parse().unwrap();

@@ -2,11 +2,10 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
-use sha2::{Digest as _, Sha512};
 
 use crate::explain::{Class, Explain};
-use crate::npm::{LockFile, LockFileError};
-use crate::pin::{Pin, PinFileError};
+use crate::npm::{LockFile, LockFileError, integrity};
+use crate::pin::{self, Pin, PinFileError};
 use crate::release::{PackageName, Version};
 
 /// One package as it is to be.
@@ -68,27 +67,37 @@ impl ApplyTarget {
         let locks = pin.lock.as_ref();
         let core = PinnedPackage {
             version: pin.core,
-            integrity: pin.core_integrity.clone(),
+            integrity: hash("core_integrity", pin.core_integrity.as_ref())?,
             lock: locks
-                .map(|locks| (directory.join(&locks.core), locks.core_integrity.as_str()))
-                .map(|(path, hash)| {
-                    read(&path, hash, &PackageName::CORE, pin.core, pin.core_integrity.as_deref())
+                .map(|locks| {
+                    let path = pin::beside(directory, &locks.core)?;
+                    let integrity = pin.core_integrity.as_deref();
+                    read(&path, &locks.core_integrity, &PackageName::CORE, pin.core, integrity)
                 })
                 .transpose()?,
         };
-        let plugin_lock = locks.and_then(|locks| {
-            Some((directory.join(locks.plugin.as_ref()?), locks.plugin_integrity.clone()?))
-        });
+        let plugin_lock = locks.and_then(|locks| Some((locks.plugin.as_ref()?, locks)));
         let plugin = pin.plugin.map(|version| {
-            let integrity = pin.plugin_integrity.clone();
+            let integrity = hash("plugin_integrity", pin.plugin_integrity.as_ref())?;
             let lock = plugin_lock
-                .map(|(path, hash)| {
-                    read(&path, &hash, &PackageName::PLUGIN, version, integrity.as_deref())
+                .map(|(named, locks)| {
+                    let path = pin::beside(directory, named)?;
+                    let hash = locks.plugin_integrity.as_deref();
+                    let hash = hash.ok_or(PinFileError::LockWithoutHash { path: path.clone() })?;
+                    read(&path, hash, &PackageName::PLUGIN, version, integrity.as_deref())
                 })
                 .transpose()?;
             Ok::<_, ApplyTargetError>(PinnedPackage { version, integrity, lock })
         });
         Ok(Self { core, plugin: plugin.transpose()? })
+    }
+}
+
+/// npm takes any other text for no hash at all.
+fn hash(key: &'static str, found: Option<&String>) -> Result<Option<String>, ApplyTargetError> {
+    match found.filter(|hash| !integrity::is_well_formed(hash)) {
+        Some(found) => Err(PinFileError::NotAHash { key, found: found.clone() }.into()),
+        None => Ok(found.cloned()),
     }
 }
 
@@ -109,7 +118,5 @@ fn read(
 
 /// The hash of a file as npm writes hashes: `sha512-` and base64.
 pub fn file_integrity(content: &[u8]) -> String {
-    use base64::Engine as _;
-    let digest = Sha512::digest(content);
-    format!("sha512-{}", base64::engine::general_purpose::STANDARD.encode(digest))
+    integrity::of(content)
 }

@@ -5,11 +5,14 @@
 //! word, two releases are compared by it, and one that comes with a pin must
 //! keep strict rules before npm may follow it.
 
+mod form;
+
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::integrity;
 use super::project;
 use crate::release::{PackageName, Version};
 
@@ -27,14 +30,16 @@ pub(crate) struct LockEntry {
     /// None for the project itself and for a link into the machine.
     pub(crate) version: Option<String>,
     /// The package's own name, where it is installed under another one.
-    name: Option<String>,
+    pub(crate) name: Option<String>,
     pub(crate) integrity: Option<String>,
     pub(crate) resolved: Option<String>,
     pub(crate) dependencies: BTreeMap<String, String>,
     pub(crate) optional_dependencies: BTreeMap<String, String>,
+    pub(crate) peer_dependencies: BTreeMap<String, String>,
     pub(crate) has_install_script: bool,
     link: bool,
-    in_bundle: bool,
+    /// It comes inside the tarball of a package above it.
+    pub(crate) in_bundle: bool,
     /// An object in all but a few packages of before 2012, which have a list.
     engines: Value,
 }
@@ -46,8 +51,21 @@ pub enum LockFileError {
     #[error("it is no npm lock file of version 2 or 3: {0}")]
     NotALock(String),
     /// It is for something else than this one package.
-    #[error("it does not install {0} and nothing else")]
-    OtherRoot(PackageName),
+    #[error("it does not install {package}@{version} and nothing else")]
+    OtherRoot {
+        /// The package.
+        package: PackageName,
+        /// The release that the pin says.
+        version: Version,
+    },
+    /// Another package is installed in its place.
+    #[error("{place} is to be `{name}`")]
+    OtherName {
+        /// Where.
+        place: String,
+        /// What is to be there.
+        name: String,
+    },
     /// It holds another release.
     #[error("it installs {package}@{locked}, the pin says {pinned}")]
     OtherVersion {
@@ -67,6 +85,26 @@ pub enum LockFileError {
     /// An entry could be anything.
     #[error("{0} has no integrity hash")]
     NoIntegrity(String),
+    /// Text where a hash should be, which npm would take for no hash at all.
+    #[error("{place} has `{found}`, which is no integrity hash")]
+    NotAHash {
+        /// The entry.
+        place: String,
+        /// What it has.
+        found: String,
+    },
+    /// A path that leads elsewhere.
+    #[error("`{0}` is no place in a project's node_modules")]
+    OtherPlace(String),
+    /// npm would heed it: it takes every field of an entry for one of the package's
+    /// own manifest, `scripts` too.
+    #[error("{place} has `{field}`, which npm writes into no lock file")]
+    OtherField {
+        /// The entry.
+        place: String,
+        /// The field.
+        field: String,
+    },
 }
 
 impl LockFile {
@@ -89,18 +127,24 @@ impl LockFile {
         version: Version,
         integrity: Option<&str>,
     ) -> Result<Self, LockFileError> {
+        form::check(text)?;
         let lock = Self::parse(text)?;
-        let is_only = |root: &LockEntry| {
-            root.dependencies.len() == 1 && root.dependencies.contains_key(package.as_str())
-        };
-        if !lock.packages.get("").is_some_and(is_only) {
-            return Err(LockFileError::OtherRoot(package.clone()));
+        let other_root = || LockFileError::OtherRoot { package: package.clone(), version };
+        let exact = BTreeMap::from([(package.to_string(), version.to_string())]);
+        if lock.packages.get("").is_none_or(|root| root.dependencies != exact) {
+            return Err(other_root());
         }
-        let entry = lock.top(package).ok_or_else(|| LockFileError::OtherRoot(package.clone()))?;
+        let entry = lock.top(package).ok_or_else(other_root)?;
         let locked = entry.version.as_deref().unwrap_or_default();
         if locked.parse() != Ok(version) {
             let (package, locked) = (package.clone(), locked.to_owned());
             return Err(LockFileError::OtherVersion { package, locked, pinned: version });
+        }
+        if let Some(name) = entry.name.clone().filter(|name| name != package.as_str()) {
+            return Err(LockFileError::OtherName {
+                place: format!("node_modules/{package}"),
+                name,
+            });
         }
         if integrity.is_some() && entry.integrity.as_deref() != integrity {
             return Err(LockFileError::OtherIntegrity(package.clone()));
@@ -109,8 +153,14 @@ impl LockFile {
             if entry.resolved.is_some() || entry.link {
                 return Err(LockFileError::Address(place.to_owned()));
             }
-            if !entry.in_bundle && entry.integrity.is_none() {
-                return Err(LockFileError::NoIntegrity(place.to_owned()));
+            match &entry.integrity {
+                None if entry.in_bundle => {}
+                None => return Err(LockFileError::NoIntegrity(place.to_owned())),
+                Some(hash) if integrity::is_well_formed(hash) => {}
+                Some(found) => {
+                    let (place, found) = (place.to_owned(), found.clone());
+                    return Err(LockFileError::NotAHash { place, found });
+                }
             }
         }
         Ok(lock)
@@ -173,11 +223,12 @@ mod tests {
         json!({
             "lockfileVersion": 3,
             "packages": {
-                "": {"dependencies": {"openclaw": "^2026.6.11"}},
+                "": {"dependencies": {"openclaw": "2026.6.11"}},
                 "node_modules/openclaw": {
-                    "version": "2026.6.11", "integrity": "sha512-core", "engines": {"node": ">=22.19.0"}
+                    "version": "2026.6.11", "integrity": integrity::of(b"core"),
+                    "engines": {"node": ">=22.19.0"}
                 },
-                "node_modules/zod": {"version": "4.0.0", "integrity": "sha512-zod"},
+                "node_modules/zod": {"version": "4.0.0", "integrity": integrity::of(b"zod")},
                 "node_modules/zod/node_modules/inner": {"version": "1.0.0", "inBundle": true}
             }
         })
@@ -185,7 +236,8 @@ mod tests {
 
     fn check(lock: &Value) -> Result<LockFile, LockFileError> {
         let version = "2026.6.11".parse().unwrap();
-        LockFile::check(&lock.to_string(), &PackageName::CORE, version, Some("sha512-core"))
+        let hash = integrity::of(b"core");
+        LockFile::check(&lock.to_string(), &PackageName::CORE, version, Some(&hash))
     }
 
     #[test]
@@ -193,16 +245,37 @@ mod tests {
         let lock = check(&lock()).unwrap();
         assert_eq!(lock.node(), Some(">=22.19.0"));
         let manifest: Value = serde_json::from_str(&lock.manifest()).unwrap();
-        assert_eq!(manifest["dependencies"], json!({"openclaw": "^2026.6.11"}));
+        assert_eq!(manifest["dependencies"], json!({"openclaw": "2026.6.11"}));
+    }
+
+    #[test]
+    fn the_lock_file_of_a_real_release_is_taken() {
+        let text = include_str!("../../known-good.lock/2026.5.28.json");
+        let version = "2026.5.28".parse().unwrap();
+        let lock = LockFile::check(text, &PackageName::CORE, version, None).unwrap();
+        assert_eq!(lock.packages().count(), 318);
     }
 
     #[test]
     fn a_lock_file_that_says_anything_else_is_refused() {
         let core = "/packages/node_modules~1openclaw";
         let zod = "/packages/node_modules~1zod";
+        let root = "/packages//dependencies".to_owned();
         for (place, value, said) in [
             (format!("{core}/version"), "2026.6.10", "installs openclaw@2026.6.10"),
             (format!("{core}/integrity"), "sha512-other", "hash of openclaw is not the pin's"),
+            (format!("{core}/name"), "other", "node_modules/openclaw is to be `other`"),
+            (format!("{zod}/integrity"), "any", "zod has `any`, which is no integrity hash"),
+            (format!("{zod}/scripts"), "x", "has `scripts`, which npm writes into no lock file"),
+            (format!("{root}/openclaw"), "^2026.6.11", "openclaw@2026.6.11 and nothing else"),
+            (format!("{root}/openclaw"), "npm:other@2026.6.11", "and nothing else"),
+            (format!("{root}/openclaw"), "git+ssh://elsewhere", "and nothing else"),
+            (
+                "/packages//optionalDependencies".to_owned(),
+                "x",
+                "the project has `optionalDependencies`",
+            ),
+            ("/lockfileVersion".to_owned(), "", "of version 2 or 3"),
             (format!("{zod}/resolved"), "git+ssh://elsewhere", "not taken from the registry"),
             (format!("{zod}/integrity"), "", "zod has no integrity hash"),
             ("/packages//dependencies/zod".to_owned(), "4", "and nothing else"),

@@ -74,6 +74,32 @@ pub enum PinFileError {
         /// The lock file.
         path: Utf8PathBuf,
     },
+    /// A lock file is named by a path that leads out of the directory.
+    #[error("the lock file {path} of the pin is not below the pin file's directory")]
+    LockOutside {
+        /// As the pin names it.
+        path: Utf8PathBuf,
+    },
+    /// A lock file, or its directory, is somewhere else in truth.
+    #[error("{path} is a symbolic link, and lock files are neither read nor written through one")]
+    LockIsLink {
+        /// The link.
+        path: Utf8PathBuf,
+    },
+    /// Text where a hash should be.
+    #[error("`{key} = \"{found}\"` of the pin is no integrity hash")]
+    NotAHash {
+        /// The pin's key.
+        key: &'static str,
+        /// What it says.
+        found: String,
+    },
+    /// A lock file that could be any.
+    #[error("the pin names the lock file {path} and has no hash of it")]
+    LockWithoutHash {
+        /// The lock file.
+        path: Utf8PathBuf,
+    },
     /// It cannot be written.
     #[error("cannot write {path}: {source}")]
     NotWritable {
@@ -108,7 +134,13 @@ impl Explain for PinFileError {
             Self::NoCurrent { .. } => {
                 Some("`codexpin pin VERSION` makes one current".to_owned())
             }
-            Self::LockChanged { .. } => Some(
+            Self::LockIsLink { .. } => {
+                Some("put a directory and files of its own in its place".to_owned())
+            }
+            Self::LockChanged { .. }
+            | Self::LockOutside { .. }
+            | Self::NotAHash { .. }
+            | Self::LockWithoutHash { .. } => Some(
                 "restore it from git, or test and pin the release again: `codexpin pin VERSION`"
                     .to_owned(),
             ),

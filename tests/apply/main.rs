@@ -10,6 +10,7 @@
 mod broken_config;
 mod command;
 mod driver;
+mod foreign;
 mod registry;
 #[path = "../shared/user_manager.rs"]
 mod user_manager;

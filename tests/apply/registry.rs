@@ -46,6 +46,7 @@ type Files = Vec<(&'static str, String)>;
 
 pub(crate) struct Registry {
     pub(crate) url: String,
+    content: Arc<Content>,
     _runtime: tokio::runtime::Runtime,
 }
 
@@ -64,9 +65,14 @@ impl Registry {
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let content = Arc::new(content(&url));
-        let app = axum::Router::new().fallback(answer).with_state(content);
+        let app = axum::Router::new().fallback(answer).with_state(Arc::clone(&content));
         runtime.spawn(async { axum::serve(listener, app).await.unwrap() });
-        Self { url, _runtime: runtime }
+        Self { url, content, _runtime: runtime }
+    }
+
+    /// The hash of a release's tarball.
+    pub(crate) fn integrity(&self, name: &str, version: &str) -> Value {
+        self.content.packuments[name]["versions"][version]["dist"]["integrity"].clone()
     }
 }
 
@@ -103,6 +109,14 @@ fn content(url: &str) -> Content {
         });
         content.publish(url, &plugin, vec![("index.js", String::new())]);
     }
+    // What a pin of another's wants to install in place of the release.
+    let mark = json!({"postinstall": "touch \"$npm_config_cache-mark\""});
+    let other = json!({
+        "name": "other", "version": "2026.6.1", "type": "module", "bin": {"openclaw": "claw.mjs"},
+        "dependencies": {"tiny-dep": "1.0.0"}, "scripts": mark,
+    });
+    content.publish(url, &other, vec![("claw.mjs", module.clone()), ("dist/index.js", module)]);
+    content.publish(url, &json!({"name": "mark", "version": "1.0.0", "scripts": mark}), vec![]);
     let dependency = json!({"name": "tiny-dep", "version": "1.0.0", "bin": "tiny.js"});
     content.publish(url, &dependency, vec![("tiny.js", "#!/usr/bin/env node\n".to_owned())]);
     content

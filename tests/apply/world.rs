@@ -65,6 +65,10 @@ impl World {
         world
     }
 
+    pub(crate) fn integrity(&self, name: &str, version: &str) -> Value {
+        self.registry.integrity(name, version)
+    }
+
     pub(crate) fn package(&self) -> Utf8PathBuf {
         self.root.join("npm/lib/node_modules/openclaw")
     }
@@ -234,7 +238,7 @@ impl World {
             let project = self.root.join("pins").join(format!("{version}-{name}"));
             fs_err::create_dir_all(&project).unwrap();
             fs_err::write(project.join("package.json"), "{}").unwrap();
-            let flags = "--package-lock-only --omit-lockfile-registry-resolved --legacy-peer-deps";
+            let flags = "--package-lock-only --save-exact --omit-lockfile-registry-resolved --legacy-peer-deps";
             self.run(&project, &format!("npm install {package}@{version} {flags}"));
             let text = fs_err::read_to_string(project.join("package-lock.json")).unwrap();
             let value: Value = serde_json::from_str(&text).unwrap();

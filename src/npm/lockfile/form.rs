@@ -1,0 +1,114 @@
+//! What a lock file may have in it that npm is to follow: what npm itself writes, at
+//! places below `node_modules`, and nothing else.
+
+use serde_json::{Map, Value};
+
+use super::LockFileError;
+
+/// What npm writes of a package (`lib/shrinkwrap.js` of its `@npmcli/arborist` 9). Of an
+/// entry it reads more than that: the whole of it stands for the package's manifest.
+const FIELDS: [&str; 28] = [
+    "acceptDependencies",
+    "bin",
+    "bundleDependencies",
+    "cpu",
+    "dependencies",
+    "deprecated",
+    "dev",
+    "devOptional",
+    "engines",
+    "extraneous",
+    "funding",
+    "hasInstallScript",
+    "hasShrinkwrap",
+    "ideallyInert",
+    "inBundle",
+    "integrity",
+    "libc",
+    "license",
+    "link",
+    "name",
+    "optional",
+    "optionalDependencies",
+    "os",
+    "peer",
+    "peerDependencies",
+    "peerDependenciesMeta",
+    "resolved",
+    "version",
+];
+
+/// What the project itself may have: what it wants, and what does nothing.
+const OF_THE_PROJECT: [&str; 4] = ["dependencies", "license", "name", "version"];
+
+pub(super) fn check(text: &str) -> Result<(), LockFileError> {
+    let none = |why: &str| LockFileError::NotALock(why.to_owned());
+    let lock: Map<String, Value> =
+        serde_json::from_str(text).map_err(|error| none(&error.to_string()))?;
+    if !matches!(lock.get("lockfileVersion").and_then(Value::as_u64), Some(2 | 3)) {
+        return Err(none("its `lockfileVersion` is another"));
+    }
+    let packages = lock.get("packages").and_then(Value::as_object);
+    for (place, entry) in packages.ok_or_else(|| none("it has no `packages`"))? {
+        if !place.is_empty() && !is_place(place) {
+            return Err(LockFileError::OtherPlace(place.clone()));
+        }
+        let entry = entry.as_object().ok_or_else(|| none(&format!("{place} is no object")))?;
+        let known: &[&str] = if place.is_empty() { &OF_THE_PROJECT } else { &FIELDS };
+        if let Some(field) = entry.keys().find(|field| !known.contains(&field.as_str())) {
+            let place = if place.is_empty() { "the project" } else { place }.to_owned();
+            let field = field.clone();
+            return Err(LockFileError::OtherField { place, field });
+        }
+    }
+    Ok(())
+}
+
+/// `node_modules/a/node_modules/@scope/b`.
+fn is_place(place: &str) -> bool {
+    let Some(names) = place.strip_prefix("node_modules/") else { return false };
+    names.split("/node_modules/").all(is_name)
+}
+
+/// A package's name, as npm allowed it at any time (`validate-npm-package-name`).
+fn is_name(name: &str) -> bool {
+    let plain = |part: &str| {
+        !part.is_empty()
+            && !part.starts_with('.')
+            && part != "node_modules"
+            && part.chars().all(|c| c.is_ascii_alphanumeric() || "-_.~!'()*".contains(c))
+    };
+    match name.strip_prefix('@') {
+        Some(scoped) => {
+            scoped.split_once('/').is_some_and(|(scope, name)| plain(scope) && plain(name))
+        }
+        None => plain(name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_below_node_modules_and_leads_nowhere_else() {
+        for (place, is) in [
+            ("node_modules/a", true),
+            ("node_modules/JSONStream", true),
+            ("node_modules/@s/b/node_modules/c.js", true),
+            ("node_modules/../a", false),
+            ("node_modules/a/../../b", false),
+            ("node_modules/@s/../b", false),
+            ("node_modules/.bin", false),
+            ("node_modules/a/b", false),
+            ("node_modules/a/", false),
+            ("node_modules//a", false),
+            ("node_modules/a\\..\\b", false),
+            ("node_modules/node_modules", false),
+            ("packages/a", false),
+            ("/node_modules/a", false),
+        ] {
+            assert_eq!(is_place(place), is, "{place}");
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Pins and lock files that were pulled from elsewhere, and want to install something
+//! else than the release that they name.
+
+use camino::Utf8PathBuf;
+use codexpin::apply::file_integrity;
+use serde_json::{Value, json};
+
+use crate::world::{NEW, OLD, World};
+
+/// What an attack makes of a pin's lock file.
+type Edit = fn(&mut Value, &World);
+
+/// Every way in, with what is said of it and the status it is refused with.
+const ATTACKS: &[(&str, &str, u8, Edit)] = &[
+    ("a place outside", "is no place in a project", 1, |lock, world| {
+        lock["packages"]["node_modules/../mark"] = scripted(world, json!({}));
+    }),
+    ("text for a hash", "is no integrity hash", 1, |lock, _| {
+        lock["packages"]["node_modules/tiny-dep"]["integrity"] = "any".into();
+    }),
+];
+
+fn scripted(world: &World, and: Value) -> Value {
+    let mut entry = json!({"version": "1.0.0", "hasInstallScript": true});
+    entry["integrity"] = world.integrity("mark", "1.0.0");
+    for (key, value) in and.as_object().unwrap() {
+        entry[key] = value.clone();
+    }
+    entry
+}
+
+impl World {
+    fn mark(&self) -> Utf8PathBuf {
+        self.root.join("npm-cache-mark")
+    }
+
+    /// A pin whose core's lock file was edited, with all hashes made to fit.
+    fn pin_with(&self, version: &str, edit: Edit) -> Value {
+        // npm would begin with the lock file that an earlier attack left.
+        fs_err::remove_dir_all(self.root.join("pins")).unwrap();
+        let mut pin = self.pin(version);
+        let path = self.root.join("pins").join(pin["lock"]["core"].as_str().unwrap());
+        let mut lock = serde_json::from_str(&fs_err::read_to_string(&path).unwrap()).unwrap();
+        edit(&mut lock, self);
+        let text = lock.to_string();
+        fs_err::write(&path, &text).unwrap();
+        pin["core_integrity"] = lock["packages"]["node_modules/openclaw"]["integrity"].clone();
+        pin["lock"]["core_integrity"] = file_integrity(text.as_bytes()).into();
+        pin
+    }
+}
+
+#[test]
+fn a_lock_file_that_would_install_anything_else_is_refused_before_it_does() {
+    let world = World::new();
+    let pid = world.service_pid();
+    let mut got_through = Vec::new();
+    for (attack, said, exit, edit) in ATTACKS {
+        let pin = world.pin_with(OLD, *edit);
+        let applied = world.codexpin(json!({"do": "apply", "pin": pin}));
+        let marked = world.mark().exists();
+        let refused = applied.error().contains(said) && applied.answer["exit"] == *exit;
+        if marked || !refused {
+            got_through.push(format!("{attack}: marked: {marked}, {}", applied.answer));
+        }
+        if applied.outcome() == "done" {
+            world.codexpin(json!({"do": "undo"}));
+        }
+        let _ = fs_err::remove_file(world.mark());
+    }
+    assert!(got_through.is_empty(), "{}", got_through.join("\n"));
+    assert_eq!(world.service_pid(), pid, "nothing was even stopped");
+    world.assert_is(NEW, "after all of them");
+}
