@@ -3,14 +3,13 @@
 use std::io;
 
 use camino::Utf8Path;
-use fs_err as fs;
 use serde_json::{Value, json};
 
 use super::CheckJob;
 use super::account::{self, API_KEY, LoginProfile, ScratchLoginKind, profile_name};
 use super::home::{ScratchHome, copy_state};
 use crate::config::{self, Scratch};
-use crate::fs::write_private;
+use crate::fs::{foreign, write_private};
 use crate::login::AuthStore;
 use crate::question::StateCarry;
 use crate::route::Route;
@@ -180,7 +179,7 @@ pub(super) fn route_in(config: &Utf8Path, asked: &Route) -> Option<Route> {
 }
 
 fn read(config: &Utf8Path) -> io::Result<Value> {
-    serde_json::from_slice(&fs::read(config)?).map_err(io::Error::other)
+    serde_json::from_slice(&foreign::read(config, foreign::TEXT)?).map_err(io::Error::other)
 }
 
 /// What the config of a scratch home has to name.
