@@ -162,8 +162,7 @@ impl Side {
 
 /// Reads a file in a prefix, which a release has had its hands on.
 fn read(prefix: &Prefix, path: &Utf8Path) -> io::Result<Vec<u8>> {
-    let inside = path.strip_prefix(&prefix.directory).map_err(io::Error::other)?;
-    foreign::read_below(&prefix.directory, inside, foreign::TEXT)
+    foreign::read_below(&prefix.directory, path, foreign::TEXT)
 }
 
 fn read_tree(

@@ -4,9 +4,10 @@
 //! device without end, or larger than memory. Only a regular file of a limited size
 //! is read; everything else is an error that names it.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::{self, Read as _};
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Component, Path};
 
 use camino::Utf8Path;
@@ -37,7 +38,7 @@ pub fn read_named(path: &Utf8Path, limit: u64) -> io::Result<String> {
 }
 
 /// Reads a file in a directory that is somebody else's altogether: no part of the
-/// path below `root` may be a link or lead out.
+/// path below `root` may be a link or lead out. `path` may begin with `root`.
 pub fn read_below(root: &Utf8Path, path: &Utf8Path, limit: u64) -> io::Result<Vec<u8>> {
     content(&root.join(path), open_below(root, path)?, limit)
 }
@@ -52,26 +53,64 @@ pub fn read_to_string_below(root: &Utf8Path, path: &Utf8Path, limit: u64) -> io:
 /// between two steps.
 pub fn open_below(root: &Utf8Path, path: &Utf8Path) -> io::Result<File> {
     let whole = root.join(path);
-    let leads_out = || refused(&whole, format_args!("leads out of {root}"));
+    let mut parts = parts_below(root, path)?;
+    let file = parts.pop().ok_or_else(|| leads_out(root, &whole))?;
+    let directory = enter(root, &parts, &whole)?;
+    regular(&whole, open_at(directory, file, OFlags::NOFOLLOW))
+}
+
+/// Whether this is a directory below `root`, and no link on the way to it.
+pub fn check_directory_below(root: &Utf8Path, path: &Utf8Path) -> io::Result<()> {
+    enter(root, &parts_below(root, path)?, &root.join(path)).map(drop)
+}
+
+/// Copies a file as [`open_below`] opens it to a new one; how many bytes it has.
+pub fn copy_below(root: &Utf8Path, path: &Utf8Path, to: &Utf8Path, limit: u64) -> io::Result<u64> {
+    let (whole, from) = (root.join(path), open_below(root, path)?);
+    let found = from.metadata().map_err(|error| named(&whole, error))?;
+    if found.len() > limit {
+        return Err(too_large(&whole, limit));
+    }
+    let mut copy = File::create_new(to).map_err(|error| named(to, error))?;
+    let copied =
+        io::copy(&mut from.take(limit), &mut copy).map_err(|error| named(&whole, error))?;
+    let mode = Permissions::from_mode(found.permissions().mode() & 0o777);
+    copy.set_permissions(mode).map_err(|error| named(to, error))?;
+    Ok(copied)
+}
+
+fn parts_below<'a>(root: &Utf8Path, path: &'a Utf8Path) -> io::Result<Vec<&'a Path>> {
+    let below = path.strip_prefix(root).unwrap_or(path);
     let mut parts = Vec::new();
-    for part in path.as_std_path().components() {
+    for part in below.as_std_path().components() {
         match part {
             Component::Normal(name) => parts.push(Path::new(name)),
             Component::CurDir => {}
-            _ => return Err(leads_out()),
+            _ => return Err(leads_out(root, &root.join(path))),
         }
     }
-    let file = parts.pop().ok_or_else(leads_out)?;
-    let root = rustix::fs::open(root.as_str(), directory(), Mode::empty());
-    let mut at = root.map_err(|error| named(&whole, error.into()))?;
+    Ok(parts)
+}
+
+fn enter(root: &Utf8Path, parts: &[&Path], whole: &Utf8Path) -> io::Result<OwnedFd> {
+    let opened = rustix::fs::open(root.as_str(), directory(), Mode::empty());
+    let mut at = opened.map_err(|error| named(whole, error.into()))?;
     for part in parts {
-        at = match rustix::fs::openat(&at, part, directory() | OFlags::NOFOLLOW, Mode::empty()) {
+        at = match rustix::fs::openat(&at, *part, directory() | OFlags::NOFOLLOW, Mode::empty()) {
             Ok(next) => next,
-            Err(error) => return Err(why(&whole, at.as_fd(), part, error)),
+            Err(error) => return Err(why(whole, at.as_fd(), part, error)),
         };
     }
-    let opened = open_at(at.as_fd(), file, OFlags::NOFOLLOW);
-    regular(&whole, opened)
+    Ok(at)
+}
+
+fn leads_out(root: &Utf8Path, path: &Utf8Path) -> io::Error {
+    refused(path, format_args!("leads out of {root}"))
+}
+
+/// The error of a file that has more than `limit` bytes.
+pub fn too_large(path: &Utf8Path, limit: u64) -> io::Error {
+    refused(path, format_args!("is larger than the {} that are read", bytesize::ByteSize(limit)))
 }
 
 const fn directory() -> OFlags {
@@ -107,21 +146,15 @@ fn regular(path: &Utf8Path, opened: io::Result<OwnedFd>) -> io::Result<File> {
 }
 
 fn content(path: &Utf8Path, file: File, limit: u64) -> io::Result<Vec<u8>> {
-    let too_large = || {
-        refused(
-            path,
-            format_args!("is larger than the {} that are read", bytesize::ByteSize(limit)),
-        )
-    };
     let size = file.metadata().map_err(|error| named(path, error))?.len();
     if size > limit {
-        return Err(too_large());
+        return Err(too_large(path, limit));
     }
     let mut content = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
     // A file may grow, and those of the kernel do not say how long they are.
     file.take(limit + 1).read_to_end(&mut content).map_err(|error| named(path, error))?;
     if content.len() as u64 > limit {
-        return Err(too_large());
+        return Err(too_large(path, limit));
     }
     Ok(content)
 }
@@ -261,6 +294,7 @@ mod tests {
         let inside = root.join("inside");
         let read = |path: &str| read_below(&inside, Utf8Path::new(path), 10);
         assert_eq!(read("real/./file").unwrap(), b"text");
+        assert_eq!(read(inside.join("real/file").as_str()).unwrap(), b"text");
         let error = read("link/file").unwrap_err().to_string();
         assert_eq!(error, format!("{inside}/link/file is not read: `link` is a link"));
         let absolute = root.join("outside/file").to_string();
