@@ -1,6 +1,8 @@
 //! Files that another codexpin, or a power cut, may touch at the same time:
 //! atomic writes, private directories and locks.
 
+pub mod foreign;
+
 use std::fs::{File, Permissions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt as _;

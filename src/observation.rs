@@ -41,6 +41,9 @@ pub struct Observation {
     /// What had to be changed in a config that was carried over.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub config_changes: Vec<String>,
+    /// What of the state that it left is not carried over to others, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub state_left_out: Vec<String>,
     /// The text that the agent was asked to reply with.
     pub asked: String,
     /// When the check was begun.
@@ -235,6 +238,7 @@ pub(crate) mod sample {
             upstream: Upstream::Loopback,
             enclosure: Isolation::Namespace { shared_tmp: None },
             config_changes: Vec::new(),
+            state_left_out: Vec::new(),
             asked: "OK".to_owned(),
             started: "2026-11-21T08:00:00Z".parse().unwrap(),
             elapsed_ms: 7000,

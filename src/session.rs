@@ -133,6 +133,9 @@ fn learn<L: Lab>(
         Err(LabError::Skip(reason)) => (Verdict::Skip { reason: *reason }, Vec::new()),
         Err(error) => return Err(error.into()),
     };
+    for line in observations.iter().flat_map(|seen| &seen.state_left_out) {
+        session.events.warn(format!("not carried over to the other candidates: {line}"));
+    }
     search.learn(&ask, reading::reading(&verdict));
     let purpose = search.purpose(ask.id);
     let core = journal.request().line[ask.place].core;

@@ -134,6 +134,18 @@ pub enum SqliteError {
     Io(#[from] std::io::Error),
 }
 
+impl SqliteError {
+    /// Whether there is no room on the disk.
+    pub fn is_full(&self) -> bool {
+        match self {
+            Self::Database { source, .. } => {
+                source.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
+            }
+            Self::Io(error) => error.kind() == std::io::ErrorKind::StorageFull,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;

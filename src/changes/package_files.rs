@@ -11,12 +11,12 @@ use std::io;
 use std::sync::LazyLock;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use fs_err as fs;
 use regex::bytes::{NoExpand, Regex};
 use serde_json::Value;
 use walkdir::WalkDir;
 
 use super::build_info::BuildInfo;
+use crate::fs::foreign;
 use crate::release::Version;
 
 /// Not code: for a reader, or made anew by every build.
@@ -59,15 +59,15 @@ pub(super) fn same_code(one: PackageFiles<'_>, other: PackageFiles<'_>) -> io::R
     for (paths, others) in files.values().zip(others.values()) {
         let (mut left, mut right) = (Vec::new(), Vec::new());
         for path in paths {
-            let text = fs::read(one.directory.join(path))?;
-            if others.contains(path) && text == fs::read(other.directory.join(path))? {
+            let text = one.read(path)?;
+            if others.contains(path) && text == other.read(path)? {
                 continue;
             }
             left.push(one.without_stamps(&text));
         }
         for path in others {
-            let text = fs::read(other.directory.join(path))?;
-            if paths.contains(path) && text == fs::read(one.directory.join(path))? {
+            let text = other.read(path)?;
+            if paths.contains(path) && text == one.read(path)? {
                 continue;
             }
             right.push(other.without_stamps(&text));
@@ -110,9 +110,13 @@ impl PackageFiles<'_> {
         Ok(files)
     }
 
+    fn read(&self, path: &Utf8Path) -> io::Result<Vec<u8>> {
+        foreign::read_below(self.directory, path, foreign::ANY)
+    }
+
     /// `package.json` without its version. What it depends on stays.
     fn manifest(&self) -> io::Result<Value> {
-        let text = fs::read(self.directory.join("package.json"))?;
+        let text = self.read(Utf8Path::new("package.json"))?;
         let mut manifest: Value = serde_json::from_slice(&text).map_err(io::Error::other)?;
         if let Some(fields) = manifest.as_object_mut() {
             fields.remove("version");
@@ -146,6 +150,8 @@ fn without_hashes(text: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use fs_err as fs;
+
     use super::*;
 
     fn package(version: &str, files: &[(&str, &str)]) -> (tempfile::TempDir, Utf8PathBuf) {

@@ -1,14 +1,15 @@
 //! What one installed release says of itself, read from its prefix.
 
 use std::collections::BTreeMap;
+use std::io;
 
 use camino::Utf8Path;
-use fs_err as fs;
 use serde_json::Value;
 
 use super::build_info::BuildInfo;
 use super::dependencies::DependencyTree;
 use super::package_files::{PackageFiles, same_code};
+use crate::fs::foreign;
 use crate::npm::lockfile::LockFile;
 use crate::prefix::Prefix;
 use crate::release::{PackageName, Version};
@@ -73,10 +74,10 @@ impl SpanFacts {
         // Compare like with like: the two kinds of lock file do not list the same packages.
         let hidden = projects().all(|project| project.join(HIDDEN_LOCK).is_file());
         let lock = if hidden { HIDDEN_LOCK } else { LOCK };
-        let read = |prefix| Side::read(prefix, lock);
-        let (good, bad) = (last_good.map(read), first_bad.map(read));
+        let side = |prefix| Side::read(prefix, lock);
+        let (good, bad) = (last_good.map(side), first_bad.map(side));
         let changelog = first_bad
-            .and_then(|prefix| fs::read(prefix.core_package().join("CHANGELOG.md")).ok())
+            .and_then(|prefix| read(prefix, &prefix.core_package().join("CHANGELOG.md")).ok())
             .map(|text| String::from_utf8_lossy(&text).into_owned());
         let same_code = match ((last_good, &good), (first_bad, &bad)) {
             ((Some(one), Some(good)), (Some(other), Some(bad))) if may_be_identical(good, bad) => {
@@ -124,17 +125,17 @@ impl Side {
         let candidate = &prefix.manifest.candidate;
         let core = candidate.core;
         let mut unknown = Vec::new();
-        let tree = read_tree(&prefix.core().join(lock), &mut unknown, core);
+        let tree = read_tree(prefix, &prefix.core().join(lock), &mut unknown);
         let plugin_tree =
-            prefix.plugin().and_then(|project| read_tree(&project.join(lock), &mut unknown, core));
+            prefix.plugin().and_then(|of| read_tree(prefix, &of.join(lock), &mut unknown));
         let package = prefix.core_package();
-        let manifest = fs::read(package.join("package.json"))
+        let manifest = read(prefix, &package.join("package.json"))
             .ok()
             .and_then(|text| serde_json::from_slice::<Value>(&text).ok());
         if manifest.is_none() {
             unknown.push(format!("{core}: its package.json cannot be read"));
         }
-        let build = fs::read(package.join("dist/build-info.json"));
+        let build = read(prefix, &package.join("dist/build-info.json"));
         let build = build.ok().and_then(|text| BuildInfo::parse(&text));
         if build.is_none() {
             unknown.push(format!("{core}: no dist/build-info.json that names a commit"));
@@ -159,10 +160,21 @@ impl Side {
     }
 }
 
-fn read_tree(path: &Utf8Path, unknown: &mut Vec<String>, core: Version) -> Option<DependencyTree> {
-    let lock = fs::read_to_string(path).ok().and_then(|text| LockFile::parse(&text).ok());
+/// Reads a file in a prefix, which a release has had its hands on.
+fn read(prefix: &Prefix, path: &Utf8Path) -> io::Result<Vec<u8>> {
+    foreign::read_below(&prefix.directory, path, foreign::TEXT)
+}
+
+fn read_tree(
+    prefix: &Prefix,
+    path: &Utf8Path,
+    unknown: &mut Vec<String>,
+) -> Option<DependencyTree> {
+    let text = read(prefix, path).ok().and_then(|text| String::from_utf8(text).ok());
+    let lock = text.and_then(|text| LockFile::parse(&text).ok());
     let tree = lock.and_then(|lock| DependencyTree::of(&lock).ok());
     if tree.is_none() {
+        let core = prefix.manifest.candidate.core;
         unknown.push(format!("{core}: npm's list of what it unpacked cannot be read"));
     }
     tree

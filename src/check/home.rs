@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 use walkdir::WalkDir;
 
-use crate::fs::{Lock, create_private_dir, remove};
+use crate::fs::{Lock, create_private_dir, foreign, remove};
 use crate::sqlite;
 use crate::upstream::loopback::{Script, ScriptedRead};
 
@@ -16,6 +16,10 @@ const LOCK: &str = ".lock";
 /// What is not state: packages, and the temporary files and logs of a run that
 /// is over.
 const LEFT_OUT: [&str; 3] = ["npm", "tmp", "logs"];
+/// What `SQLite` keeps beside a database that is open, or was not closed.
+const BESIDE_DATABASE: [&str; 3] = ["-wal", "-shm", "-journal"];
+/// How much state is copied. Bytes.
+const LARGEST_STATE: u64 = 4 << 30;
 
 /// A scratch home; dropped, it is gone.
 #[derive(Debug)]
@@ -118,28 +122,87 @@ pub fn sweep(parent: &Utf8Path) {
     }
 }
 
-/// Copies the state directory `from` to `to`, which is there and private.
-pub(super) fn copy_state(from: &Utf8Path, to: &Utf8Path) -> io::Result<()> {
+/// Copies a state directory below `root`, which a candidate had its hands on, to `to`,
+/// which is there, empty and private. No link is followed. Comes back with what is
+/// left out, and why, a line each.
+pub(super) fn copy_state(
+    root: &Utf8Path,
+    state: &Utf8Path,
+    to: &Utf8Path,
+) -> io::Result<Vec<String>> {
+    foreign::check_directory_below(root, state)?;
+    let from = root.join(state);
     let wanted = |entry: &walkdir::DirEntry| {
         let name = entry.file_name().to_str().unwrap_or_default();
         !(entry.depth() == 1 && entry.file_type().is_dir() && LEFT_OUT.contains(&name))
     };
-    for entry in WalkDir::new(from).min_depth(1).into_iter().filter_entry(wanted) {
-        let entry = entry?;
-        let path = Utf8PathBuf::from_path_buf(entry.path().to_owned())
-            .map_err(|path| io::Error::other(format!("{} is not UTF-8", path.display())))?;
-        let target = to.join(path.strip_prefix(from).map_err(io::Error::other)?);
-        let kind = entry.file_type();
-        let log_of_database = path.as_str().ends_with("-wal") || path.as_str().ends_with("-shm");
+    let (mut left_out, mut room) = (Vec::new(), LARGEST_STATE);
+    for entry in WalkDir::new(&from).min_depth(1).into_iter().filter_entry(wanted) {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => {
+                left_out.push(error.to_string());
+                continue;
+            }
+        };
+        let Some(path) = Utf8Path::from_path(entry.path()) else {
+            left_out.push(format!("{}: its name is not UTF-8", entry.path().display()));
+            continue;
+        };
+        let below = path.strip_prefix(&from).map_err(io::Error::other)?;
+        let (target, kind) = (to.join(below), entry.file_type());
         if kind.is_dir() {
             create_private_dir(&target)?;
-        } else if path.extension() == Some("sqlite") {
-            sqlite::copy(&path, &target).map_err(io::Error::other)?;
-        } else if kind.is_file() && !log_of_database {
-            fs::copy(&path, &target)?;
+        } else if !is_left_by_a_process(path, kind) {
+            match copy_file(&from, below, &target, room) {
+                Ok(copied) => room = room.saturating_sub(copied),
+                Err(error) if is_full(&error) => return Err(error),
+                Err(error) => {
+                    // An empty or a half database would be worse than none.
+                    remove(&target)?;
+                    left_out.push(error.to_string());
+                }
+            }
         }
     }
-    Ok(())
+    Ok(left_out)
+}
+
+/// A socket, and what `SQLite` keeps beside a database: it is copied with the database.
+fn is_left_by_a_process(path: &Utf8Path, kind: std::fs::FileType) -> bool {
+    use std::os::unix::fs::FileTypeExt as _;
+    kind.is_socket() || BESIDE_DATABASE.iter().any(|ending| path.as_str().ends_with(ending))
+}
+
+/// Whether it is this machine that has no room for a copy.
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+/// Copies one file; how many bytes it has.
+fn copy_file(from: &Utf8Path, below: &Utf8Path, target: &Utf8Path, limit: u64) -> io::Result<u64> {
+    if below.extension() != Some("sqlite") {
+        return foreign::copy_below(from, below, target, limit);
+    }
+    // SQLite opens by path, and follows links. Each file is looked at first; whoever could
+    // exchange one meanwhile has ended.
+    let mut size = 0;
+    for ending in [""].iter().chain(&BESIDE_DATABASE) {
+        let file = Utf8PathBuf::from(format!("{below}{ending}"));
+        match foreign::open_below(from, &file).and_then(|file| file.metadata()) {
+            Ok(found) => size += found.len(),
+            Err(error) if !ending.is_empty() && error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    if size > limit {
+        return Err(foreign::too_large(&from.join(below), limit));
+    }
+    sqlite::copy(&from.join(below), target).map_err(|error| match error.is_full() {
+        true => io::Error::new(io::ErrorKind::StorageFull, error),
+        false => io::Error::other(error),
+    })?;
+    Ok(size)
 }
 
 /// 128 random bits in hexadecimal.
@@ -151,6 +214,8 @@ pub(super) fn nonce() -> String {
 
 #[cfg(test)]
 mod tests {
+    use fs_err::os::unix::fs::symlink;
+
     use super::*;
 
     fn parent() -> (tempfile::TempDir, Utf8PathBuf) {
@@ -192,7 +257,8 @@ mod tests {
         let open = rusqlite::Connection::open(from.join("state/openclaw.sqlite")).unwrap();
         open.pragma_update(None, "journal_mode", "wal").unwrap();
         open.execute_batch("create table t (x); insert into t values (7)").unwrap();
-        copy_state(&from, &to).unwrap();
+        let left_out = copy_state(root, Utf8Path::new("from"), &to).unwrap();
+        assert_eq!(left_out, [""; 0]);
         drop(open);
         assert!(!to.join("state/openclaw.sqlite-wal").exists());
         let copied = rusqlite::Connection::open(to.join("state/openclaw.sqlite")).unwrap();
@@ -200,6 +266,53 @@ mod tests {
         assert_eq!(row, 7);
         assert!(to.join("openclaw.json").exists() && to.join("a/npm/kept").exists());
         assert!(!to.join("npm").exists());
+    }
+
+    #[test]
+    fn a_state_is_copied_without_following_a_link_and_what_is_left_out_is_told() {
+        let guard = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(guard.path()).unwrap();
+        let (live, state, to) = (root.join("live"), root.join("home/state"), root.join("to"));
+        for directory in [&live, &state, &to] {
+            fs::create_dir_all(directory).unwrap();
+        }
+        fs::write(live.join("auth.json"), "token").unwrap();
+        let database = rusqlite::Connection::open(live.join("live.sqlite")).unwrap();
+        database.pragma_update(None, "journal_mode", "wal").unwrap();
+        database.execute_batch("create table t (x); insert into t values ('token')").unwrap();
+        let link = |to: &str, name: &str| symlink(live.join(to), state.join(name)).unwrap();
+        link("live.sqlite", "linked.sqlite");
+        link("auth.json", "auth.json");
+        link("", "agents");
+        // The log of the live database, beside one of the candidate's own.
+        fs::write(state.join("own.sqlite"), "").unwrap();
+        link("live.sqlite-wal", "own.sqlite-wal");
+        nix::unistd::mkfifo(state.join("fifo").as_std_path(), nix::sys::stat::Mode::S_IRWXU)
+            .unwrap();
+        fs::File::create(state.join("huge")).unwrap().set_len(1 << 40).unwrap();
+        fs::write(state.join("openclaw.json"), "{}").unwrap();
+
+        let mut left_out = copy_state(&root.join("home"), Utf8Path::new("state"), &to).unwrap();
+        left_out.sort();
+        let copied: Vec<_> = fs::read_dir(&to).unwrap().map(|e| e.unwrap().file_name()).collect();
+        assert_eq!(copied, ["openclaw.json"]);
+        let kinds = [
+            ("agents", "a link"),
+            ("auth.json", "a link"),
+            ("fifo", "a FIFO"),
+            ("huge", "larger"),
+            ("linked.sqlite", "a link"),
+            ("own.sqlite-wal", "a link"),
+        ];
+        assert_eq!(left_out.len(), kinds.len(), "{left_out:?}");
+        for (line, (name, why)) in left_out.iter().zip(kinds) {
+            assert!(line.contains(&format!("home/state/{name}")) && line.contains(why), "{line}");
+        }
+
+        let replaced = root.join("home/replaced");
+        symlink(&live, &replaced).unwrap();
+        let error = copy_state(&root.join("home"), Utf8Path::new("replaced"), &to).unwrap_err();
+        assert!(error.to_string().contains("`replaced` is a link"), "{error}");
     }
 
     #[test]

@@ -3,14 +3,13 @@
 use std::io;
 
 use camino::Utf8Path;
-use fs_err as fs;
 use serde_json::{Value, json};
 
 use super::CheckJob;
 use super::account::{self, API_KEY, LoginProfile, ScratchLoginKind, profile_name};
 use super::home::{ScratchHome, copy_state};
 use crate::config::{self, Scratch};
-use crate::fs::write_private;
+use crate::fs::{foreign, write_private};
 use crate::login::AuthStore;
 use crate::openclaw::Change;
 use crate::openclaw::names::CODEX;
@@ -53,8 +52,9 @@ impl HomeFiles<'_> {
         // The plugin's state comes first: its config is what all others are merged into.
         let mut config = match plugin {
             Some(installed) => {
-                copy_state(installed, &self.home.state())?;
-                read(&self.home.config())?
+                // What is no state there, such as a link to a package, stays in the prefix.
+                let _ = copy_state(&self.job.candidate.prefix, installed, &self.home.state())?;
+                read(self.home.path(), &self.home.config())?
             }
             None => json!({}),
         };
@@ -122,14 +122,16 @@ impl HomeFiles<'_> {
             return Ok(AuthStore::Inline);
         }
         let package = self.job.candidate.entry.with_file_name("package.json");
-        Ok(AuthStore::of(&read(&package)?).unwrap_or(AuthStore::Inline))
+        let manifest = read(&self.job.candidate.prefix, &package)?;
+        Ok(AuthStore::of(&manifest).unwrap_or(AuthStore::Inline))
     }
 
     /// The state that another release left, with its own config and login; only
     /// what names the home that it was left in, or its loopback, is changed.
     fn upgrade(&self, left: &Utf8Path) -> io::Result<HomeSummary> {
-        copy_state(left, &self.home.state())?;
-        let mut config = read(&self.home.config())?;
+        // Nothing is left out: it is a copy of codexpin's own.
+        let _ = copy_state(left, Utf8Path::new(""), &self.home.state())?;
+        let mut config = read(self.home.path(), &self.home.config())?;
         let log = self.home.path().join("openclaw.log");
         set_places(&mut config, &self.places(&self.home.workspace(), &log));
         if let Some(models) = config.get_mut("models") {
@@ -139,7 +141,7 @@ impl HomeFiles<'_> {
         for agent in self.home.state().join("agents").read_dir_utf8().into_iter().flatten() {
             let file = agent?.path().join("agent/models.json");
             if file.exists() {
-                let mut models = read(&file)?;
+                let mut models = read(self.home.path(), &file)?;
                 lead_to_loopback(&mut models, self.base_url);
                 write_private(&file, format!("{models:#}\n").as_bytes())?;
             }
@@ -171,8 +173,8 @@ pub(super) fn directory_of(place: usize) -> String {
 
 /// The route that a config asks through by default; the harness is the one that
 /// was asked for.
-pub(super) fn route_in(config: &Utf8Path, asked: &Route) -> Option<Route> {
-    let config = read(config).ok()?;
+pub(super) fn route_in(home: &ScratchHome, asked: &Route) -> Option<Route> {
+    let config = read(home.path(), &home.config()).ok()?;
     let model = &config["agents"]["defaults"]["model"];
     let id = model.get("primary").unwrap_or(model).as_str()?;
     let (provider, model) = id.split_once('/')?;
@@ -183,8 +185,10 @@ pub(super) fn route_in(config: &Utf8Path, asked: &Route) -> Option<Route> {
     })
 }
 
-fn read(config: &Utf8Path) -> io::Result<Value> {
-    serde_json::from_slice(&fs::read(config)?).map_err(io::Error::other)
+/// Reads a file in a directory that a candidate has had its hands on.
+fn read(root: &Utf8Path, path: &Utf8Path) -> io::Result<Value> {
+    let text = foreign::read_below(root, path, foreign::TEXT)?;
+    serde_json::from_slice(&text).map_err(io::Error::other)
 }
 
 /// What the config of a scratch home has to name.

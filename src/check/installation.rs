@@ -81,6 +81,7 @@ impl LiveCheck<'_> {
                 config_changes: Vec::new(),
                 requests: Vec::new(),
             },
+            state_left_out: Vec::new(),
             logs: self.logs.to_owned(),
         }
         .observation()

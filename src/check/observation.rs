@@ -57,6 +57,8 @@ pub(super) struct ObservationParts<'a> {
     pub(super) clock: CheckClock,
     pub(super) run: AgentRun,
     pub(super) sandbox: SandboxRecord,
+    /// What of the state was not kept for the next candidate, and why.
+    pub(super) state_left_out: Vec<String>,
     pub(super) logs: Utf8PathBuf,
 }
 
@@ -86,6 +88,7 @@ impl ObservationParts<'_> {
             upstream: question.upstream.clone(),
             enclosure: sandbox.isolation,
             config_changes: sandbox.config_changes.iter().map(|change| masked(change)).collect(),
+            state_left_out: self.state_left_out.iter().map(|line| masked(line)).collect(),
             asked: masked(&question.reply),
             started: clock.started,
             elapsed_ms: millis(clock.begun.elapsed()),

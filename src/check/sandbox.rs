@@ -148,9 +148,9 @@ impl<'a> SandboxPlan<'a> {
 }
 
 impl CheckSandbox<'_> {
-    /// The config that its programs read, and may have migrated.
-    pub(super) fn config(&self) -> Utf8PathBuf {
-        self.home.config()
+    /// The home that its programs write to.
+    pub(super) fn home(&self) -> &ScratchHome {
+        &self.home
     }
 
     /// `openclaw` with these words.

@@ -101,11 +101,12 @@ impl CheckTurn<'_> {
         // Close before `?`: the sandbox has to end after a failure too.
         let (home, record) = sandbox.close().await?;
         let run = run?;
+        let mut state_left_out = Vec::new();
         if let StateCarry::SaveTo(directory) = &variation.state {
             let saved = directory.join(directory_of(self.place));
             crate::fs::remove(&saved)?;
             crate::fs::create_private_dir(&saved)?;
-            copy_state(&home.state(), &saved)?;
+            state_left_out = copy_state(home.path(), &home.state(), &saved)?;
         }
         ObservationParts {
             core: installed.core,
@@ -117,6 +118,7 @@ impl CheckTurn<'_> {
             clock,
             run,
             sandbox: record,
+            state_left_out,
             logs,
         }
         .observation()
@@ -135,7 +137,7 @@ impl CheckTurn<'_> {
                 return Ok(so_far.ends_with(output, Some(CheckStage::Doctor), sandbox.elapsed()));
             }
             so_far.left_running += output.left_running;
-            let route = route_in(&sandbox.config(), self.route);
+            let route = route_in(sandbox.home(), self.route);
             so_far.moved_to = route.filter(|route| route != self.route);
         }
         let mut running = None;

@@ -8,11 +8,11 @@ use std::io;
 use std::sync::LazyLock;
 
 use camino::Utf8Path;
-use fs_err as fs;
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
 use super::lockfile::LockFile;
+use crate::fs::foreign;
 
 /// The install scripts of a tree.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,7 +35,7 @@ impl InstallScripts {
     ) -> io::Result<Self> {
         let mut log = String::new();
         for entry in logs.read_dir_utf8()? {
-            log.push_str(&fs::read_to_string(entry?.path())?);
+            log.push_str(&foreign::read_to_string(entry?.path(), foreign::TEXT)?);
         }
         Ok(Self::of(&log, lock, before))
     }

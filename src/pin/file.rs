@@ -9,7 +9,7 @@ use toml_edit::{ArrayOfTables, DocumentMut, Item, Table};
 
 use super::merge::update;
 use super::{FORMAT, Pin, PinFileError, REQUIRES};
-use crate::fs;
+use crate::fs::{self, foreign};
 use crate::release::Version;
 
 const HEADER: &str = "\
@@ -28,7 +28,7 @@ pub struct PinFile {
 impl PinFile {
     /// Reads a pin file that must be there.
     pub fn open(path: &Utf8Path) -> Result<Self, PinFileError> {
-        match fs_err::read_to_string(path) {
+        match foreign::read_named(path, foreign::TEXT) {
             Ok(text) => Self::parse(path, &text),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 Err(PinFileError::Missing { path: path.to_owned() })

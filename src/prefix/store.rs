@@ -14,7 +14,7 @@ use super::{
     FORMAT, InstallError, MARKER, Prefix, PrefixManifest, StoreError, core_project, name,
     plugin_home, tree,
 };
-use crate::fs::{Lock, LockError, write_atomic};
+use crate::fs::{Lock, LockError, foreign, write_atomic};
 use crate::node::choice::Node;
 use crate::npm::run::Npm;
 use crate::release::Version;
@@ -220,7 +220,7 @@ impl PrefixStore {
 
     fn manifest(&self, name: &str) -> Option<PrefixManifest> {
         let directory = self.directory.join(name);
-        let text = fs::read(directory.join(MARKER)).ok()?;
+        let text = foreign::read(&directory.join(MARKER), foreign::TEXT).ok()?;
         let manifest: PrefixManifest = serde_json::from_slice(&text).ok()?;
         // A plugin counts only if OpenClaw has it on record, which names an absolute path:
         // a prefix that was moved is as good as none.

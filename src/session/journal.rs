@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::format3;
 use super::record::CheckRecord;
 use crate::explain::{Class, Explain};
-use crate::fs::{Lock, LockError, sync_directory};
+use crate::fs::{Lock, LockError, foreign, sync_directory};
 use crate::node::Node;
 use crate::question::{Question, Upstream};
 use crate::release::Version;
@@ -243,7 +243,7 @@ impl Journal {
         let alone = Lock::try_take(&directory.join("lock"))?;
         let path = directory.join(FILE);
         let io = |source| JournalError::Io { path: path.clone(), source };
-        let text = fs::read(&path).map_err(io)?;
+        let text = foreign::read(&path, foreign::ANY).map_err(io)?;
         let mut file = File::options().append(true).open(&path).map_err(io)?;
         let parsed = parse(&path, &text)?;
         if parsed.format == FORMAT {
@@ -434,7 +434,8 @@ pub fn sessions(sessions: &Utf8Path) -> Vec<String> {
 /// The ids of the sessions that have not ended, the oldest first.
 pub fn unfinished(directory: &Utf8Path) -> Vec<String> {
     let ended = |id: &String| {
-        let text = fs::read(directory.join(id).join(FILE)).unwrap_or_default();
+        let path = directory.join(id).join(FILE);
+        let text = foreign::read(&path, foreign::ANY).unwrap_or_default();
         let last = text.trim_ascii_end().rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
         text.is_empty() || last.starts_with(br#"{"entry":"concluded""#)
     };

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::journal::{self, JournalError, SessionRequest};
 use super::reading::search_of;
 use super::record::CheckRecord;
+use crate::fs::foreign;
 use crate::search::{Mark, Outcome};
 
 /// What a journal holds.
@@ -38,7 +39,7 @@ impl SessionSummary {
         let id = id.map_or_else(newest, |id| Ok(id.to_owned()))?;
         let directory = sessions.join(&id);
         let path = directory.join(journal::FILE);
-        let text = match fs_err::read(&path) {
+        let text = match foreign::read(&path, foreign::ANY) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(JournalError::Missing { id, directory: sessions.to_owned() });
