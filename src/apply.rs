@@ -48,6 +48,7 @@ use crate::installation::{
     ServiceLimits,
 };
 use crate::log::Log;
+use crate::npm::Registry;
 use crate::npm::run::Npm;
 use crate::openclaw::refuses_config_of;
 use crate::release::Version;
@@ -59,6 +60,8 @@ pub struct Apply<'a> {
     pub machine: &'a LiveMachine,
     /// Installs the pinned packages.
     pub npm: &'a Npm,
+    /// Where they come from: a pin is held against it before npm is.
+    pub registry: &'a Registry,
     /// Where backups are, one directory each; the locks are in `locks` beside it.
     pub backups: Utf8PathBuf,
     /// How long the service may take.
@@ -110,6 +113,13 @@ impl Apply<'_> {
             && !plan.is_already_as_pinned()
         {
             return Err(broken.into());
+        }
+        for step in &plan.steps {
+            if let Step::Stage { part, .. } = step
+                && let Some((name, package)) = target.package(*part)
+            {
+                package.audit(name, self.registry).await?;
+            }
         }
         if !plan.is_already_as_pinned() {
             self.tell(&plan);

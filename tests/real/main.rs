@@ -16,6 +16,7 @@ mod bisect;
 mod check;
 mod depth;
 mod live;
+mod locks;
 mod logins;
 mod releases;
 #[expect(dead_code, reason = "shared by tests that each use a part of it")]
