@@ -12,6 +12,7 @@ mod config_choice;
 mod earlier_config;
 mod error;
 mod exchange;
+mod install_script;
 mod journal;
 mod outcome;
 mod plan;
@@ -21,6 +22,7 @@ mod step;
 mod take;
 mod target;
 mod transaction;
+mod warning;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
@@ -30,14 +32,16 @@ pub use backup::{BackupError, SavedFile, SavedKind};
 pub use earlier_config::{EarlierConfig, SavedBy};
 pub use error::ApplyError;
 pub use exchange::{ExchangeError, Identity, Part, PartKind};
+pub use install_script::PlannedScript;
 pub use journal::{ApplyJournal, ApplyJournalError, ApplyRecord, Operation, Progress};
 pub use outcome::{ApplyOutcome, KeptTree, Note};
-pub use plan::{Plan, PlanError, PlanFacts, Versions, Warning};
+pub use plan::{Plan, PlanError, PlanFacts, Versions};
 pub use proof::{NoProver, ProofResult, Prover};
 pub use stage::StageError;
 pub use step::{Proof, Step};
 pub use target::{ApplyTarget, ApplyTargetError, PinnedPackage, file_integrity};
 use transaction::Transaction;
+pub use warning::Warning;
 
 use crate::config;
 use crate::env::Environment;
@@ -103,6 +107,7 @@ impl Apply<'_> {
             config_written_by,
             config_broken: now.as_ref().err().map(ToString::to_string),
             earlier_config,
+            scripted: install_script::installed(installation),
             ..self.facts(installation).await?
         };
         let plan = Plan::new(installation, target, &facts)?;

@@ -143,3 +143,23 @@ fn a_lock_file_that_would_install_anything_else_is_refused_before_it_does() {
     assert_eq!(world.service_pid(), pid, "nothing was even stopped");
     world.assert_is(NEW, "after all of them");
 }
+
+#[test]
+fn a_plan_names_the_install_scripts_and_which_of_them_are_new() {
+    let world = World::new();
+    let planned = world.codexpin(json!({"do": "plan", "pin": world.pin(OLD)}));
+    assert_eq!(
+        planned.answer["ok"]["scripts"],
+        json!([
+            {"part": "core", "package": "openclaw@2026.6.1", "new": false},
+            {"part": "core", "package": "scripted@1.0.0", "new": true},
+        ]),
+        "{planned:?}"
+    );
+    let mut pin = world.pin(OLD);
+    pin["core_integrity"] = Value::Null;
+    let planned = world.codexpin(json!({"do": "plan", "pin": pin}));
+    let warning = &planned.answer["ok"]["warnings"][0];
+    assert_eq!(warning["warning"], "no-integrity", "{planned:?}");
+    assert_eq!(warning["version"], OLD);
+}
