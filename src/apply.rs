@@ -12,6 +12,7 @@ mod config_choice;
 mod earlier_config;
 mod error;
 mod exchange;
+mod install_script;
 mod journal;
 mod outcome;
 mod plan;
@@ -21,6 +22,7 @@ mod step;
 mod take;
 mod target;
 mod transaction;
+mod warning;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
@@ -30,14 +32,16 @@ pub use backup::{BackupError, SavedFile, SavedKind};
 pub use earlier_config::{EarlierConfig, SavedBy};
 pub use error::ApplyError;
 pub use exchange::{ExchangeError, Identity, Part, PartKind};
+pub use install_script::PlannedScript;
 pub use journal::{ApplyJournal, ApplyJournalError, ApplyRecord, Operation, Progress};
 pub use outcome::{ApplyOutcome, KeptTree, Note};
-pub use plan::{Plan, PlanError, PlanFacts, Versions, Warning};
+pub use plan::{Plan, PlanError, PlanFacts, Versions};
 pub use proof::{NoProver, ProofResult, Prover};
 pub use stage::StageError;
 pub use step::{Proof, Step};
 pub use target::{ApplyTarget, ApplyTargetError, PinnedPackage, file_integrity};
 use transaction::Transaction;
+pub use warning::Warning;
 
 use crate::config;
 use crate::env::Environment;
@@ -48,6 +52,7 @@ use crate::installation::{
     ServiceLimits,
 };
 use crate::log::Log;
+use crate::npm::Registry;
 use crate::npm::run::Npm;
 use crate::openclaw::refuses_config_of;
 use crate::release::Version;
@@ -59,6 +64,8 @@ pub struct Apply<'a> {
     pub machine: &'a LiveMachine,
     /// Installs the pinned packages.
     pub npm: &'a Npm,
+    /// Where they come from: a pin is held against it before npm is.
+    pub registry: &'a Registry,
     /// Where backups are, one directory each; the locks are in `locks` beside it.
     pub backups: Utf8PathBuf,
     /// How long the service may take.
@@ -100,6 +107,7 @@ impl Apply<'_> {
             config_written_by,
             config_broken: now.as_ref().err().map(ToString::to_string),
             earlier_config,
+            scripted: install_script::installed(installation),
             ..self.facts(installation).await?
         };
         let plan = Plan::new(installation, target, &facts)?;
@@ -110,6 +118,13 @@ impl Apply<'_> {
             && !plan.is_already_as_pinned()
         {
             return Err(broken.into());
+        }
+        for step in &plan.steps {
+            if let Step::Stage { part, .. } = step
+                && let Some((name, package)) = target.package(*part)
+            {
+                package.audit(name, self.registry).await?;
+            }
         }
         if !plan.is_already_as_pinned() {
             self.tell(&plan);

@@ -26,11 +26,6 @@ impl PackageName {
     pub fn as_str(&self) -> &'static str {
         self.0
     }
-
-    /// The scope with its `@`, where there is one.
-    pub fn scope(&self) -> Option<&'static str> {
-        self.0.split_once('/').map(|(scope, _)| scope)
-    }
 }
 
 impl fmt::Display for PackageName {

@@ -12,6 +12,7 @@ use crate::apply::{
 use crate::check::{self, CheckJob, InstalledCandidate};
 use crate::explain::{Class, Explain as _};
 use crate::installation::{Installation, LiveMachine, ServiceLimits};
+use crate::npm::Registry;
 use crate::npm::run::Npm;
 use crate::pin::PinFile;
 use crate::question::{Question, Variation};
@@ -36,6 +37,7 @@ pub struct ApplyRequest {
 pub struct LiveApply<'a> {
     context: &'a Context,
     npm: Npm,
+    registry: Registry,
     machine: LiveMachine,
     target: Option<ApplyTarget>,
     question: Question,
@@ -97,18 +99,20 @@ impl<'a> LiveApply<'a> {
         // The Codex harness needs OpenClaw's records of the plugin, which are in
         // the live state; that is not copied.
         let routes = routes.into_iter().filter(|route| !route.wants_codex()).collect();
-        let npm = context.npm().await?;
+        let (npm, registry) = context.npm_outside_projects().await?;
         if let Some(notice) = npm.notice() {
             context.events.note(notice);
         }
         let question = Question { timeout_s: PROOF_SECONDS, ..Question::text_through(routes) };
-        Ok(Self { context, npm, machine: context.live_machine(), target, question })
+        let machine = context.live_machine();
+        Ok(Self { context, npm, registry, machine, target, question })
     }
 
     fn apply(&self) -> Apply<'_> {
         Apply {
             machine: &self.machine,
             npm: &self.npm,
+            registry: &self.registry,
             backups: self.context.directories.backups(),
             limits: ServiceLimits::default(),
             now: Timestamp::now,

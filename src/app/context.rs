@@ -208,13 +208,7 @@ impl Context {
 
     /// Both packages' releases, asked for side by side.
     pub(super) async fn releases(&self, freshness: Freshness) -> Result<Releases, AppError> {
-        let npm = self.local_npm().await?;
-        let registry = Registry::new(
-            npm.config.clone(),
-            RegistryLimits::of(&npm.config),
-            self.directories.registry(),
-            Timestamp::now,
-        )?;
+        let registry = self.registry(&self.local_npm().await?)?;
         let (core, plugin) = tokio::join!(
             registry.packument(&PackageName::CORE, freshness),
             registry.packument_if_any(&PackageName::PLUGIN, freshness)
@@ -222,6 +216,12 @@ impl Context {
         // What is wrong with both is told of the core.
         let core = self.fetched(core?);
         Ok(Releases { core, plugin: plugin?.map(|plugin| self.fetched(plugin)) })
+    }
+
+    fn registry(&self, npm: &LocalNpm) -> Result<Registry, AppError> {
+        let limits = RegistryLimits::of(&npm.config);
+        let cache = self.directories.registry();
+        Ok(Registry::new(npm.config.clone(), limits, cache, Timestamp::now)?)
     }
 
     fn fetched(&self, fetched: PackumentFetch) -> Packument {
@@ -255,11 +255,22 @@ impl Context {
         Ok(self.local_npm().await?.npm(&self.environment, &self.processes))
     }
 
+    /// npm and the registry with the user's own settings. An `.npmrc` beside a pin file
+    /// came with the pin, and could name a registry that has another `openclaw`.
+    pub(super) async fn npm_outside_projects(&self) -> Result<(Npm, Registry), AppError> {
+        let npm = self.npm_at(&self.directories.home).await?;
+        Ok((npm.npm(&self.environment, &self.processes), self.registry(&npm)?))
+    }
+
     async fn local_npm(&self) -> Result<LocalNpm, AppError> {
+        self.npm_at(&self.cwd).await
+    }
+
+    async fn npm_at(&self, cwd: &Utf8Path) -> Result<LocalNpm, AppError> {
         let npm = LocalNpm::find(&NpmSearch {
             environment: &self.environment,
             directories: &self.directories,
-            cwd: &self.cwd,
+            cwd,
             processes: &self.processes,
             stop: &self.stop,
         })

@@ -7,6 +7,7 @@ use super::exchange::{ExchangeError, Part};
 use super::journal::ApplyJournalError;
 use super::plan::PlanError;
 use super::stage::StageError;
+use super::target::ApplyTargetError;
 use crate::config::ConfigError;
 use crate::explain::{Class, Explain};
 use crate::fs::LockError;
@@ -25,6 +26,9 @@ pub enum ApplyError {
     /// The pin does not fit the installation.
     #[error(transparent)]
     Plan(#[from] PlanError),
+    /// What is pinned is not to be installed from here.
+    #[error(transparent)]
+    Target(#[from] ApplyTargetError),
     /// The packages could not be made ready.
     #[error(transparent)]
     Stage(#[from] StageError),
@@ -103,6 +107,7 @@ impl Explain for ApplyError {
         match self {
             Self::Installation(error) => error.hint(),
             Self::Plan(error) => error.hint(),
+            Self::Target(error) => error.hint(),
             Self::Stage(error) => error.hint(),
             Self::Config(error) if error.is_broken() => error.hint(),
             Self::Service(error) => error.hint(),
@@ -134,6 +139,7 @@ impl Explain for ApplyError {
     fn class(&self) -> Class {
         match self {
             Self::Stopped => Class::Interrupted,
+            Self::Target(error) => error.class(),
             Self::Stage(error) => error.class(),
             Self::Service(_) => Class::Infrastructure,
             _ => Class::Rollback,

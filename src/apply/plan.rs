@@ -1,12 +1,16 @@
 //! What applying a pin to an installation would change. Pure.
 
+use std::collections::BTreeSet;
+
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::earlier_config::EarlierConfig;
 use super::exchange::{Part, PartKind};
+use super::install_script::{self, PlannedScript};
 use super::step::{Proof, Step};
 use super::target::{ApplyTarget, PinnedPackage};
+use super::warning::Warning;
 use crate::explain::{Class, Explain};
 use crate::installation::{Installation, ManagedPlugin};
 use crate::node::choice::{Node, satisfies};
@@ -32,65 +36,6 @@ impl Versions {
     }
 }
 
-/// What the user should know before saying yes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case", tag = "warning")]
-pub enum Warning {
-    /// The pin says nothing about the plugin that is installed: it stays.
-    PluginLeftAlone {
-        /// Its release.
-        version: Version,
-    },
-    /// The pin has a plugin and the installation has none: it is not added.
-    PluginNotAdded {
-        /// The pinned release.
-        version: Version,
-    },
-    /// All plugins share one npm project (layout before 2026.6.1): it stays.
-    PluginInSharedProject {
-        /// What is there.
-        version: Version,
-        /// What the pin has.
-        pinned: Version,
-    },
-    /// The pin has no lock file: the dependencies are today's and not those
-    /// that were tested.
-    UntestedTree,
-    /// The config was last written by a newer release, and nowhere is one from
-    /// before. 2026.5.28 and 2026.6.11 then refuse to start their service, with
-    /// exit status 78 (seen); the proof fails and everything is put back.
-    ConfigFromNewer {
-        /// The config.
-        path: Utf8PathBuf,
-        /// Who wrote it.
-        written_by: Version,
-        /// Who will not start with it.
-        refused_by: Version,
-    },
-    /// The config cannot be read, and no release starts with it: a saved one takes
-    /// its place.
-    ConfigBroken {
-        /// The config.
-        path: Utf8PathBuf,
-        /// What is wrong with it, and where.
-        problem: String,
-    },
-    /// The saved config does not have what was set since the upgrade.
-    SettingsLeftOut {
-        /// The top-level settings, by name.
-        names: Vec<String>,
-    },
-    /// There is no service: the user must restart the Gateway.
-    NoService,
-    /// The service is stopped and stays so.
-    ServiceStopped,
-    /// The service runs one installation, PATH finds another, which stays.
-    OtherOnPath {
-        /// What PATH finds.
-        path: Utf8PathBuf,
-    },
-}
-
 /// What is known besides the installation itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PlanFacts {
@@ -101,6 +46,8 @@ pub struct PlanFacts {
     /// A config from before the upgrade, looked for where the live one is
     /// refused by the pinned release, or broken.
     pub earlier_config: Option<EarlierConfig>,
+    /// Packages with install scripts that are installed now, by name.
+    pub scripted: BTreeSet<String>,
     /// Whether the service is meant to run; false where there is none.
     pub service_wanted: bool,
     /// Where the shell's link leads; none where it is no link.
@@ -116,6 +63,8 @@ pub struct Plan {
     pub to: Versions,
     /// The steps, in order. None: already as pinned.
     pub steps: Vec<Step>,
+    /// The install scripts that may run, where the pin has the tested tree.
+    pub scripts: Vec<PlannedScript>,
     /// What to know before saying yes.
     pub warnings: Vec<Warning>,
 }
@@ -183,12 +132,20 @@ impl Plan {
             }
             _ => {}
         }
-        let mut steps = Vec::new();
+        let (mut steps, mut scripts) = (Vec::new(), Vec::new());
         if !packages.is_empty() {
             let config = config_step(installation, target, facts, &mut warnings);
             warnings.extend(service_warning(installation, facts));
             if packages.iter().any(|(_, _, tested_tree)| !tested_tree) {
                 warnings.push(Warning::UntestedTree);
+            }
+            for (part, ..) in &packages {
+                let Some((_, package)) = target.package(*part) else { continue };
+                let part = *part;
+                scripts.extend(install_script::planned(part, package, &facts.scripted));
+                if package.integrity.is_none() {
+                    warnings.push(Warning::NoIntegrity { part, version: package.version });
+                }
             }
             steps.extend(packages.iter().map(|&(part, _, tested_tree)| Step::Stage {
                 part,
@@ -207,7 +164,7 @@ impl Plan {
         if let Some(path) = installation.on_path_instead.clone() {
             warnings.push(Warning::OtherOnPath { path });
         }
-        Ok(Self { from, to, steps, warnings })
+        Ok(Self { from, to, steps, scripts, warnings })
     }
 
     /// Goes back to what an earlier apply replaced. Its packages are kept, and
@@ -231,7 +188,7 @@ impl Plan {
             to: to.of(part.kind),
         });
         let steps = change_steps(installation, exchanges, config, facts);
-        Self { from, to, steps, warnings: Vec::new() }
+        Self { from, to, steps, scripts: Vec::new(), warnings: Vec::new() }
     }
 
     /// Whether there is nothing to do.
@@ -343,7 +300,7 @@ mod tests {
     fn target(core: &str, plugin: Option<&str>) -> ApplyTarget {
         let wanted = |version: &str| PinnedPackage {
             version: version.parse().unwrap(),
-            integrity: None,
+            integrity: Some(crate::apply::file_integrity(version.as_bytes())),
             lock: None,
         };
         ApplyTarget { core: wanted(core), plugin: plugin.map(wanted) }
@@ -425,7 +382,7 @@ mod tests {
                 differs: Vec::new(),
             }),
             service_wanted: true,
-            link_leads_to: None,
+            ..PlanFacts::default()
         };
         let there = installation("2026.7.1", Some("2026.7.1"));
         let plan = Plan::new(&there, &target("2026.6.11", Some("2026.6.11")), &facts).unwrap();

@@ -3,8 +3,11 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 
+use super::exchange::PartKind;
 use crate::explain::{Class, Explain};
-use crate::npm::{LockFile, LockFileError, integrity};
+use crate::npm::{
+    LockAuditError, LockFile, LockFileError, Registry, RegistryError, integrity, lock_audit,
+};
 use crate::pin::{self, Pin, PinFileError};
 use crate::release::{PackageName, Version};
 
@@ -43,6 +46,19 @@ pub enum ApplyTargetError {
         /// Why not.
         source: LockFileError,
     },
+    /// The registry has something else.
+    #[error("the lock file of {package}@{version} is not of this registry's packages: {source}")]
+    Audit {
+        /// The package.
+        package: PackageName,
+        /// Its release.
+        version: Version,
+        /// What differs.
+        source: LockAuditError,
+    },
+    /// The registry cannot be asked.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
 }
 
 impl Explain for ApplyTargetError {
@@ -53,15 +69,49 @@ impl Explain for ApplyTargetError {
                 "restore it from git, or test and pin the release again: `codexpin pin VERSION`"
                     .to_owned(),
             ),
+            Self::Audit { .. } => Some(
+                "where its origin is in doubt, test and pin the release yourself: `codexpin pin VERSION`"
+                    .to_owned(),
+            ),
+            Self::Registry(error) => error.hint(),
         }
     }
 
     fn class(&self) -> Class {
-        Class::Failure
+        match self {
+            Self::Pin(_) | Self::LockFile { .. } => Class::Failure,
+            Self::Audit { .. } => Class::Rollback,
+            Self::Registry(error) => error.class(),
+        }
+    }
+}
+
+impl PinnedPackage {
+    /// Holds the lock file against what the registry says of every package in it.
+    pub(super) async fn audit(
+        &self,
+        package: PackageName,
+        registry: &Registry,
+    ) -> Result<(), ApplyTargetError> {
+        let Some(lock) = &self.lock else { return Ok(()) };
+        let published = registry.published(lock_audit::packages(lock)).await?;
+        lock_audit::audit(lock, &package, &published).map_err(|source| ApplyTargetError::Audit {
+            package,
+            version: self.version,
+            source,
+        })
     }
 }
 
 impl ApplyTarget {
+    /// What is to be staged for one of the two.
+    pub(super) fn package(&self, part: PartKind) -> Option<(PackageName, &PinnedPackage)> {
+        match part {
+            PartKind::Core => Some((PackageName::CORE, &self.core)),
+            PartKind::Plugin => Some((PackageName::PLUGIN, self.plugin.as_ref()?)),
+        }
+    }
+
     /// Reads the pin's lock files, which are relative to the pin file's `directory`.
     pub fn read(pin: &Pin, directory: &Utf8Path) -> Result<Self, ApplyTargetError> {
         let locks = pin.lock.as_ref();

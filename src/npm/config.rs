@@ -197,7 +197,13 @@ impl NpmConfig {
 
     /// The registry of a package: its scope's, or the one for all.
     pub fn registry_for(&self, name: &PackageName) -> Result<Option<Url>, NpmConfigError> {
-        if let Some(scope) = name.scope()
+        self.registry_of(name.as_str())
+    }
+
+    /// The same for any package.
+    pub(crate) fn registry_of(&self, name: &str) -> Result<Option<Url>, NpmConfigError> {
+        let scope = name.split_once('/').map(|(scope, _)| scope);
+        if let Some(scope) = scope.filter(|scope| scope.starts_with('@'))
             && let Some(registry) = self.url(&format!("{scope}:registry"))?
         {
             return Ok(Some(registry));

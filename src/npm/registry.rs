@@ -3,10 +3,12 @@
 
 mod cache;
 mod error;
+mod published;
 mod request;
 mod tls;
 
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable as _};
@@ -163,7 +165,7 @@ impl Registry {
             authorization: authorization.as_ref(),
             known: known.as_ref(),
         };
-        let answer = self.ask(&request).await;
+        let answer = self.ask(&shown, || request.send()).await;
         let now = (self.clock)();
         let (copy, source) = match (answer, known) {
             (Ok(RegistryAnswer::Packument(packument, validity)), _) => {
@@ -216,14 +218,17 @@ impl Registry {
     }
 
     /// Asks until there is an answer, or no hope of one.
-    async fn ask(&self, request: &RegistryRequest<'_>) -> Result<RegistryAnswer, RegistryError> {
+    async fn ask<T, F>(&self, shown: &Url, send: impl FnMut() -> F) -> Result<T, RegistryError>
+    where
+        F: Future<Output = Result<T, RegistryError>>,
+    {
         let limits = &self.limits;
         let delays = ExponentialBuilder::new()
             .with_min_delay(limits.first_delay)
             .with_max_delay(limits.longest_wait)
             .with_max_times(limits.retries)
             .with_jitter();
-        let attempts = (|| request.send())
+        let attempts = send
             .retry(delays)
             .when(|error| error.is_passing(limits.longest_wait))
             .adjust(|error, delay| match error {
@@ -232,16 +237,20 @@ impl Registry {
                 _ => delay,
             });
         tokio::time::timeout(limits.overall, attempts).await.unwrap_or_else(|_| {
-            Err(RegistryError::TimedOut { url: request.shown.to_string(), limit: limits.overall })
+            Err(RegistryError::TimedOut { url: shown.to_string(), limit: limits.overall })
         })
     }
 }
 
 /// `REGISTRY/@scope%2fname`, as npm asks for it.
 fn package_url(registry: &Url, name: &PackageName) -> Url {
+    below(registry, &name.as_str().replace('/', "%2f"))
+}
+
+fn below(registry: &Url, path: &str) -> Url {
     let mut url = registry.clone();
     let base = registry.path().trim_end_matches('/');
-    url.set_path(&format!("{base}/{}", name.as_str().replace('/', "%2f")));
+    url.set_path(&format!("{base}/{path}"));
     url.set_query(None);
     url.set_fragment(None);
     url

@@ -9,7 +9,8 @@ use serde::Serialize;
 
 use super::{OutputForm, print_if_json, terminal};
 use crate::apply::{
-    ApplyOutcome, EarlierConfig, Note, Operation, PartKind, Plan, SavedBy, Step, Versions, Warning,
+    ApplyOutcome, EarlierConfig, Note, Operation, PartKind, Plan, PlannedScript, SavedBy, Step,
+    Versions, Warning,
 };
 use crate::event::Event;
 use crate::installation::Installation;
@@ -114,6 +115,9 @@ fn print_plan(plan: &Plan, installation: &Installation) {
     for line in plan.steps.iter().filter_map(|step| change_line(step, plan)) {
         let _ = writeln!(text, "  {line}");
     }
+    if !plan.scripts.is_empty() {
+        let _ = writeln!(text, "  scripts       {}", scripts_line(&plan.scripts));
+    }
     if !plan.is_already_as_pinned() {
         let _ = writeln!(
             text,
@@ -125,6 +129,16 @@ fn print_plan(plan: &Plan, installation: &Installation) {
         );
     }
     terminal::print(text.trim_end());
+}
+
+/// npm 11 and older run all of them, npm 12 those of the core alone.
+fn scripts_line(scripts: &[PlannedScript]) -> String {
+    let named = scripts.iter().map(|script| {
+        let new = if script.new { " (new: not in what is installed)" } else { "" };
+        format!("{}{new}", script.package)
+    });
+    let named: Vec<_> = named.collect();
+    format!("npm may run the install scripts of {}", named.join(", "))
 }
 
 /// The steps, in the order in which they are taken.
@@ -249,8 +263,11 @@ fn warning_line(warning: &Warning) -> String {
             )
         }
         Warning::UntestedTree => {
-            "the pin has no lock file: the dependencies are today's, not those that were tested"
+            "the pin has no lock file: the dependencies are today's, not those that were tested, and which install scripts they have is not known"
                 .to_owned()
+        }
+        Warning::NoIntegrity { part, version } => {
+            format!("the pin has no hash of the {part} {version}: what the registry has today is taken")
         }
         // The variable: docs/gateway/troubleshooting.md of 2026.5.28 and 2026.7.1,
         // "newer config guard". The service of 2026.6.11 takes no notice of it.

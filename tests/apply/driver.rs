@@ -14,7 +14,9 @@ use codexpin::exit_code::ExitCode;
 use codexpin::explain::Explain as _;
 use codexpin::installation::{Installation, LiveMachine, ServiceLimits};
 use codexpin::log::Log;
+use codexpin::npm::registry::{Registry, RegistryLimits};
 use codexpin::npm::run::{Npm, NpmPlaces};
+use codexpin::npm::{NpmConfig, NpmEnvironment};
 use codexpin::pin::Pin;
 use codexpin::process::Processes;
 use serde_json::{Value, json};
@@ -94,6 +96,15 @@ async fn run(request: &Value) -> Result<Value, Failed> {
         cache: root.join("npm-cache"),
     };
     let npm = Npm::new(&places, &environment, &[], processes.clone());
+    let config = NpmConfig::load(&NpmEnvironment {
+        env: environment.all().clone(),
+        cwd: home.clone(),
+        home: home.clone(),
+        npm: None,
+    });
+    let limits = RegistryLimits::of(&config);
+    let registry =
+        Registry::new(config, limits, root.join("registry"), jiff::Timestamp::now).unwrap();
     let surroundings = LiveMachine { environment, home, processes };
     let steps = format!("{}.steps", path(request, "answer"));
     let events = Events::to(move |event| {
@@ -105,6 +116,7 @@ async fn run(request: &Value) -> Result<Value, Failed> {
     let apply = Apply {
         machine: &surroundings,
         npm: &npm,
+        registry: &registry,
         backups: root.join("codexpin/backups"),
         limits: ServiceLimits {
             ready: Duration::from_secs(20),

@@ -12,6 +12,77 @@ type Edit = fn(&mut Value, &World);
 
 /// Every way in, with what is said of it and the status it is refused with.
 const ATTACKS: &[(&str, &str, u8, Edit)] = &[
+    (
+        "another name at openclaw's place",
+        "node_modules/openclaw is to be `other`",
+        1,
+        |lock, world| {
+            lock["packages"]["node_modules/openclaw"]["name"] = "other".into();
+            lock["packages"]["node_modules/openclaw"]["hasInstallScript"] = true.into();
+            lock["packages"]["node_modules/openclaw"]["integrity"] = world.integrity("other", OLD);
+        },
+    ),
+    (
+        "an alias in the root",
+        "does not install openclaw@2026.6.1 and nothing else",
+        1,
+        |lock, world| {
+            lock["packages"][""]["dependencies"]["openclaw"] = format!("npm:other@{OLD}").into();
+            lock["packages"]["node_modules/openclaw"]["name"] = "other".into();
+            lock["packages"]["node_modules/openclaw"]["hasInstallScript"] = true.into();
+            lock["packages"]["node_modules/openclaw"]["integrity"] = world.integrity("other", OLD);
+        },
+    ),
+    (
+        "another name at a dependency's place",
+        "wants `tiny-dep` as `1.0.0`, and gets mark@1.0.0",
+        6,
+        |lock, world| {
+            lock["packages"]["node_modules/tiny-dep"] = scripted(world, json!({"name": "mark"}));
+        },
+    ),
+    (
+        "another tarball at a dependency's place",
+        "is not the tarball that the registry has of tiny-dep@1.0.0",
+        6,
+        |lock, world| {
+            lock["packages"]["node_modules/tiny-dep"] = scripted(world, json!({}));
+        },
+    ),
+    ("one more package", "nothing in the tree asks for node_modules/mark", 6, |lock, world| {
+        lock["packages"]["node_modules/mark"] = scripted(world, json!({}));
+    }),
+    (
+        "one more package that openclaw is said to want",
+        "wants another `mark` than the registry's",
+        6,
+        |lock, world| {
+            lock["packages"]["node_modules/openclaw"]["dependencies"]["mark"] = "1.0.0".into();
+            lock["packages"]["node_modules/mark"] = scripted(world, json!({}));
+        },
+    ),
+    (
+        "one more package that a dependency is said to want",
+        "wants another `mark` than the registry's",
+        6,
+        |lock, world| {
+            lock["packages"]["node_modules/tiny-dep"]["dependencies"] = json!({"mark": "1.0.0"});
+            lock["packages"]["node_modules/mark"] = scripted(world, json!({}));
+        },
+    ),
+    ("a bundled package that nothing bundles", "is in no package that bundles it", 6, |lock, _| {
+        lock["packages"]["node_modules/openclaw/node_modules/mark"] =
+            json!({"version": "1.0.0", "inBundle": true, "hasInstallScript": true});
+    }),
+    (
+        "a script of the lock file's own",
+        "has `scripts`, which npm writes into no lock file",
+        1,
+        |lock, _| {
+            lock["packages"]["node_modules/tiny-dep"]["scripts"] =
+                json!({"postinstall": "touch \"$npm_config_cache-mark\""});
+        },
+    ),
     ("a place outside", "is no place in a project", 1, |lock, world| {
         lock["packages"]["node_modules/../mark"] = scripted(world, json!({}));
     }),
@@ -71,4 +142,24 @@ fn a_lock_file_that_would_install_anything_else_is_refused_before_it_does() {
     assert!(got_through.is_empty(), "{}", got_through.join("\n"));
     assert_eq!(world.service_pid(), pid, "nothing was even stopped");
     world.assert_is(NEW, "after all of them");
+}
+
+#[test]
+fn a_plan_names_the_install_scripts_and_which_of_them_are_new() {
+    let world = World::new();
+    let planned = world.codexpin(json!({"do": "plan", "pin": world.pin(OLD)}));
+    assert_eq!(
+        planned.answer["ok"]["scripts"],
+        json!([
+            {"part": "core", "package": "openclaw@2026.6.1", "new": false},
+            {"part": "core", "package": "scripted@1.0.0", "new": true},
+        ]),
+        "{planned:?}"
+    );
+    let mut pin = world.pin(OLD);
+    pin["core_integrity"] = Value::Null;
+    let planned = world.codexpin(json!({"do": "plan", "pin": pin}));
+    let warning = &planned.answer["ok"]["warnings"][0];
+    assert_eq!(warning["warning"], "no-integrity", "{planned:?}");
+    assert_eq!(warning["version"], OLD);
 }

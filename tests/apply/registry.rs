@@ -95,11 +95,14 @@ fn content(url: &str) -> Content {
     for version in ["2026.6.1", "2026.7.1", "2026.7.2"] {
         // The command's file has another name in the older release.
         let entry = if version == "2026.6.1" { "claw.mjs" } else { "openclaw.mjs" };
-        let manifest = json!({
+        let mut manifest = json!({
             "name": "openclaw", "version": version, "type": "module",
             "bin": {"openclaw": entry}, "dependencies": {"tiny-dep": "1.0.0"},
-            "engines": {"node": ">=18"},
+            "engines": {"node": ">=18"}, "scripts": {"postinstall": "true"},
         });
+        if version == "2026.6.1" {
+            manifest["dependencies"]["scripted"] = "1.0.0".into();
+        }
         let mut files = vec![(entry, module.clone()), ("dist/index.js", module.clone())];
         files.extend(TURN.map(|(name, text)| (name, text.to_owned())));
         content.publish(url, &manifest, files);
@@ -117,6 +120,8 @@ fn content(url: &str) -> Content {
     });
     content.publish(url, &other, vec![("claw.mjs", module.clone()), ("dist/index.js", module)]);
     content.publish(url, &json!({"name": "mark", "version": "1.0.0", "scripts": mark}), vec![]);
+    let scripted = json!({"name": "scripted", "version": "1.0.0", "scripts": {"install": "true"}});
+    content.publish(url, &scripted, vec![]);
     let dependency = json!({"name": "tiny-dep", "version": "1.0.0", "bin": "tiny.js"});
     content.publish(url, &dependency, vec![("tiny.js", "#!/usr/bin/env node\n".to_owned())]);
     content

@@ -20,6 +20,7 @@ mod bisect;
 mod check;
 mod depth;
 mod live;
+mod locks;
 mod logins;
 #[expect(dead_code, reason = "shared with tests/it")]
 #[path = "../it/machine.rs"]

@@ -38,6 +38,21 @@ pub(super) struct RegistryRequest<'a> {
 impl RegistryRequest<'_> {
     /// Asks once.
     pub(super) async fn send(&self) -> Result<RegistryAnswer, RegistryError> {
+        match self.exchange().await? {
+            (Some(body), validity) => Ok(RegistryAnswer::Packument(self.read(&body)?, validity)),
+            (None, validity) => Ok(RegistryAnswer::NotModified(validity)),
+        }
+    }
+
+    /// Asks once for any JSON.
+    pub(super) async fn send_for_json(&self) -> Result<serde_json::Value, RegistryError> {
+        let (body, _) = self.exchange().await?;
+        let body = body.unwrap_or_default();
+        serde_json::from_slice(&body).map_err(|error| self.not_json(&body, error.to_string()))
+    }
+
+    /// The body, or none where what is known still holds.
+    async fn exchange(&self) -> Result<(Option<Vec<u8>>, Validity), RegistryError> {
         // The short form of the answer (`application/vnd.npm.install-v1+json`)
         // has neither `openclaw` nor `time`.
         let mut request = self.client.get(self.url.clone()).header(ACCEPT, "application/json");
@@ -62,13 +77,8 @@ impl RegistryRequest<'_> {
         let response = request.send().await.map_err(|error| self.failed(error, 0))?;
         let validity = Validity::of(response.headers());
         match response.status() {
-            StatusCode::NOT_MODIFIED if self.known.is_some() => {
-                Ok(RegistryAnswer::NotModified(validity))
-            }
-            StatusCode::OK => {
-                let body = self.body(response).await?;
-                Ok(RegistryAnswer::Packument(self.read(&body)?, validity))
-            }
+            StatusCode::NOT_MODIFIED if self.known.is_some() => Ok((None, validity)),
+            StatusCode::OK => Ok((Some(self.body(response).await?), validity)),
             status => Err(self.refused(status, response.headers())),
         }
     }
@@ -93,11 +103,7 @@ impl RegistryRequest<'_> {
     }
 
     fn read(&self, body: &[u8]) -> Result<Packument, RegistryError> {
-        let not_json = |why: String| RegistryError::NotJson {
-            url: self.shown.to_string(),
-            why,
-            shown: beginning(body),
-        };
+        let not_json = |why: String| self.not_json(body, why);
         let mut packument = Packument::from_registry(body).map_err(|error| {
             // A connection that closes without having announced a length.
             if error.is_eof() && !body.is_empty() {
@@ -112,6 +118,10 @@ impl RegistryRequest<'_> {
             return Err(not_json(format!("it speaks of `{}`", clean(&packument.name))));
         }
         Ok(packument)
+    }
+
+    fn not_json(&self, body: &[u8], why: String) -> RegistryError {
+        RegistryError::NotJson { url: self.shown.to_string(), why, shown: beginning(body) }
     }
 
     fn refused(&self, status: StatusCode, headers: &http::HeaderMap) -> RegistryError {
