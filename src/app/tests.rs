@@ -76,6 +76,7 @@ fn question() -> QuestionRequest {
         through: Through::Local,
         config: None,
         upgrade: Upgrade::AsIs,
+        open_install: Vec::new(),
         upstream: UpstreamRequest::default(),
         timeout_s: 120,
         reply: "OK".to_owned(),
@@ -219,8 +220,8 @@ async fn an_end_that_names_no_release_is_refused_before_anything_is_looked_for()
 async fn there_is_nothing_to_go_on_with_where_nothing_was_interrupted() {
     let machine = EmptyMachine::new();
     let error = resume(&machine.context(), ResumeRequest::default()).await.unwrap_err();
-    assert!(error.to_string().contains("no session"), "{error}");
-    let named = ResumeRequest { session: Some("nonesuch".to_owned()), max_turns: None };
+    assert!(error.to_string().contains("no unfinished session"), "{error}");
+    let named = ResumeRequest { session: Some("nonesuch".to_owned()), ..ResumeRequest::default() };
     let error = resume(&machine.context(), named).await.unwrap_err();
     assert!(error.to_string().contains("nonesuch"), "{error}");
 }
