@@ -19,7 +19,7 @@ use crate::observation::{AgentEnding, Observation};
 use crate::prefix::Prefix;
 use crate::prefix::store::PrefixStore;
 use crate::prefix::{InstallError, StoreError};
-use crate::question::AskBy;
+use crate::question::{AskBy, Question};
 use crate::release::PackageName;
 use crate::route::Route;
 use crate::session::job::Job;
@@ -130,6 +130,11 @@ impl Lab for RealLab {
 }
 
 impl RealLab {
+    /// Lets installs reach what the question opens them to.
+    pub fn open_installs_to(&mut self, question: &Question) {
+        self.store = self.store.clone().opened_to(question.open_install.clone());
+    }
+
     /// The exit codes of a check command that speak of the command, as `git bisect
     /// run` has them: 128 and over asks for an end, and one that cannot be run at
     /// its first time will not do better the next.
@@ -194,9 +199,11 @@ fn meaning(error: StoreError) -> LabError {
         StoreError::Install(InstallError::Plugin { .. }) => {
             SkipReason::Missing { piece: error.to_string() }.into()
         }
-        StoreError::Install(InstallError::NotTheCandidate { .. } | InstallError::NoCommand) => {
-            SkipReason::CannotInstall { why: error.to_string() }.into()
-        }
+        StoreError::Install(
+            InstallError::NotTheCandidate { .. }
+            | InstallError::NoCommand
+            | InstallError::Refused { .. },
+        ) => SkipReason::CannotInstall { why: error.to_string() }.into(),
         _ => LabError::Infrastructure(Box::new(error)),
     }
 }

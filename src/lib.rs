@@ -47,7 +47,7 @@
 //!   arguments into requests and results into exit codes.
 //! - [`process`] is the only code that starts programs, if need be in an
 //!   enclosure. [`redact`] masks what must not be written down or shown, for all
-//!   of them. [`fs`], [`sqlite`], [`paths`], [`mod@env`] and [`secret`] are what
+//!   of them. [`fs`], [`host`], [`sqlite`], [`paths`], [`mod@env`] and [`secret`] are what
 //!   everything stands on.
 //!
 //! Start with [`search`] and [`verdict`] for the ideas, then [`session`] for
@@ -68,6 +68,7 @@ pub mod exit_code;
 pub mod explain;
 pub mod failpoint;
 pub mod fs;
+pub mod host;
 pub mod installation;
 pub mod lab;
 pub mod log;

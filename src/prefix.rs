@@ -14,10 +14,14 @@ mod tree;
 
 pub use error::{InstallError, StoreError};
 
+use std::fmt::Write as _;
+
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
+use crate::host::HostPort;
 use crate::node::choice::Node;
 use crate::npm::{Egress, InstallScripts};
 use crate::release::pairing::Candidate;
@@ -56,6 +60,9 @@ pub struct PrefixManifest {
     pub installed: Timestamp,
     /// How long npm took. Milliseconds.
     pub install_ms: u64,
+    /// What installs could reach besides the registries, because the user said so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub open_to: Vec<HostPort>,
     /// What npm, the plugin's install and the lifecycle scripts tried to reach;
     /// none where the prefix is older than such records.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -117,8 +124,21 @@ fn plugin_home(directory: &Utf8Path) -> Utf8PathBuf {
     directory.join("plugin")
 }
 
-/// The name of a candidate's prefix: what is in it, and the Node it was made with.
-fn name(candidate: &Candidate, node: &Node) -> String {
+/// The name of a candidate's prefix: what is in it, the Node it was made with, and what
+/// its install could reach besides the registries.
+fn name(candidate: &Candidate, node: &Node, open_to: &[HostPort]) -> String {
     let plugin = candidate.plugin.as_ref().map(|plugin| format!("+codex-{}", plugin.version));
-    format!("{}{}_node-{}", candidate.core, plugin.unwrap_or_default(), node.version)
+    let mut name =
+        format!("{}{}_node-{}", candidate.core, plugin.unwrap_or_default(), node.version);
+    if !open_to.is_empty() {
+        let mut hash = Sha256::new();
+        for place in open_to {
+            hash.update(format!("{place}\n"));
+        }
+        name.push_str("_open-");
+        for byte in &hash.finalize()[..6] {
+            let _ = write!(name, "{byte:02x}");
+        }
+    }
+    name
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
+use crate::host::HostPort;
 use crate::route::Route;
 pub use fault::{Fault, UnknownFault};
 pub use probe::{ParseProbeError, Probe};
@@ -38,6 +39,9 @@ pub struct Question {
     /// A config to carry over into the scratch home, in place of the minimal one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config: Option<Utf8PathBuf>,
+    /// What an install may reach besides the registries.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub open_install: Vec<HostPort>,
     /// Whether each candidate of a line meets the state that the good end left.
     pub carry_state: bool,
     /// How long the agent may take for one turn. Seconds.
@@ -56,6 +60,7 @@ impl Question {
             through: Through::Local,
             upgrade: Upgrade::AsIs,
             config: None,
+            open_install: Vec::new(),
             carry_state: false,
             timeout_s: 120,
         }

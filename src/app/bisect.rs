@@ -15,6 +15,7 @@ use crate::catalogue::Catalogue;
 use crate::changes::Changes;
 use crate::check::CheckError;
 use crate::event::{Event, SessionOpening};
+use crate::host::HostPort;
 use crate::lab::RealLab;
 use crate::npm::registry::Freshness;
 use crate::observation::Observation;
@@ -60,6 +61,8 @@ pub struct ResumeRequest {
     /// How many turns the account may be asked for, over all parts of the session.
     /// None: what the session began with.
     pub max_turns: Option<usize>,
+    /// What installs may reach besides the registries and what the session has already.
+    pub open_install: Vec<HostPort>,
 }
 
 /// What a session came to.
@@ -116,7 +119,8 @@ async fn begin(context: &Context, request: BisectRequest) -> Result<OpenSession,
     let good = context.resolve(&good, &releases)?;
     let bad = context.resolve(&bad, &releases)?;
     let line = line::between(&releases.candidates(), good, bad, request.betas)?;
-    let (lab, why_node) = lab::build(context, &line, None, (config, account.clone())).await?;
+    let (mut lab, why_node) = lab::build(context, &line, None, (config, account.clone())).await?;
+    lab.open_installs_to(&question);
     let request = SessionRequest {
         max_turns: account.as_ref().map(|account| account.pace.max_turns()),
         account: account.and_then(|account| account.account_hash()),
@@ -137,11 +141,15 @@ async fn begin(context: &Context, request: BisectRequest) -> Result<OpenSession,
 }
 
 async fn reopen(context: &Context, request: ResumeRequest) -> Result<OpenSession, AppError> {
-    let journal = Journal::resume(&context.directories.sessions(), request.session.as_deref())?;
+    let sessions = context.directories.sessions();
+    let mut journal = Journal::resume(&sessions, request.session.as_deref())?;
+    journal.open_installs_to(&request.open_install)?;
     let asked = question::again(context, &journal, request.max_turns, SESSION).await?;
-    let PreparedQuestion { config, account, watch, .. } = asked;
+    let PreparedQuestion { question, config, account, watch } = asked;
     let SessionRequest { line, nodes, .. } = journal.request();
-    let (lab, why_node) = lab::build(context, line, Some(nodes.clone()), (config, account)).await?;
+    let asked_with = (config, account);
+    let (mut lab, why_node) = lab::build(context, line, Some(nodes.clone()), asked_with).await?;
+    lab.open_installs_to(&question);
     let command_ran = journal.checks().iter().any(|check| !check.observations.is_empty());
     lab.command_ran.store(command_ran, Ordering::Relaxed);
     open(context, &journal, &lab, why_node, true);

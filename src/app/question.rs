@@ -10,6 +10,7 @@ use super::context::Context;
 use super::upstream::{LoginWatch, UpstreamRequest};
 use crate::check::account::LentAccount;
 use crate::config::{self, Loaded};
+use crate::host::HostPort;
 use crate::question::{AskBy, Probe, Question, Require, Through, Upgrade};
 use crate::redact;
 use crate::route::Route;
@@ -31,6 +32,8 @@ pub struct QuestionRequest {
     pub config: Option<Utf8PathBuf>,
     /// What a release does to the state that it meets, before it is asked.
     pub upgrade: Upgrade,
+    /// What an install may reach besides the registries.
+    pub open_install: Vec<HostPort>,
     /// Who is to answer the model requests.
     pub upstream: UpstreamRequest,
     /// How long a turn may take. Seconds.
@@ -111,6 +114,7 @@ impl QuestionRequest {
             through: self.through,
             upgrade: self.upgrade,
             config: file,
+            open_install: self.open_install.clone(),
             carry_state: false,
             timeout_s: self.timeout_s,
         };

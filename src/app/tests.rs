@@ -76,6 +76,7 @@ fn question() -> QuestionRequest {
         through: Through::Local,
         config: None,
         upgrade: Upgrade::AsIs,
+        open_install: Vec::new(),
         upstream: UpstreamRequest::default(),
         timeout_s: 120,
         reply: "OK".to_owned(),
@@ -220,7 +221,7 @@ async fn there_is_nothing_to_go_on_with_where_nothing_was_interrupted() {
     let machine = EmptyMachine::new();
     let error = resume(&machine.context(), ResumeRequest::default()).await.unwrap_err();
     assert!(error.to_string().contains("no unfinished session"), "{error}");
-    let named = ResumeRequest { session: Some("nonesuch".to_owned()), max_turns: None };
+    let named = ResumeRequest { session: Some("nonesuch".to_owned()), ..ResumeRequest::default() };
     let error = resume(&machine.context(), named).await.unwrap_err();
     assert!(error.to_string().contains("nonesuch"), "{error}");
 }

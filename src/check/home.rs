@@ -132,12 +132,12 @@ pub(super) fn copy_state(
 ) -> io::Result<Vec<String>> {
     foreign::check_directory_below(root, state)?;
     let from = root.join(state);
-    let wanted = |entry: &walkdir::DirEntry| {
+    let is_state = |entry: &walkdir::DirEntry| {
         let name = entry.file_name().to_str().unwrap_or_default();
         !(entry.depth() == 1 && entry.file_type().is_dir() && LEFT_OUT.contains(&name))
     };
-    let (mut left_out, mut room) = (Vec::new(), LARGEST_STATE);
-    for entry in WalkDir::new(&from).min_depth(1).into_iter().filter_entry(wanted) {
+    let (mut left_out, mut remaining) = (Vec::new(), LARGEST_STATE);
+    for entry in WalkDir::new(&from).min_depth(1).into_iter().filter_entry(is_state) {
         let entry = match entry {
             Ok(entry) => entry,
             Err(error) => {
@@ -154,8 +154,8 @@ pub(super) fn copy_state(
         if kind.is_dir() {
             create_private_dir(&target)?;
         } else if !is_left_by_a_process(path, kind) {
-            match copy_file(&from, below, &target, room) {
-                Ok(copied) => room = room.saturating_sub(copied),
+            match copy_file(&from, below, &target, remaining) {
+                Ok(copied) => remaining = remaining.saturating_sub(copied),
                 Err(error) if is_full(&error) => return Err(error),
                 Err(error) => {
                     // An empty or a half database would be worse than none.
@@ -198,9 +198,9 @@ fn copy_file(from: &Utf8Path, below: &Utf8Path, target: &Utf8Path, limit: u64) -
     if size > limit {
         return Err(foreign::too_large(&from.join(below), limit));
     }
-    sqlite::copy(&from.join(below), target).map_err(|error| match error.is_full() {
-        true => io::Error::new(io::ErrorKind::StorageFull, error),
-        false => io::Error::other(error),
+    sqlite::copy(&from.join(below), target).map_err(|error| {
+        let full = error.is_full();
+        io::Error::new(if full { io::ErrorKind::StorageFull } else { io::ErrorKind::Other }, error)
     })?;
     Ok(size)
 }

@@ -7,6 +7,7 @@ use crate::app::AppError;
 use crate::app::bisect::{BisectReport, BisectRequest, ResumeRequest, bisect, resume};
 use crate::app::context::Context;
 use crate::exit_code::ExitCode;
+use crate::host::HostPort;
 use crate::report;
 
 #[derive(Debug, clap::Args)]
@@ -48,6 +49,9 @@ pub(super) struct Resume {
     /// [default: what the session began with]
     #[arg(long, value_name = "N")]
     max_turns: Option<usize>,
+    /// Let the installs that are left reach this host, too. May be given several times.
+    #[arg(long, value_name = "HOST[:PORT]")]
+    open_install: Vec<HostPort>,
     #[command(flatten)]
     pub(super) output: OutputArguments,
 }
@@ -69,7 +73,8 @@ impl Bisect {
         if let Some(session) = self.resume {
             let session = Some(session).filter(|session| !session.is_empty());
             let max_turns = self.question.upstream.max_turns;
-            let request = ResumeRequest { session, max_turns };
+            let open_install = self.question.open_install;
+            let request = ResumeRequest { session, max_turns, open_install };
             return finish(output.of(resume(context, request)).await?, output);
         }
         let request = BisectRequest {
@@ -92,7 +97,11 @@ impl Resume {
         context: &Context,
         output: &CommandOutput,
     ) -> Result<ExitCode, AppError> {
-        let request = ResumeRequest { session: self.session, max_turns: self.max_turns };
+        let request = ResumeRequest {
+            session: self.session,
+            max_turns: self.max_turns,
+            open_install: self.open_install,
+        };
         finish(output.of(resume(context, request)).await?, output)
     }
 }

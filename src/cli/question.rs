@@ -4,6 +4,7 @@ use camino::Utf8PathBuf;
 
 use super::upstream::UpstreamArguments;
 use crate::app::question::QuestionRequest;
+use crate::host::HostPort;
 use crate::question::{AskBy, Probe, Require, Through, Upgrade};
 use crate::route::Route;
 
@@ -34,6 +35,10 @@ pub(super) struct QuestionArguments {
     /// What a release does to the state that it meets, before it is asked.
     #[arg(long, value_enum, default_value_t = UpgradeName::AsIs)]
     upgrade: UpgradeName,
+    /// Let installs reach this host, besides the registry of npm's configuration. May be
+    /// given several times. [the port, where it is left out, is 443]
+    #[arg(long, value_name = "HOST[:PORT]")]
+    pub(super) open_install: Vec<HostPort>,
     #[command(flatten)]
     pub(super) upstream: UpstreamArguments,
     /// How long a turn may take, in seconds.
@@ -89,6 +94,7 @@ impl QuestionArguments {
                 UpgradeName::AsIs => Upgrade::AsIs,
                 UpgradeName::Doctor => Upgrade::Doctor,
             },
+            open_install: self.open_install,
             upstream: self.upstream.request(),
             timeout_s: self.timeout,
             reply: self.reply,

@@ -1,7 +1,10 @@
 //! What an install tried to reach: a few lines a host, kept with the prefix.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
-use url::Url;
+
+use crate::host::HostPort;
 
 /// How many lines a record has at most; what goes beyond is counted by host.
 const LINES: usize = 200;
@@ -55,9 +58,11 @@ impl Egress {
         Self { reached: Vec::new(), note: Some(format!("not recorded: {why}")) }
     }
 
-    /// Whether everything that was asked for was let through and there.
-    pub(crate) fn all_passed(&self) -> bool {
-        self.reached.iter().all(|reached| reached.outcome == EgressOutcome::Passed)
+    /// The places that were refused, each once.
+    pub(crate) fn refused(&self) -> Vec<HostPort> {
+        let refused = self.reached.iter().filter(|to| to.outcome == EgressOutcome::Refused);
+        let places: BTreeSet<_> = refused.map(|to| HostPort::new(&to.host, to.port)).collect();
+        places.into_iter().collect()
     }
 
     /// Counts a request. `path` with its query; none for a tunnel.
@@ -103,23 +108,6 @@ fn folded(path: &str) -> String {
     package.replace("%2f", "/").replace("%2F", "/").chars().take(PATH).collect()
 }
 
-/// A host and a port, as a URL or a `CONNECT` names them.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct HostPort {
-    pub(crate) host: String,
-    pub(crate) port: u16,
-}
-
-impl HostPort {
-    pub(crate) fn new(host: &str, port: u16) -> Self {
-        Self { host: host.trim_matches(['[', ']']).to_ascii_lowercase(), port }
-    }
-
-    pub(crate) fn of(url: &Url) -> Option<Self> {
-        Some(Self::new(url.host_str()?, url.port_or_known_default()?))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,6 +134,10 @@ mod tests {
         assert_eq!(egress.reached.len(), LINES + 1);
         let last = egress.reached.last().unwrap();
         assert_eq!((last.host.as_str(), last.path.as_deref(), last.count), ("::1", None, 300));
-        assert!(egress.all_passed());
+        assert_eq!(egress.refused(), []);
+        for _ in 0..2 {
+            egress.add("CONNECT", &registry, None, EgressOutcome::Refused);
+        }
+        assert_eq!(egress.refused(), [registry]);
     }
 }

@@ -1,5 +1,5 @@
 //! The only way out for an install: a proxy that lets through what goes to the
-//! registries that npm is configured for, refuses the rest, and writes all of
+//! registries that npm is configured for, and to what the user opens it to, refuses the rest, and writes all of
 //! it down.
 //!
 //! npm, `openclaw plugins install` and the lifecycle scripts run in an
@@ -23,7 +23,8 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpStream;
 use url::Url;
 
-use super::egress::{Egress, EgressOutcome, HostPort};
+use super::egress::{Egress, EgressOutcome};
+use crate::host::HostPort;
 use crate::process::Processes;
 use crate::process::enclosure::{Enclosure, EnclosureHandle};
 use crate::proxy::{self, Server, ServerTasks};
@@ -58,7 +59,7 @@ pub(crate) struct RegistryProxy {
 
 /// What every connection shares.
 struct ProxyState {
-    registries: BTreeSet<HostPort>,
+    open_to: BTreeSet<HostPort>,
     egress: Mutex<Egress>,
     client: Client<HttpConnector, Incoming>,
     tasks: ServerTasks,
@@ -71,14 +72,14 @@ impl RegistryProxy {
     pub(crate) async fn open(
         processes: &Processes,
         executable: &Utf8Path,
-        registries: &[Url],
+        open_to: BTreeSet<HostPort>,
     ) -> Result<Self, String> {
         let opened = Enclosure::open(processes, executable, None).await;
         let mut enclosure = opened.map_err(|error| error.with_hint())?;
         let listener = enclosure.listener().ok_or("nothing listens in the enclosure")?;
         let tasks = ServerTasks::default();
         let gate = Arc::new(ProxyState {
-            registries: registries.iter().filter_map(HostPort::of).collect(),
+            open_to,
             egress: Mutex::default(),
             client: Client::builder(TokioExecutor::new()).build_http(),
             tasks: tasks.clone(),
@@ -156,9 +157,9 @@ impl ProxyState {
         let path = (!tunnel).then(|| uri.path().to_owned());
         let record = |outcome| self.egress().add(method.as_str(), &to, path.as_deref(), outcome);
         let plain = uri.scheme_str() == Some("http");
-        if !self.registries.contains(&to) || !(tunnel || plain) {
+        if !self.open_to.contains(&to) || !(tunnel || plain) {
             record(EgressOutcome::Refused);
-            let why = format!("{}:{} is no registry of npm's configuration\n", to.host, to.port);
+            let why = format!("{to} is no registry of npm's configuration\n");
             return Ok(short(StatusCode::FORBIDDEN, &why));
         }
         let answer =

@@ -11,6 +11,7 @@ use super::egress::Egress;
 use super::registry_proxy::{NetworkAccess, RegistryProxy};
 use crate::env::Environment;
 use crate::explain::{Class, Explain};
+use crate::host::HostPort;
 use crate::node::choice::Node;
 use crate::process::enclosure::EnclosureHandle;
 use crate::process::{self, Ending, ProcessError, ProcessOutput, Processes, Program};
@@ -42,6 +43,8 @@ pub struct Npm {
     project_config: Option<Utf8PathBuf>,
     processes: Processes,
     network: NetworkAccess,
+    /// What installs may reach besides the registries.
+    open_to: Vec<HostPort>,
     enclosure: Option<EnclosureHandle>,
     age_limit: Option<String>,
 }
@@ -145,6 +148,7 @@ impl Npm {
             project_config: places.project_config.clone(),
             processes,
             network: NetworkAccess::Open { why: "npm was given no other way".to_owned() },
+            open_to: Vec::new(),
             enclosure: None,
             age_limit: None,
         }
@@ -154,6 +158,12 @@ impl Npm {
     #[must_use]
     pub fn with_network(self, network: NetworkAccess) -> Self {
         Self { network, ..self }
+    }
+
+    /// The same npm, whose installs of candidates may reach these places, too.
+    #[must_use]
+    pub fn opened_to(self, open_to: Vec<HostPort>) -> Self {
+        Self { open_to, ..self }
     }
 
     /// The same npm, which sets aside the user's limit on a release's age; named
@@ -175,7 +185,9 @@ impl Npm {
     pub(crate) async fn registry_proxy(&self) -> Result<RegistryProxy, Egress> {
         match &self.network {
             NetworkAccess::Registries { executable, registries } => {
-                let opened = RegistryProxy::open(&self.processes, executable, registries).await;
+                let registries = registries.iter().filter_map(HostPort::of);
+                let open_to = registries.chain(self.open_to.iter().cloned()).collect();
+                let opened = RegistryProxy::open(&self.processes, executable, open_to).await;
                 opened.map_err(|why| Egress::none(&why))
             }
             NetworkAccess::Open { why } => Err(Egress::none(why)),

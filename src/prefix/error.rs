@@ -2,6 +2,7 @@
 
 use crate::explain::{Class, Explain};
 use crate::fs::LockError;
+use crate::host::HostPort;
 use crate::npm::run::NpmError;
 use crate::release::{PackageName, Version};
 
@@ -60,12 +61,48 @@ pub enum InstallError {
         /// What it said, in one line.
         why: String,
     },
+    /// It failed, and had asked for something that codexpin refused.
+    #[error(
+        "its install may reach the registry alone, and codexpin refused it {}: {error}; if that is \
+         to be reached, say `{}`",
+        listed(hosts),
+        options(hosts)
+    )]
+    Refused {
+        /// What was refused.
+        hosts: Vec<HostPort>,
+        /// What failed.
+        error: Box<InstallError>,
+    },
     /// The package has nothing to run.
     #[error("the package has no command `openclaw`")]
     NoCommand,
     /// A file could not be read or written.
     #[error(transparent)]
     Io(#[from] std::io::Error),
+}
+
+/// How many of the places are named: a release may have asked for hundreds.
+const NAMED: usize = 3;
+
+fn listed(hosts: &[HostPort]) -> String {
+    let mut names: Vec<_> = hosts.iter().take(NAMED).map(ToString::to_string).collect();
+    if hosts.len() > NAMED {
+        names.push(format!("{} more", hosts.len() - NAMED));
+    }
+    names.join(", ")
+}
+
+fn options(hosts: &[HostPort]) -> String {
+    let options = hosts.iter().take(NAMED).map(|host| format!("--open-install {host}"));
+    options.collect::<Vec<_>>().join(" ")
+}
+
+impl InstallError {
+    /// Whether the release may be the cause, and not the machine alone.
+    pub(super) fn is_of_the_release(&self) -> bool {
+        !matches!(self, Self::Npm(NpmError::Missing | NpmError::Process(_) | NpmError::Stopped))
+    }
 }
 
 impl Explain for InstallError {

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::plugin::PluginInstall;
 use super::{InstallError, Prefix, core_project, tree};
+use crate::fs::foreign;
 use crate::node::choice::Node;
 use crate::npm::egress::Egress;
 use crate::npm::run::LOGS;
@@ -48,9 +49,9 @@ pub(super) struct InstallResult {
 }
 
 impl PrefixInstall<'_> {
-    /// Installs with the registries as all that can be reached. What fails
-    /// where something else was needed is tried once more in the open: no
-    /// candidate is lost for it.
+    /// Installs with the registries, and what the user opens it to, as all that can be
+    /// reached. What fails after it was refused something is never tried in the open: a
+    /// release could ask for it.
     pub(super) async fn run(&self) -> Result<InstallResult, InstallError> {
         let proxy = match self.npm.registry_proxy().await {
             Ok(proxy) => proxy,
@@ -59,24 +60,11 @@ impl PrefixInstall<'_> {
         let npm = self.npm.behind(&proxy);
         let installed = Box::pin(PrefixInstall { npm: &npm, ..*self }.once()).await;
         // The record is complete only once the proxy has closed its connections.
-        let mut egress = proxy.close().await;
-        let blocked = |error: &InstallError| match error {
-            InstallError::Npm(NpmError::Failed { .. }) | InstallError::Plugin { .. } => {
-                !egress.all_passed()
-            }
-            // The enclosure could be made, but npm could not be started in it.
-            InstallError::Npm(NpmError::Process(_)) => true,
-            _ => false,
-        };
+        let egress = proxy.close().await;
         match installed {
-            Err(error) if blocked(&error) => {
-                crate::fs::remove(&core_project(self.directory))?;
-                crate::fs::remove(&super::plugin_home(self.directory))?;
-                egress.note = Some(format!(
-                    "what is recorded failed ({error}); it was then installed with the network \
-                     open, which is not recorded"
-                ));
-                Ok(InstallResult { egress, ..Box::pin(self.once()).await? })
+            Err(InstallError::Npm(NpmError::Stopped)) => Err(NpmError::Stopped.into()),
+            Err(error) if error.is_of_the_release() && !egress.refused().is_empty() => {
+                Err(InstallError::Refused { hosts: egress.refused(), error: Box::new(error) })
             }
             installed => Ok(InstallResult { egress, ..installed? }),
         }
@@ -97,8 +85,10 @@ impl PrefixInstall<'_> {
         }
         let core = core_project(self.directory);
         let integrity = self.candidate.core_integrity.as_deref();
-        verify(&core, &PackageName::CORE, self.candidate.core, integrity)?;
-        let entry = Utf8Path::new("core/node_modules/openclaw").join(entry(&core)?);
+        self.verify(&core, &PackageName::CORE, self.candidate.core, integrity)?;
+        let package = Utf8Path::new("core/node_modules/openclaw");
+        let commands: DeclaredCommands = self.manifest(package)?;
+        let entry = package.join(commands.openclaw()?);
         let scripts = self.scripts(&core, grown);
         let mut plugin_project = None;
         if let Some(plugin) = &self.candidate.plugin {
@@ -113,7 +103,7 @@ impl PrefixInstall<'_> {
             let project = install.run().await?;
             let integrity = plugin.integrity.as_deref();
             let directory = self.directory.join(&project);
-            verify(&directory, &PackageName::PLUGIN, plugin.version, integrity)?;
+            self.verify(&directory, &PackageName::PLUGIN, plugin.version, integrity)?;
             plugin_project = Some(project);
         }
         let egress = Egress::default();
@@ -150,13 +140,58 @@ impl PrefixInstall<'_> {
     /// Which install scripts ran. `OpenClaw` installs its plugins with
     /// `--ignore-scripts`, so that only the core has any.
     fn scripts(&self, core: &Utf8Path, grown: bool) -> Option<InstallScripts> {
-        let lock = fs::read_to_string(core.join("node_modules/.package-lock.json")).ok()?;
+        let file = core.join("node_modules/.package-lock.json");
+        let lock = foreign::read_to_string_below(self.directory, &file, foreign::TEXT).ok()?;
         let lock = LockFile::parse(&lock).ok()?;
         let before = match self.donor.filter(|_| grown) {
             Some(donor) => Some(donor.manifest.scripts.as_ref()?),
             None => None,
         };
         InstallScripts::read(&self.home.join(LOGS), &lock, before).ok()
+    }
+
+    /// Holds what npm wrote against what the registry said: the lock file, and what the
+    /// package says of itself. npm unpacks any tarball under the name and the version
+    /// that the registry's list has for it.
+    fn verify(
+        &self,
+        project: &Utf8Path,
+        package: &PackageName,
+        version: Version,
+        integrity: Option<&str>,
+    ) -> Result<(), InstallError> {
+        let other = |found: String| {
+            let package = package.clone();
+            Err(InstallError::NotTheCandidate { package, version, found })
+        };
+        let file = project.join("package-lock.json");
+        let text = foreign::read_to_string_below(self.directory, &file, foreign::TEXT)?;
+        let lock = LockFile::parse(&text).map_err(std::io::Error::other)?;
+        let Some(entry) = lock.top(package) else { return other("nothing".to_owned()) };
+        if entry.version.as_deref() != Some(&version.to_string()) {
+            return other(entry.version.clone().unwrap_or_default());
+        }
+        if let (Some(found), Some(promised)) = (entry.integrity.as_deref(), integrity)
+            && found != promised
+        {
+            return other(format!("a tarball with another hash ({found})"));
+        }
+        let directory = project.join("node_modules").join(package.as_str());
+        let said: PackageIdentity = self.manifest(&directory)?;
+        if said.name == package.as_str() && said.version.parse() == Ok(version) {
+            return Ok(());
+        }
+        other(format!("a tarball that calls itself {}@{}", said.name, said.version))
+    }
+
+    /// A package's own `package.json`.
+    fn manifest<T: serde::de::DeserializeOwned>(
+        &self,
+        package: &Utf8Path,
+    ) -> Result<T, InstallError> {
+        let file = package.join("package.json");
+        let text = foreign::read_below(self.directory, &file, foreign::TEXT)?;
+        Ok(serde_json::from_slice(&text).map_err(std::io::Error::other)?)
     }
 
     fn job<'a>(&'a self, project: &'a Utf8Path) -> NpmCommand<'a> {
@@ -176,50 +211,42 @@ fn project(
     Ok(directory)
 }
 
-/// Holds the lock file that npm wrote against what the registry said.
-fn verify(
-    project: &Utf8Path,
-    package: &PackageName,
-    version: Version,
-    integrity: Option<&str>,
-) -> Result<(), InstallError> {
-    let text = fs::read_to_string(project.join("package-lock.json"))?;
-    let lock = LockFile::parse(&text).map_err(std::io::Error::other)?;
-    let found = match lock.top(package) {
-        None => "nothing".to_owned(),
-        Some(entry) if entry.version.as_deref() != Some(&version.to_string()) => {
-            entry.version.clone().unwrap_or_default()
-        }
-        Some(entry) => match (entry.integrity.as_deref(), integrity) {
-            (Some(found), Some(promised)) if found != promised => {
-                format!("a tarball with another hash ({found})")
-            }
-            _ => return Ok(()),
-        },
-    };
-    Err(InstallError::NotTheCandidate { package: package.clone(), version, found })
+/// What a package calls itself.
+#[derive(Deserialize)]
+#[serde(default)]
+struct PackageIdentity {
+    name: String,
+    version: String,
 }
 
-/// The script behind the `openclaw` command, as the package declares it.
-fn entry(core: &Utf8Path) -> Result<Utf8PathBuf, InstallError> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Bin {
-        One(Utf8PathBuf),
-        Named(std::collections::BTreeMap<String, Utf8PathBuf>),
+impl Default for PackageIdentity {
+    fn default() -> Self {
+        Self { name: "a package without a name".to_owned(), version: "no version".to_owned() }
     }
-    #[derive(Deserialize)]
-    struct Manifest {
-        #[serde(default)]
-        bin: Option<Bin>,
+}
+
+/// The commands that a package declares.
+#[derive(Deserialize)]
+struct DeclaredCommands {
+    #[serde(default)]
+    bin: Option<Commands>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Commands {
+    One(Utf8PathBuf),
+    Named(std::collections::BTreeMap<String, Utf8PathBuf>),
+}
+
+impl DeclaredCommands {
+    /// The script behind the `openclaw` command.
+    fn openclaw(self) -> Result<Utf8PathBuf, InstallError> {
+        let script = match self.bin {
+            Some(Commands::One(script)) => Some(script),
+            Some(Commands::Named(mut scripts)) => scripts.remove("openclaw"),
+            None => None,
+        };
+        script.ok_or(InstallError::NoCommand)
     }
-    let path = core.join("node_modules/openclaw/package.json");
-    let manifest: Manifest =
-        serde_json::from_slice(&fs::read(&path)?).map_err(std::io::Error::other)?;
-    let script = match manifest.bin {
-        Some(Bin::One(script)) => Some(script),
-        Some(Bin::Named(mut scripts)) => scripts.remove("openclaw"),
-        None => None,
-    };
-    script.ok_or(InstallError::NoCommand)
 }

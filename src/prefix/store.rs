@@ -15,6 +15,7 @@ use super::{
     plugin_home, tree,
 };
 use crate::fs::{Lock, LockError, foreign, write_atomic};
+use crate::host::HostPort;
 use crate::node::choice::Node;
 use crate::npm::run::Npm;
 use crate::release::Version;
@@ -29,6 +30,7 @@ pub struct PrefixStore {
     directory: Utf8PathBuf,
     npm: Npm,
     limit: u64,
+    open_to: Vec<HostPort>,
 }
 
 /// A prefix as `cache ls` shows it.
@@ -48,7 +50,17 @@ impl PrefixStore {
     /// The prefixes in `directory`, made by `npm`, together not larger than
     /// `limit` bytes.
     pub fn new(directory: Utf8PathBuf, npm: Npm, limit: u64) -> Self {
-        Self { directory, npm, limit }
+        Self { directory, npm, limit, open_to: Vec::new() }
+    }
+
+    /// The same, where installs may reach these places, too. What was made that way is
+    /// kept apart, and is used with the same places alone.
+    #[must_use]
+    pub fn opened_to(mut self, mut open_to: Vec<HostPort>) -> Self {
+        open_to.sort();
+        open_to.dedup();
+        self.npm = self.npm.opened_to(open_to.clone());
+        Self { open_to, ..self }
     }
 
     /// The npm that makes them.
@@ -63,7 +75,7 @@ impl PrefixStore {
         node: &Node,
         stop: &CancellationToken,
     ) -> Result<Prefix, StoreError> {
-        let name = name(candidate, node);
+        let name = name(candidate, node, &self.open_to);
         loop {
             if let Some(mut prefix) = self.finished(&name).await? {
                 // The manifest names the path that Node had when the prefix was made; it may
@@ -87,7 +99,7 @@ impl PrefixStore {
     /// The candidate's finished prefix where there is one, held against removal,
     /// to read what is in it. It is not looked at for writes, and never made.
     pub fn kept(&self, candidate: &Candidate, node: &Node) -> Option<Prefix> {
-        let name = name(candidate, node);
+        let name = name(candidate, node, &self.open_to);
         let lock = Lock::try_share(&self.lock_file(&name)).ok()?;
         let manifest = self.manifest(&name)?;
         let directory = self.directory.join(name);
@@ -179,6 +191,7 @@ impl PrefixStore {
             entry: installed.entry,
             plugin_project: installed.plugin_project,
             made_in: directory.clone(),
+            open_to: self.open_to.clone(),
             egress: Some(installed.egress),
             scripts: installed.scripts,
             installed: Timestamp::now(),
@@ -206,7 +219,9 @@ impl PrefixStore {
             .names()?
             .into_iter()
             .filter_map(|name| Some((self.manifest(&name)?, name)))
-            .filter(|(manifest, _)| manifest.node.version == node.version)
+            .filter(|(manifest, _)| {
+                manifest.node.version == node.version && manifest.open_to == self.open_to
+            })
             .collect();
         near.sort_by_key(|(manifest, _)| manifest.candidate.core);
         let older = near.partition_point(|(manifest, _)| manifest.candidate.core < candidate.core);
@@ -363,7 +378,7 @@ mod tests {
             plugin: None,
         };
         let node = Node { version: "22.23.3".to_owned(), bin: "/usr/bin".into() };
-        let directory = store.directory.join(name(&candidate, &node));
+        let directory = store.directory.join(name(&candidate, &node, &[]));
         fs::create_dir_all(&directory).unwrap();
         let manifest = PrefixManifest {
             format: FORMAT,
@@ -374,6 +389,7 @@ mod tests {
             made_in: directory.clone(),
             installed: Timestamp::now(),
             install_ms: 1,
+            open_to: Vec::new(),
             egress: None,
             scripts: None,
             grown_from: None,
@@ -383,7 +399,7 @@ mod tests {
         fs::write(directory.join(MARKER), serde_json::to_vec(&manifest).unwrap()).unwrap();
 
         let in_use = store.kept(&candidate, &node).unwrap();
-        let name = name(&candidate, &node);
+        let name = name(&candidate, &node, &[]);
         assert!(store.finished(&name).await.unwrap().is_none());
         assert!(directory.join(MARKER).is_file(), "it was removed under whoever uses it");
         drop(in_use);

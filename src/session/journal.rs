@@ -15,6 +15,7 @@ use super::format3;
 use super::record::CheckRecord;
 use crate::explain::{Class, Explain};
 use crate::fs::{Lock, LockError, foreign, sync_directory};
+use crate::host::HostPort;
 use crate::node::Node;
 use crate::question::{Question, Upstream};
 use crate::release::Version;
@@ -258,6 +259,25 @@ impl Journal {
         let JournalContents { begun, request, checks, concluded, .. } = parsed;
         let outcome = concluded.map(|(_, outcome)| outcome);
         Ok(Self { directory, file, request, begun, checks, outcome, _alone: alone })
+    }
+
+    /// Lets the installs that are left reach these places, too. It is kept: the journal
+    /// says what the candidates from here on were installed with.
+    pub fn open_installs_to(&mut self, places: &[HostPort]) -> Result<(), JournalError> {
+        let open = &mut self.request.question.open_install;
+        let more: Vec<_> = places.iter().filter(|place| !open.contains(place)).cloned().collect();
+        if more.is_empty() {
+            return Ok(());
+        }
+        open.extend(more);
+        let path = self.directory.join(FILE);
+        let io = |source| JournalError::Io { path: path.clone(), source };
+        let text = foreign::read(&path, foreign::ANY).map_err(io)?;
+        let contents = JournalContents { request: self.request.clone(), ..parse(&path, &text)? };
+        let lines = contents.lines().map_err(|error| io(error.into()))?;
+        crate::fs::write_atomic(&path, &lines).map_err(io)?;
+        self.file = File::options().append(true).open(&path).map_err(io)?;
+        Ok(())
     }
 
     /// The session's name, to resume it by.

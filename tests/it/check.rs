@@ -299,6 +299,28 @@ fn a_prefix_that_was_written_to_is_installed_anew() {
 }
 
 #[test]
+fn another_releases_tarball_under_the_asked_version_is_a_skip() {
+    let machine = Machine::new();
+    machine.registry.publish_plugin(&["2026.5.19", "2026.6.1"]);
+    let tarball = |package: &str, version: &str| {
+        format!("/{package}/-/{}-{version}.tgz", package.rsplit('/').next().unwrap())
+    };
+    let wrong = [("openclaw", "2026.5.18"), ("@openclaw/codex", "2026.6.1")];
+    for (package, version) in wrong {
+        let other = tarball(package, "2026.5.19");
+        machine.registry.serve_in_place_of(&tarball(package, version), &other);
+    }
+    for (package, version) in wrong {
+        let (run, report) = machine.run_json(&format!("check {version}"));
+        run.exits(125);
+        let why = report["reason"]["why"].as_str().unwrap();
+        let expected = format!("a tarball that calls itself {package}@2026.5.19");
+        assert!(why.contains(&expected), "{why}");
+        assert!(why.contains(&format!("not the {package}@{version} of the list")), "{why}");
+    }
+}
+
+#[test]
 fn a_half_made_prefix_is_never_used() {
     let machine = Machine::new();
     machine.run("check 2026.5.18").exits(0);

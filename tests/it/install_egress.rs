@@ -1,6 +1,6 @@
 //! What an install tried to reach, and could not.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -26,8 +26,12 @@ impl Elsewhere {
             for stream in listener.incoming() {
                 counted.fetch_add(1, Ordering::SeqCst);
                 let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok";
-                // Whoever only connects is gone by now.
-                let _ = stream.unwrap().write_all(answer);
+                let mut stream = stream.unwrap();
+                std::thread::spawn(move || {
+                    // Whoever only connects is gone by now.
+                    let _ = stream.read(&mut [0; 4096]);
+                    let _ = stream.write_all(answer);
+                });
             }
         });
         Self { port, met }
@@ -105,15 +109,39 @@ fn an_install_script_reaches_nothing_but_the_registry_and_what_it_tried_is_recor
 }
 
 #[test]
-fn an_install_that_needs_more_than_the_registry_is_made_in_the_open_and_says_so() {
+fn a_failing_install_that_was_refused_a_host_is_a_skip_and_never_made_in_the_open() {
     let (machine, elsewhere) = (Machine::new(), Elsewhere::new());
     elsewhere.publish(&machine.registry, "2026.5.18", "process.exit(asked === 200 ? 0 : 1);");
     let (run, report) = machine.run_json("check 2026.5.18");
+    run.exits(125);
+    assert_eq!(elsewhere.met(), 0);
+    assert_eq!(report["verdict"], "skip");
+    let why = report["reason"]["why"].as_str().unwrap();
+    let host = format!("127.0.0.1:{}", elsewhere.port);
+    assert!(why.contains(&format!("codexpin refused it {host}:")), "{why}");
+    assert!(why.contains(&format!("`--open-install {host}`")), "{why}");
+
+    let (run, report) = machine.run_json(&format!("check 2026.5.18 --open-install {host}"));
     run.exits(0);
     assert!(elsewhere.met() > 0);
-    assert_eq!(lines(&report, "refused"), [format!("GET 127.0.0.1:{}/payload", elsewhere.port)]);
-    let note = report["install_egress"]["note"].as_str().unwrap();
-    assert!(note.contains("it was then installed with the network open"), "{note}");
+    assert_eq!(lines(&report, "passed").last(), Some(&format!("GET {host}/payload")));
+    assert_eq!(report["question"]["open_install"], json!([host]));
+    // What was made in reach of more is not taken for what was not.
+    machine.run("check 2026.5.18").exits(125);
+}
+
+#[test]
+fn what_an_install_may_reach_goes_with_the_session() {
+    let (machine, elsewhere) = (Machine::new(), Elsewhere::new());
+    for core in ["2026.5.18", "2026.5.18-1", "2026.5.19"] {
+        elsewhere.publish(&machine.registry, core, "process.exit(asked === 200 ? 0 : 1);");
+    }
+    machine.registry.script("2026.5.19", [crate::agent::unknown_model()]);
+    let host = format!("127.0.0.1:{}", elsewhere.port);
+    let (_, report) =
+        machine.run_json(&format!("bisect 2026.5.18 2026.5.19 --open-install {host}"));
+    assert_eq!(report["outcome"], "found", "{report:#}");
+    assert_eq!(report["question"]["open_install"], json!([host]));
 }
 
 #[test]

@@ -189,10 +189,11 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 ];
 
 /// What everything may stand on.
-const GROUND: [&str; 10] = [
+const GROUND: [&str; 11] = [
     "env",
     "explain",
     "fs",
+    "host",
     "sqlite",
     "secret",
     "redact",

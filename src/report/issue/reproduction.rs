@@ -74,6 +74,9 @@ fn words(question: &Question) -> String {
     if question.upgrade == Upgrade::Doctor {
         add("--upgrade doctor".to_owned());
     }
+    for host in &question.open_install {
+        add(format!("--open-install {host}"));
+    }
     match &question.upstream {
         Upstream::Loopback => add("--upstream loopback".to_owned()),
         Upstream::Live(lending) if lending.relay => add("--upstream live --relay".to_owned()),

@@ -107,3 +107,19 @@ async fn a_journal_of_the_format_before_this_one_is_read_and_gone_on_with() {
     assert!(text.starts_with("{\"entry\":\"begun\",\"format\":4"), "{text}");
     assert!(text.starts_with(today.trim_end()), "what was there is as it would be today");
 }
+
+#[test]
+fn what_installs_are_opened_to_later_is_kept_with_the_session() {
+    let bench = Bench::new(3);
+    drop(bench.begin());
+    let (one, other) = ("one.example:443".parse().unwrap(), "other.example:80".parse().unwrap());
+    for places in [vec![one], vec![other]] {
+        let mut journal = Journal::resume(&bench.sessions, None).unwrap();
+        journal.open_installs_to(&places).unwrap();
+        journal.open_installs_to(&places).unwrap();
+    }
+    let journal = Journal::resume(&bench.sessions, None).unwrap();
+    let open = &journal.request().question.open_install;
+    let open: Vec<_> = open.iter().map(ToString::to_string).collect();
+    assert_eq!(open, ["one.example:443", "other.example:80"]);
+}
