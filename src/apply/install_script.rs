@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::exchange::PartKind;
 use super::target::PinnedPackage;
 use crate::installation::Installation;
+use crate::npm::LockFile;
 
 /// A package of the tested tree that has an install script.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -29,7 +30,7 @@ pub(super) fn planned(
     package: &PinnedPackage,
     known: &BTreeSet<String>,
 ) -> Vec<PlannedScript> {
-    let lock = package.lock.iter().flat_map(|lock| lock.packages());
+    let lock = package.lock.iter().flat_map(LockFile::packages);
     let having = lock.filter(|(_, entry)| entry.has_install_script);
     let ids: BTreeSet<String> = having.filter_map(|(place, entry)| entry.id(place)).collect();
     let is_new = |id: &str| id.rsplit_once('@').is_none_or(|(name, _)| !known.contains(name));

@@ -54,11 +54,11 @@ pub enum ApplyTargetError {
         /// Its release.
         version: Version,
         /// What differs.
-        source: LockAuditError,
+        source: Box<LockAuditError>,
     },
     /// The registry cannot be asked.
     #[error(transparent)]
-    Registry(#[from] RegistryError),
+    Registry(Box<RegistryError>),
 }
 
 impl Explain for ApplyTargetError {
@@ -94,11 +94,12 @@ impl PinnedPackage {
         registry: &Registry,
     ) -> Result<(), ApplyTargetError> {
         let Some(lock) = &self.lock else { return Ok(()) };
-        let published = registry.published(lock_audit::packages(lock)).await?;
+        let published = registry.published(lock_audit::packages(lock)).await;
+        let published = published.map_err(|error| ApplyTargetError::Registry(Box::new(error)))?;
         lock_audit::audit(lock, &package, &published).map_err(|source| ApplyTargetError::Audit {
             package,
             version: self.version,
-            source,
+            source: Box::new(source),
         })
     }
 }
@@ -169,4 +170,57 @@ fn read(
 /// The hash of a file as npm writes hashes: `sha512-` and base64.
 pub fn file_integrity(content: &[u8]) -> String {
     integrity::of(content)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pin(directory: &Utf8Path) -> Pin {
+        let lock = serde_json::json!({"lockfileVersion": 3, "packages": {
+            "": {"dependencies": {"openclaw": "2026.6.1"}},
+            "node_modules/openclaw": {
+                "version": "2026.6.1", "integrity": file_integrity(b"core"),
+            },
+        }});
+        let text = lock.to_string();
+        fs_err::create_dir_all(directory.join("locks")).unwrap();
+        fs_err::write(directory.join("locks/core.json"), &text).unwrap();
+        serde_json::from_value(serde_json::json!({
+            "core": "2026.6.1", "core_integrity": file_integrity(b"core"), "node": "22.0.0",
+            "route": "openai/gpt-5.5", "upstream": "loopback", "tested": "2026-11-21T08:00:00Z",
+            "passed": 1, "checks": 1,
+            "lock": {"core": "locks/core.json", "core_integrity": file_integrity(text.as_bytes())},
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_pin_whose_hashes_and_lock_files_are_not_its_own_is_refused() {
+        let guard = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(guard.path()).unwrap();
+        let read = |pin: &Pin| ApplyTarget::read(pin, root);
+        let good = pin(root);
+        assert!(read(&good).is_ok());
+        let said = |change: &dyn Fn(&mut Pin)| {
+            let mut pin = good.clone();
+            change(&mut pin);
+            read(&pin).unwrap_err().to_string()
+        };
+        let lock = |change: &dyn Fn(&mut crate::pin::LockFiles)| {
+            said(&|pin| change(pin.lock.as_mut().unwrap()))
+        };
+        let any = said(&|pin| pin.core_integrity = Some("any".to_owned()));
+        assert_eq!(any, "`core_integrity = \"any\"` of the pin is no integrity hash");
+        let outside = lock(&|lock| lock.core = "../core.json".into());
+        assert!(outside.ends_with("is not below the pin file's directory"), "{outside}");
+        let unhashed = said(&|pin| {
+            pin.plugin = Some(pin.core);
+            pin.lock.as_mut().unwrap().plugin = Some("locks/core.json".into());
+        });
+        assert!(unhashed.ends_with("has no hash of it"), "{unhashed}");
+        fs_err::rename(root.join("locks"), root.join("elsewhere")).unwrap();
+        std::os::unix::fs::symlink("elsewhere", root.join("locks")).unwrap();
+        assert!(lock(&|_| ()).contains("is a symbolic link"));
+    }
 }

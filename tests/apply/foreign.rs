@@ -38,7 +38,7 @@ const ATTACKS: &[(&str, &str, u8, Edit)] = &[
         "wants `tiny-dep` as `1.0.0`, and gets mark@1.0.0",
         6,
         |lock, world| {
-            lock["packages"]["node_modules/tiny-dep"] = scripted(world, json!({"name": "mark"}));
+            lock["packages"]["node_modules/tiny-dep"] = scripted(world, &json!({"name": "mark"}));
         },
     ),
     (
@@ -46,11 +46,11 @@ const ATTACKS: &[(&str, &str, u8, Edit)] = &[
         "is not the tarball that the registry has of tiny-dep@1.0.0",
         6,
         |lock, world| {
-            lock["packages"]["node_modules/tiny-dep"] = scripted(world, json!({}));
+            lock["packages"]["node_modules/tiny-dep"] = scripted(world, &json!({}));
         },
     ),
     ("one more package", "nothing in the tree asks for node_modules/mark", 6, |lock, world| {
-        lock["packages"]["node_modules/mark"] = scripted(world, json!({}));
+        lock["packages"]["node_modules/mark"] = scripted(world, &json!({}));
     }),
     (
         "one more package that openclaw is said to want",
@@ -58,7 +58,7 @@ const ATTACKS: &[(&str, &str, u8, Edit)] = &[
         6,
         |lock, world| {
             lock["packages"]["node_modules/openclaw"]["dependencies"]["mark"] = "1.0.0".into();
-            lock["packages"]["node_modules/mark"] = scripted(world, json!({}));
+            lock["packages"]["node_modules/mark"] = scripted(world, &json!({}));
         },
     ),
     (
@@ -67,7 +67,7 @@ const ATTACKS: &[(&str, &str, u8, Edit)] = &[
         6,
         |lock, world| {
             lock["packages"]["node_modules/tiny-dep"]["dependencies"] = json!({"mark": "1.0.0"});
-            lock["packages"]["node_modules/mark"] = scripted(world, json!({}));
+            lock["packages"]["node_modules/mark"] = scripted(world, &json!({}));
         },
     ),
     ("a bundled package that nothing bundles", "is in no package that bundles it", 6, |lock, _| {
@@ -84,14 +84,14 @@ const ATTACKS: &[(&str, &str, u8, Edit)] = &[
         },
     ),
     ("a place outside", "is no place in a project", 1, |lock, world| {
-        lock["packages"]["node_modules/../mark"] = scripted(world, json!({}));
+        lock["packages"]["node_modules/../mark"] = scripted(world, &json!({}));
     }),
     ("text for a hash", "is no integrity hash", 1, |lock, _| {
         lock["packages"]["node_modules/tiny-dep"]["integrity"] = "any".into();
     }),
 ];
 
-fn scripted(world: &World, and: Value) -> Value {
+fn scripted(world: &World, and: &Value) -> Value {
     let mut entry = json!({"version": "1.0.0", "hasInstallScript": true});
     entry["integrity"] = world.integrity("mark", "1.0.0");
     for (key, value) in and.as_object().unwrap() {
@@ -105,18 +105,22 @@ impl World {
         self.root.join("npm-cache-mark")
     }
 
-    /// A pin whose core's lock file was edited, with all hashes made to fit.
-    fn pin_with(&self, version: &str, edit: Edit) -> Value {
+    /// A pin of which one lock file was edited, with all hashes made to fit.
+    fn pin_with(&self, version: &str, part: &str, edit: Edit) -> Value {
         // npm would begin with the lock file that an earlier attack left.
         fs_err::remove_dir_all(self.root.join("pins")).unwrap();
         let mut pin = self.pin(version);
-        let path = self.root.join("pins").join(pin["lock"]["core"].as_str().unwrap());
-        let mut lock = serde_json::from_str(&fs_err::read_to_string(&path).unwrap()).unwrap();
+        let path = self.root.join("pins").join(pin["lock"][part].as_str().unwrap());
+        let mut lock: Value =
+            serde_json::from_str(&fs_err::read_to_string(&path).unwrap()).unwrap();
         edit(&mut lock, self);
         let text = lock.to_string();
         fs_err::write(&path, &text).unwrap();
-        pin["core_integrity"] = lock["packages"]["node_modules/openclaw"]["integrity"].clone();
-        pin["lock"]["core_integrity"] = file_integrity(text.as_bytes()).into();
+        let hash = format!("{part}_integrity");
+        let package = if part == "core" { "openclaw" } else { "@openclaw/codex" };
+        let place = format!("node_modules/{package}");
+        pin[&hash] = lock["packages"][place]["integrity"].clone();
+        pin["lock"][&hash] = file_integrity(text.as_bytes()).into();
         pin
     }
 }
@@ -127,7 +131,7 @@ fn a_lock_file_that_would_install_anything_else_is_refused_before_it_does() {
     let pid = world.service_pid();
     let mut got_through = Vec::new();
     for (attack, said, exit, edit) in ATTACKS {
-        let pin = world.pin_with(OLD, *edit);
+        let pin = world.pin_with(OLD, "core", *edit);
         let applied = world.codexpin(json!({"do": "apply", "pin": pin}));
         let marked = world.mark().exists();
         let refused = applied.error().contains(said) && applied.answer["exit"] == *exit;
@@ -140,6 +144,13 @@ fn a_lock_file_that_would_install_anything_else_is_refused_before_it_does() {
         let _ = fs_err::remove_file(world.mark());
     }
     assert!(got_through.is_empty(), "{}", got_through.join("\n"));
+    let plugin = world.pin_with(OLD, "plugin", |lock, world| {
+        lock["packages"]["node_modules/tiny-dep"]["dependencies"] = json!({"mark": "1.0.0"});
+        lock["packages"]["node_modules/mark"] = scripted(world, &json!({}));
+    });
+    let refused = world.codexpin(json!({"do": "apply", "pin": plugin}));
+    assert!(refused.error().contains("lock file of @openclaw/codex@2026.6.1"), "{refused:?}");
+    assert!(!world.mark().exists());
     assert_eq!(world.service_pid(), pid, "nothing was even stopped");
     world.assert_is(NEW, "after all of them");
 }

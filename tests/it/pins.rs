@@ -84,6 +84,19 @@ fn a_pin_file_that_cannot_be_written_is_told_before_the_first_check() {
 }
 
 #[test]
+fn lock_files_are_not_written_through_a_link() {
+    let machine = Machine::new();
+    let elsewhere = machine.work().join("elsewhere");
+    fs_err::create_dir(&elsewhere).unwrap();
+    let link = machine.work().join("known-good.lock");
+    std::os::unix::fs::symlink(&elsewhere, link).unwrap();
+    let run = machine.run("pin 2026.5.18").exits(1);
+    assert!(run.stderr.contains("known-good.lock is a symbolic link"), "{}", run.stderr);
+    assert_eq!(entries(&elsewhere), [""; 0]);
+    assert!(machine.registry.turns().is_empty(), "it is known before anything is asked");
+}
+
+#[test]
 fn a_result_is_told_even_where_the_pin_cannot_be_written_any_more() {
     let machine = Machine::new();
     machine.registry.script("2026.6.5", [agent::unknown_model(), agent::unknown_model()]);

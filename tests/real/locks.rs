@@ -48,6 +48,9 @@ async fn lock_files_of_real_releases_are_taken() {
     let own = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("known-good.lock/2026.5.28.json");
     for (package, version, text) in [
         (PackageName::CORE, "2026.5.28", fs_err::read_to_string(own).unwrap()),
+        // Its dependencies have peers that need not be there.
+        (PackageName::CORE, "2026.3.23", lock(&root, &PackageName::CORE, "2026.3.23", &[])),
+        (PackageName::CORE, "2026.6.6", lock(&root, &PackageName::CORE, "2026.6.6", &[])),
         // The first that bundles a package.
         (PackageName::CORE, "2026.9.6", lock(&root, &PackageName::CORE, "2026.9.6", &[])),
         // Its dependencies are aliases.

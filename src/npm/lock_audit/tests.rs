@@ -42,7 +42,7 @@ fn hash(name: &str, version: &str) -> String {
     crate::npm::integrity::of(format!("{name}@{version}").as_bytes())
 }
 
-fn entry(name: &str, version: &str, and: Value) -> Value {
+fn entry(name: &str, version: &str, and: &Value) -> Value {
     let mut entry = json!({"version": version, "integrity": hash(name, version)});
     for (key, value) in and.as_object().unwrap() {
         entry[key] = value.clone();
@@ -53,7 +53,7 @@ fn entry(name: &str, version: &str, and: Value) -> Value {
 fn lock() -> Value {
     json!({"lockfileVersion": 3, "packages": {
         "": {"dependencies": {"openclaw": "2026.9.6"}},
-        "node_modules/openclaw": entry("openclaw", "2026.9.6", json!({
+        "node_modules/openclaw": entry("openclaw", "2026.9.6", &json!({
             "dependencies": {"zod": "^4.0.0", "tagged": "latest", "codex": "npm:@o/codex@0.1.0-linux", "tool": "1.0.0"},
             "optionalDependencies": {"sharp": "1.x", "absent": "1.0.0"},
             "peerDependencies": {"host": "^1.0.0", "maybe": "*"},
@@ -62,12 +62,12 @@ fn lock() -> Value {
             "version": "1.0.0", "inBundle": true, "dependencies": {"part": "1.0.0"},
         },
         "node_modules/openclaw/node_modules/part": {"version": "1.0.0", "inBundle": true},
-        "node_modules/zod": entry("zod", "4.1.0", json!({"dependencies": {"inner": "~1.0.0"}})),
-        "node_modules/zod/node_modules/inner": entry("inner", "1.0.3", json!({})),
-        "node_modules/tagged": entry("tagged", "7.0.0", json!({})),
-        "node_modules/sharp": entry("sharp", "1.2.0", json!({})),
-        "node_modules/codex": entry("@o/codex", "0.1.0-linux", json!({"name": "@o/codex"})),
-        "node_modules/host": entry("host", "1.5.0", json!({})),
+        "node_modules/zod": entry("zod", "4.1.0", &json!({"dependencies": {"inner": "~1.0.0"}})),
+        "node_modules/zod/node_modules/inner": entry("inner", "1.0.3", &json!({})),
+        "node_modules/tagged": entry("tagged", "7.0.0", &json!({})),
+        "node_modules/sharp": entry("sharp", "1.2.0", &json!({})),
+        "node_modules/codex": entry("@o/codex", "0.1.0-linux", &json!({"name": "@o/codex"})),
+        "node_modules/host": entry("host", "1.5.0", &json!({})),
     }})
 }
 
@@ -92,7 +92,7 @@ fn what_is_optional_or_a_peer_may_be_missing() {
 
 #[test]
 fn a_lock_file_that_differs_from_the_registry_is_refused() {
-    let evil = || entry("evil", "1.0.0", json!({}));
+    let evil = || entry("evil", "1.0.0", &json!({}));
     let bundled = || json!({"version": "1.0.0", "inBundle": true});
     let wants_evil = json!({"inner": "~1.0.0", "evil": "1.0.0"});
     for (place, field, value, said) in [
@@ -100,13 +100,13 @@ fn a_lock_file_that_differs_from_the_registry_is_refused() {
         (
             "node_modules/maybe",
             "",
-            entry("maybe", "1.0.0", json!({})),
+            entry("maybe", "1.0.0", &json!({})),
             "asks for node_modules/maybe",
         ),
         (
             "node_modules/zod/node_modules/tagged",
             "",
-            entry("tagged", "7.0.0", json!({})),
+            entry("tagged", "7.0.0", &json!({})),
             "asks for",
         ),
         ("node_modules/zod", "dependencies", wants_evil, "wants another `evil`"),
@@ -117,23 +117,23 @@ fn a_lock_file_that_differs_from_the_registry_is_refused() {
         ("node_modules/zod", "version", "9.0.0".into(), "the registry has no zod@9.0.0"),
         ("node_modules/zod", "integrity", hash("evil", "1.0.0").into(), "integrity hash differs"),
         ("node_modules/zod", "integrity", Value::Null, "integrity hash differs"),
-        ("node_modules/zod", "", entry("zod", "3.9.0", json!({})), "and gets zod@3.9.0"),
+        ("node_modules/zod", "", entry("zod", "3.9.0", &json!({})), "and gets zod@3.9.0"),
         (
             "node_modules/zod",
             "",
-            entry("evil", "1.0.0", json!({"name": "evil"})),
+            entry("evil", "1.0.0", &json!({"name": "evil"})),
             "and gets evil@1.0.0",
         ),
         (
             "node_modules/codex",
             "",
-            entry("evil", "1.0.0", json!({"name": "evil"})),
+            entry("evil", "1.0.0", &json!({"name": "evil"})),
             "and gets evil@1.0.0",
         ),
         (
             "node_modules/zod/node_modules/inner",
             "",
-            entry("inner", "2.0.0", json!({})),
+            entry("inner", "2.0.0", &json!({})),
             "gets inner@2.0.0",
         ),
         ("node_modules/zod/node_modules/inner", "", Value::Null, "as `~1.0.0`, and gets nothing"),

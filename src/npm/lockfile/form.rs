@@ -7,7 +7,7 @@ use super::LockFileError;
 
 /// What npm writes of a package (`lib/shrinkwrap.js` of its `@npmcli/arborist` 9). Of an
 /// entry it reads more than that: the whole of it stands for the package's manifest.
-const FIELDS: [&str; 28] = [
+const FIELDS: [&str; 29] = [
     "acceptDependencies",
     "bin",
     "bundleDependencies",
@@ -36,6 +36,8 @@ const FIELDS: [&str; 28] = [
     "peerDependenciesMeta",
     "resolved",
     "version",
+    // Of a package that was published with it (`@napi-rs/canvas`); heeded in a project alone.
+    "workspaces",
 ];
 
 /// What the project itself may have: what it wants, and what does nothing.
