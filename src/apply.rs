@@ -324,9 +324,7 @@ impl Apply<'_> {
         journal: ApplyJournal,
         prover: &'a P,
     ) -> Transaction<'a, P> {
-        if let Err(error) = self.log.write_into(&journal.directory) {
-            self.events.warn(format!("no log of codexpin's own doings is kept: {error}"));
-        }
+        self.log.keep_in(&journal.directory, &self.events);
         Transaction { apply: self, prover, journal, notes: Vec::new() }
     }
 

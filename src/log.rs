@@ -20,7 +20,7 @@ use tracing_subscriber::fmt::format::{FmtSpan, Writer};
 use tracing_subscriber::fmt::time::FormatTime;
 use tracing_subscriber::layer::SubscriberExt as _;
 
-use crate::event::Clock;
+use crate::event::{Clock, Events};
 use crate::redact::Person;
 
 /// The log's name in the directory of a session, a check or an apply.
@@ -87,8 +87,15 @@ impl Log {
         tracing_subscriber::registry().with(layer)
     }
 
-    /// Writes everything so far, and all that comes, into the directory's log file.
-    pub fn write_into(&self, directory: &Utf8Path) -> io::Result<()> {
+    /// Has everything so far, and all that comes, written into the directory's log file.
+    /// That it cannot be is told, and stops nothing.
+    pub fn keep_in(&self, directory: &Utf8Path, events: &Events) {
+        if let Err(error) = self.write_into(directory) {
+            events.warn(format!("no log of codexpin's own doings is kept: {error}"));
+        }
+    }
+
+    fn write_into(&self, directory: &Utf8Path) -> io::Result<()> {
         let path = directory.join(FILE);
         set_aside(&path)?;
         let file = open(&path)?;

@@ -119,8 +119,8 @@ async fn begin(context: &Context, request: BisectRequest) -> Result<OpenSession,
     let good = context.resolve(&good, &releases)?;
     let bad = context.resolve(&bad, &releases)?;
     let line = line::between(&releases.candidates(), good, bad, request.betas)?;
-    let (mut lab, why_node) = lab::build(context, &line, None, (config, account.clone())).await?;
-    lab.open_installs_to(&question);
+    let asked_with = (config, account.clone());
+    let (lab, why_node) = lab::build(context, &line, None, &question, asked_with).await?;
     let request = SessionRequest {
         max_turns: account.as_ref().map(|account| account.pace.max_turns()),
         account: account.and_then(|account| account.account_hash()),
@@ -148,8 +148,8 @@ async fn reopen(context: &Context, request: ResumeRequest) -> Result<OpenSession
     let PreparedQuestion { question, config, account, watch } = asked;
     let SessionRequest { line, nodes, .. } = journal.request();
     let asked_with = (config, account);
-    let (mut lab, why_node) = lab::build(context, line, Some(nodes.clone()), asked_with).await?;
-    lab.open_installs_to(&question);
+    let nodes = Some(nodes.clone());
+    let (lab, why_node) = lab::build(context, line, nodes, &question, asked_with).await?;
     let command_ran = journal.checks().iter().any(|check| !check.observations.is_empty());
     lab.command_ran.store(command_ran, Ordering::Relaxed);
     open(context, &journal, &lab, why_node, true);

@@ -172,8 +172,7 @@ pub(super) async fn ask(
     let core = candidate.core;
     let line = [candidate.clone()];
     let PreparedQuestion { question, config, account, watch } = asked;
-    let (mut lab, _) = lab::build(context, &line, None, (config, account)).await?;
-    lab.open_installs_to(&question);
+    let (lab, _) = lab::build(context, &line, None, &question, (config, account)).await?;
     let variation = Variation { fault: extras.fault, ..Variation::default() };
     let job = Job { variation, ..Job::plain(candidate.clone(), question.clone()) };
     if let Some(lending) = question.upstream.lending() {

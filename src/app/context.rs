@@ -137,8 +137,7 @@ impl Context {
         }
     }
 
-    /// A new directory for the output of one check. The log goes there, too, where it
-    /// has no place yet.
+    /// A new directory for the output of one check.
     pub(super) fn check_logs(&self, core: Version) -> Result<Utf8PathBuf, AppError> {
         let name = format!("{}_{core}", Timestamp::now().strftime("%Y%m%d-%H%M%S"));
         let logs = self.directories.checks().join(name);
@@ -155,12 +154,9 @@ impl Context {
         Ok(logs)
     }
 
-    /// Has the log written into this directory; that it cannot be is told, and stops
-    /// nothing.
+    /// Has the log of codexpin's own doings written into this directory.
     pub(super) fn log_into(&self, directory: &Utf8Path) {
-        if let Err(error) = self.log.write_into(directory) {
-            self.events.warn(format!("no log of codexpin's own doings is kept: {error}"));
-        }
+        self.log.keep_in(directory, &self.events);
     }
 
     /// What is known of failures: the built-in table and the user's.

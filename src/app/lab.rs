@@ -24,6 +24,7 @@ pub(super) async fn build(
     context: &Context,
     line: &[Candidate],
     nodes: Option<Vec<Option<Node>>>,
+    question: &Question,
     asked_with: (Option<Arc<Loaded>>, Option<Arc<LentAccount>>),
 ) -> Result<(RealLab, Option<String>), AppError> {
     let (runtimes, store) = context.workshop().await?;
@@ -40,7 +41,7 @@ pub(super) async fn build(
     };
     let why_node = runtimes.why_not_the_machines(&ranges);
     let (config, account) = asked_with;
-    let lab = RealLab {
+    let mut lab = RealLab {
         store,
         nodes: Arc::new(nodes),
         config,
@@ -48,15 +49,16 @@ pub(super) async fn build(
         command_ran: Arc::default(),
         surroundings: context.check_surroundings(),
     };
+    lab.open_installs_to(question);
     Ok((lab, why_node))
 }
 
 /// Has one candidate installed, for a command that does not judge it.
 pub(super) async fn install(context: &Context, candidate: &Candidate) -> Result<Prefix, AppError> {
     let question = Question::text_through(vec![]);
-    let job = Job::plain(candidate.clone(), question);
     let line = [candidate.clone()];
-    let (lab, _) = build(context, &line, None, (None, None)).await?;
+    let (lab, _) = build(context, &line, None, &question, (None, None)).await?;
+    let job = Job::plain(candidate.clone(), question);
     match lab.install(&job, &context.events, &context.stop).await {
         Err(LabError::Skip(reason)) => {
             Err(AppError::new(Class::Skip, format!("{} {reason}", candidate.core)))

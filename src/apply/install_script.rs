@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::exchange::PartKind;
 use super::target::PinnedPackage;
+use crate::fs::foreign;
 use crate::installation::Installation;
 use crate::npm::LockFile;
 
@@ -53,7 +54,8 @@ fn add_package(directory: &Utf8Path, names: &mut BTreeSet<String>) {
     if directory.is_symlink() {
         return;
     }
-    let text = fs_err::read(directory.join("package.json")).unwrap_or_default();
+    let manifest = directory.join("package.json");
+    let text = foreign::read(&manifest, foreign::TEXT).unwrap_or_default();
     let manifest: Value = serde_json::from_slice(&text).unwrap_or_default();
     let scripted = ["preinstall", "install", "postinstall"]
         .iter()
@@ -67,11 +69,45 @@ fn add_package(directory: &Utf8Path, names: &mut BTreeSet<String>) {
 
 /// Every package in a `node_modules`, those of scopes included.
 fn add_packages(modules: &Utf8Path, names: &mut BTreeSet<String>) {
+    // A link could lead out of the tree, or in a circle.
+    if modules.is_symlink() {
+        return;
+    }
     for entry in modules.read_dir_utf8().into_iter().flatten().flatten() {
         match entry.file_name() {
             hidden if hidden.starts_with('.') => {}
             scope if scope.starts_with('@') => add_packages(entry.path(), names),
             _ => add_package(entry.path(), names),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fs_err::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn links_in_a_circle_and_what_is_no_file_do_not_hold_up_the_search_for_scripts() {
+        let guard = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(guard.path()).unwrap();
+        let modules = root.join("node_modules");
+        for name in ["@scope/scripted", "plain", "strange"] {
+            fs_err::create_dir_all(modules.join(name)).unwrap();
+        }
+        let write = |name: &str, text: &str| {
+            fs_err::write(modules.join(name).join("package.json"), text).unwrap();
+        };
+        let scripted = r#"{"name": "@scope/scripted", "scripts": {"postinstall": "true"}}"#;
+        write("@scope/scripted", scripted);
+        write("plain", r#"{"name": "plain", "scripts": {"test": "true"}}"#);
+        let fifo = modules.join("strange/package.json");
+        nix::unistd::mkfifo(fifo.as_std_path(), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        symlink("..", modules.join("plain/node_modules")).unwrap();
+        symlink(".", modules.join("@circle")).unwrap();
+        let mut names = BTreeSet::new();
+        add_packages(&modules, &mut names);
+        assert_eq!(names.into_iter().collect::<Vec<_>>(), ["@scope/scripted"]);
     }
 }

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::exchange::PartKind;
 use crate::explain::{Class, Explain};
+use crate::fs::foreign;
 use crate::npm::{
     LockAuditError, LockFile, LockFileError, Registry, RegistryError, integrity, lock_audit,
 };
@@ -159,7 +160,7 @@ fn read(
     version: Version,
     integrity: Option<&str>,
 ) -> Result<LockFile, ApplyTargetError> {
-    let text = fs_err::read_to_string(path).map_err(PinFileError::Io)?;
+    let text = foreign::read_to_string(path, foreign::TEXT).map_err(PinFileError::Io)?;
     if file_integrity(text.as_bytes()) != hash {
         return Err(PinFileError::LockChanged { path: path.to_owned() }.into());
     }
@@ -219,6 +220,10 @@ mod tests {
             pin.lock.as_mut().unwrap().plugin = Some("locks/core.json".into());
         });
         assert!(unhashed.ends_with("has no hash of it"), "{unhashed}");
+        let lock_file = root.join("locks/core.json");
+        fs_err::remove_file(&lock_file).unwrap();
+        nix::unistd::mkfifo(lock_file.as_std_path(), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert!(lock(&|_| ()).contains("core.json: it is a FIFO"), "{}", lock(&|_| ()));
         fs_err::rename(root.join("locks"), root.join("elsewhere")).unwrap();
         std::os::unix::fs::symlink("elsewhere", root.join("locks")).unwrap();
         assert!(lock(&|_| ()).contains("is a symbolic link"));

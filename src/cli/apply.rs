@@ -9,7 +9,7 @@ use crate::exit_code::ExitCode;
 use crate::explain::Class;
 use crate::release::Version;
 use crate::report::apply::ApplyReport;
-use crate::report::terminal;
+use crate::report::{OutputForm, terminal};
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -60,7 +60,7 @@ impl ApplyArguments {
             return Ok(ExitCode::Success);
         }
         let (from, to) = (prepared.plan.from.core, prepared.plan.to.core);
-        agree(self.yes, &format!("roll {from} to {to}?"), "codexpin apply --yes")?;
+        agree(self.yes, output.form, &format!("roll {from} to {to}?"), "codexpin apply --yes")?;
         let outcome = output.of(prepared.run()).await?;
         let exit_code = exit::of_apply(&outcome);
         report.outcome(outcome);
@@ -81,7 +81,7 @@ impl UndoArguments {
         let prepared = output.of(live.prepare_undo(self.backup.as_deref())).await?;
         let back = prepared.back();
         report.undo(prepared.backup(), prepared.installation.core.version, back);
-        agree(self.yes, &format!("go back to {back}?"), "codexpin undo --yes")?;
+        agree(self.yes, output.form, &format!("go back to {back}?"), "codexpin undo --yes")?;
         let outcome = output.of(prepared.run()).await?;
         let exit_code = exit::of_apply(&outcome);
         report.outcome(outcome);
@@ -90,15 +90,17 @@ impl UndoArguments {
     }
 }
 
-/// A yes, from the flag or from the person.
-fn agree(yes: bool, question: &str, command: &str) -> Result<(), AppError> {
-    match (yes, || terminal::confirm(question)) {
-        (true, _) => Ok(()),
-        (false, ask) => match ask() {
-            Some(true) => Ok(()),
-            Some(false) => Err(AppError::new(Class::Failure, "nothing was changed")),
-            None => Err(AppError::usage("nobody is there to say yes; nothing was changed")
-                .with_hint(format!("`{command}` does not ask"))),
-        },
+/// A yes, from the flag or from the person. Where a program reads the plan, nobody has
+/// seen what the yes would be to.
+fn agree(yes: bool, form: OutputForm, question: &str, command: &str) -> Result<(), AppError> {
+    if yes {
+        return Ok(());
+    }
+    let answer = if form == OutputForm::Text { terminal::confirm(question) } else { None };
+    match answer {
+        Some(true) => Ok(()),
+        Some(false) => Err(AppError::new(Class::Failure, "nothing was changed")),
+        None => Err(AppError::usage("nobody is there to say yes; nothing was changed")
+            .with_hint(format!("`{command}` does not ask"))),
     }
 }

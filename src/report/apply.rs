@@ -64,6 +64,9 @@ impl ApplyReport {
         if self.form == OutputForm::Text && with_steps {
             print_steps(plan);
         }
+        if plan.is_already_as_pinned() {
+            self.content.outcome = Some(ApplyOutcome::AlreadyAsPinned { installed: plan.from });
+        }
         self.content.plan = Some(plan.clone());
     }
 

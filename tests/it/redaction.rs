@@ -238,9 +238,12 @@ fn no_secret_of_a_gateway_or_a_check_command_gets_out_either() {
     let script = script(&planted, true);
     machine.registry.script_all(&["2026.6.1"], &script);
     let mut runs = Vec::new();
-    for core in ["2026.5.18", "2026.6.1"] {
-        runs.push(machine.run(&format!("check {core} --upstream loopback --through gateway")));
+    for (core, form) in [("2026.5.18", ""), ("2026.6.1", "--json-lines -v")] {
+        let check = format!("check {core} --upstream loopback --through gateway {form}");
+        runs.push(machine.run(&check));
     }
+    assert!(runs[1].stdout.contains(r#""event":"check-started""#), "{}", runs[1].stdout);
+    assert!(runs[1].stderr.contains("DEBUG codexpin::process: starts"), "{}", runs[1].stderr);
     planted.write("said", &lines(&planted).join("\n"));
     let said = planted.home.join("said");
     // The command is the user's own and may read the user's files; what it says is kept.

@@ -56,6 +56,14 @@ pub(super) fn check(text: &str) -> Result<(), LockFileError> {
             return Err(LockFileError::OtherPlace(place.clone()));
         }
         let entry = entry.as_object().ok_or_else(|| none(&format!("{place} is no object")))?;
+        // Both become part of an address that the registry is asked at.
+        let text = |field| entry.get(field).map(|value| value.as_str().unwrap_or_default());
+        if !place.is_empty()
+            && (text("name").is_some_and(|name| !is_name(name))
+                || text("version").is_some_and(|version| !is_version(version)))
+        {
+            return Err(none(&format!("{place} has no name and version that npm writes")));
+        }
         let known: &[&str] = if place.is_empty() { &OF_THE_PROJECT } else { &FIELDS };
         if let Some(field) = entry.keys().find(|field| !known.contains(&field.as_str())) {
             let place = if place.is_empty() { "the project" } else { place }.to_owned();
@@ -88,9 +96,39 @@ fn is_name(name: &str) -> bool {
     }
 }
 
+/// A version's letters and signs.
+fn is_version(version: &str) -> bool {
+    !version.is_empty()
+        && version.chars().all(|c| c.is_ascii_alphanumeric() || ".-+".contains(c))
+        && !version.contains("..")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_or_version_that_would_lead_to_another_address_is_refused() {
+        let lock = |entry: &str| {
+            format!(r#"{{"lockfileVersion": 3, "packages": {{"node_modules/a": {entry}}}}}"#)
+        };
+        for good in
+            [r#"{"version": "1.0.0-rc.1+build"}"#, r#"{"name": "@s/b", "version": "2.0.0"}"#]
+        {
+            assert!(check(&lock(good)).is_ok(), "{good}");
+        }
+        for bad in [
+            r#"{"version": "../b/1.0.0"}"#,
+            r#"{"version": "1.0.0?write=true"}"#,
+            r#"{"version": "..", "name": "b"}"#,
+            r#"{"version": 1}"#,
+            r#"{"version": "1.0.0", "name": "../b"}"#,
+            r#"{"version": "1.0.0", "name": ".."}"#,
+        ] {
+            let error = check(&lock(bad)).unwrap_err().to_string();
+            assert!(error.contains("has no name and version that npm writes"), "{error}");
+        }
+    }
 
     #[test]
     fn a_place_is_below_node_modules_and_leads_nowhere_else() {
