@@ -133,6 +133,8 @@ impl<'a> SandboxPlan<'a> {
             keep.extend(trusted(&self.environment.environment));
         }
         let mut hide = self.environment.logins.clone();
+        // The other prefixes, and what is on record of all of them.
+        hide.extend(self.job.candidate.prefix.parent().map(Utf8Path::to_owned));
         if self.command.is_none() {
             hide.push(self.environment.home.clone());
         }

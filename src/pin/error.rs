@@ -74,6 +74,12 @@ pub enum PinFileError {
         /// The lock file.
         path: Utf8PathBuf,
     },
+    /// The directory of the lock files is a link.
+    #[error("{path} is a link: lock files are not written to where it leads")]
+    LinkedLocks {
+        /// The link.
+        path: Utf8PathBuf,
+    },
     /// It cannot be written.
     #[error("cannot write {path}: {source}")]
     NotWritable {
@@ -112,6 +118,9 @@ impl Explain for PinFileError {
                 "restore it from git, or test and pin the release again: `codexpin pin VERSION`"
                     .to_owned(),
             ),
+            Self::LinkedLocks { .. } => {
+                Some("put a directory in its place, or name a file elsewhere: --pin-file FILE".to_owned())
+            }
             Self::NotWritable { .. } => {
                 Some("name a file elsewhere: --pin-file FILE".to_owned())
             }

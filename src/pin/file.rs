@@ -8,7 +8,7 @@ use serde::Deserialize;
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table};
 
 use super::merge::update;
-use super::{FORMAT, Pin, PinFileError, REQUIRES};
+use super::{FORMAT, LOCK_DIRECTORY, Pin, PinFileError, REQUIRES};
 use crate::fs::{self, foreign};
 use crate::release::Version;
 
@@ -136,7 +136,25 @@ impl PinFile {
     /// Whether it could be written now: what cannot is better known before the
     /// checks than after them. Its directory is made where it is missing.
     pub fn try_out(&self) -> Result<(), PinFileError> {
+        self.lock_directory()?;
         fs::try_writing_beside(&self.path).map_err(|source| self.not_writable(source))
+    }
+
+    /// Puts a lock file beside the pin file; where it is, from there.
+    pub fn save_lock(&self, name: &str, text: &str) -> Result<Utf8PathBuf, PinFileError> {
+        let path = self.lock_directory()?.join(name);
+        fs::write_atomic(&path, text.as_bytes())
+            .map_err(|source| PinFileError::NotWritable { path, source })?;
+        Ok(Utf8Path::new(LOCK_DIRECTORY).join(name))
+    }
+
+    /// Where lock files go. Through a link they would be written anywhere.
+    fn lock_directory(&self) -> Result<Utf8PathBuf, PinFileError> {
+        let path = self.path.with_file_name(LOCK_DIRECTORY);
+        match fs_err::symlink_metadata(&path) {
+            Ok(found) if found.is_symlink() => Err(PinFileError::LinkedLocks { path }),
+            _ => Ok(path),
+        }
     }
 
     /// Writes it back, whole or not at all.

@@ -13,7 +13,7 @@ fn prefixes_are_listed_and_removed() {
     let empty = machine.run("cache ls").exits(0);
     machine.run("check 2026.5.18").exits(0);
     machine.run("check 2026.5.19").exits(0);
-    fs_err::remove_file(machine.prefix("2026.5.18").join("prefix.json")).unwrap();
+    fs_err::remove_file(machine.manifest("2026.5.18")).unwrap();
     let listed = machine.run("cache ls").exits(0);
     let (_, value) = machine.run_json("cache ls");
     assert_eq!(value["prefixes"].as_array().unwrap().len(), 2);
@@ -66,8 +66,9 @@ fn in_a_cache_that_was_moved_only_what_names_its_place_is_made_anew() {
         run.exits(0);
         let records = moved.join("prefixes").read_dir_utf8().unwrap().map(Result::unwrap);
         let record = records
-            .map(|entry| entry.path().join("prefix.json"))
-            .find(|record| record.is_file() && record.as_str().contains(&format!("/{core}")));
+            .map(|entry| entry.path().to_owned())
+            .filter(|path| path.extension() == Some("json"))
+            .find(|record| record.as_str().contains(&format!("/{core}")));
         let record: Value =
             serde_json::from_slice(&fs_err::read(record.unwrap()).unwrap()).unwrap();
         assert_eq!(value["verdict"], "good");
