@@ -76,3 +76,24 @@ fn in_a_cache_that_was_moved_only_what_names_its_place_is_made_anew() {
     }
     assert_eq!(installed, [false, true]);
 }
+
+#[test]
+fn a_cache_and_a_home_behind_a_link_are_as_good_as_any() {
+    let mut machine = Machine::new();
+    machine.registry.publish_plugin(&["2026.5.18"]);
+    let (real, link) = (machine.root().join("disk"), machine.root().join("link"));
+    fs_err::create_dir(&real).unwrap();
+    fs_err::rename(machine.home(), real.join("home")).unwrap();
+    fs_err::os::unix::fs::symlink(&real, &link).unwrap();
+    machine.set("HOME", link.join("home").as_str());
+    for variable in ["CODEXPIN_CACHE_DIR", "CODEXPIN_STATE_DIR"] {
+        machine.set(variable, link.join(variable).as_str());
+    }
+    for core in ["2026.5.18", "2026.5.19", "2026.5.18"] {
+        machine.run(&format!("check {core}")).exits(0);
+    }
+    // By default it is in the home.
+    machine.unset("CODEXPIN_CACHE_DIR");
+    machine.run("check 2026.5.18").exits(0);
+    assert!(real.join("home/.cache/codexpin/prefixes").is_dir());
+}
