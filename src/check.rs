@@ -72,8 +72,9 @@ pub struct CheckEnvironment {
     pub executable: Utf8PathBuf,
     /// The user's home. A candidate finds it empty; a command of the user's own does not.
     pub home: Utf8PathBuf,
-    /// Where logins are: the live state's and codexpin's own. Empty for all.
-    pub logins: Vec<Utf8PathBuf>,
+    /// What all find empty: where logins are, and what candidates must not touch. What a
+    /// check needs below it stays.
+    pub hidden: Vec<Utf8PathBuf>,
     /// Directories that a command of the user's own may need, even if they are
     /// in `/tmp`: where codexpin is, and where it was started.
     pub keep: Vec<Utf8PathBuf>,

@@ -47,8 +47,8 @@ impl Directories {
         };
         let state = xdg.state_dir().unwrap_or_else(|| xdg.data_dir());
         let or = |name, otherwise: std::path::PathBuf| match environment.get(name) {
-            Some(path) => Ok(absolute(Utf8Path::new(path))),
-            None => utf8(otherwise),
+            Some(path) => Ok(real(absolute(Utf8Path::new(path)))),
+            None => Ok(real(utf8(otherwise)?)),
         };
         Ok(Self {
             cache: or(env::CACHE_DIR, xdg.cache_dir().join("codexpin"))?,
@@ -107,6 +107,18 @@ impl Directories {
     pub fn backups(&self) -> Utf8PathBuf {
         self.state.join("backups")
     }
+}
+
+/// Without links on the way. npm takes a project behind one for a package that is linked
+/// to from elsewhere, and records nothing of what it installed.
+fn real(path: Utf8PathBuf) -> Utf8PathBuf {
+    for above in path.ancestors() {
+        // What is not there yet has no links in it.
+        if let (Ok(real), Ok(below)) = (above.canonicalize_utf8(), path.strip_prefix(above)) {
+            return if below.as_str().is_empty() { real } else { real.join(below) };
+        }
+    }
+    path
 }
 
 fn absolute(path: &Utf8Path) -> Utf8PathBuf {

@@ -38,7 +38,8 @@ pub struct Prefix {
     _in_use: crate::fs::Lock,
 }
 
-/// What `prefix.json` says. It is written last: a prefix without it is half made.
+/// What stands beside a prefix, in a file of its name with `.json`. It is written last: a
+/// prefix without it is half made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PrefixManifest {
     /// The format of this file.
@@ -63,6 +64,8 @@ pub struct PrefixManifest {
     /// What installs could reach besides the registries, because the user said so.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub open_to: Vec<HostPort>,
+    /// The lock files as npm wrote them, before anything of the candidate was asked.
+    pub locks: TreeLocks,
     /// What npm, the plugin's install and the lifecycle scripts tried to reach;
     /// none where the prefix is older than such records.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -79,10 +82,18 @@ pub struct PrefixManifest {
     pub fingerprint: String,
 }
 
-/// The format of `prefix.json`.
-const FORMAT: u32 = 1;
-/// The marker's name.
-const MARKER: &str = "prefix.json";
+/// What npm resolved a candidate to: the text of each `package-lock.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TreeLocks {
+    /// The core's.
+    pub core: String,
+    /// The plugin's, where there is a plugin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plugin: Option<String>,
+}
+
+/// The format of the manifest: 2 has the lock files, and is beside the prefix.
+const FORMAT: u32 = 2;
 
 impl Prefix {
     /// The script that `openclaw` runs.

@@ -198,7 +198,8 @@ impl Context {
             executable: THIS_EXECUTABLE.into(),
             keep: keep.chain([self.cwd.clone()]).collect(),
             home: home.clone(),
-            logins: vec![live, self.directories.state.clone()],
+            // The prefixes: the other ones, and what is on record of all of them.
+            hidden: vec![live, self.directories.state.clone(), self.directories.prefixes()],
         }
     }
 

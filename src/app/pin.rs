@@ -9,11 +9,10 @@ use super::question::QuestionRequest;
 use super::{AppError, check};
 use crate::apply::file_integrity;
 use crate::explain::Class;
-use crate::fs::write_atomic;
 use crate::lab::RealLab;
 use crate::npm::registry::Freshness;
-use crate::pin::{self, FirstBad, LockFiles, Pin, PinFile, PinFileError};
-use crate::prefix::Prefix;
+use crate::pin::{FirstBad, LockFiles, Pin, PinFile, PinFileError};
+use crate::prefix::{Prefix, TreeLocks};
 use crate::question::Upstream;
 use crate::release::end::End;
 use crate::release::line;
@@ -49,7 +48,6 @@ pub async fn pin(context: &Context, request: PinRequest) -> Result<PinReport, Ap
     let asked = question.prepare(context, question.one_check(), None).await?;
     let file = context.cwd.join(&pin_file);
     PinFile::open_or_new(&file)?.try_out()?;
-    pin::beside(file.parent().unwrap_or(&context.cwd), pin::LOCK_DIRECTORY.into())?;
     let end: End = version.parse()?;
     let releases = context.releases(Freshness::Cached).await?;
     let version = context.resolve(&end, &releases)?;
@@ -125,7 +123,7 @@ fn write(
         passed: tested.passed,
         checks: tested.checks,
         scripts_not_run: prefix.manifest.scripts.clone().unwrap_or_default().not_run,
-        lock: Some(locks(path, prefix)?),
+        lock: Some(locks(&file, prefix)?),
         // A check of one release says nothing about which one broke it.
         first_bad: first_bad.or_else(|| known.and_then(|pin| pin.first_bad)),
     };
@@ -134,18 +132,16 @@ fn write(
     Ok(pin)
 }
 
-/// Puts the tested trees' lock files beside the pin file.
-fn locks(pin_file: &Utf8Path, prefix: &Prefix) -> Result<LockFiles, PinFileError> {
-    let beside = pin_file.parent().unwrap_or(Utf8Path::new("."));
+/// Puts the tested trees' lock files beside the pin file: as npm wrote them, and not as
+/// they are now that the candidate ran.
+fn locks(file: &PinFile, prefix: &Prefix) -> Result<LockFiles, PinFileError> {
     let core = prefix.manifest.candidate.core;
-    let travel = |project: &Utf8Path, name: String| -> Result<_, PinFileError> {
-        let relative = Utf8PathBuf::from(pin::LOCK_DIRECTORY).join(name);
-        let text = fs_err::read(project.join("package-lock.json"))?;
-        write_atomic(&pin::beside(beside, &relative)?, &text)?;
-        Ok((relative, file_integrity(&text)))
+    let TreeLocks { core: core_text, plugin: plugin_text } = &prefix.manifest.locks;
+    let travel = |text: &String, name: String| -> Result<_, PinFileError> {
+        Ok((file.save_lock(&name, text)?, file_integrity(text.as_bytes())))
     };
-    let (core_lock, core_integrity) = travel(&prefix.core(), format!("{core}.json"))?;
-    let plugin = prefix.plugin().map(|project| travel(&project, format!("{core}.codex.json")));
+    let (core_lock, core_integrity) = travel(core_text, format!("{core}.json"))?;
+    let plugin = plugin_text.as_ref().map(|text| travel(text, format!("{core}.codex.json")));
     let (plugin, plugin_integrity) = plugin.transpose()?.unzip();
     Ok(LockFiles { core: core_lock, core_integrity, plugin, plugin_integrity })
 }

@@ -132,7 +132,7 @@ impl<'a> SandboxPlan<'a> {
         if self.job.account.is_some() {
             keep.extend(trusted(&self.environment.environment));
         }
-        let mut hide = self.environment.logins.clone();
+        let mut hide = self.environment.hidden.clone();
         if self.command.is_none() {
             hide.push(self.environment.home.clone());
         }

@@ -8,7 +8,8 @@ use serde::Deserialize;
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table};
 
 use super::merge::update;
-use super::{FORMAT, Pin, PinFileError, REQUIRES};
+use super::place::beside;
+use super::{FORMAT, LOCK_DIRECTORY, Pin, PinFileError, REQUIRES};
 use crate::fs::{self, foreign};
 use crate::release::Version;
 
@@ -136,7 +137,21 @@ impl PinFile {
     /// Whether it could be written now: what cannot is better known before the
     /// checks than after them. Its directory is made where it is missing.
     pub fn try_out(&self) -> Result<(), PinFileError> {
+        beside(self.directory(), LOCK_DIRECTORY.into())?;
         fs::try_writing_beside(&self.path).map_err(|source| self.not_writable(source))
+    }
+
+    /// Puts a lock file beside the pin file; where it is, from there.
+    pub fn save_lock(&self, name: &str, text: &str) -> Result<Utf8PathBuf, PinFileError> {
+        let relative = Utf8Path::new(LOCK_DIRECTORY).join(name);
+        let path = beside(self.directory(), &relative)?;
+        fs::write_atomic(&path, text.as_bytes())
+            .map_err(|source| PinFileError::NotWritable { path, source })?;
+        Ok(relative)
+    }
+
+    fn directory(&self) -> &Utf8Path {
+        self.path.parent().unwrap_or(Utf8Path::new("."))
     }
 
     /// Writes it back, whole or not at all.

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
 use super::plugin::PluginInstall;
-use super::{InstallError, Prefix, core_project, tree};
+use super::{InstallError, Prefix, TreeLocks, core_project, tree};
 use crate::fs::foreign;
 use crate::node::choice::Node;
 use crate::npm::egress::Egress;
@@ -42,6 +42,7 @@ pub(super) struct InstallResult {
     /// Whether files are shared with the donor.
     pub grown: bool,
     pub plugin_project: Option<Utf8PathBuf>,
+    pub locks: TreeLocks,
     /// What it tried to reach.
     pub egress: Egress,
     /// Which of the core's install scripts ran; none where npm does not say.
@@ -72,7 +73,7 @@ impl PrefixInstall<'_> {
 
     async fn once(&self) -> Result<InstallResult, InstallError> {
         let grown = match self.donor {
-            Some(donor) => match self.grow(&donor.core()).await {
+            Some(donor) => match self.grow(donor).await {
                 // The donor's files may be the cause. Only a cold install says something
                 // about the candidate.
                 Err(InstallError::Npm(NpmError::Failed { .. })) => false,
@@ -85,7 +86,9 @@ impl PrefixInstall<'_> {
         }
         let core = core_project(self.directory);
         let integrity = self.candidate.core_integrity.as_deref();
-        self.verify(&core, &PackageName::CORE, self.candidate.core, integrity)?;
+        // Now: what comes next runs the candidate, which could write another one.
+        let lock = self.verify(&core, &PackageName::CORE, self.candidate.core, integrity)?;
+        let mut locks = TreeLocks { core: lock, plugin: None };
         let package = Utf8Path::new("core/node_modules/openclaw");
         let commands: DeclaredCommands = self.manifest(package)?;
         let entry = package.join(commands.openclaw()?);
@@ -103,11 +106,12 @@ impl PrefixInstall<'_> {
             let project = install.run().await?;
             let integrity = plugin.integrity.as_deref();
             let directory = self.directory.join(&project);
-            self.verify(&directory, &PackageName::PLUGIN, plugin.version, integrity)?;
+            let lock = self.verify(&directory, &PackageName::PLUGIN, plugin.version, integrity)?;
+            locks.plugin = Some(lock);
             plugin_project = Some(project);
         }
         let egress = Egress::default();
-        Ok(InstallResult { entry, grown, plugin_project, egress, scripts })
+        Ok(InstallResult { entry, grown, plugin_project, locks, egress, scripts })
     }
 
     async fn cold(&self) -> Result<(), InstallError> {
@@ -122,15 +126,15 @@ impl PrefixInstall<'_> {
 
     /// Grows the core from a donor; false where the result cannot be trusted
     /// and a cold install has to follow.
-    async fn grow(&self, donor: &Utf8Path) -> Result<bool, InstallError> {
+    async fn grow(&self, donor: &Prefix) -> Result<bool, InstallError> {
         let core = project(core_project(self.directory), &PackageName::CORE, self.candidate.core)?;
-        let from = donor.join("node_modules");
+        let from = donor.core().join("node_modules");
         let before = tree::fingerprint(&[&from])?;
         if tree::link(&from, &core.join("node_modules")).is_err() {
             // Another file system, or too many links to one file: install cold instead.
             return Ok(false);
         }
-        fs::copy(donor.join("package-lock.json"), core.join("package-lock.json"))?;
+        fs::write(core.join("package-lock.json"), &donor.manifest.locks.core)?;
         self.npm.install(&self.job(&core), &[], &[]).await?;
         // npm normally replaces files. Had it written into one, the donor's file, which is
         // the same inode, would have changed too.
@@ -152,14 +156,14 @@ impl PrefixInstall<'_> {
 
     /// Holds what npm wrote against what the registry said: the lock file, and what the
     /// package says of itself. npm unpacks any tarball under the name and the version
-    /// that the registry's list has for it.
+    /// that the registry's list has for it. Comes back with the lock file's text.
     fn verify(
         &self,
         project: &Utf8Path,
         package: &PackageName,
         version: Version,
         integrity: Option<&str>,
-    ) -> Result<(), InstallError> {
+    ) -> Result<String, InstallError> {
         let other = |found: String| {
             let package = package.clone();
             Err(InstallError::NotTheCandidate { package, version, found })
@@ -179,7 +183,7 @@ impl PrefixInstall<'_> {
         let directory = project.join("node_modules").join(package.as_str());
         let said: PackageIdentity = self.manifest(&directory)?;
         if said.name == package.as_str() && said.version.parse() == Ok(version) {
-            return Ok(());
+            return Ok(text);
         }
         other(format!("a tarball that calls itself {}@{}", said.name, said.version))
     }

@@ -11,8 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::install::PrefixInstall;
 use super::{
-    FORMAT, InstallError, MARKER, Prefix, PrefixManifest, StoreError, core_project, name,
-    plugin_home, tree,
+    FORMAT, InstallError, Prefix, PrefixManifest, StoreError, core_project, name, plugin_home, tree,
 };
 use crate::fs::{Lock, LockError, foreign, write_atomic};
 use crate::host::HostPort;
@@ -130,7 +129,7 @@ impl PrefixStore {
             return Ok(None);
         }
         // Its time is when the prefix was last used: the order in which prefixes are removed.
-        let marker = std::fs::File::options().append(true).open(directory.join(MARKER))?;
+        let marker = std::fs::File::options().append(true).open(self.marker(name))?;
         marker.set_modified(SystemTime::now())?;
         Ok(Some(Prefix { directory, manifest, reused: true, _in_use: lock }))
     }
@@ -155,7 +154,7 @@ impl PrefixStore {
     ) -> Result<(), StoreError> {
         let directory = self.directory.join(name);
         // Without its manifest it is what a kill left of an install.
-        crate::fs::remove(&directory)?;
+        self.remove(name)?;
         let home = directory.join("home");
         fs::create_dir_all(home.join("tmp"))?;
         let donor = self.donor(candidate, node).await?;
@@ -192,6 +191,7 @@ impl PrefixStore {
             plugin_project: installed.plugin_project,
             made_in: directory.clone(),
             open_to: self.open_to.clone(),
+            locks: installed.locks,
             egress: Some(installed.egress),
             scripts: installed.scripts,
             installed: Timestamp::now(),
@@ -204,7 +204,7 @@ impl PrefixStore {
         };
         let text = serde_json::to_vec_pretty(&manifest).map_err(std::io::Error::other)?;
         // Last of all: only a prefix with a manifest is ever used.
-        write_atomic(&directory.join(MARKER), &text)?;
+        write_atomic(&self.marker(name), &text)?;
         self.keep_within_limit(name).await
     }
 
@@ -235,12 +235,13 @@ impl PrefixStore {
 
     fn manifest(&self, name: &str) -> Option<PrefixManifest> {
         let directory = self.directory.join(name);
-        let text = foreign::read(&directory.join(MARKER), foreign::TEXT).ok()?;
+        let text = foreign::read(&self.marker(name), foreign::TEXT).ok()?;
         let manifest: PrefixManifest = serde_json::from_slice(&text).ok()?;
         // A plugin counts only if OpenClaw has it on record, which names an absolute path:
         // a prefix that was moved is as good as none.
         let plugin = manifest.candidate.plugin.is_some();
-        let whole = plugin == manifest.plugin_project.is_some()
+        let whole = directory.is_dir()
+            && plugin == manifest.plugin_project.is_some()
             && (!plugin || manifest.made_in == directory);
         Some(manifest).filter(|manifest| manifest.format == FORMAT && whole)
     }
@@ -268,7 +269,7 @@ impl PrefixStore {
             for name in store.names().map_err(std::io::Error::other)? {
                 let directory = store.directory.join(&name);
                 let marker =
-                    fs::metadata(directory.join(MARKER)).or_else(|_| fs::metadata(&directory));
+                    fs::metadata(store.marker(&name)).or_else(|_| fs::metadata(&directory));
                 let used = marker.and_then(|m| m.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
                 listed.push((used, name));
             }
@@ -324,8 +325,14 @@ impl PrefixStore {
     /// The marker goes first: a removal that is cut short leaves a half-made prefix.
     fn remove(&self, name: &str) -> std::io::Result<()> {
         let directory = self.directory.join(name);
-        crate::fs::remove(&directory.join(MARKER))?;
+        crate::fs::remove(&self.marker(name))?;
         crate::fs::remove(&directory)
+    }
+
+    /// Beside the prefix and not in it: a candidate has its hands on what is in it, and
+    /// the sandbox hides what is beside it.
+    fn marker(&self, name: &str) -> Utf8PathBuf {
+        self.directory.join(format!("{name}.json"))
     }
 
     fn lock_file(&self, name: &str) -> Utf8PathBuf {
@@ -356,6 +363,7 @@ mod tests {
     use super::*;
     use crate::env::Environment;
     use crate::npm::NpmPlaces;
+    use crate::prefix::TreeLocks;
     use crate::process::Processes;
 
     #[tokio::test]
@@ -390,18 +398,23 @@ mod tests {
             installed: Timestamp::now(),
             install_ms: 1,
             open_to: Vec::new(),
+            locks: TreeLocks { core: "{}".to_owned(), plugin: None },
             egress: None,
             scripts: None,
             grown_from: None,
             bytes: 0,
             fingerprint: "of other files".to_owned(),
         };
-        fs::write(directory.join(MARKER), serde_json::to_vec(&manifest).unwrap()).unwrap();
+        fs::write(
+            store.marker(&name(&candidate, &node, &[])),
+            serde_json::to_vec(&manifest).unwrap(),
+        )
+        .unwrap();
 
         let in_use = store.kept(&candidate, &node).unwrap();
         let name = name(&candidate, &node, &[]);
         assert!(store.finished(&name).await.unwrap().is_none());
-        assert!(directory.join(MARKER).is_file(), "it was removed under whoever uses it");
+        assert!(store.marker(&name).is_file(), "it was removed under whoever uses it");
         drop(in_use);
         assert!(store.finished(&name).await.unwrap().is_none());
         assert!(!directory.exists(), "it is of no use and takes up space");

@@ -13,7 +13,7 @@ fn prefixes_are_listed_and_removed() {
     let empty = machine.run("cache ls").exits(0);
     machine.run("check 2026.5.18").exits(0);
     machine.run("check 2026.5.19").exits(0);
-    fs_err::remove_file(machine.prefix("2026.5.18").join("prefix.json")).unwrap();
+    fs_err::remove_file(machine.manifest("2026.5.18")).unwrap();
     let listed = machine.run("cache ls").exits(0);
     let (_, value) = machine.run_json("cache ls");
     assert_eq!(value["prefixes"].as_array().unwrap().len(), 2);
@@ -66,12 +66,34 @@ fn in_a_cache_that_was_moved_only_what_names_its_place_is_made_anew() {
         run.exits(0);
         let records = moved.join("prefixes").read_dir_utf8().unwrap().map(Result::unwrap);
         let record = records
-            .map(|entry| entry.path().join("prefix.json"))
-            .find(|record| record.is_file() && record.as_str().contains(&format!("/{core}")));
+            .map(|entry| entry.path().to_owned())
+            .filter(|path| path.extension() == Some("json"))
+            .find(|record| record.as_str().contains(&format!("/{core}")));
         let record: Value =
             serde_json::from_slice(&fs_err::read(record.unwrap()).unwrap()).unwrap();
         assert_eq!(value["verdict"], "good");
         installed.push(record["made_in"].as_str().unwrap().starts_with(moved.as_str()));
     }
     assert_eq!(installed, [false, true]);
+}
+
+#[test]
+fn a_cache_and_a_home_behind_a_link_are_as_good_as_any() {
+    let mut machine = Machine::new();
+    machine.registry.publish_plugin(&["2026.5.18"]);
+    let (real, link) = (machine.root().join("disk"), machine.root().join("link"));
+    fs_err::create_dir(&real).unwrap();
+    fs_err::rename(machine.home(), real.join("home")).unwrap();
+    fs_err::os::unix::fs::symlink(&real, &link).unwrap();
+    machine.set("HOME", link.join("home").as_str());
+    for variable in ["CODEXPIN_CACHE_DIR", "CODEXPIN_STATE_DIR"] {
+        machine.set(variable, link.join(variable).as_str());
+    }
+    for core in ["2026.5.18", "2026.5.19", "2026.5.18"] {
+        machine.run(&format!("check {core}")).exits(0);
+    }
+    // By default it is in the home.
+    machine.unset("CODEXPIN_CACHE_DIR");
+    machine.run("check 2026.5.18").exits(0);
+    assert!(real.join("home/.cache/codexpin/prefixes").is_dir());
 }

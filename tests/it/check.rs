@@ -325,7 +325,7 @@ fn a_half_made_prefix_is_never_used() {
     let machine = Machine::new();
     machine.run("check 2026.5.18").exits(0);
     let prefix = machine.prefix("2026.5.18");
-    fs_err::remove_file(prefix.join("prefix.json")).unwrap();
+    fs_err::remove_file(machine.manifest("2026.5.18")).unwrap();
     let entry = prefix.join("core/node_modules/openclaw/openclaw.mjs");
     fs_err::write(&entry, "process.exit(9)\n").unwrap();
     machine.run("check 2026.5.18").exits(0);

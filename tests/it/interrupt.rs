@@ -117,7 +117,7 @@ fn an_install_that_was_killed_is_begun_anew() {
     running.signal(Signal::SIGKILL);
     let killed = running.finish().exits(128 + 9);
     let half_made = machine.prefix("2026.5.18");
-    assert!(half_made.is_dir() && !half_made.join("prefix.json").exists());
+    assert!(half_made.is_dir() && !machine.manifest("2026.5.18").exists());
     machine.registry.mend();
     machine.run("check 2026.5.18").exits(0);
     nothing_is_left(&machine, killed.pid);

@@ -88,6 +88,11 @@ impl Machine {
         self.cache().join("prefixes").join(name)
     }
 
+    /// What is on record of this release's prefix.
+    pub(crate) fn manifest(&self, core: &str) -> Utf8PathBuf {
+        format!("{}.json", self.prefix(core)).into()
+    }
+
     /// The one session of this machine.
     pub(crate) fn session(&self) -> Utf8PathBuf {
         let sessions = self.state().join("sessions");
@@ -98,6 +103,10 @@ impl Machine {
 
     pub(crate) fn set(&mut self, name: &str, value: impl Into<String>) {
         self.environment.insert(name.to_owned(), value.into());
+    }
+
+    pub(crate) fn unset(&mut self, name: &str) {
+        self.environment.remove(name);
     }
 
     pub(crate) fn add_to_npmrc(&self, lines: &str) {

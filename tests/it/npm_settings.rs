@@ -55,7 +55,7 @@ fn with_scripts() -> Machine {
 }
 
 fn scripts_of(machine: &Machine, core: &str) -> Value {
-    let text = fs_err::read(machine.prefix(core).join("prefix.json")).unwrap();
+    let text = fs_err::read(machine.manifest(core)).unwrap();
     serde_json::from_slice::<Value>(&text).unwrap()["scripts"].clone()
 }
 

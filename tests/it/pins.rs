@@ -138,3 +138,45 @@ fn a_pin_file_that_asks_for_a_newer_codexpin_is_refused_by_whatever_reads_or_wri
     let run = machine.run("pins").exits(1);
     assert!(run.stderr.contains("`requires-codexpin = \"soon\"` in "), "{}", run.stderr);
 }
+
+#[test]
+fn what_is_pinned_is_the_lock_file_that_npm_wrote_whatever_the_release_made_of_it() {
+    let machine = Machine::new();
+    machine.add_to_npmrc("//registry.example/:_authToken=made-up-token\n");
+    machine.run("check 2026.5.18").exits(0);
+    let lock = machine.prefix("2026.5.18").join("core/package-lock.json");
+    let written = fs_err::read_to_string(&lock).unwrap();
+    let npmrc = machine.npmrc();
+    for attack in [format!("echo '{{}}' > {lock}"), format!("ln -sf {npmrc} {lock}")] {
+        machine.start_with(&["pin", "2026.5.18", "--exec", &attack], &[]).finish().exits(0);
+        assert_ne!(fs_err::read_to_string(&lock).unwrap(), written, "nothing was attacked");
+        let pinned = machine.work().join("known-good.lock/2026.5.18.json");
+        assert_eq!(fs_err::read_to_string(pinned).unwrap(), written);
+    }
+}
+
+#[test]
+fn what_is_on_record_of_a_prefix_is_out_of_the_reach_of_what_runs_from_it() {
+    let mut machine = Machine::new();
+    // Where a command of the user's own runs, what is in it is kept visible.
+    let cache = machine.work().join("cache");
+    machine.set("CODEXPIN_CACHE_DIR", cache.as_str());
+    machine.run("check 2026.5.18").exits(0);
+    let look = format!("test -d {cache} && ! ls {cache}/prefixes/*.jso?");
+    machine.start_with(&["check", "2026.5.18", "--exec", &look], &[]).finish().exits(0);
+}
+
+#[test]
+fn lock_files_are_not_written_to_where_a_link_leads() {
+    let machine = Machine::new();
+    let elsewhere = machine.root().join("elsewhere");
+    fs_err::create_dir(&elsewhere).unwrap();
+    let link = machine.work().join("known-good.lock");
+    fs_err::os::unix::fs::symlink(&elsewhere, &link).unwrap();
+    for words in ["pin 2026.5.18", "bisect 2026.5.18 2026.6.1"] {
+        let run = machine.run(words).exits(1);
+        assert!(run.stderr.contains("known-good.lock is a symbolic link"), "{}", run.stderr);
+    }
+    assert_eq!(fs_err::read_dir(&elsewhere).unwrap().count(), 0);
+    assert_eq!(machine.prefixes(), [""; 0], "it is told before anything is installed");
+}

@@ -34,7 +34,7 @@ impl Release {
             .find(|path| path.is_dir() && ours(path.file_name().unwrap()))
             .unwrap();
         let about: Value =
-            serde_json::from_slice(&fs::read(prefix.join("prefix.json")).unwrap()).unwrap();
+            serde_json::from_slice(&fs::read(format!("{prefix}.json")).unwrap()).unwrap();
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         Self { entry: prefix.join(text(&about["entry"])), node: text(&about["node"]["bin"]).into() }
     }

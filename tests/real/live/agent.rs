@@ -41,7 +41,7 @@ impl Release {
             if !rest.starts_with(['_', '+']) {
                 return None;
             }
-            let made = std::fs::read(prefix.path().join("prefix.json")).ok()?;
+            let made = std::fs::read(prefix.path().with_file_name(format!("{name}.json"))).ok()?;
             let made: Value = serde_json::from_slice(&made).ok()?;
             let entry = prefix.path().join(made["entry"].as_str()?);
             let node = made["node"]["bin"].as_str()?.into();
