@@ -65,6 +65,10 @@ fn an_apply_changes_nothing_without_a_yes_and_is_followed_line_by_line_with_one(
         assert!(log.contains(words), "{words} is not in\n{log}");
     }
 
+    let again = Said::of(&world.command("apply --json"), 0);
+    let again: Value = serde_json::from_str(&again.stdout).unwrap();
+    assert_eq!(again["outcome"], "already-as-pinned", "{again}");
+
     Said::of(&world.command("undo"), 2);
     world.assert_is(OLD, "not undone without a yes");
     let undone = Said::of(&world.command("undo --yes --json"), 0);
