@@ -3,7 +3,7 @@
 //! apply as [`FILE`]; `--verbose` shows the same lines on stderr. Every line is
 //! masked as all output is, and the file has a bound.
 //!
-//! Lines are kept in memory until [`Log::write_into`] says where the file is: a
+//! Lines are kept in memory until [`Log::keep_in`] says where the file is: a
 //! session has its directory only after its candidates are known.
 
 use std::fmt;
