@@ -12,6 +12,8 @@ pub const STATE_DIR: &str = "CODEXPIN_STATE_DIR";
 pub const CACHE_LIMIT: &str = "CODEXPIN_CACHE_LIMIT";
 /// Set for every process that codexpin starts: which run it belongs to.
 pub const RUN: &str = "CODEXPIN_RUN";
+/// The user's own directory for sockets of services, such as `/run/user/1000`.
+pub const XDG_RUNTIME_DIR: &str = "XDG_RUNTIME_DIR";
 /// Test builds only: the named point at which codexpin ends itself with SIGKILL.
 pub const CHECKPOINT: &str = "CODEXPIN_KILL_AT";
 
@@ -44,6 +46,10 @@ pub const OPENCLAW_AUTH_PROFILE_SECRET_KEY: &str = "OPENCLAW_AUTH_PROFILE_SECRET
 pub const OPENCLAW_NO_AUTO_UPDATE: &str = "OPENCLAW_NO_AUTO_UPDATE";
 /// `OpenClaw`: no channels (Telegram, Slack, ...) are connected.
 pub const OPENCLAW_SKIP_CHANNELS: &str = "OPENCLAW_SKIP_CHANNELS";
+
+/// What the user may have set for TLS, and a candidate that speaks its own needs.
+pub const TRUSTED_AUTHORITIES: [&str; 4] =
+    ["SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "CODEX_CA_CERTIFICATE"];
 
 /// What a child may inherit: how to find programs, how text is written, where
 /// temporary files go, and which authorities TLS trusts. Nothing else: no
@@ -89,6 +95,12 @@ impl Environment {
     pub fn inherited(&self) -> Self {
         let allowed = |(name, _): &(&String, &String)| INHERITED.contains(&name.as_str());
         Self(self.0.iter().filter(allowed).map(|(n, v)| (n.clone(), v.clone())).collect())
+    }
+
+    /// The directories on PATH that are named from the root.
+    pub fn path(&self) -> impl Iterator<Item = &camino::Utf8Path> {
+        let path = self.get("PATH").unwrap_or_default().split(':');
+        path.filter(|name| name.starts_with('/')).map(camino::Utf8Path::new)
     }
 
     /// The same environment with one variable set.

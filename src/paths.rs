@@ -109,6 +109,13 @@ impl Directories {
     }
 }
 
+/// The home that the system has on record for this user. `HOME` may name another, as
+/// under sudo.
+pub fn home_on_record() -> Option<Utf8PathBuf> {
+    let user = nix::unistd::User::from_uid(nix::unistd::geteuid()).ok()??;
+    Utf8PathBuf::from_path_buf(user.dir).ok()
+}
+
 /// Without links on the way. npm takes a project behind one for a package that is linked
 /// to from elsewhere, and records nothing of what it installed.
 fn real(path: Utf8PathBuf) -> Utf8PathBuf {

@@ -235,14 +235,15 @@ fn in_tmp() -> (tempfile::TempDir, Utf8PathBuf) {
     (directory, path)
 }
 
-async fn open_with_mounts(root: &Utf8Path, keep: &[Utf8PathBuf]) -> Enclosure {
-    open_hiding(root, &[], keep).await
+async fn open_with_mounts(root: &Utf8Path, write: &[Utf8PathBuf]) -> Enclosure {
+    open_hiding(root, &[], write).await
 }
 
-async fn open_hiding(root: &Utf8Path, hide: &[Utf8PathBuf], keep: &[Utf8PathBuf]) -> Enclosure {
+async fn open_hiding(root: &Utf8Path, hide: &[Utf8PathBuf], write: &[Utf8PathBuf]) -> Enclosure {
     let tmp = root.join("private");
     fs_err::create_dir_all(&tmp).unwrap();
-    let mounts = MountPlan { tmp: &tmp, hide, keep };
+    let (hide, write) = (hide.to_owned(), write.to_owned());
+    let mounts = MountPlan { tmp, hide, write, ..MountPlan::default() };
     Enclosure::open(&PROCESSES, &shim(), Some(mounts)).await.unwrap()
 }
 
@@ -304,16 +305,14 @@ async fn what_is_kept_is_where_it_was_and_can_be_written_to() {
 
 #[tokio::test]
 async fn what_is_hidden_is_empty_but_for_what_is_kept_and_as_it_was_outside() {
-    // Everybody may write here, and it is none of the directories that are empty anyway.
-    let guard = tempfile::tempdir_in("/dev/shm").unwrap();
-    let home = Utf8Path::from_path(guard.path()).unwrap();
+    let (_guard, root) = in_tmp();
+    let home = &root.join("home");
     fs_err::create_dir_all(home.join("kept/logins")).unwrap();
     fs_err::write(home.join("secret"), "made-up").unwrap();
     fs_err::write(home.join("kept/logins/secret"), "made-up").unwrap();
     fs_err::write(home.join("kept/file"), "kept").unwrap();
-    let (_guard, root) = in_tmp();
     let hide = [home.to_owned(), home.join("kept/logins")];
-    let enclosure = open_hiding(&root, &hide, &[home.join("kept")]).await;
+    let enclosure = open_hiding(&root, &hide, &[root.clone(), home.join("kept")]).await;
     assert!(enclosure.shared_tmp().is_none(), "{:?}", enclosure.shared_tmp());
     let script = "cd \"$HERE\"; find . | sort; cat kept/file; echo x > mine";
     let mut program = inside(&enclosure, script);
@@ -342,7 +341,7 @@ async fn where_mounts_are_refused_the_network_is_cut_off_all_the_same() {
     program.environment = program.environment.with(SHIM, shim());
     let finished = run(&program).await;
     let text = finished.stdout.text();
-    let expected = "cannot make a mount namespace with a /tmp of its own: No space left on device \
+    let expected = "cannot make a file system of its own: No space left on device \
                     (os error 28) (user.max_mnt_namespaces=0)";
     assert!(text.contains(expected), "{text}{}", finished.stderr.text());
     assert!(text.contains("inside: lo:"), "{text}{}", finished.stderr.text());

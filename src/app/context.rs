@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::AppError;
 use crate::catalogue::Catalogue;
 use crate::check::CheckEnvironment;
-use crate::env::Environment;
+use crate::env::{Environment, XDG_RUNTIME_DIR};
 use crate::event::{Clock, Events};
 use crate::explain::Class;
 use crate::installation::{self, InstallationError, InstalledRelease, LiveMachine};
@@ -19,7 +19,7 @@ use crate::node::runtime::{self, Runtimes};
 use crate::npm::packument::Packument;
 use crate::npm::registry::{Freshness, PackumentFetch, PackumentSource, Registry, RegistryLimits};
 use crate::npm::{LocalNpm, Npm, NpmSearch};
-use crate::paths::Directories;
+use crate::paths::{self, Directories};
 use crate::prefix::store::{DEFAULT_LIMIT, PrefixStore};
 use crate::process::Processes;
 use crate::process::enclosure::THIS_EXECUTABLE;
@@ -188,7 +188,6 @@ impl Context {
     /// Where checks take place.
     pub(super) fn check_surroundings(&self) -> CheckEnvironment {
         let home = &self.directories.home;
-        let (live, _) = installation::lives_in(&self.environment, home);
         let own = std::env::current_exe().ok().and_then(|own| Utf8PathBuf::from_path_buf(own).ok());
         let keep = own.into_iter().filter_map(|own| own.parent().map(Utf8Path::to_owned));
         CheckEnvironment {
@@ -198,9 +197,19 @@ impl Context {
             executable: THIS_EXECUTABLE.into(),
             keep: keep.chain([self.cwd.clone()]).collect(),
             home: home.clone(),
-            // The prefixes: the other ones, and what is on record of all of them.
-            hidden: vec![live, self.directories.state.clone(), self.directories.prefixes()],
+            hidden: self.hidden(),
         }
+    }
+
+    /// What nothing that runs in an enclosure may see: the live state, whatever `HOME` is
+    /// set to, all that codexpin keeps (of the prefixes the other ones), and the sockets
+    /// of the user's services.
+    fn hidden(&self) -> Vec<Utf8PathBuf> {
+        let Directories { cache, state, home, .. } = &self.directories;
+        let (live, _) = installation::lives_in(&self.environment, home);
+        let runtime = self.environment.get(XDG_RUNTIME_DIR).map(Utf8PathBuf::from);
+        let on_record = paths::home_on_record();
+        [live, state.clone(), cache.clone()].into_iter().chain(runtime).chain(on_record).collect()
     }
 
     /// Both packages' releases, asked for side by side.
@@ -249,14 +258,19 @@ impl Context {
     }
 
     pub(super) async fn npm(&self) -> Result<Npm, AppError> {
-        Ok(self.local_npm().await?.npm(&self.environment, &self.processes))
+        Ok(self.npm_of(&self.local_npm().await?))
+    }
+
+    fn npm_of(&self, npm: &LocalNpm) -> Npm {
+        let hidden = self.hidden().into_iter().chain([self.directories.home.clone()]);
+        npm.npm(&self.environment, &self.processes).hiding(hidden.collect())
     }
 
     /// npm and the registry with the user's own settings. An `.npmrc` beside a pin file
     /// came with the pin, and could name a registry that has another `openclaw`.
     pub(super) async fn npm_outside_projects(&self) -> Result<(Npm, Registry), AppError> {
         let npm = self.npm_at(&self.directories.home).await?;
-        Ok((npm.npm(&self.environment, &self.processes), self.registry(&npm)?))
+        Ok((self.npm_of(&npm), self.registry(&npm)?))
     }
 
     async fn local_npm(&self) -> Result<LocalNpm, AppError> {

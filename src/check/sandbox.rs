@@ -17,7 +17,7 @@ use crate::process::enclosure::{Enclosure, EnclosureError, MountPlan};
 use crate::question::Question;
 use crate::route::Route;
 use crate::secret::Secret;
-use crate::upstream::live::{Live, LiveOptions, TRUST};
+use crate::upstream::live::{Live, LiveOptions};
 use crate::upstream::loopback::{Loopback, LoopbackOptions, Script};
 
 /// A sandbox to be opened.
@@ -128,22 +128,39 @@ impl<'a> SandboxPlan<'a> {
 
     async fn enclose(&self, home: &ScratchHome) -> (Option<Enclosure>, Isolation) {
         let CheckEnvironment { processes, executable, .. } = self.environment;
-        let mut keep = kept(self.job.candidate, home.path(), self.command, self.environment);
-        if self.job.account.is_some() {
-            keep.extend(trusted(&self.environment.environment));
-        }
-        let mut hide = self.environment.hidden.clone();
-        if self.command.is_none() {
-            hide.push(self.environment.home.clone());
-        }
-        let mounts = MountPlan { tmp: &home.private_tmp(), hide: &hide, keep: &keep };
-        match Enclosure::open(processes, executable, Some(mounts)).await {
+        match Enclosure::open(processes, executable, Some(self.mounts(home))).await {
             Ok(enclosure) => {
                 let shared_tmp = enclosure.shared_tmp().map(EnclosureError::with_hint);
                 (Some(enclosure), Isolation::Namespace { shared_tmp })
             }
             Err(why) => (None, Isolation::ProxySettings { why: why.with_hint() }),
         }
+    }
+
+    /// A candidate writes to its scratch home alone, and finds the user's home empty. A
+    /// command of the user's own finds everything in its place, but for what belongs to
+    /// the candidate and what is on PATH, which it runs.
+    fn mounts(&self, home: &ScratchHome) -> MountPlan {
+        let CheckEnvironment { environment, hidden, keep, .. } = self.environment;
+        let mut plan = MountPlan {
+            tmp: home.private_tmp(),
+            hide: hidden.clone(),
+            write: vec![home.path().to_owned()],
+            read: programs(self.job.candidate, environment),
+        };
+        match self.command {
+            None => plan.hide.push(self.environment.home.clone()),
+            Some(command) => {
+                plan.hide.retain(|hidden| !self.environment.home.starts_with(hidden));
+                plan.write.push("/".into());
+                plan.write.extend(keep.iter().cloned());
+                plan.write.extend(named_in(command));
+            }
+        }
+        if self.job.account.is_some() {
+            plan.read.extend(trusted(environment));
+        }
+        plan
     }
 }
 
@@ -299,33 +316,18 @@ fn free_port() -> std::io::Result<u16> {
     Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
 
-/// What stays visible, though `/tmp` is the sandbox's own: the scratch home, the
-/// candidate, its Node and what is on its PATH; for a command of the user's own, the
-/// files that it names as well.
-fn kept(
-    candidate: &InstalledCandidate,
-    home: &Utf8Path,
-    command: Option<&str>,
-    environment: &CheckEnvironment,
-) -> Vec<Utf8PathBuf> {
-    let mut kept = vec![home.to_owned(), candidate.prefix.clone()];
-    kept.extend(candidate.node.bin.parent().map(Utf8Path::to_owned));
-    // A `node` on PATH may be a link: keep what it leads to.
-    let node = candidate.node.executable().canonicalize_utf8().ok();
-    kept.extend(node.iter().filter_map(|node| Some(node.parent()?.parent()?.to_owned())));
-    let path = environment.environment.get("PATH").unwrap_or_default();
-    kept.extend(path.split(':').filter(|name| name.starts_with('/')).map(Utf8PathBuf::from));
-    if let Some(command) = command {
-        kept.extend(environment.keep.iter().cloned());
-        kept.extend(named_in(command));
-    }
-    kept
+/// What has to be there to run a candidate: its prefix, its Node, and what is on PATH.
+fn programs(candidate: &InstalledCandidate, environment: &Environment) -> Vec<Utf8PathBuf> {
+    let mut programs = vec![candidate.prefix.clone()];
+    programs.extend(candidate.node.places());
+    programs.extend(environment.path().map(Utf8Path::to_owned));
+    programs
 }
 
 /// The files of the user's own certificate authorities: a candidate that speaks TLS
 /// with the service itself has to read them.
 fn trusted(environment: &Environment) -> impl Iterator<Item = Utf8PathBuf> + '_ {
-    TRUST.into_iter().filter_map(|name| environment.get(name)).map(Utf8PathBuf::from)
+    env::TRUSTED_AUTHORITIES.into_iter().filter_map(|name| environment.get(name)).map(Utf8PathBuf::from)
 }
 
 /// The absolute paths in a shell command that exist: each with the directory

@@ -23,6 +23,14 @@ impl Node {
     pub(crate) fn executable(&self) -> Utf8PathBuf {
         self.bin.join("node")
     }
+
+    /// The directories that it needs to run: its own, and, where `node` is a link, that of
+    /// what the link leads to.
+    pub(crate) fn places(&self) -> Vec<Utf8PathBuf> {
+        let real = self.executable().canonicalize_utf8().ok();
+        let linked = real.iter().filter_map(|node| Some(node.parent()?.parent()?.to_owned()));
+        self.bin.parent().map(ToOwned::to_owned).into_iter().chain(linked).collect()
+    }
 }
 
 /// The Node for each candidate of a line: one for all of them where one fits,

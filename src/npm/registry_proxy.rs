@@ -26,7 +26,7 @@ use url::Url;
 use super::egress::{Egress, EgressOutcome};
 use crate::host::HostPort;
 use crate::process::Processes;
-use crate::process::enclosure::{Enclosure, EnclosureHandle};
+use crate::process::enclosure::{Enclosure, EnclosureHandle, MountPlan};
 use crate::proxy::{self, Server, ServerTasks};
 
 /// What concerns one connection only (RFC 9110, 7.6.1), or the proxy.
@@ -72,9 +72,10 @@ impl RegistryProxy {
     pub(crate) async fn open(
         processes: &Processes,
         executable: &Utf8Path,
+        mounts: MountPlan,
         open_to: BTreeSet<HostPort>,
     ) -> Result<Self, String> {
-        let opened = Enclosure::open(processes, executable, None).await;
+        let opened = Enclosure::open(processes, executable, Some(mounts)).await;
         let mut enclosure = opened.map_err(|error| error.with_hint())?;
         let listener = enclosure.listener().ok_or("nothing listens in the enclosure")?;
         let tasks = ServerTasks::default();

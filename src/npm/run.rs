@@ -9,11 +9,11 @@ pub use super::failure::{Meaning, NpmFailure};
 
 use super::egress::Egress;
 use super::registry_proxy::{NetworkAccess, RegistryProxy};
-use crate::env::Environment;
+use crate::env::{self, Environment};
 use crate::explain::{Class, Explain};
 use crate::host::HostPort;
 use crate::node::choice::Node;
-use crate::process::enclosure::EnclosureHandle;
+use crate::process::enclosure::{EnclosureHandle, MountPlan};
 use crate::process::{self, Ending, ProcessError, ProcessOutput, Processes, Program};
 
 /// How long one npm command may take: an install on a slow line included.
@@ -47,6 +47,12 @@ pub struct Npm {
     open_to: Vec<HostPort>,
     enclosure: Option<EnclosureHandle>,
     age_limit: Option<String>,
+    /// What has to be there for npm to run: its own files, and its settings.
+    needed: Vec<Utf8PathBuf>,
+    /// npm's cache.
+    cache: Utf8PathBuf,
+    /// What installs of candidates may not see.
+    hidden: Vec<Utf8PathBuf>,
 }
 
 /// npm cannot be used.
@@ -151,6 +157,9 @@ impl Npm {
             open_to: Vec::new(),
             enclosure: None,
             age_limit: None,
+            needed: needed(places, shell),
+            cache: places.cache.clone(),
+            hidden: Vec::new(),
         }
     }
 
@@ -158,6 +167,12 @@ impl Npm {
     #[must_use]
     pub fn with_network(self, network: NetworkAccess) -> Self {
         Self { network, ..self }
+    }
+
+    /// The same npm, whose installs of candidates find these directories empty.
+    #[must_use]
+    pub fn hiding(self, hidden: Vec<Utf8PathBuf>) -> Self {
+        Self { hidden, ..self }
     }
 
     /// The same npm, whose installs of candidates may reach these places, too.
@@ -181,14 +196,25 @@ impl Npm {
         ))
     }
 
-    /// The proxy for one install, or a record that says why there is none.
-    pub(crate) async fn registry_proxy(&self) -> Result<RegistryProxy, Egress> {
+    /// The proxy for one install, or a record that says why there is none. Whatever runs
+    /// behind it can write to `project`'s directory and npm's cache alone; `tmp` is a
+    /// directory in it.
+    pub(crate) async fn registry_proxy(
+        &self,
+        project: &Utf8Path,
+        tmp: Utf8PathBuf,
+        node: &Node,
+    ) -> Result<RegistryProxy, Egress> {
         match &self.network {
             NetworkAccess::Registries { executable, registries } => {
                 let registries = registries.iter().filter_map(HostPort::of);
                 let open_to = registries.chain(self.open_to.iter().cloned()).collect();
-                let opened = RegistryProxy::open(&self.processes, executable, open_to).await;
-                opened.map_err(|why| Egress::none(&why))
+                let mut read = self.needed.clone();
+                read.extend(node.places());
+                let write = vec![project.to_owned(), self.cache.clone()];
+                let mounts = MountPlan { tmp, hide: self.hidden.clone(), write, read };
+                let opened = RegistryProxy::open(&self.processes, executable, mounts, open_to);
+                opened.await.map_err(|why| Egress::none(&why))
             }
             NetworkAccess::Open { why } => Err(Egress::none(why)),
         }
@@ -208,7 +234,7 @@ impl Npm {
     /// `OpenClaw` path in scratch, because some releases migrate state in a
     /// lifecycle script.
     fn environment(&self, node: &Node, home: &Utf8Path) -> Environment {
-        crate::env::in_scratch_home(self.environment.clone(), home).with_path_first(&node.bin)
+        env::in_scratch_home(self.environment.clone(), home).with_path_first(&node.bin)
     }
 
     /// `npm install` with what users pass, in `project`. `packages` may be
@@ -282,6 +308,22 @@ impl Npm {
             }),
         }
     }
+}
+
+/// What npm cannot run without, besides Node: what is on PATH, its own package, its
+/// settings, and the authorities that it trusts. A version manager's `npm` starts what
+/// lies beside its directory.
+fn needed(places: &NpmPlaces, shell: &Environment) -> Vec<Utf8PathBuf> {
+    let home = Utf8Path::new(shell.get("HOME").unwrap_or("/"));
+    let real = places.executable.canonicalize_utf8().ok();
+    let beside = [Some(&places.executable), real.as_ref()].into_iter().flatten();
+    let beside = beside.filter_map(|npm| npm.parent()?.parent());
+    let beside = beside.filter(|directory| !home.starts_with(directory));
+    let settings = [Some(&places.user_config), places.global_config.as_ref()];
+    let settings = settings.into_iter().chain([places.project_config.as_ref()]).flatten();
+    let trusted = env::TRUSTED_AUTHORITIES.into_iter().filter_map(|name| shell.get(name)).map(Utf8Path::new);
+    let needed = shell.path().chain(beside).chain(settings.map(Utf8PathBuf::as_path));
+    needed.chain(trusted).map(ToOwned::to_owned).collect()
 }
 
 /// The flags are always the same and would hide what was asked for.

@@ -54,7 +54,9 @@ impl PrefixInstall<'_> {
     /// reached. What fails after it was refused something is never tried in the open: a
     /// release could ask for it.
     pub(super) async fn run(&self) -> Result<InstallResult, InstallError> {
-        let proxy = match self.npm.registry_proxy().await {
+        let tmp = self.home.join("enclosure");
+        crate::fs::create_private_dir(&tmp).map_err(InstallError::from)?;
+        let proxy = match self.npm.registry_proxy(self.directory, tmp, self.node).await {
             Ok(proxy) => proxy,
             Err(egress) => return Ok(InstallResult { egress, ..Box::pin(self.once()).await? }),
         };

@@ -13,26 +13,33 @@
 //! stays outside, accepts the connections of programs inside on the holder's socket,
 //! without a relay. All ports inside but the listener's are free.
 //!
-//! Programs inside have the user and group that they have outside. They cannot
-//! look into processes outside (`ptrace(2)`), nor reach abstract Unix sockets
-//! there. The file system is the same inside, but for what a [`MountPlan`] changes:
-//! a program that knows the path of a Unix socket, such as a session bus or a container
-//! engine's, still reaches it. Files of other users appear to belong to the overflow
-//! user (65534).
+//! Programs inside have the user and group that they have outside, and no capability,
+//! root's neither: see [`confine`]. They cannot look into processes outside
+//! (`ptrace(2)`) nor, where the kernel has Landlock's scopes, signal them; abstract Unix
+//! sockets belong to the network namespace. What they see of the file system, and where
+//! they may write, is a [`MountPlan`]'s: see [`mounts`]. Files of other users appear to
+//! belong to the overflow user (65534).
 
+#[cfg(target_os = "linux")]
+mod confine;
 #[cfg(target_os = "linux")]
 mod control;
 #[cfg(not(target_os = "linux"))]
 mod elsewhere;
 mod error;
 #[cfg(target_os = "linux")]
+mod devices;
+#[cfg(target_os = "linux")]
 mod holder;
+#[cfg(target_os = "linux")]
+mod mount_table;
 #[cfg(target_os = "linux")]
 mod mounts;
 #[cfg(target_os = "linux")]
 mod shim;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
+use serde::{Deserialize, Serialize};
 
 #[cfg(not(target_os = "linux"))]
 pub use elsewhere::{NoEnclosure as Enclosure, NoEnclosureHandle as EnclosureHandle, serve};
@@ -46,17 +53,21 @@ pub use shim::serve;
 /// since: the executable for [`Enclosure::open`].
 pub const THIS_EXECUTABLE: &str = "/proc/self/exe";
 
-/// How the file system inside differs: `/tmp`, `/var/tmp` and what is hidden are empty
-/// directories of the enclosure's own there.
-#[derive(Debug, Clone, Copy)]
-pub struct MountPlan<'a> {
-    /// The directory, made already, for those empty directories. It may lie in `/tmp`.
-    pub tmp: &'a Utf8Path,
-    /// What to hide: a home with its keys and logins. A path that does not exist is
-    /// ignored.
-    pub hide: &'a [Utf8PathBuf],
-    /// Directories and files that can be seen and written to, though they lie in what
-    /// is hidden, or in `/tmp` or `/var/tmp`. Others may be named; a path that does not
-    /// exist is ignored.
-    pub keep: &'a [Utf8PathBuf],
+/// What of the file system can be seen inside, and where programs may write. Everything
+/// that no list names can be read, and not written to. `/dev`, `/run`, `/tmp` and
+/// `/var/tmp` are the enclosure's own, and Unix sockets that somebody listens on outside
+/// are out of reach, but for what is named here.
+///
+/// A path that does not exist is ignored. Where one lies in another, the inner one
+/// counts; where one is in several lists, the first of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MountPlan {
+    /// A directory, made already, for what is the enclosure's own. It may lie in `/tmp`.
+    pub tmp: Utf8PathBuf,
+    /// What is an empty directory inside: a home with its keys and logins.
+    pub hide: Vec<Utf8PathBuf>,
+    /// What can be written to. With `/` among it everything can that no list names.
+    pub write: Vec<Utf8PathBuf>,
+    /// What can be read, though it lies in what is hidden, or written to.
+    pub read: Vec<Utf8PathBuf>,
 }

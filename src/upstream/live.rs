@@ -45,13 +45,10 @@ pub use network::NetworkError;
 use super::authority::Authority;
 use super::ledger::Ledger;
 use super::variables;
-use crate::env::Environment;
+use crate::env::{Environment, TRUSTED_AUTHORITIES};
 use crate::observation::RequestRecord;
 use crate::proxy::{Server, ServerTasks, listener as listen_on};
 
-/// What the user may have set for TLS, and a candidate that speaks its own needs.
-pub const TRUST: [&str; 4] =
-    ["SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "CODEX_CA_CERTIFICATE"];
 
 /// How a live upstream is to run.
 pub struct LiveOptions {
@@ -130,7 +127,7 @@ impl Live {
         let serve = move |stream| Arc::clone(&service).connected(stream);
         let server = Server::start(listener, tasks, serve).map_err(LiveError::Listen)?;
         let own = |name: &'static str| Some((name, environment.get(name)?.to_owned()));
-        let trust = TRUST.into_iter().filter_map(own).collect();
+        let trust = TRUSTED_AUTHORITIES.into_iter().filter_map(own).collect();
         Ok(Self { server, proxy, trust })
     }
 

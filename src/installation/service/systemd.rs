@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_util::sync::CancellationToken;
 
 use super::{InstalledService, Service, ServiceCondition, ServiceError, ServiceLimits};
-use crate::env::Environment;
+use crate::env::{Environment, XDG_RUNTIME_DIR};
 use crate::installation::LiveMachine;
 use crate::installation::unit::UnitText;
 use crate::process::{Ending, Program};
@@ -252,7 +252,7 @@ async fn systemctl(machine: &LiveMachine, arguments: &[&str]) -> Result<String, 
     let mut environment = machine.environment.inherited().with("HOME", machine.home.as_str());
     // The session's bus; without a session (cron, `sudo -u`) that of the lingering
     // user manager, where systemd puts it.
-    let runtime = match machine.environment.get("XDG_RUNTIME_DIR") {
+    let runtime = match machine.environment.get(XDG_RUNTIME_DIR) {
         Some(directory) => directory.to_owned(),
         None => format!("/run/user/{}", rustix::process::getuid().as_raw()),
     };
@@ -266,7 +266,7 @@ async fn systemctl(machine: &LiveMachine, arguments: &[&str]) -> Result<String, 
             .map(str::to_owned)
             .collect(),
         directory: "/".into(),
-        environment: environment.with("XDG_RUNTIME_DIR", runtime),
+        environment: environment.with(XDG_RUNTIME_DIR, runtime),
         time_limit: COMMAND_LIMIT,
         log: None,
         enclosure: None,

@@ -22,6 +22,7 @@ pub(super) enum EnclosureStep {
     MakeMounts,
     Listen,
     Enter,
+    Confine,
     Execute,
 }
 
@@ -31,9 +32,10 @@ impl fmt::Display for EnclosureStep {
             Self::MakeNamespaces => "cannot make a user and a network namespace",
             Self::KeepUser => "cannot keep the user in a new user namespace",
             Self::LoopbackUp => "cannot bring the loopback interface of a new network namespace up",
-            Self::MakeMounts => "cannot make a mount namespace with a /tmp of its own",
+            Self::MakeMounts => "cannot make a file system of its own",
             Self::Listen => "cannot listen in a new network namespace",
             Self::Enter => "cannot enter the enclosure",
+            Self::Confine => "cannot give up privileges",
             Self::Execute => "cannot execute the program",
         })
     }

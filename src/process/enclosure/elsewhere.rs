@@ -21,7 +21,7 @@ impl NoEnclosure {
     pub async fn open(
         _: &Processes,
         _: &Utf8Path,
-        _: Option<MountPlan<'_>>,
+        _: Option<MountPlan>,
     ) -> Result<Self, EnclosureError> {
         Err(EnclosureError::System)
     }

@@ -48,12 +48,12 @@ impl Enclosure {
     pub async fn open(
         processes: &Processes,
         shim: &Utf8Path,
-        mounts: Option<MountPlan<'_>>,
+        mounts: Option<MountPlan>,
     ) -> Result<Self, EnclosureError> {
         let (ours, theirs) = UnixStream::pair().map_err(EnclosureError::Holder)?;
         let launch = Launch {
             executable: shim.to_owned(),
-            arguments: hold(mounts),
+            arguments: hold(mounts.as_ref())?,
             stdin: Stdio::from(OwnedFd::from(theirs)),
         };
         let holder = processes.launch(&holder_of(shim), launch, Leftovers::Nothing)?;
@@ -104,13 +104,10 @@ impl Enclosure {
     }
 }
 
-fn hold(mounts: Option<MountPlan<'_>>) -> Vec<String> {
-    let mounts = mounts.into_iter().flat_map(|mounts| {
-        let hidden = mounts.hide.len().to_string();
-        let paths = mounts.hide.iter().chain(mounts.keep).map(ToString::to_string);
-        [mounts.tmp.to_string(), hidden].into_iter().chain(paths)
-    });
-    [MODE, HOLD].into_iter().map(str::to_owned).chain(mounts).collect()
+fn hold(mounts: Option<&MountPlan>) -> Result<Vec<String>, EnclosureError> {
+    let plan = mounts.map(serde_json::to_string).transpose();
+    let plan = plan.map_err(|error| EnclosureError::Holder(error.into()))?;
+    Ok([MODE, HOLD].into_iter().map(str::to_owned).chain(plan).collect())
 }
 
 fn holder_of(shim: &Utf8Path) -> Program {

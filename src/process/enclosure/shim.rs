@@ -4,13 +4,12 @@
 //! Its end of the control socket is its stdin: that needs no code between fork and
 //! exec.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
 use std::process::Command;
 
 use camino::Utf8PathBuf;
@@ -20,19 +19,25 @@ use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketType, recv, send, s
 use rustix::process::{getegid, geteuid};
 
 use super::control::{self, EnclosureStep, Message, StepFailure};
-use super::{MountPlan, mounts};
+use super::{MountPlan, confine, mounts};
 use crate::exit_code::ExitCode;
 use crate::process::unix;
 
 /// The first argument that makes codexpin a shim; followed by what it is to do.
 pub(super) const MODE: &str = "__enclosure";
 /// Make an enclosure and hold it: followed, where it is to have mounts of its own, by
-/// the directory for them, how many directories are hidden, these, and what is kept.
+/// their plan as JSON.
 pub(super) const HOLD: &str = "hold";
 /// Enter: followed by codexpin's number, the program and its arguments.
 pub(super) const ENTER: &str = "enter";
 /// The same for an enclosure with mounts of its own.
 pub(super) const ENTER_MOUNTS: &str = "enter-mounts";
+
+/// What every enclosure has of its own, besides mounts. IPC: System V's memory and
+/// queues, and POSIX's queues.
+const NAMESPACES: CloneFlags = CloneFlags::CLONE_NEWUSER
+    .union(CloneFlags::CLONE_NEWNET)
+    .union(CloneFlags::CLONE_NEWIPC);
 
 /// Does what codexpin started its own executable for, where `arguments` (the
 /// program's name first) say so. To be called before any thread is there.
@@ -64,16 +69,12 @@ fn control_socket() -> io::Result<UnixStream> {
 
 fn hold(
     control: &UnixStream,
-    arguments: impl Iterator<Item = OsString>,
+    mut arguments: impl Iterator<Item = OsString>,
 ) -> Result<(), StepFailure> {
+    // Before the network namespace is left: each lists its own sockets only.
+    let sockets = mounts::listening_sockets();
     let listener = make()?;
-    let mut paths = arguments.filter_map(|path| Utf8PathBuf::try_from(PathBuf::from(path)).ok());
-    let no_mounts = paths.next().and_then(|tmp| {
-        let hidden = paths.next().and_then(|count| count.as_str().parse().ok()).unwrap_or(0);
-        let hide: Vec<_> = paths.by_ref().take(hidden).collect();
-        let keep: Vec<_> = paths.collect();
-        mounts::make(MountPlan { tmp: &tmp, hide: &hide, keep: &keep }).err()
-    });
+    let no_mounts = arguments.next().and_then(|plan| make_mounts(&plan, &sockets).err());
     control::send(control, listener.as_fd(), no_mounts)
         .map_err(StepFailure::at(EnclosureStep::Listen))?;
     drop(listener);
@@ -81,9 +82,16 @@ fn hold(
     Ok(())
 }
 
+fn make_mounts(plan: &OsStr, sockets: &[Utf8PathBuf]) -> Result<(), StepFailure> {
+    let failed = StepFailure::at::<io::Error>(EnclosureStep::MakeMounts);
+    let plan: MountPlan = serde_json::from_slice(plan.as_encoded_bytes())
+        .map_err(|_| failed(io::Error::from_raw_os_error(nix::libc::EINVAL)))?;
+    mounts::make(&plan, sockets).map_err(failed)
+}
+
 fn make() -> Result<TcpListener, StepFailure> {
     let (user, group) = (geteuid().as_raw(), getegid().as_raw());
-    unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET)
+    unshare(NAMESPACES)
         .map_err(StepFailure::at(EnclosureStep::MakeNamespaces))?;
     // In this order: an ordinary user may map a group only where setgroups(2) is denied.
     let maps = [
@@ -147,9 +155,11 @@ fn enter(
     };
     // The process itself stands for its namespaces, from Linux 5.8, see setns(2).
     let directory = std::env::current_dir().map_err(StepFailure::at(EnclosureStep::Enter))?;
-    setns(holder, CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET | mounts).map_err(failed)?;
+    setns(holder, NAMESPACES | mounts).map_err(failed)?;
     // Entering a mount namespace moved this process to its root: go back.
     std::env::set_current_dir(directory).map_err(StepFailure::at(EnclosureStep::Enter))?;
+    // The namespaces are entered: nothing more needs the capabilities that they gave.
+    confine::drop_privileges().map_err(StepFailure::at(EnclosureStep::Confine))?;
     // After setns(2): a change of credentials resets the parent-death signal.
     nix::sys::prctl::set_pdeathsig(unix::KILL).map_err(failed)?;
     if std::os::unix::process::parent_id() != parent {
