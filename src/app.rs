@@ -10,6 +10,7 @@ pub mod check;
 pub mod context;
 pub mod diagnose;
 pub mod doctor;
+mod enclosure;
 mod error;
 pub mod issue;
 mod lab;

@@ -1,6 +1,6 @@
 //! The only code that starts programs.
 //!
-//! A child gets its own process group, a closed stdin, an explicit directory
+//! A child gets its own session and process group, no terminal, a closed stdin, an explicit directory
 //! and environment, a time limit, and an output that is captured with a bound.
 //! It is stopped in stages (SIGTERM, grace, SIGKILL to the group), and when it
 //! has ended, whatever it left running is found and ended as well.
@@ -34,6 +34,7 @@ use enclosure::EnclosureHandle;
 use leftovers::{ActiveRuns, Leftovers};
 use running::RunGuard;
 pub use running::RunningProcess;
+pub use unix::keep_inherited_files;
 
 use crate::env::{self, Environment};
 use crate::explain::{Class, Explain};
@@ -231,7 +232,7 @@ impl Processes {
             .envs(program.environment.all())
             .env(env::RUN, &run)
             .kill_on_drop(true);
-        unix::end_with_parent(&mut command);
+        unix::set_apart(&mut command);
         let (mut child, _guard) =
             self.register(&mut command, run).map_err(|e| refused(program, e))?;
         Ok(running::ending(&child.wait().await))
@@ -336,9 +337,8 @@ fn spawn(program: &Program, launch: Launch, run: &str) -> io::Result<Child> {
         .stdin(launch.stdin)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        .process_group(0)
         .kill_on_drop(true);
-    unix::end_with_parent(&mut command);
+    unix::set_apart(&mut command);
     command.spawn()
 }
 

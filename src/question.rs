@@ -42,6 +42,9 @@ pub struct Question {
     /// What an install may reach besides the registries.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub open_install: Vec<HostPort>,
+    /// Whether candidates run where the machine cannot enclose them, too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unenclosed: bool,
     /// Whether each candidate of a line meets the state that the good end left.
     pub carry_state: bool,
     /// How long the agent may take for one turn. Seconds.
@@ -61,6 +64,7 @@ impl Question {
             upgrade: Upgrade::AsIs,
             config: None,
             open_install: Vec::new(),
+            unenclosed: false,
             carry_state: false,
             timeout_s: 120,
         }

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use super::AppError;
 use super::context::Context;
+use super::{AppError, enclosure};
 use crate::check::account::LentAccount;
 use crate::config::Loaded;
 use crate::explain::Class;
@@ -27,6 +27,7 @@ pub(super) async fn build(
     question: &Question,
     asked_with: (Option<Arc<Loaded>>, Option<Arc<LentAccount>>),
 ) -> Result<(RealLab, Option<String>), AppError> {
+    enclosure::require(context, question, asked_with.1.is_some()).await?;
     let (runtimes, store) = context.workshop().await?;
     if let Some(notice) = store.npm().notice() {
         context.events.note(notice);
@@ -55,7 +56,7 @@ pub(super) async fn build(
 
 /// Has one candidate installed, for a command that does not judge it.
 pub(super) async fn install(context: &Context, candidate: &Candidate) -> Result<Prefix, AppError> {
-    let question = Question::text_through(vec![]);
+    let question = Question { unenclosed: true, ..Question::text_through(vec![]) };
     let line = [candidate.clone()];
     let (lab, _) = build(context, &line, None, &question, (None, None)).await?;
     let job = Job::plain(candidate.clone(), question);

@@ -34,6 +34,8 @@ pub struct QuestionRequest {
     pub upgrade: Upgrade,
     /// What an install may reach besides the registries.
     pub open_install: Vec<HostPort>,
+    /// Whether candidates run where the machine cannot enclose them, too.
+    pub unenclosed: bool,
     /// Who is to answer the model requests.
     pub upstream: UpstreamRequest,
     /// How long a turn may take. Seconds.
@@ -115,6 +117,7 @@ impl QuestionRequest {
             upgrade: self.upgrade,
             config: file,
             open_install: self.open_install.clone(),
+            unenclosed: self.unenclosed,
             carry_state: false,
             timeout_s: self.timeout_s,
         };

@@ -77,6 +77,7 @@ fn question() -> QuestionRequest {
         config: None,
         upgrade: Upgrade::AsIs,
         open_install: Vec::new(),
+        unenclosed: false,
         upstream: UpstreamRequest::default(),
         timeout_s: 120,
         reply: "OK".to_owned(),

@@ -327,7 +327,10 @@ fn programs(candidate: &InstalledCandidate, environment: &Environment) -> Vec<Ut
 /// The files of the user's own certificate authorities: a candidate that speaks TLS
 /// with the service itself has to read them.
 fn trusted(environment: &Environment) -> impl Iterator<Item = Utf8PathBuf> + '_ {
-    env::TRUSTED_AUTHORITIES.into_iter().filter_map(|name| environment.get(name)).map(Utf8PathBuf::from)
+    env::TRUSTED_AUTHORITIES
+        .into_iter()
+        .filter_map(|name| environment.get(name))
+        .map(Utf8PathBuf::from)
 }
 
 /// The absolute paths in a shell command that exist: each with the directory

@@ -39,6 +39,10 @@ pub(super) struct QuestionArguments {
     /// given several times. [the port, where it is left out, is 443]
     #[arg(long, value_name = "HOST[:PORT]")]
     pub(super) open_install: Vec<HostPort>,
+    /// Run releases with your own rights where this machine cannot enclose them: they can
+    /// read and write your files, and reach the network.
+    #[arg(long)]
+    unenclosed: bool,
     #[command(flatten)]
     pub(super) upstream: UpstreamArguments,
     /// How long a turn may take, in seconds.
@@ -95,6 +99,7 @@ impl QuestionArguments {
                 UpgradeName::Doctor => Upgrade::Doctor,
             },
             open_install: self.open_install,
+            unenclosed: self.unenclosed,
             upstream: self.upstream.request(),
             timeout_s: self.timeout,
             reply: self.reply,

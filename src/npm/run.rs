@@ -321,7 +321,8 @@ fn needed(places: &NpmPlaces, shell: &Environment) -> Vec<Utf8PathBuf> {
     let beside = beside.filter(|directory| !home.starts_with(directory));
     let settings = [Some(&places.user_config), places.global_config.as_ref()];
     let settings = settings.into_iter().chain([places.project_config.as_ref()]).flatten();
-    let trusted = env::TRUSTED_AUTHORITIES.into_iter().filter_map(|name| shell.get(name)).map(Utf8Path::new);
+    let trusted =
+        env::TRUSTED_AUTHORITIES.into_iter().filter_map(|name| shell.get(name)).map(Utf8Path::new);
     let needed = shell.path().chain(beside).chain(settings.map(Utf8PathBuf::as_path));
     needed.chain(trusted).map(ToOwned::to_owned).collect()
 }

@@ -14,21 +14,21 @@
 //! without a relay. All ports inside but the listener's are free.
 //!
 //! Programs inside have the user and group that they have outside, and no capability,
-//! root's neither: see [`confine`]. They cannot look into processes outside
+//! root's neither: see the module `confine`. They cannot look into processes outside
 //! (`ptrace(2)`) nor, where the kernel has Landlock's scopes, signal them; abstract Unix
 //! sockets belong to the network namespace. What they see of the file system, and where
-//! they may write, is a [`MountPlan`]'s: see [`mounts`]. Files of other users appear to
+//! they may write, is a [`MountPlan`]'s: see the module `mounts`. Files of other users appear to
 //! belong to the overflow user (65534).
 
 #[cfg(target_os = "linux")]
 mod confine;
 #[cfg(target_os = "linux")]
 mod control;
+#[cfg(target_os = "linux")]
+mod devices;
 #[cfg(not(target_os = "linux"))]
 mod elsewhere;
 mod error;
-#[cfg(target_os = "linux")]
-mod devices;
 #[cfg(target_os = "linux")]
 mod holder;
 #[cfg(target_os = "linux")]

@@ -24,21 +24,31 @@ pub(super) fn find_on_path(name: &Utf8Path, path: Option<&str>) -> Option<Utf8Pa
     path?.split(':').filter(|d| !d.is_empty()).map(|d| Utf8Path::new(d).join(name)).find(runs)
 }
 
-/// Asks the kernel to send SIGKILL to the child when this process ends, so that
-/// a codexpin that was killed leaves no agent running.
-#[allow(unsafe_code, reason = "pre_exec has no safe form; prctl(2) is async-signal-safe")]
-pub(super) fn end_with_parent(command: &mut tokio::process::Command) {
-    #[cfg(target_os = "linux")]
-    // SAFETY: the closure only calls prctl(2), which allocates nothing and takes no lock.
+/// Gives the child a session of its own, so that it has no terminal to write to or read
+/// from, and leads its process group; and asks the kernel to send it SIGKILL when this
+/// process ends, so that a codexpin that was killed leaves no agent running.
+#[allow(unsafe_code, reason = "pre_exec has no safe form; what is called is async-signal-safe")]
+pub(super) fn set_apart(command: &mut tokio::process::Command) {
+    // SAFETY: the closure only calls setsid(2) and prctl(2), which allocate nothing and
+    // take no lock.
     unsafe {
-        command.pre_exec(|| nix::sys::prctl::set_pdeathsig(KILL).map_err(Into::into));
+        command.pre_exec(|| {
+            nix::unistd::setsid()?;
+            #[cfg(target_os = "linux")]
+            nix::sys::prctl::set_pdeathsig(KILL)?;
+            Ok(())
+        });
     }
-    #[cfg(not(target_os = "linux"))]
-    let _ = command;
 }
 
 pub(super) fn adopt_abandoned() {
     #[cfg(target_os = "linux")]
     // Refused only by kernels older than 3.4; then the search by name remains.
     let _ = nix::sys::prctl::set_child_subreaper(true);
+}
+
+/// Keeps the files that this process was started with, beyond the three that every
+/// program has, from the programs that it starts.
+pub fn keep_inherited_files() {
+    close_fds::CloseFdsBuilder::new().cloexecfrom(3);
 }

@@ -49,7 +49,6 @@ use crate::env::{Environment, TRUSTED_AUTHORITIES};
 use crate::observation::RequestRecord;
 use crate::proxy::{Server, ServerTasks, listener as listen_on};
 
-
 /// How a live upstream is to run.
 pub struct LiveOptions {
     /// A listener made elsewhere, perhaps in another network namespace; without one,

@@ -36,3 +36,24 @@ fn a_candidate_that_asks_nobody_has_tried_nothing() {
     let run = machine.run("check 2026.6.1 --egress").exits(1);
     assert!(run.stdout.ends_with("tried to reach in its turns\n  nothing\n"), "{}", run.stdout);
 }
+
+/// A kernel that gives no user namespaces, as many containers have it.
+const NO_NAMESPACES: &str = "echo 0 > /proc/sys/user/max_user_namespaces && exec codexpin";
+
+#[test]
+fn where_nothing_can_be_enclosed_no_release_runs_unasked_and_that_is_said_before() {
+    let machine = Machine::new();
+    let without = |words: &str| machine.bash(&format!("unshare -Ur sh -c '{NO_NAMESPACES} {words}'"));
+    for words in ["check 2026.5.18", "bisect 2026.5.18 2026.6.1", "pin 2026.5.18"] {
+        let run = without(words).exits(64);
+        assert!(run.stderr.starts_with("error: this machine does not enclose"), "{}", run.stderr);
+        assert!(run.stderr.contains("user.max_user_namespaces=0"), "{}", run.stderr);
+        assert!(run.stderr.contains("--unenclosed"), "{}", run.stderr);
+        assert!(!run.stderr.contains("installing"), "{}", run.stderr);
+    }
+    assert_eq!(machine.registry.asked(), [""; 0]);
+    let run = without("check 2026.5.18 --unenclosed").exits(0);
+    let (warned, installing) = (run.stderr.find("with your own rights"), run.stderr.find("installing"));
+    assert!(warned.is_some() && warned < installing, "{}", run.stderr);
+    assert!(run.stdout.contains("not enclosed"), "{}", run.stdout);
+}

@@ -174,12 +174,18 @@ impl Machine {
             .current_dir(self.work())
             .env_clear()
             .envs(&self.environment)
+            .envs(self.environment.get("PATH").map(|path| ("PATH", self.within_reach(path))))
             .envs(more.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn();
         Running::of(child.unwrap())
+    }
+
+    /// A PATH with the directory by which the stand-in tells this test what it does.
+    fn within_reach(&self, path: &str) -> String {
+        format!("{path}:{}", self.registry.directory())
     }
 
     /// What was printed, with everything replaced that differs from run to run.

@@ -15,6 +15,7 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, Response, StatusCode, header};
 use base64::Engine as _;
 use bytes::Bytes;
+use camino::Utf8Path;
 use hyper::body::Frame;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha512};
@@ -81,7 +82,7 @@ struct Shared {
 /// The registry. Dropped, it stops.
 pub(crate) struct Registry {
     address: SocketAddr,
-    /// Holds the socket that the stand-in tells by: no enclosure cuts that off.
+    /// Holds the socket that the stand-in tells by.
     directory: tempfile::TempDir,
     shared: Arc<Shared>,
     runtime: Option<tokio::runtime::Runtime>,
@@ -108,14 +109,23 @@ impl Registry {
             let shared = Arc::clone(&answering);
             async move { shared.answer(request).await }
         });
-        let directory = within_reach();
+        let directory = tempfile::tempdir().unwrap();
+        let bound = directory.path().join("bound");
         let told = {
             let _entered = runtime.enter();
-            tokio::net::UnixListener::bind(directory.path().join("socket")).unwrap()
+            tokio::net::UnixListener::bind(&bound).unwrap()
         };
+        // An enclosure covers a socket by the name that the kernel has of it.
+        fs_err::hard_link(bound, directory.path().join("socket")).unwrap();
         runtime.spawn(axum::serve(listener, app.clone()).into_future());
         runtime.spawn(axum::serve(told, app).into_future());
         Self { address, directory, shared, runtime: Some(runtime) }
+    }
+
+    /// Where the stand-in reaches the test. On PATH it is within reach of a candidate,
+    /// which finds `/tmp` empty otherwise.
+    pub(crate) fn directory(&self) -> &Utf8Path {
+        Utf8Path::from_path(self.directory.path()).unwrap()
     }
 
     /// One with a small dependency, and core releases of three channels that
@@ -443,13 +453,6 @@ impl State {
         });
         Some(("application/json", packument.to_string().into_bytes()))
     }
-}
-
-/// A directory that is where it is for a candidate, too: `/tmp` is not, and a
-/// socket's path is short.
-fn within_reach() -> tempfile::TempDir {
-    let made = tempfile::Builder::new().prefix("codexpin-it-").tempdir_in("/dev/shm");
-    made.or_else(|_| tempfile::tempdir()).unwrap()
 }
 
 fn status(code: u16) -> Response<Body> {

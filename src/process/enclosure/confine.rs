@@ -16,7 +16,7 @@ use rustix::thread::{
 /// Gives up what entering a user namespace has given (every capability in it), for this
 /// process and all that it starts. Without a capability nothing that is mounted can be
 /// taken away again; in a further user namespace, which may be made, the mounts of this
-/// one are locked: see mount_namespaces(7).
+/// one are locked: see `mount_namespaces(7)`.
 pub(super) fn drop_privileges() -> io::Result<()> {
     set_no_new_privs(true)?;
     // Root would get all of them back from execve(2): see "Capabilities and execution of

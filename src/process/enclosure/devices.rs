@@ -4,9 +4,9 @@
 use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use fs_err as fs;
-use fs_err::os::unix::fs::symlink;
-use rustix::mount::{MountFlags, mount};
+use rustix::mount::{MountFlags, mount, mount_bind};
+use std::fs;
+use std::os::unix::fs::symlink;
 
 /// Where they are.
 pub(super) const DEV: &str = "/dev";
@@ -25,6 +25,8 @@ const LINKS: [(&str, &str); 5] = [
 
 /// Where new terminals are.
 const TERMINALS: &str = "/dev/pts";
+/// Where POSIX's shared memory is.
+const MEMORY: &str = "/dev/shm";
 
 /// The devices that stay, by their paths.
 pub(super) fn kept() -> impl Iterator<Item = Utf8PathBuf> {
@@ -40,8 +42,10 @@ pub(super) fn fill(directory: &Utf8Path) -> io::Result<()> {
     fs::create_dir(directory.join("pts"))
 }
 
-/// Mounts an instance of its own for terminals: those of the user cannot be written to.
-pub(super) fn mount_terminals() -> io::Result<()> {
+/// Mounts what can be written to there, for the rest is to be read-only: an instance of its
+/// own for terminals (those of the user are out of reach), and shared memory.
+pub(super) fn mount_writable() -> io::Result<()> {
     let flags = MountFlags::NOSUID | MountFlags::NOEXEC;
-    Ok(mount("devpts", TERMINALS, "devpts", flags, c"newinstance,ptmxmode=0666,mode=0620")?)
+    mount("devpts", TERMINALS, "devpts", flags, c"newinstance,ptmxmode=0666,mode=0620")?;
+    Ok(mount_bind(MEMORY, MEMORY)?)
 }

@@ -8,11 +8,8 @@ use rustix::io::Errno;
 use rustix::mount::{MountFlags, mount_remount};
 
 /// What may not be taken from a mount that came from outside, by its name in the list.
-const LOCKED: [(&str, MountFlags); 3] = [
-    ("nosuid", MountFlags::NOSUID),
-    ("nodev", MountFlags::NODEV),
-    ("noexec", MountFlags::NOEXEC),
-];
+const LOCKED: [(&str, MountFlags); 3] =
+    [("nosuid", MountFlags::NOSUID), ("nodev", MountFlags::NODEV), ("noexec", MountFlags::NOEXEC)];
 
 /// A mount.
 #[derive(Debug, PartialEq, Eq)]
@@ -42,7 +39,7 @@ pub(super) fn make_read_only(wanted: impl Fn(&Utf8Path) -> bool) -> io::Result<(
     Ok(())
 }
 
-/// Reads the format of proc_pid_mountinfo(5). A place whose name is no UTF-8 is left out.
+/// Reads the format of `proc_pid_mountinfo(5)`. A place whose name is no UTF-8 is left out.
 fn parse(table: &[u8]) -> Vec<MountEntry> {
     let lines = table.split(|&byte| byte == b'\n');
     lines.filter_map(entry).collect()

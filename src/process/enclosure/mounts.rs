@@ -7,12 +7,12 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::fs::FileTypeExt as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use fs_err as fs;
 use nix::sched::{CloneFlags, unshare};
 use rustix::fs::CWD;
 use rustix::mount::{
     MountPropagationFlags, MoveMountFlags, OpenTreeFlags, mount_change, move_mount, open_tree,
 };
+use std::fs;
 
 use super::{MountPlan, devices, mount_table};
 
@@ -42,8 +42,10 @@ pub(super) fn make(plan: &MountPlan, sockets: &[Utf8PathBuf]) -> io::Result<()> 
         make_place(place, &tree)?;
         mount(&tree, place)?;
     }
-    devices::mount_terminals()?;
-    mount_table::make_read_only(|place| view.kind_at(place) == MountKind::ReadOnly)
+    devices::mount_writable()?;
+    mount_table::make_read_only(|place| {
+        place == devices::DEV || view.kind_at(place) == MountKind::ReadOnly
+    })
 }
 
 /// A directory of the enclosure's own, for what it covers.
@@ -57,7 +59,7 @@ fn own(plan: &MountPlan, place: &Utf8Path) -> io::Result<OwnedFd> {
     tree(&directory)
 }
 
-/// The Unix sockets that have a place in the file system: see proc_pid_net(5).
+/// The Unix sockets that have a place in the file system: see `proc_pid_net(5)`.
 pub(super) fn listening_sockets() -> Vec<Utf8PathBuf> {
     let table = fs::read("/proc/self/net/unix").unwrap_or_default();
     let table = String::from_utf8_lossy(&table);
@@ -157,7 +159,11 @@ fn make_place(place: &Utf8Path, tree: &OwnedFd) -> io::Result<()> {
     if let Some(parent) = place.parent() {
         fs::create_dir_all(parent)?;
     }
-    fs::File::create(place).map(drop)
+    match fs::File::create_new(place) {
+        // Never opened: it may be a socket, or a pipe that nobody reads.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made.map(drop),
+    }
 }
 
 #[cfg(test)]
@@ -174,7 +180,7 @@ mod tests {
             fs::create_dir_all(home.join(made)).unwrap();
         }
         fs::create_dir_all(&other).unwrap();
-        fs::os::unix::fs::symlink(home.join("real"), other.join("link")).unwrap();
+        std::os::unix::fs::symlink(home.join("real"), other.join("link")).unwrap();
         let plan = MountPlan {
             hide: [home.clone(), home.join("a/secret"), "/".into(), home.join("nowhere")].into(),
             write: [base.clone(), home.join("a/b"), home.join("a"), home.clone()].into(),
@@ -209,8 +215,11 @@ mod tests {
 
     #[test]
     fn everything_can_be_written_to_that_no_list_names_where_the_root_can() {
-        let plan =
-            MountPlan { write: ["/".into()].into(), read: ["/usr".into()].into(), ..MountPlan::default() };
+        let plan = MountPlan {
+            write: ["/".into()].into(),
+            read: ["/usr".into()].into(),
+            ..MountPlan::default()
+        };
         let view = FileSystemView::of(&plan);
         assert_eq!(view.kind_at("/opt".into()), MountKind::Writable);
         assert_eq!(view.kind_at("/usr/bin".into()), MountKind::ReadOnly);

@@ -35,9 +35,8 @@ pub(super) const ENTER_MOUNTS: &str = "enter-mounts";
 
 /// What every enclosure has of its own, besides mounts. IPC: System V's memory and
 /// queues, and POSIX's queues.
-const NAMESPACES: CloneFlags = CloneFlags::CLONE_NEWUSER
-    .union(CloneFlags::CLONE_NEWNET)
-    .union(CloneFlags::CLONE_NEWIPC);
+const NAMESPACES: CloneFlags =
+    CloneFlags::CLONE_NEWUSER.union(CloneFlags::CLONE_NEWNET).union(CloneFlags::CLONE_NEWIPC);
 
 /// Does what codexpin started its own executable for, where `arguments` (the
 /// program's name first) say so. To be called before any thread is there.
@@ -91,8 +90,7 @@ fn make_mounts(plan: &OsStr, sockets: &[Utf8PathBuf]) -> Result<(), StepFailure>
 
 fn make() -> Result<TcpListener, StepFailure> {
     let (user, group) = (geteuid().as_raw(), getegid().as_raw());
-    unshare(NAMESPACES)
-        .map_err(StepFailure::at(EnclosureStep::MakeNamespaces))?;
+    unshare(NAMESPACES).map_err(StepFailure::at(EnclosureStep::MakeNamespaces))?;
     // In this order: an ordinary user may map a group only where setgroups(2) is denied.
     let maps = [
         ("setgroups", "deny".to_owned()),
@@ -166,6 +164,7 @@ fn enter(
         // codexpin ended before the signal was set: it will never come.
         return Err(failed(nix::Error::ESRCH));
     }
+    unix::keep_inherited_files();
     let nothing =
         std::fs::File::open("/dev/null").map_err(StepFailure::at(EnclosureStep::Enter))?;
     dup2_stdin(nothing).map_err(failed)?;
