@@ -1,5 +1,6 @@
 //! Running npm, the only installer. codexpin never re-implements it.
 
+use std::io;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -40,6 +41,8 @@ pub(crate) const LOGS: &str = "npm-logs";
 pub struct Npm {
     executable: Utf8PathBuf,
     environment: Environment,
+    /// The environment in an enclosure: nothing of the user's npm is in it.
+    enclosed: Environment,
     project_config: Option<Utf8PathBuf>,
     processes: Processes,
     network: NetworkAccess,
@@ -125,26 +128,30 @@ impl Npm {
             let setting = lower.strip_prefix("npm_config_").is_some_and(|key| !OWN.contains(&key));
             setting || PROXIES.contains(&name) || named_in_config.iter().any(|n| n == name)
         };
+        let own = |environment: Environment| {
+            environment
+                .with("npm_config_cache", places.cache.as_str())
+                .with("npm_config_update_notifier", "false")
+                // What is installed is asked for by exact version: neither `before`
+                // nor `min-release-age` may hide it. `null` takes back both, in every
+                // npm from 8 to 12; `--min-release-age=0` is unknown to older ones.
+                .with("npm_config_before", "null")
+                // Which scripts ran is read from the log.
+                .with("npm_config_logs_max", "10")
+        };
         let mut environment = shell.inherited();
         for (name, value) in shell.all().iter().filter(|(name, _)| wanted(name)) {
             environment = environment.with(name, value);
         }
-        environment = environment
-            .with("npm_config_userconfig", places.user_config.as_str())
-            .with("npm_config_cache", places.cache.as_str())
-            .with("npm_config_update_notifier", "false")
-            // What is installed is asked for by exact version: neither `before`
-            // nor `min-release-age` may hide it. `null` takes back both, in every
-            // npm from 8 to 12; `--min-release-age=0` is unknown to older ones.
-            .with("npm_config_before", "null")
-            // Which scripts ran is read from the log.
-            .with("npm_config_logs_max", "10");
+        let user_config = places.user_config.as_str();
+        environment = own(environment).with("npm_config_userconfig", user_config);
         if let Some(global) = &places.global_config {
             environment = environment.with("npm_config_globalconfig", global.as_str());
         }
         Self {
             executable: places.executable.clone(),
             environment,
+            enclosed: own(shell.inherited()),
             project_config: places.project_config.clone(),
             processes,
             network: NetworkAccess::Open { why: "npm was given no other way".to_owned() },
@@ -184,24 +191,32 @@ impl Npm {
     /// The proxy for one install, or a record that says why there is none.
     pub(crate) async fn registry_proxy(&self) -> Result<RegistryProxy, Egress> {
         match &self.network {
-            NetworkAccess::Registries { executable, registries } => {
-                let registries = registries.iter().filter_map(HostPort::of);
-                let open_to = registries.chain(self.open_to.iter().cloned()).collect();
-                let opened = RegistryProxy::open(&self.processes, executable, open_to).await;
-                opened.map_err(|why| Egress::none(&why))
+            NetworkAccess::Registries { executable, config } => {
+                let open_to = self.open_to.iter().cloned();
+                let opened = RegistryProxy::open(&self.processes, executable, config, open_to);
+                opened.await.map_err(|why| Egress::none(&why))
             }
             NetworkAccess::Open { why } => Err(Egress::none(why)),
         }
     }
 
-    /// The same npm with this proxy as all that it can reach.
-    pub(crate) fn behind(&self, proxy: &RegistryProxy) -> Self {
-        let mut npm = self.clone();
+    /// The same npm with this proxy as all that it can reach. Its settings are in a file
+    /// in `home`: what the user's own files and shell have in credentials is left out.
+    pub(crate) fn behind(&self, proxy: &RegistryProxy, home: &Utf8Path) -> io::Result<Self> {
+        let user_config = home.join(".npmrc");
+        let text = proxy.npmrc(&OWN).map_err(io::Error::other)?;
+        crate::fs::write_private(&user_config, text.as_bytes())?;
+        let mut environment = self
+            .enclosed
+            .clone()
+            .with("npm_config_userconfig", user_config.as_str())
+            // There is none: all of it is in the other one.
+            .with("npm_config_globalconfig", home.join("npmrc").as_str());
         for (name, value) in proxy.environment() {
-            npm.environment = npm.environment.with(name, value);
+            environment = environment.with(name, value);
         }
-        npm.enclosure = Some(proxy.enclosure());
-        npm
+        let enclosure = Some(proxy.enclosure());
+        Ok(Self { environment, project_config: None, enclosure, ..self.clone() })
     }
 
     /// The environment in which npm, and what it installs, runs: HOME and every
