@@ -78,7 +78,9 @@ impl Lab for RealLab {
             .nodes
             .of(core)
             .map_err(|why| LabError::from(SkipReason::CannotInstall { why: why.to_owned() }))?;
-        events.tell(Event::InstallStarted { core });
+        if !self.is_installed(job) {
+            events.tell(Event::InstallStarted { core });
+        }
         let begun = Instant::now();
         let span = tracing::info_span!("install", %core);
         let provided = self.store.provide(&job.candidate, node, stop).instrument(span).await;

@@ -10,6 +10,7 @@
 //! asked for its default, see [`NpmConfig::with_default_registry`].
 
 mod auth;
+mod enclosed;
 mod expand;
 mod ini;
 mod layers;

@@ -131,20 +131,17 @@ impl LocalNpm {
             .with_age_limit(limit.map(|(setting, origin)| format!("`{setting}` in {origin}")))
     }
 
-    /// What installs of candidates may reach: a proxy of the user's own may be
-    /// the only way there is, and is left alone.
+    /// What installs of candidates may reach.
     fn network(&self) -> NetworkAccess {
-        let Ok(registries) = self.config.registries() else {
-            // The request to the registry reports what is wrong with it.
+        // The request to the registry reports what is wrong with it.
+        if self.config.registries().is_err() {
             return NetworkAccess::Open {
                 why: "npm's configuration cannot be followed".to_owned(),
             };
-        };
-        let direct = |url| self.config.proxy_for(url).is_ok_and(|proxy| proxy.is_none());
-        if registries.iter().all(direct) {
-            NetworkAccess::Registries { executable: THIS_EXECUTABLE.into(), registries }
-        } else {
-            NetworkAccess::Open { why: "npm goes through a proxy of your own".to_owned() }
+        }
+        NetworkAccess::Registries {
+            executable: THIS_EXECUTABLE.into(),
+            config: Box::new(self.config.clone()),
         }
     }
 }

@@ -112,17 +112,7 @@ impl Registry {
         cache: Utf8PathBuf,
         clock: fn() -> Timestamp,
     ) -> Result<Self, RegistryError> {
-        let proxies = config.clone();
-        let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls::client_config(&config)?)
-            .user_agent(concat!("codexpin/", env!("CARGO_PKG_VERSION")))
-            .no_proxy()
-            // A proxy that is no URL was found before the request that would need it.
-            .proxy(reqwest::Proxy::custom(move |url| proxies.proxy_for(url).ok().flatten()))
-            .connect_timeout(limits.connect)
-            .read_timeout(limits.stall)
-            .build()
-            .map_err(|error| RegistryError::Client { why: error.to_string() })?;
+        let client = client(&config, &limits)?.build().map_err(|error| client_error(&error))?;
         Ok(Self { config, limits, client, cache, clock })
     }
 
@@ -242,6 +232,27 @@ impl Registry {
     }
 }
 
+/// What asks a registry as npm is configured to: through which proxy, and with which
+/// certificates.
+pub(super) fn client(
+    config: &NpmConfig,
+    limits: &RegistryLimits,
+) -> Result<reqwest::ClientBuilder, RegistryError> {
+    let proxies = config.clone();
+    Ok(reqwest::Client::builder()
+        .tls_backend_preconfigured(tls::client_config(config)?)
+        .user_agent(concat!("codexpin/", env!("CARGO_PKG_VERSION")))
+        .no_proxy()
+        // A proxy that is no URL was found before the request that would need it.
+        .proxy(reqwest::Proxy::custom(move |url| proxies.proxy_for(url).ok().flatten()))
+        .connect_timeout(limits.connect)
+        .read_timeout(limits.stall))
+}
+
+pub(super) fn client_error(error: &reqwest::Error) -> RegistryError {
+    RegistryError::Client { why: error.to_string() }
+}
+
 /// `REGISTRY/@scope%2fname`, as npm asks for it.
 fn package_url(registry: &Url, name: &PackageName) -> Url {
     below(registry, &name.as_str().replace('/', "%2f"))
@@ -256,7 +267,7 @@ fn below(registry: &Url, path: &str) -> Url {
     url
 }
 
-fn without_credentials(url: &Url) -> Url {
+pub(super) fn without_credentials(url: &Url) -> Url {
     let mut url = url.clone();
     // These fail only for URLs that have no host, and so no credentials.
     let _ = url.set_username("");

@@ -1,47 +1,47 @@
-//! The only way out for an install: a proxy that lets through what goes to the
-//! registries that npm is configured for, and to what the user opens it to, refuses the rest, and writes all of
-//! it down.
+//! The only way out for an install: a proxy that asks the registries that npm is
+//! configured for, lets through what the user opens it to, refuses the rest, and writes all
+//! of it down.
 //!
 //! npm, `openclaw plugins install` and the lifecycle scripts run in an
 //! enclosure on whose loopback interface the proxy listens. A program that
-//! heeds no proxy settings reaches nothing, and is not seen.
+//! heeds no proxy settings reaches nothing, and is not seen. None of them is given a
+//! registry's credentials: the proxy puts them in.
+
+mod front;
+mod tarballs;
+mod tunnel;
 
 use std::collections::BTreeSet;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bytes::Bytes;
 use camino::{Utf8Path, Utf8PathBuf};
 use http::{Method, Request, Response, StatusCode};
-use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::TokioIo;
+use reqwest::Body;
 use tokio::net::TcpStream;
-use url::Url;
 
+use self::front::RegistryFront;
+use super::NpmConfig;
+use super::config::NpmConfigError;
 use super::egress::{Egress, EgressOutcome};
 use crate::host::HostPort;
 use crate::process::Processes;
 use crate::process::enclosure::{Enclosure, EnclosureHandle, MountPlan};
 use crate::proxy::{self, Server, ServerTasks};
 
-/// What concerns one connection only (RFC 9110, 7.6.1), or the proxy.
-const OF_THE_CONNECTION: [&str; 5] =
-    ["connection", "keep-alive", "proxy-connection", "proxy-authorization", "transfer-encoding"];
-
 /// How installs reach the network.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum NetworkAccess {
-    /// Through a proxy that lets only these registries through.
+    /// Through a proxy that asks the registries in npm's stead.
     Registries {
         /// Codexpin's own executable, which starts programs in an enclosure.
         executable: Utf8PathBuf,
-        /// Every registry of npm's configuration.
-        registries: Vec<Url>,
+        /// Which registries these are, and how they are asked.
+        config: Box<NpmConfig>,
     },
     /// As npm finds it.
     Open {
@@ -59,13 +59,11 @@ pub(crate) struct RegistryProxy {
 
 /// What every connection shares.
 struct ProxyState {
+    front: RegistryFront,
     open_to: BTreeSet<HostPort>,
     egress: Mutex<Egress>,
-    client: Client<HttpConnector, Incoming>,
     tasks: ServerTasks,
 }
-
-type ProxyBody = Either<Incoming, Full<Bytes>>;
 
 impl RegistryProxy {
     /// Opens an enclosure and listens in it, or says why that cannot be.
@@ -73,16 +71,18 @@ impl RegistryProxy {
         processes: &Processes,
         executable: &Utf8Path,
         mounts: MountPlan,
-        open_to: BTreeSet<HostPort>,
+        config: &NpmConfig,
+        open_to: impl Iterator<Item = HostPort>,
     ) -> Result<Self, String> {
+        let front = RegistryFront::new(config.clone()).map_err(|error| error.to_string())?;
         let opened = Enclosure::open(processes, executable, Some(mounts)).await;
         let mut enclosure = opened.map_err(|error| error.with_hint())?;
         let listener = enclosure.listener().ok_or("nothing listens in the enclosure")?;
         let tasks = ServerTasks::default();
         let gate = Arc::new(ProxyState {
-            open_to,
+            open_to: front.hosts().chain(open_to).collect(),
+            front,
             egress: Mutex::default(),
-            client: Client::builder(TokioExecutor::new()).build_http(),
             tasks: tasks.clone(),
         });
         let listener =
@@ -96,6 +96,12 @@ impl RegistryProxy {
     /// What npm needs to start in it.
     pub(crate) fn enclosure(&self) -> EnclosureHandle {
         self.enclosure.handle()
+    }
+
+    /// npm's settings for what runs in it, but for those of [`Self::environment`] and these
+    /// variables: an `npmrc` that has no credential.
+    pub(crate) fn npmrc(&self, but: &[&str]) -> Result<String, NpmConfigError> {
+        self.gate.front.config().without_credentials(but, front::asked_at)
     }
 
     /// What makes npm, Node and other programs take this way. An empty setting
@@ -139,13 +145,11 @@ impl ProxyState {
     }
 
     /// An error closes the connection, which npm takes for one of the network.
-    async fn respond(
-        self: Arc<Self>,
-        request: Request<Incoming>,
-    ) -> io::Result<Response<ProxyBody>> {
+    async fn respond(self: Arc<Self>, request: Request<Incoming>) -> io::Result<Response<Body>> {
         let method = request.method().clone();
         let tunnel = method == Method::CONNECT;
         let uri = request.uri();
+        let plain = uri.scheme_str() == Some("http");
         let port = uri.port_u16().or(match uri.scheme_str() {
             Some("http") => Some(80),
             Some("https") => Some(443),
@@ -157,14 +161,22 @@ impl ProxyState {
         let to = HostPort::new(host, port);
         let path = (!tunnel).then(|| uri.path().to_owned());
         let record = |outcome| self.egress().add(method.as_str(), &to, path.as_deref(), outcome);
-        let plain = uri.scheme_str() == Some("http");
         if !self.open_to.contains(&to) || !(tunnel || plain) {
             record(EgressOutcome::Refused);
             let why = format!("{to} is no registry of npm's configuration\n");
             return Ok(short(StatusCode::FORBIDDEN, &why));
         }
-        let answer =
-            if tunnel { self.tunnel(request, &to).await } else { self.forward(request).await };
+        let real = plain.then(|| self.front.real(&to, uri)).flatten();
+        let answer = match real {
+            Some(_) if method != Method::GET && method != Method::HEAD => {
+                record(EgressOutcome::Refused);
+                let why = "an install asks a registry and tells it nothing\n";
+                return Ok(short(StatusCode::METHOD_NOT_ALLOWED, why));
+            }
+            Some(real) => self.front.ask(method.clone(), request.headers(), real).await,
+            None if tunnel => self.tunnel(request, &to).await,
+            None => self.front.carry(request).await,
+        };
         record(if answer.is_ok() { EgressOutcome::Passed } else { EgressOutcome::Failed });
         answer
     }
@@ -173,9 +185,8 @@ impl ProxyState {
         &self,
         request: Request<Incoming>,
         to: &HostPort,
-    ) -> io::Result<Response<ProxyBody>> {
-        let mut out = TcpStream::connect((to.host.as_str(), to.port)).await?;
-        let _ = out.set_nodelay(true);
+    ) -> io::Result<Response<Body>> {
+        let mut out = tunnel::open(self.front.config(), to).await?;
         self.tasks.spawn(async move {
             if let Ok(upgraded) = hyper::upgrade::on(request).await {
                 // Whichever side breaks off, the other learns it.
@@ -185,26 +196,13 @@ impl ProxyState {
         Ok(short(StatusCode::OK, ""))
     }
 
-    async fn forward(&self, mut request: Request<Incoming>) -> io::Result<Response<ProxyBody>> {
-        for name in OF_THE_CONNECTION {
-            request.headers_mut().remove(name);
-        }
-        let answer = self.client.request(request).await.map_err(io::Error::other)?;
-        let mut answer = answer.map(Either::Left);
-        for name in OF_THE_CONNECTION {
-            answer.headers_mut().remove(name);
-        }
-        Ok(answer)
-    }
-
     fn egress(&self) -> std::sync::MutexGuard<'_, Egress> {
         self.egress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn short(status: StatusCode, text: &str) -> Response<ProxyBody> {
-    let mut answer =
-        Response::new(Either::Right(Full::new(Bytes::copy_from_slice(text.as_bytes()))));
+fn short(status: StatusCode, text: &str) -> Response<Body> {
+    let mut answer = Response::new(Body::from(text.to_owned()));
     *answer.status_mut() = status;
     answer
 }

@@ -1,5 +1,6 @@
 //! Running npm, the only installer. codexpin never re-implements it.
 
+use std::io;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -40,6 +41,8 @@ pub(crate) const LOGS: &str = "npm-logs";
 pub struct Npm {
     executable: Utf8PathBuf,
     environment: Environment,
+    /// The environment in an enclosure: nothing of the user's npm is in it.
+    enclosed: Environment,
     project_config: Option<Utf8PathBuf>,
     processes: Processes,
     network: NetworkAccess,
@@ -47,7 +50,7 @@ pub struct Npm {
     open_to: Vec<HostPort>,
     enclosure: Option<EnclosureHandle>,
     age_limit: Option<String>,
-    /// What has to be there for npm to run: its own files, and its settings.
+    /// What has to be there for npm to run: see [`needed`].
     needed: Vec<Utf8PathBuf>,
     /// npm's cache.
     cache: Utf8PathBuf,
@@ -131,26 +134,30 @@ impl Npm {
             let setting = lower.strip_prefix("npm_config_").is_some_and(|key| !OWN.contains(&key));
             setting || PROXIES.contains(&name) || named_in_config.iter().any(|n| n == name)
         };
+        let own = |environment: Environment| {
+            environment
+                .with("npm_config_cache", places.cache.as_str())
+                .with("npm_config_update_notifier", "false")
+                // What is installed is asked for by exact version: neither `before`
+                // nor `min-release-age` may hide it. `null` takes back both, in every
+                // npm from 8 to 12; `--min-release-age=0` is unknown to older ones.
+                .with("npm_config_before", "null")
+                // Which scripts ran is read from the log.
+                .with("npm_config_logs_max", "10")
+        };
         let mut environment = shell.inherited();
         for (name, value) in shell.all().iter().filter(|(name, _)| wanted(name)) {
             environment = environment.with(name, value);
         }
-        environment = environment
-            .with("npm_config_userconfig", places.user_config.as_str())
-            .with("npm_config_cache", places.cache.as_str())
-            .with("npm_config_update_notifier", "false")
-            // What is installed is asked for by exact version: neither `before`
-            // nor `min-release-age` may hide it. `null` takes back both, in every
-            // npm from 8 to 12; `--min-release-age=0` is unknown to older ones.
-            .with("npm_config_before", "null")
-            // Which scripts ran is read from the log.
-            .with("npm_config_logs_max", "10");
+        let user_config = places.user_config.as_str();
+        environment = own(environment).with("npm_config_userconfig", user_config);
         if let Some(global) = &places.global_config {
             environment = environment.with("npm_config_globalconfig", global.as_str());
         }
         Self {
             executable: places.executable.clone(),
             environment,
+            enclosed: own(shell.inherited()),
             project_config: places.project_config.clone(),
             processes,
             network: NetworkAccess::Open { why: "npm was given no other way".to_owned() },
@@ -206,28 +213,37 @@ impl Npm {
         node: &Node,
     ) -> Result<RegistryProxy, Egress> {
         match &self.network {
-            NetworkAccess::Registries { executable, registries } => {
-                let registries = registries.iter().filter_map(HostPort::of);
-                let open_to = registries.chain(self.open_to.iter().cloned()).collect();
+            NetworkAccess::Registries { executable, config } => {
+                let open_to = self.open_to.iter().cloned();
                 let mut read = self.needed.clone();
                 read.extend(node.places());
                 let write = vec![project.to_owned(), self.cache.clone()];
                 let mounts = MountPlan { tmp, hide: self.hidden.clone(), write, read };
-                let opened = RegistryProxy::open(&self.processes, executable, mounts, open_to);
+                let opened =
+                    RegistryProxy::open(&self.processes, executable, mounts, config, open_to);
                 opened.await.map_err(|why| Egress::none(&why))
             }
             NetworkAccess::Open { why } => Err(Egress::none(why)),
         }
     }
 
-    /// The same npm with this proxy as all that it can reach.
-    pub(crate) fn behind(&self, proxy: &RegistryProxy) -> Self {
-        let mut npm = self.clone();
+    /// The same npm with this proxy as all that it can reach. Its settings are in a file
+    /// in `home`: what the user's own files and shell have in credentials is left out.
+    pub(crate) fn behind(&self, proxy: &RegistryProxy, home: &Utf8Path) -> io::Result<Self> {
+        let user_config = home.join(".npmrc");
+        let text = proxy.npmrc(&OWN).map_err(io::Error::other)?;
+        crate::fs::write_private(&user_config, text.as_bytes())?;
+        let mut environment = self
+            .enclosed
+            .clone()
+            .with("npm_config_userconfig", user_config.as_str())
+            // There is none: all of it is in the other one.
+            .with("npm_config_globalconfig", home.join("npmrc").as_str());
         for (name, value) in proxy.environment() {
-            npm.environment = npm.environment.with(name, value);
+            environment = environment.with(name, value);
         }
-        npm.enclosure = Some(proxy.enclosure());
-        npm
+        let enclosure = Some(proxy.enclosure());
+        Ok(Self { environment, project_config: None, enclosure, ..self.clone() })
     }
 
     /// The environment in which npm, and what it installs, runs: HOME and every
@@ -310,21 +326,15 @@ impl Npm {
     }
 }
 
-/// What npm cannot run without, besides Node: what is on PATH, its own package, its
-/// settings, and the authorities that it trusts. A version manager's `npm` starts what
-/// lies beside its directory.
+/// What npm cannot run without, besides Node: what is on PATH, and its own package. A
+/// version manager's `npm` starts what lies beside its directory.
 fn needed(places: &NpmPlaces, shell: &Environment) -> Vec<Utf8PathBuf> {
     let home = Utf8Path::new(shell.get("HOME").unwrap_or("/"));
     let real = places.executable.canonicalize_utf8().ok();
     let beside = [Some(&places.executable), real.as_ref()].into_iter().flatten();
     let beside = beside.filter_map(|npm| npm.parent()?.parent());
     let beside = beside.filter(|directory| !home.starts_with(directory));
-    let settings = [Some(&places.user_config), places.global_config.as_ref()];
-    let settings = settings.into_iter().chain([places.project_config.as_ref()]).flatten();
-    let trusted =
-        env::TRUSTED_AUTHORITIES.into_iter().filter_map(|name| shell.get(name)).map(Utf8Path::new);
-    let needed = shell.path().chain(beside).chain(settings.map(Utf8PathBuf::as_path));
-    needed.chain(trusted).map(ToOwned::to_owned).collect()
+    shell.path().chain(beside).map(ToOwned::to_owned).collect()
 }
 
 /// The flags are always the same and would hide what was asked for.

@@ -60,7 +60,7 @@ impl PrefixInstall<'_> {
             Ok(proxy) => proxy,
             Err(egress) => return Ok(InstallResult { egress, ..Box::pin(self.once()).await? }),
         };
-        let npm = self.npm.behind(&proxy);
+        let npm = self.npm.behind(&proxy, self.home)?;
         let installed = Box::pin(PrefixInstall { npm: &npm, ..*self }.once()).await;
         // The record is complete only once the proxy has closed its connections.
         let egress = proxy.close().await;

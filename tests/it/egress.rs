@@ -43,7 +43,8 @@ const NO_NAMESPACES: &str = "echo 0 > /proc/sys/user/max_user_namespaces && exec
 #[test]
 fn where_nothing_can_be_enclosed_no_release_runs_unasked_and_that_is_said_before() {
     let machine = Machine::new();
-    let without = |words: &str| machine.bash(&format!("unshare -Ur sh -c '{NO_NAMESPACES} {words}'"));
+    let without =
+        |words: &str| machine.bash(&format!("unshare -Ur sh -c '{NO_NAMESPACES} {words}'"));
     for words in ["check 2026.5.18", "bisect 2026.5.18 2026.6.1", "pin 2026.5.18"] {
         let run = without(words).exits(64);
         assert!(run.stderr.starts_with("error: this machine does not enclose"), "{}", run.stderr);
@@ -53,7 +54,8 @@ fn where_nothing_can_be_enclosed_no_release_runs_unasked_and_that_is_said_before
     }
     assert_eq!(machine.registry.asked(), [""; 0]);
     let run = without("check 2026.5.18 --unenclosed").exits(0);
-    let (warned, installing) = (run.stderr.find("with your own rights"), run.stderr.find("installing"));
+    let (warned, installing) =
+        (run.stderr.find("with your own rights"), run.stderr.find("installing"));
     assert!(warned.is_some() && warned < installing, "{}", run.stderr);
     assert!(run.stdout.contains("not enclosed"), "{}", run.stdout);
 }

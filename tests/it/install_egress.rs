@@ -145,16 +145,16 @@ fn what_an_install_may_reach_goes_with_the_session() {
 }
 
 #[test]
-fn a_proxy_of_the_users_own_is_left_alone_and_the_record_says_so() {
+fn an_install_goes_through_a_proxy_of_the_users_own_and_is_recorded_as_any() {
     let mut machine = Machine::new();
     // Plain requests to a registry go to a proxy as they would to the registry.
     machine.set("HTTP_PROXY", machine.registry.origin());
+    fs_err::write(machine.npmrc(), "registry=http://registry.invalid/\n").unwrap();
     let (run, report) = machine.run_json("check 2026.5.18");
     run.exits(0);
-    let expected = json!({
-        "reached": [], "note": "not recorded: npm goes through a proxy of your own",
-    });
-    assert_eq!(report["install_egress"], expected);
+    let passed = lines(&report, "passed");
+    assert!(passed.contains(&"GET registry.invalid:80/tiny-dep".to_owned()), "{passed:?}");
+    assert_eq!(report["install_egress"]["note"], Value::Null);
 }
 
 #[test]

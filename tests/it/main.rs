@@ -23,6 +23,7 @@ mod events;
 mod faults;
 mod gateway;
 mod help;
+mod install_credentials;
 mod install_egress;
 mod interrupt;
 mod live;

@@ -31,6 +31,7 @@ pub(crate) struct Seen {
     pub path: String,
     /// npm, and not codexpin itself.
     pub by_npm: bool,
+    pub authorization: Option<String>,
 }
 
 /// A turn that a release was asked for, with what it was given.
@@ -52,6 +53,8 @@ pub(crate) enum Fault {
     Truncated,
     /// A login page.
     Html,
+    /// It is to be had there.
+    Redirect(String),
 }
 
 struct Tarball {
@@ -66,7 +69,8 @@ struct State {
     tarballs: BTreeMap<String, Tarball>,
     /// By path: what goes wrong, and how often still; for ever where none.
     faults: BTreeMap<String, (Fault, Option<usize>)>,
-    token: Option<String>,
+    /// The header without which nothing is given.
+    authorization: Option<String>,
     seen: Vec<Seen>,
     scripts: BTreeMap<String, VecDeque<Value>>,
     turns: Vec<Turn>,
@@ -237,7 +241,12 @@ impl Registry {
 
     /// From now on, nothing without this token.
     pub(crate) fn ask_for_token(&self, token: &str) {
-        self.lock().token = Some(token.to_owned());
+        self.ask_for(format!("Bearer {token}"));
+    }
+
+    /// The same with the whole header.
+    pub(crate) fn ask_for(&self, authorization: String) {
+        self.lock().authorization = Some(authorization);
     }
 
     pub(crate) fn break_path(&self, path: &str, fault: Fault) {
@@ -347,6 +356,10 @@ impl Shared {
     async fn answer(&self, request: Request) -> Response<Body> {
         let (head, body) = request.into_parts();
         let path = head.uri.path().replace("%2f", "/").replace("%2F", "/");
+        if path.ends_with("/-/whoami") {
+            // As careless as can be.
+            return Response::new(Body::from(format!("{:?}", head.headers)));
+        }
         if let Some(told) = path.strip_prefix("/-/") {
             let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
             return self.hear(told, serde_json::from_slice(&body).unwrap());
@@ -362,10 +375,11 @@ impl Shared {
         let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let by_npm = header(header::USER_AGENT).is_some_and(|agent| agent.starts_with("npm/"));
         let mut state = self.state.lock().unwrap();
-        state.seen.push(Seen { path: path.to_owned(), by_npm });
+        let authorization = header(header::AUTHORIZATION).map(str::to_owned);
+        state.seen.push(Seen { path: path.to_owned(), by_npm, authorization });
         self.changed.notify_all();
-        let expected = state.token.as_ref().map(|token| format!("Bearer {token}"));
-        if expected.is_some() && expected.as_deref() != header(header::AUTHORIZATION) {
+        let expected = state.authorization.as_deref();
+        if expected.is_some() && expected != header(header::AUTHORIZATION) {
             return Some(status(401));
         }
         let fault = state.fault_on(path);
@@ -379,6 +393,9 @@ impl Shared {
             Some(Fault::TooMany(seconds)) => {
                 let answer = Response::builder().status(429).header(header::RETRY_AFTER, seconds);
                 answer.body(Body::empty())
+            }
+            Some(Fault::Redirect(to)) => {
+                Response::builder().status(302).header(header::LOCATION, to).body(Body::empty())
             }
             Some(Fault::Html) => Response::builder()
                 .header(header::CONTENT_TYPE, "text/html")

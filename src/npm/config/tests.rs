@@ -224,3 +224,54 @@ fn the_strongest_setting_says_whether_releases_are_hidden_for_their_age() {
         assert_eq!(config.age_limit().map(|(key, _)| key), expected, "{npmrc} {variables:?}");
     }
 }
+
+/// The `npmrc` that an install is given, and what npm reads in it.
+fn enclosed(layout: &Layout) -> (String, NpmConfig) {
+    let shown = |registry: &Url| {
+        let host = registry.host_str().unwrap();
+        Url::parse(&format!("http://{host}:443{}", registry.path())).unwrap()
+    };
+    let text = layout.config().without_credentials(&["before"], shown).unwrap();
+    let read = Layout::new(&[("home/.npmrc", &text)], &[("A", "wrong")]).config();
+    (text, read)
+}
+
+#[test]
+fn an_install_is_given_every_setting_that_counts_and_no_credential() {
+    let layout = Layout::new(
+        &[
+            ("work/.npmrc", "@team:registry=https://team.example.test/npm/\nfund=false\n"),
+            (
+                "home/.npmrc",
+                "registry=https://user:made-up-word@registry.example.test/\nfund=true\n\
+                 //registry.example.test/:_authToken=${NPM_TOKEN}\n//x/:certfile=/made-up-file\n\
+                 _auth=made-up-basic\n_password=made-up-word\nusername=made-up-name\n\
+                 email=made-up@example.test\notp=made-up\nkey=made-up\ncert=made-up\n\
+                 @team:_authToken=made-up\nmine=\"a ${NPM_TOKEN} b\"\n\
+                 proxy=http://made-up:made-up@proxy.test\nmirror=https://u:made-up@mirror.test/\n\
+                 prefix=${HOME}/own\nca[]=\"one\\ntwo\"\nca[]=three\nodd=\"\\\\${A}; \\\\\\\\\\\\${A} #\"\n\
+                 before=2026-01-01\ntag=\nfetch-retries=7\nforce\n",
+            ),
+        ],
+        &[
+            ("NPM_TOKEN", "made-up-token"),
+            ("A", "a"),
+            ("npm_config_//team.example.test/npm/:_authToken", "made-up"),
+            ("NPM_CONFIG_FETCH_RETRIES", "3"),
+            ("npm_config_before", "2020-01-01"),
+        ],
+    );
+    let (text, read) = enclosed(&layout);
+    assert!(!text.contains("made-up"), "{text}");
+    assert!(layout.config().layers.get("mine").is_some());
+    let (before, ours) = (layout.config(), read.layers);
+    for key in ["fund", "prefix", "ca", "odd", "tag", "fetch-retries", "force"] {
+        let (expected, found) = (before.layers.get(key).unwrap(), ours.get(key).unwrap());
+        assert!(expected.value == found.value, "{key}: {text}");
+    }
+    // What the shell says of it is not what counts here.
+    assert_eq!(ours.get("before").and_then(Setting::text), Some("2026-01-01"));
+    let registry = |name: &str| ours.get(name).and_then(Setting::text);
+    assert_eq!(registry("registry"), Some("http://registry.example.test:443/"));
+    assert_eq!(registry("@team:registry"), Some("http://team.example.test:443/npm/"));
+}
