@@ -31,6 +31,7 @@ pub use home::sweep;
 use crate::config::{ConfigError, Loaded};
 use crate::env::Environment;
 use crate::explain::{Class, Explain};
+use crate::host::HostPort;
 use crate::node::choice::Node;
 use crate::observation::Observation;
 use crate::process::{ProcessError, Processes};
@@ -75,6 +76,9 @@ pub struct CheckEnvironment {
     /// What all find empty: where logins are, and what candidates must not touch. What a
     /// check needs below it stays.
     pub hidden: Vec<Utf8PathBuf>,
+    /// The registries of npm's configuration: some releases fetch packages in their first
+    /// turn. No candidate with a lent login reaches them.
+    pub registries: Vec<HostPort>,
     /// Directories that a command of the user's own may need, even if they are
     /// in `/tmp`: where codexpin is, and where it was started.
     pub keep: Vec<Utf8PathBuf>,

@@ -198,6 +198,7 @@ impl Context {
             keep: keep.chain([self.cwd.clone()]).collect(),
             home: home.clone(),
             hidden: self.hidden(),
+            registries: Vec::new(),
         }
     }
 

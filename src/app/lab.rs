@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::context::Context;
 use super::{AppError, enclosure};
+use crate::check::CheckEnvironment;
 use crate::check::account::LentAccount;
 use crate::config::Loaded;
 use crate::explain::Class;
@@ -42,13 +43,14 @@ pub(super) async fn build(
     };
     let why_node = runtimes.why_not_the_machines(&ranges);
     let (config, account) = asked_with;
+    let registries = store.npm().registries();
     let mut lab = RealLab {
         store,
         nodes: Arc::new(nodes),
         config,
         account,
         command_ran: Arc::default(),
-        surroundings: context.check_surroundings(),
+        surroundings: CheckEnvironment { registries, ..context.check_surroundings() },
     };
     lab.open_installs_to(question);
     Ok((lab, why_node))

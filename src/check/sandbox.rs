@@ -270,7 +270,14 @@ impl SandboxUpstream {
     ) -> Result<Self, CheckError> {
         let Some(account) = plan.job.account else {
             let fault = plan.job.variation.fault;
-            let options = LoopbackOptions { listener, script, fault, ..LoopbackOptions::default() };
+            let registries = plan.environment.registries.clone();
+            let options = LoopbackOptions {
+                listener,
+                script,
+                fault,
+                registries,
+                ..LoopbackOptions::default()
+            };
             return Ok(Self::Loopback(Loopback::start(options).await?));
         };
         let environment = plan.environment.environment.clone();

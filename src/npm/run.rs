@@ -188,6 +188,17 @@ impl Npm {
         Self { open_to, ..self }
     }
 
+    /// Where the registries of its configuration are.
+    pub fn registries(&self) -> Vec<HostPort> {
+        match &self.network {
+            NetworkAccess::Registries { config, .. } => {
+                let registries = config.registries().unwrap_or_default();
+                registries.iter().filter_map(HostPort::of).collect()
+            }
+            NetworkAccess::Open { .. } => Vec::new(),
+        }
+    }
+
     /// The same npm, which sets aside the user's limit on a release's age; named
     /// with where it is.
     #[must_use]

@@ -85,6 +85,9 @@ pub enum RequestKind {
     /// A `CONNECT` whose bytes were passed to the real service as they were: the requests
     /// in it were not seen.
     Passed,
+    /// A `CONNECT` to a registry of npm's configuration, whose bytes were passed on as they
+    /// were.
+    Registry,
     /// Passed on to the real service, which gave the status beside it: no answered turn.
     Forwarded,
     /// The real service was not reached: name, network, proxy or TLS. The status is codexpin's.

@@ -75,7 +75,7 @@ fn meaning(kind: RequestKind) -> &'static str {
         RequestKind::Faulted => "faulted",
         RequestKind::Declined => "not there",
         RequestKind::Refused | RequestKind::RefreshRefused | RequestKind::Malformed => "refused",
-        RequestKind::Passed | RequestKind::Forwarded => "passed",
+        RequestKind::Passed | RequestKind::Forwarded | RequestKind::Registry => "passed",
         RequestKind::Unreachable => "no answer",
         RequestKind::TlsFailed => "no trust",
         RequestKind::Unanswered | RequestKind::Tunnel => "left",

@@ -52,6 +52,7 @@ use super::authority::Authority;
 use super::ledger::Ledger;
 use super::variables;
 use crate::explain::{Class, Explain};
+use crate::host::HostPort;
 use crate::observation::RequestRecord;
 use crate::proxy::{Server, ServerTasks, listener};
 
@@ -69,6 +70,9 @@ pub struct LoopbackOptions {
     pub script: Script,
     /// What is to be wrong.
     pub fault: Option<Fault>,
+    /// Hosts that are led to, as they are: the registries that some releases fetch
+    /// packages from in their first turn.
+    pub registries: Vec<HostPort>,
 }
 
 impl Default for LoopbackOptions {
@@ -79,6 +83,7 @@ impl Default for LoopbackOptions {
             pace: Duration::from_millis(2),
             script: Script::default(),
             fault: None,
+            registries: Vec::new(),
         }
     }
 }
@@ -134,6 +139,7 @@ impl Loopback {
             pace: options.pace,
             script: Arc::new(options.script),
             fault: options.fault,
+            registries: options.registries,
             history: History::default(),
             ledger: Ledger::new(),
         };

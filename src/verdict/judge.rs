@@ -36,8 +36,12 @@ pub fn judge(observation: &Observation, catalogue: &Catalogue) -> Verdict {
     if let Some((signature, evidence)) = known {
         return verdict_of(signature, evidence, has_its_plugin(observation));
     }
-    let failure = if observation.ending == AgentEnding::TimedOut && observation.stopped_at.is_none()
-    {
+    let timed_out_itself =
+        observation.ending == AgentEnding::TimedOut && observation.stopped_at.is_none();
+    if let Some(request) = still_fetching(observation).filter(|_| timed_out_itself) {
+        return Verdict::Skip { reason: SkipReason::NotTheRelease { failure: request } };
+    }
+    let failure = if timed_out_itself {
         timed_out(observation, catalogue)
     } else {
         unknown(observation, &broken)
@@ -58,6 +62,20 @@ fn by_exit_code(observation: &Observation, catalogue: &Catalogue) -> Verdict {
             }
         }
     }
+}
+
+/// Some releases fetch packages in their first turn. One that has not come further has
+/// shown nothing: the limit of time is codexpin's.
+fn still_fetching(observation: &Observation) -> Option<Failure> {
+    let requests = &observation.requests;
+    if requests.iter().any(RequestRecord::is_for_a_turn) {
+        return None;
+    }
+    let fetched = requests.iter().rfind(|request| request.kind == RequestKind::Registry)?;
+    let title = "it was still fetching packages from the registry when its time was over";
+    let advice = format!("--timeout {}", 600.max(observation.elapsed_ms / 1000 * 4));
+    let failure = plain("still-fetching", title, evidence::of_request(fetched));
+    Some(Failure { remedy: Some(advice), ..failure })
 }
 
 fn timed_out(observation: &Observation, catalogue: &Catalogue) -> Failure {

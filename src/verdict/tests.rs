@@ -5,7 +5,9 @@ use std::sync::LazyLock;
 use super::*;
 use crate::catalogue::Catalogue;
 use crate::observation::sample::{answered, failed, good, request};
-use crate::observation::{AgentEnding, CheckStage, Observation, Reply, RequestKind, ToolReturn};
+use crate::observation::{
+    AgentEnding, CheckStage, Observation, Reply, RequestKind, RequestRecord, ToolReturn,
+};
 use crate::question::{AskBy, Probe, Require, Through};
 use crate::route::Route;
 use crate::search::Mark;
@@ -36,6 +38,24 @@ fn with_reply(change: impl FnOnce(&mut Reply)) -> Observation {
 #[test]
 fn a_reply_that_breaks_no_rule_is_good() {
     assert_eq!(judge(&good()), Verdict::Good);
+}
+
+#[test]
+fn a_release_whose_time_went_into_fetching_packages_has_shown_nothing() {
+    let fetched = request("registry.example", "", RequestKind::Registry, Some(200));
+    let fetched = RequestRecord { model: None, ..fetched };
+    let turn = request("chatgpt.com", "/responses", RequestKind::Faulted, Some(500));
+    let mut observation = Observation { ending: AgentEnding::TimedOut, ..failed("") };
+    observation.requests = vec![fetched.clone()];
+    let Verdict::Skip { reason } = judge(&observation) else { panic!("{observation:?}") };
+    let failure = reason.failure().unwrap();
+    assert!(failure.title.contains("still fetching packages"), "{failure:?}");
+    assert_eq!(failure.remedy.as_deref(), Some("--timeout 600"));
+    // One that came as far as its turn, or ended by itself, is judged by that.
+    observation.requests = vec![fetched.clone(), turn];
+    assert_eq!(judge(&observation).mark(), Mark::Bad);
+    let ended = Observation { requests: vec![fetched], ..failed("Unknown thing") };
+    assert_eq!(judge(&ended).mark(), Mark::Bad);
 }
 
 #[test]

@@ -21,11 +21,12 @@ use super::answer::{Content, Flow, LoopbackAnswer};
 use super::body::{self, BodyTail, LoopbackBody};
 use super::decision::decide;
 use super::prompt::TurnRequest;
-use super::request::{RequestBody, RequestFacts, RequestTarget};
+use super::request::{LoopbackService, RequestBody, RequestFacts, RequestTarget};
 use super::reset::{Reset, ResetOnPurpose};
 use super::responses::{ResponseTurn, response_id, server_sent};
 use super::state::LoopbackState;
 use super::websocket::{LoopbackWebSocket, accept_key};
+use crate::host::HostPort;
 use crate::observation::{Credential, RequestKind};
 use crate::proxy::ServerTasks;
 use crate::question::Fault;
@@ -95,6 +96,9 @@ impl LoopbackProxy {
         });
         let upgrade = hyper::upgrade::on(&mut request);
         let (parts, content) = request.into_parts();
+        if parts.method == Method::CONNECT && self.leads_to(&target) {
+            return Ok(self.lead(&target, upgrade, entry).await);
+        }
         let content = if parts.method == Method::POST {
             body::read(&parts.headers, content).await
         } else {
@@ -154,6 +158,35 @@ impl LoopbackProxy {
             }
         }
         Ok(response)
+    }
+
+    fn leads_to(&self, target: &RequestTarget) -> bool {
+        let host = HostPort::new(&target.host, target.port);
+        target.service == LoopbackService::Elsewhere && self.state.registries.contains(&host)
+    }
+
+    /// Connects to the host of a `CONNECT` itself.
+    async fn lead(
+        &self,
+        target: &RequestTarget,
+        upgrade: OnUpgrade,
+        entry: LedgerEntry,
+    ) -> Response<LoopbackBody> {
+        let mut out = match TcpStream::connect((target.host.as_str(), target.port)).await {
+            Ok(out) => out,
+            Err(error) => {
+                entry.settle(Some(502), RequestKind::Unreachable);
+                entry.note(error.to_string());
+                return written(StatusCode::BAD_GATEWAY, LoopbackBody::whole(Bytes::new()));
+            }
+        };
+        entry.settle(Some(200), RequestKind::Registry);
+        self.tasks.spawn(async move {
+            let Ok(upgraded) = upgrade.await else { return };
+            // Ends when either side closes, and then closes the other.
+            let _ = tokio::io::copy_bidirectional(&mut TokioIo::new(upgraded), &mut out).await;
+        });
+        written(StatusCode::OK, LoopbackBody::whole(Bytes::new()))
     }
 
     /// The task of a tunnel. Boxed, since the requests in it come back to `respond`.

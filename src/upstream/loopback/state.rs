@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::history::History;
 use super::script::Script;
+use crate::host::HostPort;
 use crate::question::Fault;
 use crate::upstream::ledger::Ledger;
 
@@ -13,6 +14,8 @@ pub(super) struct LoopbackState {
     pub(super) pace: Duration,
     pub(super) script: Arc<Script>,
     pub(super) fault: Option<Fault>,
+    /// Where a `CONNECT` leads to the host itself.
+    pub(super) registries: Vec<HostPort>,
     pub(super) history: History,
     pub(super) ledger: Ledger,
 }

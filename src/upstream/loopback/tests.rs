@@ -354,5 +354,36 @@ async fn a_listener_made_elsewhere_is_served() {
     assert_eq!(answer.status(), 200);
 }
 
+#[tokio::test]
+async fn a_registry_is_led_to_as_it_is_and_no_other_host() {
+    let registry = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let port = registry.local_addr().unwrap().port();
+    let served = tokio::spawn(async move {
+        let (mut stream, _) = registry.accept().await.unwrap();
+        stream.write_all(b"packages").await.unwrap();
+    });
+    let registries = vec![HostPort::new("127.0.0.1", port)];
+    let options = LoopbackOptions { registries, ..LoopbackOptions::default() };
+    let loopback = Loopback::start(options).await.unwrap();
+    let connect = async |to: &str| {
+        let mut stream = TcpStream::connect(loopback.address()).await.unwrap();
+        let head = format!("CONNECT {to} HTTP/1.1\r\nhost: {to}\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut said = vec![0; 4096];
+        let mut text = String::new();
+        while !text.contains("packages") && !text.contains(" 403 ") {
+            let read = stream.read(&mut said).await.unwrap();
+            assert!(read > 0, "{text}");
+            text.push_str(&String::from_utf8_lossy(&said[..read]));
+        }
+        text
+    };
+    assert!(connect(&format!("127.0.0.1:{port}")).await.starts_with("HTTP/1.1 200"));
+    served.await.unwrap();
+    assert!(connect("registry.example:443").await.starts_with("HTTP/1.1 403"));
+    let kinds: Vec<_> = loopback.shutdown().await.iter().map(|record| record.kind).collect();
+    assert_eq!(kinds, [RequestKind::Registry, RequestKind::Blocked]);
+}
+
 mod faults;
 mod websocket;
