@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 
 use crate::support::{Ran, User};
 use crate::user_manager::{UserManager, gateway_port, wait_for};
@@ -21,13 +22,26 @@ struct Machine {
     user: User,
     port: u16,
     node: PathBuf,
+    bisected: OnceLock<Ran>,
 }
 
 impl Machine {
+    /// One for all tests that want it at the same time, each for itself while it has
+    /// it, and each to leave it with `BROKEN` and its Gateway serving.
+    fn shared() -> Arc<Mutex<Self>> {
+        static MACHINE: Mutex<Weak<Mutex<Machine>>> = Mutex::new(Weak::new());
+        let mut known = MACHINE.lock().unwrap();
+        known.upgrade().unwrap_or_else(|| {
+            let made = Arc::new(Mutex::new(Self::new(User::new())));
+            *known = Arc::downgrade(&made);
+            made
+        })
+    }
+
     fn new(user: User) -> Self {
         let port = gateway_port();
         // The Node that codexpin provided for the pinned release.
-        let report = user.run(&["check", GOOD, "--json"]).json();
+        let report = user.run(&["check", GOOD, "--exec", "true", "--json"]).json();
         let version = report["node"].as_str().unwrap();
         let node = crate::support::cache().join("node").join(version).join("node_modules");
         let node = std::fs::read_dir(node)
@@ -35,7 +49,7 @@ impl Machine {
             .map(|entry| entry.unwrap().path().join("bin"))
             .find(|bin| bin.join("node").exists())
             .expect("codexpin has provided a Node");
-        let mut machine = Self { manager: None, user, port, node };
+        let mut machine = Self { manager: None, user, port, node, bisected: OnceLock::new() };
         std::fs::create_dir_all(machine.runtime()).unwrap();
         let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
         std::fs::set_permissions(machine.runtime(), private).unwrap();
@@ -134,6 +148,12 @@ impl Machine {
         Ran::of(arguments, &output)
     }
 
+    /// The bisection that made the pin.
+    fn bisected(&self) -> &Ran {
+        let words = ["bisect", GOOD, BROKEN, "--upstream", "loopback"];
+        self.bisected.get_or_init(|| self.codexpin(&words))
+    }
+
     fn version(&self) -> String {
         self.run("openclaw", &["--version"])
     }
@@ -165,17 +185,18 @@ fn has_canary(bytes: &[u8]) -> bool {
 
 #[test]
 fn a_machine_is_rolled_back_to_the_pin_with_its_gateway_and_taken_back_and_no_secret_is_told() {
-    let machine = Machine::new(User::new());
+    let machine = Machine::shared();
+    let machine = machine.lock().unwrap();
     assert!(machine.version().contains(BROKEN));
-    let mut told = Vec::new();
+    let bisected = machine.bisected();
+    assert_eq!(bisected.code, Some(0));
+    let mut told = vec![("bisect".to_owned(), bisected.stdout.clone() + &bisected.stderr)];
     let mut codexpin = |words: &str| {
         let ran = machine.codexpin(&words.split(' ').collect::<Vec<_>>());
         told.push((words.to_owned(), ran.stdout.clone() + &ran.stderr));
         ran
     };
 
-    let bisected = codexpin(&format!("bisect {GOOD} {BROKEN} --upstream loopback"));
-    assert_eq!(bisected.code, Some(0));
     assert!(codexpin("report").stdout.contains(BROKEN));
     assert!([Some(1), Some(3)].contains(&codexpin("doctor").code));
     assert!([Some(0), Some(1), Some(3)].contains(&codexpin("diagnose").code));
@@ -206,15 +227,21 @@ fn a_machine_is_rolled_back_to_the_pin_with_its_gateway_and_taken_back_and_no_se
 
 #[test]
 fn a_pin_that_does_not_answer_is_put_back() {
-    let user = User::new();
-    assert_eq!(user.run(&["pin", GOOD]).code, Some(0));
+    let machine = Machine::shared();
+    let machine = machine.lock().unwrap();
+    assert_eq!(machine.bisected().code, Some(0));
     // The same release, pinned for a route that it never had.
-    let file = user.work().join("known-good.toml");
-    let pins = std::fs::read_to_string(&file).unwrap();
-    std::fs::write(&file, pins.replace("openai-codex/gpt-5.5", "openai-codex/no-such-model"))
-        .unwrap();
-    let machine = Machine::new(user);
-    let applied = machine.codexpin(&["apply", "--yes"]);
+    let pins = std::fs::read_to_string(machine.user.work().join("known-good.toml")).unwrap();
+    let never = pins.replace("openai-codex/gpt-5.5", "openai-codex/no-such-model");
+    assert_ne!(never, pins);
+    // A directory of its own: a pin comes with its lock file beside it.
+    let elsewhere = machine.user.work().join("elsewhere");
+    std::fs::create_dir_all(elsewhere.join("known-good.lock")).unwrap();
+    let lock = format!("known-good.lock/{GOOD}.json");
+    std::fs::copy(machine.user.work().join(&lock), elsewhere.join(&lock)).unwrap();
+    std::fs::write(elsewhere.join("known-good.toml"), never).unwrap();
+    let file = elsewhere.join("known-good.toml");
+    let applied = machine.codexpin(&["apply", "--yes", "--pin-file", file.to_str().unwrap()]);
     assert_eq!(applied.code, Some(5));
     assert!(applied.stdout.contains("put back"));
     assert!(machine.version().contains(BROKEN));

@@ -48,7 +48,7 @@ fn the_release_where_the_route_broke_is_found_and_the_last_good_one_is_pinned() 
     assert!(nearest.clone().any(|e| e["text"].as_str().unwrap().contains(cause)), "{changes:#}");
 
     // What was installed is there for the next time.
-    let again = user.run(&["bisect", GOOD, BAD, "--json"]).json();
+    let again = user.run(&["bisect", "2026.5.28", "2026.6.1", "--json"]).json();
     assert_eq!(again["installs"], 0);
     assert_eq!(again["first_bad"], "2026.6.1");
 }
@@ -74,12 +74,12 @@ fn two_ends_that_answer_are_no_regression() {
 fn a_session_that_is_killed_goes_on_without_repeating_a_check() {
     let user = User::new();
     let mut child = user
-        .codexpin(&["bisect", GOOD, BAD])
+        .codexpin(&["bisect", "2026.5.27", "2026.6.1"])
         .stderr(Stdio::piped())
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
-    // After the second verdict: both ends are judged.
+    // After the second verdict: both ends are judged, and one release is left between.
     let lines = BufReader::new(child.stderr.take().unwrap()).lines();
     let judged =
         lines.map_while(Result::ok).filter(|l| l.starts_with("good") || l.starts_with("bad"));

@@ -1,40 +1,36 @@
 //! How deep a check goes: every probe, in every harness, local and through the
 //! Gateway, on releases a band apart.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
-use crate::support::User;
+use crate::support::{SharedCheck, User, shared_check};
 
-/// The tool calls of each probe: with `tool`, one of each kind that the route has.
-fn probes(kinds: usize) -> [(&'static str, usize); 3] {
-    [("text", 0), ("tool", kinds), ("multitool", 20)]
+/// A release asked with a probe, through a route.
+pub(crate) fn check(release: &str, route: &str, through: &str, probe: &str) -> Arc<SharedCheck> {
+    let question = ["--route", route, "--probe", probe, "--through", through, "--json"];
+    shared_check(&[&["check", release][..], &question].concat())
 }
 
-/// Checks a release with every probe, and wants each of them good, with as many
-/// tools run as the probe calls for and nothing left running.
-fn passes(release: &str, route: &str, through: &str, harness: &str) {
-    let user = User::new();
-    let kinds = if harness == "codex" { 3 } else { 1 };
-    for (probe, calls) in probes(kinds) {
-        let ran = user.run(&[
-            "check",
-            release,
-            "--route",
-            route,
-            "--probe",
-            probe,
-            "--through",
-            through,
-            "--json",
-        ]);
+/// Checks a release with these probes, and wants each of them good, with as many
+/// tools run as the probe calls for and nothing left running. One that runs tools
+/// has answered as well: that a text is answered without any is looked at where a
+/// test asks for one.
+fn passes(release: &str, route: &str, through: &str, harness: &str, probes: &[&str]) {
+    for probe in probes {
+        let ran = &check(release, route, through, probe).ran;
         assert_eq!(ran.code, Some(0), "{release} {route} {probe} {through}");
         let seen = ran.json()["routes"][0]["observation"].clone();
-        assert_eq!(seen["reply"]["harness"], harness);
-        assert_eq!(seen["reply"]["through_gateway"], through == "gateway");
-        assert_eq!(seen["left_running"], 0);
-        let tools = tools_that_ran(&seen);
+        let tools = tools_that_ran(&seen, harness, through);
+        let calls = match (*probe, harness) {
+            ("multitool", _) => 20,
+            // One of each kind that the harness has.
+            (_, "codex") => 3,
+            _ => 1,
+        };
         assert_eq!(tools.len(), calls, "{tools:?}");
-        if harness == "codex" && calls > 0 {
+        if harness == "codex" {
             // Code mode, what OpenClaw lends, and the app-server's own.
             for tool in ["exec", "agents_list", "exec_command"] {
                 assert!(tools.contains(&tool.to_owned()), "{tools:?}");
@@ -43,8 +39,18 @@ fn passes(release: &str, route: &str, through: &str, harness: &str) {
     }
 }
 
-/// By the upstream's record: what came back held what only a real execution knows.
-fn tools_that_ran(observation: &Value) -> Vec<String> {
+/// Wants the answer to have come out of this harness without a tool.
+pub(crate) fn is_of_text_alone(observation: &Value, harness: &str) {
+    assert_eq!(observation["ask"]["probe"], "text");
+    assert_eq!(tools_that_ran(observation, harness, "local"), [""; 0]);
+}
+
+/// The tools that were run in this harness, which left nothing running. By the
+/// upstream's record: what came back held what only a real execution knows.
+fn tools_that_ran(observation: &Value, harness: &str, through: &str) -> Vec<String> {
+    assert_eq!(observation["reply"]["harness"], harness);
+    assert_eq!(observation["reply"]["through_gateway"], through == "gateway");
+    assert_eq!(observation["left_running"], 0);
     let requests = observation["requests"].as_array().unwrap().iter();
     let returned = requests.filter_map(|request| request.get("returned"));
     let genuine = returned.filter(|returned| returned["genuine"] == true);
@@ -53,42 +59,42 @@ fn tools_that_ran(observation: &Value) -> Vec<String> {
 
 #[test]
 fn a_release_of_may_runs_tools_in_its_embedded_harness() {
-    passes("2026.5.18", "openai-codex/gpt-5.5", "local", "pi");
+    passes("2026.5.18", "openai-codex/gpt-5.5", "local", "pi", &["tool", "multitool"]);
 }
 
 #[test]
 fn a_release_of_may_runs_tools_through_its_gateway() {
-    passes("2026.5.18", "openai-codex/gpt-5.5", "gateway", "pi");
+    passes("2026.5.18", "openai-codex/gpt-5.5", "gateway", "pi", &["tool", "multitool"]);
 }
 
 #[test]
 fn a_release_of_july_runs_tools_in_its_embedded_harness() {
-    passes("2026.7.1", "openai/gpt-5.5@openclaw", "local", "openclaw");
+    passes("2026.7.1", "openai/gpt-5.5@openclaw", "local", "openclaw", &["multitool"]);
 }
 
 #[test]
 fn a_release_of_july_runs_tools_through_its_gateway() {
-    passes("2026.7.1", "openai/gpt-5.5@openclaw", "gateway", "openclaw");
+    passes("2026.7.1", "openai/gpt-5.5@openclaw", "gateway", "openclaw", &["tool"]);
 }
 
 #[test]
 fn a_release_of_september_runs_tools_in_its_embedded_harness() {
-    passes("2026.9.5", "openai/gpt-5.5@openclaw", "local", "openclaw");
+    passes("2026.9.5", "openai/gpt-5.5@openclaw", "local", "openclaw", &["multitool"]);
 }
 
 #[test]
 fn a_release_of_september_runs_tools_through_its_gateway() {
-    passes("2026.9.5", "openai/gpt-5.5@openclaw", "gateway", "openclaw");
+    passes("2026.9.5", "openai/gpt-5.5@openclaw", "gateway", "openclaw", &["tool"]);
 }
 
 #[test]
 fn the_codex_app_server_runs_its_own_tools_and_those_that_it_is_lent() {
-    passes("2026.9.5", "openai/gpt-5.5@codex", "local", "codex");
+    passes("2026.9.5", "openai/gpt-5.5@codex", "local", "codex", &["multitool"]);
 }
 
 #[test]
 fn the_codex_app_server_runs_tools_through_the_gateway() {
-    passes("2026.9.5", "openai/gpt-5.5@codex", "gateway", "codex");
+    passes("2026.9.5", "openai/gpt-5.5@codex", "gateway", "codex", &["tool"]);
 }
 
 #[test]
@@ -125,9 +131,8 @@ fn a_chatgpt_login_reaches_the_codex_app_server_once_doctor_has_moved_it() {
 
 #[test]
 fn a_release_that_lost_its_route_is_bad_with_every_probe_and_through_its_gateway() {
-    let user = User::new();
-    for how in [["--probe", "tool"], ["--probe", "multitool"], ["--through", "gateway"]] {
-        let ran = user.run(&[&["check", "2026.6.1"][..], &how].concat());
+    for how in [&[][..], &["--probe", "tool"], &["--probe", "multitool", "--through", "gateway"]] {
+        let ran = &shared_check(&[&["check", "2026.6.1"][..], how].concat()).ran;
         assert_eq!(ran.code, Some(1), "{how:?}");
         assert!(ran.stdout.contains("Unknown model: openai-codex/gpt-5.5"), "{}", ran.stdout);
     }

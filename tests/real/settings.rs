@@ -3,7 +3,14 @@
 
 use std::fs;
 
-use crate::support::User;
+use crate::support::{Ran, User};
+
+/// What is said of a turn that ran no tool, before the name of its harness.
+const ONE_REQUEST: &str = "1 answered model request, harness ";
+
+fn is_of_text_alone(ran: &Ran, how: &str) {
+    assert!(ran.stdout.contains(how) && !ran.stdout.contains("running"), "{}", ran.stdout);
+}
 
 #[test]
 fn a_users_own_config_is_carried_over_without_its_secrets() {
@@ -23,11 +30,12 @@ fn a_users_own_config_is_carried_over_without_its_secrets() {
     }";
     let file = user.work().join("openclaw.json");
     fs::write(&file, config).unwrap();
-    for release in ["2026.5.18", "2026.7.1"] {
+    for (release, harness) in [("2026.5.18", "pi"), ("2026.7.1", "openclaw")] {
         let ran =
             user.run(&["check", release, "--config", "openclaw.json", "--through", "gateway"]);
         assert_eq!(ran.code, Some(0), "{release}");
         assert!(ran.stdout.contains("answers through loop/test-model"));
+        is_of_text_alone(&ran, &format!("its own Gateway, {ONE_REQUEST}{harness}"));
         assert!(ran.stdout.contains("channels.telegram: removed"));
         assert!(!format!("{}{}", ran.stdout, ran.stderr).contains("canary"));
     }
@@ -68,6 +76,7 @@ fn an_upgrade_answers_once_its_own_doctor_has_moved_the_route() {
     let ran = user.run(&[&["check", "2026.7.1", "--upgrade", "doctor"][..], &route].concat());
     assert_eq!(ran.code, Some(0));
     assert!(ran.stdout.contains("moved the route to openai/gpt-5.5@openclaw"), "{}", ran.stdout);
+    is_of_text_alone(&ran, &format!("{ONE_REQUEST}openclaw"));
 }
 
 #[test]
