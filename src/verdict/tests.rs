@@ -44,7 +44,7 @@ fn a_reply_that_breaks_no_rule_is_good() {
 fn a_release_whose_time_went_into_fetching_packages_has_shown_nothing() {
     let fetched = request("registry.example", "", RequestKind::Registry, Some(200));
     let fetched = RequestRecord { model: None, ..fetched };
-    let turn = request("chatgpt.com", "/responses", RequestKind::Faulted, Some(500));
+    let turn = answered(None);
     let mut observation = Observation { ending: AgentEnding::TimedOut, ..failed("") };
     observation.requests = vec![fetched.clone()];
     let Verdict::Skip { reason } = judge(&observation) else { panic!("{observation:?}") };
