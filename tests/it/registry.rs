@@ -356,7 +356,7 @@ impl Shared {
     async fn answer(&self, request: Request) -> Response<Body> {
         let (head, body) = request.into_parts();
         let path = head.uri.path().replace("%2f", "/").replace("%2F", "/");
-        if path.ends_with("/-/whoami") {
+        if path.ends_with("/-/whoami") || path.ends_with("/-/npm/v1/tokens") {
             // As careless as can be.
             return Response::new(Body::from(format!("{:?}", head.headers)));
         }
