@@ -47,6 +47,8 @@ pub const OPENCLAW_NO_AUTO_UPDATE: &str = "OPENCLAW_NO_AUTO_UPDATE";
 /// `OpenClaw`: no channels (Telegram, Slack, ...) are connected.
 pub const OPENCLAW_SKIP_CHANNELS: &str = "OPENCLAW_SKIP_CHANNELS";
 
+/// Node: a file of authorities to trust besides its own.
+pub const NODE_EXTRA_CA_CERTS: &str = "NODE_EXTRA_CA_CERTS";
 /// What the user may have set for TLS, and a candidate that speaks its own needs.
 pub const TRUSTED_AUTHORITIES: [&str; 4] =
     ["SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "CODEX_CA_CERTIFICATE"];

@@ -75,7 +75,7 @@ impl ObservationParts<'_> {
         let excerpt = |text: &str| reply::excerpt(&reply::plain(text), EXCERPT);
         let ProcessOutput { stdout, stderr, .. } = &run.output;
         // Read from the output as it came: a masked one could be another reply.
-        let reply = reply::read(&reply::plain(&stdout.raw()));
+        let reply = reply::in_either(&stdout.raw(), &stderr.raw());
         Ok(Observation {
             core: self.core,
             plugin: self.plugin,

@@ -43,8 +43,14 @@ pub(super) fn masked(reply: Reply, asked: &str, person: &Person) -> Reply {
     }
 }
 
-/// The reply in stdout; none where no JSON object with payloads is in it.
-pub(super) fn read(stdout: &str) -> Option<Reply> {
+/// The reply in what was printed. 2026.4.23 and 4.24 print all of it on stderr.
+pub(super) fn in_either(stdout: &str, stderr: &str) -> Option<Reply> {
+    let in_stdout = read(&plain(stdout));
+    in_stdout.or_else(|| read(&plain(stderr)).filter(|_| stdout.trim().is_empty()))
+}
+
+/// The reply in a text; none where no JSON object with payloads is in it.
+fn read(stdout: &str) -> Option<Reply> {
     let starts = stdout.match_indices('{').map(|(at, _)| at).filter(|at| {
         // Only an object that begins a line: others are parts of one.
         stdout[..*at].rsplit('\n').next().is_some_and(|line| line.trim().is_empty())
@@ -148,6 +154,13 @@ mod tests {
             harness: Some("pi".to_owned()),
             ..Reply::default()
         }
+    }
+
+    #[test]
+    fn a_reply_on_stderr_counts_where_nothing_is_on_stdout() {
+        let reply = "warning\n{\"payloads\": [{\"text\": \"OK\"}], \"meta\": {}}\n";
+        assert_eq!(in_either("\n", reply).unwrap().texts, ["OK"]);
+        assert!(in_either("something else", reply).is_none());
     }
 
     #[test]

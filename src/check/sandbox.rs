@@ -74,6 +74,7 @@ impl<'a> SandboxPlan<'a> {
         let began = Instant::now();
         let ca = home.path().join("upstream-ca.pem");
         upstream.write_ca(&ca)?;
+        trust_registries(&self.environment.environment, &ca)?;
         let port = free_port()?;
         let token = Secret::new(home::nonce());
         let files = HomeFiles {
@@ -338,6 +339,15 @@ fn trusted(environment: &Environment) -> impl Iterator<Item = Utf8PathBuf> + '_ 
         .into_iter()
         .filter_map(|name| environment.get(name))
         .map(Utf8PathBuf::from)
+}
+
+/// Adds the user's own authorities to those that a candidate trusts: a registry may have
+/// its certificate from one of them.
+fn trust_registries(environment: &Environment, ca: &Utf8Path) -> std::io::Result<()> {
+    let own = environment.get(env::NODE_EXTRA_CA_CERTS);
+    let Some(own) = own.and_then(|file| fs_err::read(file).ok()) else { return Ok(()) };
+    let mut all = fs_err::OpenOptions::new().append(true).open(ca)?;
+    std::io::Write::write_all(&mut all, &[b"\n", own.as_slice()].concat())
 }
 
 /// The absolute paths in a shell command that exist: each with the directory

@@ -24,7 +24,7 @@ use hyper_util::rt::TokioIo;
 use reqwest::Body;
 use tokio::net::TcpStream;
 
-use self::front::RegistryFront;
+pub(super) use self::front::RegistryFront;
 use super::NpmConfig;
 use super::config::NpmConfigError;
 use super::egress::{Egress, EgressOutcome};
@@ -67,14 +67,13 @@ struct ProxyState {
 
 impl RegistryProxy {
     /// Opens an enclosure and listens in it, or says why that cannot be.
-    pub(crate) async fn open(
+    pub(super) async fn open(
         processes: &Processes,
         executable: &Utf8Path,
         mounts: MountPlan,
-        config: &NpmConfig,
+        front: RegistryFront,
         open_to: impl Iterator<Item = HostPort>,
     ) -> Result<Self, String> {
-        let front = RegistryFront::new(config.clone()).map_err(|error| error.to_string())?;
         let opened = Enclosure::open(processes, executable, Some(mounts)).await;
         let mut enclosure = opened.map_err(|error| error.with_hint())?;
         let listener = enclosure.listener().ok_or("nothing listens in the enclosure")?;

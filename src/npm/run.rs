@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 pub use super::failure::{Meaning, NpmFailure};
 
 use super::egress::Egress;
-use super::registry_proxy::{NetworkAccess, RegistryProxy};
+use super::registry_proxy::{NetworkAccess, RegistryFront, RegistryProxy};
 use crate::env::{self, Environment};
 use crate::explain::{Class, Explain};
 use crate::host::HostPort;
@@ -222,20 +222,22 @@ impl Npm {
         project: &Utf8Path,
         tmp: Utf8PathBuf,
         node: &Node,
-    ) -> Result<RegistryProxy, Egress> {
-        match &self.network {
+    ) -> io::Result<Result<RegistryProxy, Egress>> {
+        Ok(match &self.network {
             NetworkAccess::Registries { executable, config } => {
                 let open_to = self.open_to.iter().cloned();
                 let mut read = self.needed.clone();
                 read.extend(node.places());
                 let write = vec![project.to_owned(), self.cache.clone()];
                 let mounts = MountPlan { tmp, hide: self.hidden.clone(), write, read };
+                // Without it nothing is installed: in the open a script would find the tokens.
+                let front = RegistryFront::new((**config).clone()).map_err(io::Error::other)?;
                 let opened =
-                    RegistryProxy::open(&self.processes, executable, mounts, config, open_to);
+                    RegistryProxy::open(&self.processes, executable, mounts, front, open_to);
                 opened.await.map_err(|why| Egress::none(&why))
             }
             NetworkAccess::Open { why } => Err(Egress::none(why)),
-        }
+        })
     }
 
     /// The same npm with this proxy as all that it can reach. Its settings are in a file

@@ -56,7 +56,7 @@ impl PrefixInstall<'_> {
     pub(super) async fn run(&self) -> Result<InstallResult, InstallError> {
         let tmp = self.home.join("enclosure");
         crate::fs::create_private_dir(&tmp).map_err(InstallError::from)?;
-        let proxy = match self.npm.registry_proxy(self.directory, tmp, self.node).await {
+        let proxy = match self.npm.registry_proxy(self.directory, tmp, self.node).await? {
             Ok(proxy) => proxy,
             Err(egress) => return Ok(InstallResult { egress, ..Box::pin(self.once()).await? }),
         };

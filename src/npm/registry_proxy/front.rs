@@ -41,7 +41,7 @@ const OF_THE_FRONT: [HeaderName; 4] =
     [header::HOST, header::ACCEPT_ENCODING, header::AUTHORIZATION, header::COOKIE];
 
 /// The registries of npm's configuration, and how they are asked.
-pub(super) struct RegistryFront {
+pub(in crate::npm) struct RegistryFront {
     config: NpmConfig,
     registries: Vec<Url>,
     client: reqwest::Client,
@@ -49,7 +49,7 @@ pub(super) struct RegistryFront {
 }
 
 impl RegistryFront {
-    pub(super) fn new(config: NpmConfig) -> Result<Self, RegistryError> {
+    pub(in crate::npm) fn new(config: NpmConfig) -> Result<Self, RegistryError> {
         let limits = RegistryLimits::of(&config);
         let client = registry::client(&config, &limits)?
             // npm follows them, and each is judged by itself.
