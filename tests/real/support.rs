@@ -147,13 +147,18 @@ pub(crate) struct SharedCheck {
 /// once, by whichever needs it first, for a user with an agent and a scratch of their
 /// own.
 pub(crate) fn shared_check(arguments: &[&str]) -> Arc<SharedCheck> {
+    shared_check_of(User::with_a_scratch_of_its_own, arguments)
+}
+
+/// The same for another user.
+pub(crate) fn shared_check_of(user: fn() -> User, arguments: &[&str]) -> Arc<SharedCheck> {
     type Checks = BTreeMap<String, Arc<OnceLock<Arc<SharedCheck>>>>;
     static CHECKS: Mutex<Checks> = Mutex::new(BTreeMap::new());
     let name = arguments.join(" ");
     // Not held while the check runs: others make theirs at the same time.
     let check = Arc::clone(CHECKS.lock().unwrap().entry(name).or_default());
     let check = check.get_or_init(|| {
-        let user = User::with_a_scratch_of_its_own();
+        let user = user();
         user.furnish();
         let home = user.hashes_of_home();
         let output = user.codexpin(arguments).output().unwrap();

@@ -1,11 +1,16 @@
 //! Logins of real releases, each in the format that it writes, lent by codexpin:
 //! whatever it does with them, the agent that they belong to goes on.
 
+use std::sync::OnceLock;
+
 use serde_json::Value;
 
 use super::agent::{Agent, Release};
 use crate::service::{Account, Service};
 use crate::support::{Ran, User};
+
+/// How a login is lent: as itself, and behind a relay.
+const WAYS: [&[&str]; 2] = [&[], &["--relay"]];
 
 /// codexpin, run by the agent's user, whose way to OpenAI leads to the service.
 fn codexpin(service: &Service, agent: &Agent<'_>, arguments: &[&str]) -> Ran {
@@ -26,8 +31,52 @@ fn is_unharmed(service: &Service, account: &Account, agent: &Agent<'_>) {
     assert!(service.unspent(&login) && service.refreshes().is_empty());
 }
 
+/// A check that was lent an agent's login.
+struct LentCheck {
+    way: &'static [&'static str],
+    ran: Ran,
+    account: Account,
+    /// Whose turn the service saw last.
+    billed: Option<String>,
+}
+
+impl LentCheck {
+    fn observation(&self) -> Value {
+        assert_eq!(self.ran.code, Some(0), "{:?} {:?}", self.way, self.ran);
+        assert_eq!(self.billed.as_ref(), Some(&self.account.id), "{:?}", self.way);
+        self.ran.json()["routes"][0]["observation"].clone()
+    }
+}
+
+/// What comes of lending the login of one agent to a release, through each of the
+/// routes by either way. The login is unharmed by it.
+fn lent(version: &'static str, routes: &[&[&str]]) -> Vec<Vec<LentCheck>> {
+    let release = Release::installed(version);
+    let service = Service::start();
+    let account = service.account();
+    let agent = Agent::new(&service, &release);
+    agent.log_in(&account);
+    let check = |route: &[&str], way: &'static [&str]| {
+        let ran =
+            codexpin(&service, &agent, &[&["check", version, "--json"][..], route, way].concat());
+        let billed = service.turns().last().and_then(|turn| turn.account().map(str::to_owned));
+        LentCheck { way, ran, account: account.clone(), billed }
+    };
+    let ways = |route: &&[&str]| WAYS.iter().map(|way| check(route, way)).collect();
+    let checks = routes.iter().map(ways).collect();
+    is_unharmed(&service, &account, &agent);
+    checks
+}
+
+/// Of a login of 9.5, with no route named and with that of the Codex app-server: its
+/// own login is the dear part, for it fetches the plugin.
+fn lent_of_september() -> &'static [Vec<LentCheck>] {
+    static CHECKS: OnceLock<Vec<Vec<LentCheck>>> = OnceLock::new();
+    CHECKS.get_or_init(|| lent("2026.9.5", &[&[], &["--route", "openai/gpt-5.5@codex"]]))
+}
+
 /// codexpin's own login, made by the release's own command, is lent and renewed.
-fn a_login_of_codexpins_own(version: &'static str, route: &str) {
+fn a_login_of_codexpins_own(version: &'static str, route: &str, harness: &str) {
     let service = Service::start();
     let account = service.account();
     let user = User::new();
@@ -43,12 +92,13 @@ fn a_login_of_codexpins_own(version: &'static str, route: &str) {
     login.envs(service.environment(&direct)).env("TERM", "xterm");
     super::agent::log_in_at_terminal(&service, &account, login);
     service.access_lifetime(std::time::Duration::from_hours(240));
-    for way in [&[][..], &["--relay"]] {
+    for way in WAYS {
         let words = ["check", version, "--route", route, "--json"];
         let ran = run(&[&words[..], way].concat());
         assert_eq!(ran.code, Some(0), "{version} {way:?}");
         let seen = ran.json()["routes"][0]["observation"].clone();
         assert_eq!(seen["upstream"]["live"]["lender"], "own");
+        crate::depth::is_of_text_alone(&seen, harness);
         assert!(!ran.stdout.contains(&account.email), "{}", ran.stdout);
     }
     let refreshes = service.refreshes();
@@ -60,41 +110,38 @@ fn a_login_of_codexpins_own(version: &'static str, route: &str) {
 
 #[test]
 fn a_login_of_codexpins_own_is_lent_and_renewed_in_the_format_of_5_18() {
-    a_login_of_codexpins_own("2026.5.18", "openai-codex/gpt-5.5");
+    a_login_of_codexpins_own("2026.5.18", "openai-codex/gpt-5.5", "pi");
 }
 
 #[test]
 fn a_login_of_codexpins_own_is_lent_and_renewed_in_the_format_of_9_5() {
-    a_login_of_codexpins_own("2026.9.5", "openai/gpt-5.5@openclaw");
+    a_login_of_codexpins_own("2026.9.5", "openai/gpt-5.5@openclaw", "openclaw");
 }
 
-fn a_login_is_lent_and_not_harmed(version: &'static str) {
-    let release = Release::installed(version);
-    let service = Service::start();
-    let account = service.account();
-    let agent = Agent::new(&service, &release);
-    agent.log_in(&account);
-    for way in [&[][..], &["--relay"]] {
-        let ran = codexpin(&service, &agent, &[&["check", version, "--json"][..], way].concat());
-        assert_eq!(ran.code, Some(0), "{version} {way:?}");
-        let seen = ran.json()["routes"][0]["observation"].clone();
+fn is_lent_by_the_installation(checks: &[LentCheck]) {
+    for check in checks {
+        let (seen, ran) = (check.observation(), &check.ran);
         assert_eq!(seen["upstream"]["live"]["lender"], "installation");
-        assert!(!ran.stdout.contains(&account.email), "{}", ran.stdout);
+        assert!(!ran.stdout.contains(&check.account.email), "{}", ran.stdout);
         assert!(ran.stderr.contains("the live logins are as they were"), "{}", ran.stderr);
-        let turns = service.turns();
-        assert_eq!(turns.last().unwrap().account(), Some(account.id.as_str()));
     }
-    is_unharmed(&service, &account, &agent);
 }
 
 #[test]
 fn an_encrypted_login_of_5_12_is_lent_and_not_harmed() {
-    a_login_is_lent_and_not_harmed("2026.5.12");
+    is_lent_by_the_installation(&lent("2026.5.12", &[&[]])[0]);
 }
 
 #[test]
 fn a_login_of_9_5_is_lent_out_of_its_database_and_not_harmed() {
-    a_login_is_lent_and_not_harmed("2026.9.5");
+    is_lent_by_the_installation(&lent_of_september()[0]);
+}
+
+#[test]
+fn the_codex_app_server_runs_with_a_login_that_is_lent() {
+    for check in &lent_of_september()[1] {
+        crate::depth::is_of_text_alone(&check.observation(), "codex");
+    }
 }
 
 #[test]
@@ -104,8 +151,8 @@ fn a_whole_bisect_by_either_way_does_not_harm_the_login_of_5_18() {
     let account = service.account();
     let agent = Agent::new(&service, &release);
     agent.log_in(&account);
-    for way in [&[][..], &["--relay"]] {
-        let words = ["bisect", "2026.5.18", "2026.6.1", "--json"];
+    for way in WAYS {
+        let words = ["bisect", "2026.5.27", "2026.6.1", "--json"];
         let ran = codexpin(&service, &agent, &[&words[..], way].concat());
         assert_eq!(ran.code, Some(0), "{way:?}");
         let found = ran.json();
@@ -117,24 +164,6 @@ fn a_whole_bisect_by_either_way_does_not_harm_the_login_of_5_18() {
         let control = |check: &&Value| check["purpose"] == "control";
         assert!(checked.iter().any(|check| control(&check)), "{checked:#?}");
         assert!(!ran.stdout.contains(&account.email), "{}", ran.stdout);
-    }
-    is_unharmed(&service, &account, &agent);
-}
-
-#[test]
-fn the_codex_app_server_runs_with_a_login_that_is_lent() {
-    let release = Release::installed("2026.9.5");
-    let service = Service::start();
-    let account = service.account();
-    let agent = Agent::new(&service, &release);
-    agent.log_in(&account);
-    for way in [&[][..], &["--relay"]] {
-        let words = ["check", "2026.9.5", "--route", "openai/gpt-5.5@codex", "--json"];
-        let ran = codexpin(&service, &agent, &[&words[..], way].concat());
-        assert_eq!(ran.code, Some(0), "{way:?}");
-        assert_eq!(ran.json()["routes"][0]["observation"]["reply"]["harness"], "codex");
-        let turns = service.turns();
-        assert_eq!(turns.last().unwrap().account(), Some(account.id.as_str()));
     }
     is_unharmed(&service, &account, &agent);
 }
