@@ -74,7 +74,9 @@ impl<'a> SandboxPlan<'a> {
         let began = Instant::now();
         let ca = home.path().join("upstream-ca.pem");
         upstream.write_ca(&ca)?;
-        trust_registries(&self.environment.environment, &ca)?;
+        if self.job.account.is_none() {
+            trust_registries(&self.environment.environment, &ca)?;
+        }
         let port = free_port()?;
         let token = Secret::new(home::nonce());
         let files = HomeFiles {
@@ -342,7 +344,7 @@ fn trusted(environment: &Environment) -> impl Iterator<Item = Utf8PathBuf> + '_ 
 }
 
 /// Adds the user's own authorities to those that a candidate trusts: a registry may have
-/// its certificate from one of them.
+/// its certificate from one of them. With a lent login none is reached.
 fn trust_registries(environment: &Environment, ca: &Utf8Path) -> std::io::Result<()> {
     let own = environment.get(env::NODE_EXTRA_CA_CERTS);
     let Some(own) = own.and_then(|file| fs_err::read(file).ok()) else { return Ok(()) };
