@@ -12,6 +12,7 @@
 //! not codexpin's: they are noted before the first run, and left alone.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::kill;
 use nix::sys::wait::{WaitPidFlag, waitpid};
@@ -133,7 +134,22 @@ fn owner_name() -> String {
 
 /// Ends what a run left behind, in its group and elsewhere, and says how many
 /// processes that were.
-pub(super) fn end_leftovers(run: &str, group: u32, active: &mut ActiveRuns) -> usize {
+/// Those that end by themselves within `patience` are not counted.
+pub(super) fn end_leftovers(
+    run: &str,
+    group: u32,
+    active: &mut ActiveRuns,
+    patience: Duration,
+) -> usize {
+    let begun = Instant::now();
+    let is_running = |active: &mut ActiveRuns| {
+        let table = process_table();
+        let left = active.left_by(run, group, &table);
+        left.iter().any(|pid| table.get(pid).is_some_and(|process| !process.ended))
+    };
+    while begun.elapsed() < patience && is_running(active) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
     end_every(|table| active.left_by(run, group, table))
 }
 
@@ -189,7 +205,7 @@ fn end_every(mut choose: impl FnMut(&ProcessTable) -> BTreeSet<u32>) -> usize {
             let _ = waitpid(pid, Some(WaitPidFlag::WNOHANG));
         }
         ended.extend(found.into_iter().filter(|pid| table.get(pid).is_some_and(|p| !p.ended)));
-        std::thread::sleep(std::time::Duration::from_millis(2));
+        std::thread::sleep(Duration::from_millis(2));
     }
     ended.len()
 }

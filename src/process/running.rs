@@ -1,12 +1,16 @@
 //! A program that runs: what it has written so far, and how it ends.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use camino::Utf8PathBuf;
 use tokio::process::Child;
 
 use super::capture::{self, Capture, CapturedOutput};
 use super::{Ending, GRACE, ProcessError, ProcessOutput, Processes, Program, leftovers, unix};
+
+/// How long the children of a program that was asked to end may take to notice: a
+/// Gateway's app-server ends when its input is closed.
+const CHILDREN_GRACE: Duration = Duration::from_secs(1);
 
 /// A program that runs. Dropped, it is killed, with everything that it started.
 #[derive(Debug)]
@@ -100,6 +104,7 @@ impl RunningProcess {
     /// Stops what still runs of it, and collects what there is of it.
     pub(super) async fn finish(mut self, ending: Ending) -> Result<ProcessOutput, ProcessError> {
         if self.ending.is_none() {
+            self.guard.asked_to_end = true;
             unix::signal_group(self.guard.group, unix::TERMINATE);
             if tokio::time::timeout(GRACE, self.ended()).await.is_err() {
                 // Nothing withstands SIGKILL; the wait only reaps.
@@ -151,16 +156,21 @@ pub(super) struct RunGuard {
     group: u32,
     run: String,
     left_running: Option<usize>,
+    /// Whether it ends because codexpin wants it to: what it had started may still be
+    /// on its way out then.
+    asked_to_end: bool,
 }
 
 impl RunGuard {
     pub(super) fn new(processes: Processes, group: u32, run: String) -> Self {
-        Self { processes, group, run, left_running: None }
+        Self { processes, group, run, left_running: None, asked_to_end: false }
     }
 
     /// Ends and counts what is left when the child is not there any more.
     fn end(&mut self) {
-        let left = leftovers::end_leftovers(&self.run, self.group, &mut self.processes.runs());
+        let patience = if self.asked_to_end { CHILDREN_GRACE } else { Duration::ZERO };
+        let runs = &mut self.processes.runs();
+        let left = leftovers::end_leftovers(&self.run, self.group, runs, patience);
         self.left_running = Some(left);
         // On systems without /proc this is all that can be done.
         unix::signal_group(self.group, unix::KILL);

@@ -142,6 +142,19 @@ async fn what_a_server_left_outlives_a_client_and_ends_with_the_server() {
 }
 
 #[tokio::test]
+async fn what_ends_by_itself_once_its_server_was_stopped_is_not_left_running() {
+    let _shared = BESIDE_OTHERS.read().await;
+    // The reader notices the end of its input, and takes its time.
+    let script = "exec 3> >(setsid sh -c 'echo ready; cat >/dev/null; sleep 0.3'); exec sleep 310";
+    let mut program = shell("");
+    program.executable = "bash".into();
+    program.arguments = vec!["-c".to_owned(), script.to_owned()];
+    let mut server = PROCESSES.start(&program).unwrap();
+    assert!(server.output_until(|stdout, _| stdout.contains("ready")).await);
+    assert_eq!(server.stop().await.unwrap().left_running, 0);
+}
+
+#[tokio::test]
 async fn what_a_server_left_without_a_name_is_not_a_clients_either() {
     let _alone = BESIDE_OTHERS.write().await;
     let script =
