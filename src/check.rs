@@ -143,6 +143,10 @@ pub enum CheckError {
         /// What it did.
         why: String,
     },
+    /// The system refused what keeps a candidate from the user's files, and nobody said that
+    /// it may run without.
+    #[error("the candidate was not run, since it could not be enclosed: {0}")]
+    NotEnclosed(String),
     /// codexpin was asked to stop.
     #[error("interrupted")]
     Stopped,

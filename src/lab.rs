@@ -132,9 +132,10 @@ impl Lab for RealLab {
 }
 
 impl RealLab {
-    /// Lets installs reach what the question opens them to.
+    /// Lets installs reach what the question opens them to, and run as it allows.
     pub fn open_installs_to(&mut self, question: &Question) {
-        self.store = self.store.clone().opened_to(question.open_install.clone());
+        let store = self.store.clone().opened_to(question.open_install.clone());
+        self.store = store.unenclosed(question.unenclosed);
     }
 
     /// The exit codes of a check command that speak of the command, as `git bisect

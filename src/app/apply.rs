@@ -103,7 +103,12 @@ impl<'a> LiveApply<'a> {
         if let Some(notice) = npm.notice() {
             context.events.note(notice);
         }
-        let question = Question { timeout_s: PROOF_SECONDS, ..Question::text_through(routes) };
+        // It is to be installed with the user's rights next.
+        let question = Question {
+            timeout_s: PROOF_SECONDS,
+            unenclosed: true,
+            ..Question::text_through(routes)
+        };
         let machine = context.live_machine();
         Ok(Self { context, npm, registry, machine, target, question })
     }

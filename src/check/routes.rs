@@ -51,7 +51,7 @@ async fn of_provider(
 ) -> Result<ProviderRoutes, CheckError> {
     // A model that the config names is listed, known or not.
     let route = Route { provider: "loop".to_owned(), model: "not-asked".to_owned(), harness: None };
-    let question = Question::text_through(vec![route.clone()]);
+    let question = Question { unenclosed: true, ..Question::text_through(vec![route.clone()]) };
     let variation = Variation::default();
     let sandbox = SandboxPlan {
         job: CheckJob::plain(candidate, &question, &variation, logs),

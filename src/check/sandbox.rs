@@ -11,6 +11,7 @@ use super::home::{self, ScratchHome};
 use super::home_files::{HomeFiles, HomeSummary};
 use super::{CheckEnvironment, CheckError, CheckJob, InstalledCandidate};
 use crate::env::{self, Environment, in_scratch_home};
+use crate::host::HostPort;
 use crate::observation::{Isolation, RequestRecord};
 use crate::process::Program;
 use crate::process::enclosure::{Enclosure, EnclosureError, MountPlan};
@@ -66,7 +67,7 @@ impl<'a> SandboxPlan<'a> {
         // The enclosure mounts directories of the home: the home comes before it.
         let home = ScratchHome::make(&self.environment.scratch)?;
         let script = home.hide_probe_files(self.tool_calls)?;
-        let (mut enclosure, isolation) = self.enclose(&home).await;
+        let (mut enclosure, isolation) = self.enclose(&home).await?;
         // The upstream listens in the enclosure, and the files name its address and its
         // CA certificate: it comes between the two.
         let listener = enclosure.as_mut().and_then(Enclosure::listener);
@@ -74,7 +75,7 @@ impl<'a> SandboxPlan<'a> {
         let began = Instant::now();
         let ca = home.path().join("upstream-ca.pem");
         upstream.write_ca(&ca)?;
-        if self.job.account.is_none() {
+        if !self.registries().is_empty() {
             trust_registries(&self.environment.environment, &ca)?;
         }
         let port = free_port()?;
@@ -129,15 +130,29 @@ impl<'a> SandboxPlan<'a> {
         environment
     }
 
-    async fn enclose(&self, home: &ScratchHome) -> (Option<Enclosure>, Isolation) {
+    /// What this machine lacks for it was told before anything ran. What fails only now, a
+    /// candidate may have brought about.
+    async fn enclose(
+        &self,
+        home: &ScratchHome,
+    ) -> Result<(Option<Enclosure>, Isolation), CheckError> {
         let CheckEnvironment { processes, executable, .. } = self.environment;
-        match Enclosure::open(processes, executable, Some(self.mounts(home))).await {
-            Ok(enclosure) => {
-                let shared_tmp = enclosure.shared_tmp().map(EnclosureError::with_hint);
-                (Some(enclosure), Isolation::Namespace { shared_tmp })
-            }
-            Err(why) => (None, Isolation::ProxySettings { why: why.with_hint() }),
-        }
+        let (enclosure, isolation) =
+            match Enclosure::open(processes, executable, Some(self.mounts(home))).await {
+                Ok(enclosure) => {
+                    let shared_tmp = enclosure.shared_tmp().map(EnclosureError::with_hint);
+                    (Some(enclosure), Isolation::Namespace { shared_tmp })
+                }
+                Err(why) => (None, Isolation::ProxySettings { why: why.with_hint() }),
+            };
+        Ok((enclosure, accepted(isolation, self.job.question.unenclosed)?))
+    }
+
+    /// Where a candidate may fetch packages. Not with a lent login, nor where a command of
+    /// the user's own runs, which finds their home: a registry takes packages, too.
+    fn registries(&self) -> Vec<HostPort> {
+        let has_secrets = self.job.account.is_some() || self.command.is_some();
+        if has_secrets { Vec::new() } else { self.environment.registries.clone() }
     }
 
     /// A candidate writes to its scratch home alone, and finds the user's home empty. A
@@ -273,7 +288,7 @@ impl SandboxUpstream {
     ) -> Result<Self, CheckError> {
         let Some(account) = plan.job.account else {
             let fault = plan.job.variation.fault;
-            let registries = plan.environment.registries.clone();
+            let registries = plan.registries();
             let options = LoopbackOptions {
                 listener,
                 script,
@@ -326,6 +341,18 @@ fn free_port() -> std::io::Result<u16> {
     Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
 
+/// The isolation, if it is whole, or need not be.
+fn accepted(isolation: Isolation, unenclosed: bool) -> Result<Isolation, CheckError> {
+    match isolation {
+        Isolation::Namespace { shared_tmp: Some(why) } | Isolation::ProxySettings { why }
+            if !unenclosed =>
+        {
+            Err(CheckError::NotEnclosed(why))
+        }
+        isolation => Ok(isolation),
+    }
+}
+
 /// What has to be there to run a candidate: its prefix, its Node, and what is on PATH.
 fn programs(candidate: &InstalledCandidate, environment: &Environment) -> Vec<Utf8PathBuf> {
     let mut programs = vec![candidate.prefix.clone()];
@@ -344,7 +371,7 @@ fn trusted(environment: &Environment) -> impl Iterator<Item = Utf8PathBuf> + '_ 
 }
 
 /// Adds the user's own authorities to those that a candidate trusts: a registry may have
-/// its certificate from one of them. With a lent login none is reached.
+/// its certificate from one of them.
 fn trust_registries(environment: &Environment, ca: &Utf8Path) -> std::io::Result<()> {
     let own = environment.get(env::NODE_EXTRA_CA_CERTS);
     let Some(own) = own.and_then(|file| fs_err::read(file).ok()) else { return Ok(()) };
@@ -367,6 +394,19 @@ fn named_in(command: &str) -> Vec<Utf8PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_runs_in_half_an_enclosure_unless_it_may() {
+        let why = || "made up".to_owned();
+        let half = Isolation::Namespace { shared_tmp: Some(why()) };
+        for isolation in [half, Isolation::ProxySettings { why: why() }] {
+            let refused = accepted(isolation.clone(), false).unwrap_err();
+            assert!(matches!(refused, CheckError::NotEnclosed(_)), "{refused}");
+            assert_eq!(accepted(isolation.clone(), true).unwrap(), isolation);
+        }
+        let whole = Isolation::Namespace { shared_tmp: None };
+        assert_eq!(accepted(whole.clone(), false).unwrap(), whole);
+    }
 
     #[test]
     fn the_files_that_a_command_names_are_found_in_it() {

@@ -66,16 +66,21 @@ struct ProxyState {
 }
 
 impl RegistryProxy {
-    /// Opens an enclosure and listens in it, or says why that cannot be.
+    /// Opens an enclosure and listens in it, or says why that cannot be. Unless it may be
+    /// `partial`, one that only cuts off the network is none.
     pub(super) async fn open(
         processes: &Processes,
         executable: &Utf8Path,
         mounts: MountPlan,
+        partial: bool,
         front: RegistryFront,
         open_to: impl Iterator<Item = HostPort>,
     ) -> Result<Self, String> {
         let opened = Enclosure::open(processes, executable, Some(mounts)).await;
         let mut enclosure = opened.map_err(|error| error.with_hint())?;
+        if let Some(why) = enclosure.shared_tmp().filter(|_| !partial) {
+            return Err(why.with_hint());
+        }
         let listener = enclosure.listener().ok_or("nothing listens in the enclosure")?;
         let tasks = ServerTasks::default();
         let gate = Arc::new(ProxyState {

@@ -56,6 +56,8 @@ pub struct Npm {
     cache: Utf8PathBuf,
     /// What installs of candidates may not see.
     hidden: Vec<Utf8PathBuf>,
+    /// Whether installs may run where they cannot be enclosed.
+    unenclosed: bool,
 }
 
 /// npm cannot be used.
@@ -167,6 +169,7 @@ impl Npm {
             needed: needed(places, shell),
             cache: places.cache.clone(),
             hidden: Vec::new(),
+            unenclosed: false,
         }
     }
 
@@ -186,6 +189,13 @@ impl Npm {
     #[must_use]
     pub fn opened_to(self, open_to: Vec<HostPort>) -> Self {
         Self { open_to, ..self }
+    }
+
+    /// The same npm, whose installs of candidates run with the user's rights where they
+    /// cannot be enclosed.
+    #[must_use]
+    pub fn unenclosed(self, unenclosed: bool) -> Self {
+        Self { unenclosed, ..self }
     }
 
     /// Where the registries of its configuration are.
@@ -223,7 +233,7 @@ impl Npm {
         tmp: Utf8PathBuf,
         node: &Node,
     ) -> io::Result<Result<RegistryProxy, Egress>> {
-        Ok(match &self.network {
+        let opened = match &self.network {
             NetworkAccess::Registries { executable, config } => {
                 let open_to = self.open_to.iter().cloned();
                 let mut read = self.needed.clone();
@@ -232,12 +242,17 @@ impl Npm {
                 let mounts = MountPlan { tmp, hide: self.hidden.clone(), write, read };
                 // Without it nothing is installed: in the open a script would find the tokens.
                 let front = RegistryFront::new((**config).clone()).map_err(io::Error::other)?;
-                let opened =
-                    RegistryProxy::open(&self.processes, executable, mounts, front, open_to);
-                opened.await.map_err(|why| Egress::none(&why))
+                let (processes, partial) = (&self.processes, self.unenclosed);
+                RegistryProxy::open(processes, executable, mounts, partial, front, open_to).await
             }
-            NetworkAccess::Open { why } => Err(Egress::none(why)),
-        })
+            NetworkAccess::Open { why } => Err(why.clone()),
+        };
+        match opened {
+            Err(why) if !self.unenclosed => {
+                Err(io::Error::other(format!("an install cannot be enclosed: {why}")))
+            }
+            opened => Ok(opened.map_err(|why| Egress::none(&why))),
+        }
     }
 
     /// The same npm with this proxy as all that it can reach. Its settings are in a file

@@ -62,6 +62,13 @@ impl PrefixStore {
         Self { open_to, ..self }
     }
 
+    /// The same, whose installs run with the user's rights where they cannot be enclosed.
+    #[must_use]
+    pub fn unenclosed(mut self, unenclosed: bool) -> Self {
+        self.npm = self.npm.unenclosed(unenclosed);
+        self
+    }
+
     /// The npm that makes them.
     pub fn npm(&self) -> &Npm {
         &self.npm

@@ -37,6 +37,27 @@ fn a_candidate_that_asks_nobody_has_tried_nothing() {
     assert!(run.stdout.ends_with("tried to reach in its turns\n  nothing\n"), "{}", run.stdout);
 }
 
+#[test]
+fn a_turn_reaches_the_registry_but_not_beside_a_command_that_finds_the_users_home() {
+    let machine = Machine::new();
+    let registry = machine.registry.host();
+    machine.registry.script("2026.6.1", [agent::wanders(&[&registry], 1)]);
+    let run = machine.run("check 2026.6.1 --egress").exits(0);
+    assert!(run.stdout.contains(&format!("passed    CONNECT {registry}")), "{}", run.stdout);
+    let asked = json!({ "asked": registry, "status": 200 });
+    assert!(machine.registry.notes().contains(&asked), "{:?}", machine.registry.notes());
+
+    let script = machine.work().join("connect.sh");
+    let connect = format!(
+        "exec 3<>/dev/tcp/127.0.0.1/${{HTTPS_PROXY##*:}}\n\
+         printf 'CONNECT {registry} HTTP/1.1\\r\\nhost: {registry}\\r\\n\\r\\n' >&3\n\
+         read -r answer <&3; case $answer in *403*) exit 0;; *) exit 1;; esac\n"
+    );
+    fs_err::write(&script, connect).unwrap();
+    let words = ["check", "2026.6.1", "--exec", &format!("bash {script} 2>/dev/null")];
+    machine.start_with(&words, &[]).finish().exits(0);
+}
+
 /// A kernel that gives no user namespaces, as many containers have it.
 const NO_NAMESPACES: &str = "echo 0 > /proc/sys/user/max_user_namespaces && exec codexpin";
 

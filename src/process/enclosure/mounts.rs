@@ -32,8 +32,12 @@ pub(super) fn make(plan: &MountPlan, sockets: &[Utf8PathBuf]) -> io::Result<()> 
     let covered = sockets.iter().filter(|socket| view.kind_at(socket) == MountKind::ReadOnly);
     // Every tree is opened before the first is mounted: afterwards some lie hidden.
     let mut trees = Vec::new();
-    for (place, kind) in &view.mounts {
-        trees.push((if *kind == MountKind::Own { own(plan, place)? } else { tree(place)? }, place));
+    for (number, (place, kind)) in view.mounts.iter().enumerate() {
+        let tree = match kind {
+            MountKind::Own => own(&plan.tmp.join(number.to_string()), place)?,
+            MountKind::Writable | MountKind::ReadOnly => tree(place)?,
+        };
+        trees.push((tree, place));
     }
     for socket in covered {
         trees.push((tree(&empty_file)?, socket));
@@ -48,15 +52,13 @@ pub(super) fn make(plan: &MountPlan, sockets: &[Utf8PathBuf]) -> io::Result<()> 
     })
 }
 
-/// A directory of the enclosure's own, for what it covers.
-fn own(plan: &MountPlan, place: &Utf8Path) -> io::Result<OwnedFd> {
-    let name = place.as_str().trim_start_matches('/').replace('/', "-");
-    let directory = plan.tmp.join(name);
-    crate::fs::create_private_dir(&directory)?;
+/// A directory of the enclosure's own, made for the place that it covers.
+fn own(directory: &Utf8Path, place: &Utf8Path) -> io::Result<OwnedFd> {
+    crate::fs::create_private_dir(directory)?;
     if place == devices::DEV {
-        devices::fill(&directory)?;
+        devices::fill(directory)?;
     }
-    tree(&directory)
+    tree(directory)
 }
 
 /// The Unix sockets that have a place in the file system: see `proc_pid_net(5)`.

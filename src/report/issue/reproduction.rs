@@ -77,6 +77,9 @@ fn words(question: &Question) -> String {
     for host in &question.open_install {
         add(format!("--open-install {host}"));
     }
+    if question.unenclosed {
+        add("--unenclosed".to_owned());
+    }
     match &question.upstream {
         Upstream::Loopback => add("--upstream loopback".to_owned()),
         Upstream::Live(lending) if lending.relay => add("--upstream live --relay".to_owned()),

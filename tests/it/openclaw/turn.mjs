@@ -45,7 +45,8 @@ const converse = async (config, route, message, script) => {
 // What a release does besides its turn: looks for news, calls home.
 const wander = async ({ asks = [], connects }) => {
   for (const host of asks) {
-    const { status, socket } = await tunnel(host);
+    const [name, port] = host.split(':');
+    const { status, socket } = await tunnel(name, port);
     socket?.destroy();
     await tell('note', { asked: host, status });
   }
