@@ -133,7 +133,7 @@ impl Lab for RealLab {
 
 impl RealLab {
     /// Lets installs reach what the question opens them to, and run as it allows.
-    pub fn open_installs_to(&mut self, question: &Question) {
+    pub fn install_as_allowed_by(&mut self, question: &Question) {
         let store = self.store.clone().opened_to(question.open_install.clone());
         self.store = store.unenclosed(question.unenclosed);
     }

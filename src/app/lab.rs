@@ -52,7 +52,7 @@ pub(super) async fn build(
         command_ran: Arc::default(),
         surroundings: CheckEnvironment { registries, ..context.check_surroundings() },
     };
-    lab.open_installs_to(question);
+    lab.install_as_allowed_by(question);
     Ok((lab, why_node))
 }
 

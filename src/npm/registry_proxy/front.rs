@@ -23,18 +23,7 @@ use super::tarballs;
 use crate::host::HostPort;
 use crate::npm::NpmConfig;
 use crate::npm::registry::{self, RegistryError, RegistryLimits};
-
-/// What concerns one connection only (RFC 9110, 7.6.1), or the proxy.
-const OF_THE_CONNECTION: [HeaderName; 8] = [
-    header::CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    header::PROXY_AUTHORIZATION,
-    header::TRANSFER_ENCODING,
-    header::TE,
-    header::TRAILER,
-    header::UPGRADE,
-];
+use crate::proxy::without_hops;
 
 /// What the front says itself: who asks, and in which form an answer comes.
 const OF_THE_FRONT: [HeaderName; 4] =
@@ -98,12 +87,12 @@ impl RegistryFront {
     ) -> io::Result<Response<Body>> {
         let wanted = method == Method::GET;
         let (url, authorization) = self.with_credentials(url)?;
-        let mut request = self.client.request(method, url);
-        for (name, value) in headers {
-            if !OF_THE_CONNECTION.contains(name) && !OF_THE_FRONT.contains(name) {
-                request = request.header(name, value);
-            }
+        let mut headers = headers.clone();
+        without_hops(&mut headers);
+        for name in OF_THE_FRONT {
+            headers.remove(name);
         }
+        let mut request = self.client.request(method, url).headers(headers);
         if let Some(authorization) = authorization {
             request = request.header(header::AUTHORIZATION, authorization);
         }
@@ -126,9 +115,8 @@ impl RegistryFront {
         B: hyper::body::Body<Data = Bytes, Error = hyper::Error> + Send + Sync + 'static,
     {
         let (mut head, body) = request.into_parts();
-        for name in OF_THE_CONNECTION.into_iter().chain([header::HOST]) {
-            head.headers.remove(name);
-        }
+        without_hops(&mut head.headers);
+        head.headers.remove(header::HOST);
         let request = self.client.request(head.method, head.uri.to_string());
         self.send(request.headers(head.headers).body(Body::wrap(body))).await
     }
@@ -138,9 +126,7 @@ impl RegistryFront {
         let mut answer = Response::<Body>::from(answer);
         // It may have come by another version of HTTP than it goes on by.
         *answer.version_mut() = http::Version::HTTP_11;
-        for name in OF_THE_CONNECTION {
-            answer.headers_mut().remove(name);
-        }
+        without_hops(answer.headers_mut());
         Ok(answer)
     }
 

@@ -15,7 +15,7 @@ use hyper::upgrade::OnUpgrade;
 use jiff::Timestamp;
 use serde_json::json;
 
-use self::head::{asks_for_websocket, model, outgoing, without_hops};
+use self::head::{asks_for_websocket, model, outgoing};
 use super::answer::{LiveBody, answer, blocked, whole};
 use super::host::{Host, is_turn};
 use super::loan::{CredentialSwap, Loan};
@@ -23,7 +23,7 @@ use super::mask::{Mask, MaskedBody};
 use super::refusal::{self, Refusal};
 use super::websocket::WebSocketRelay;
 use crate::observation::{Credential, RequestKind, Scheme};
-use crate::proxy::ServerTasks;
+use crate::proxy::{ServerTasks, without_hops};
 use crate::upstream::authority::Authority;
 use crate::upstream::encoding::{LARGEST_BODY, decoded};
 use crate::upstream::ledger::{Head, Ledger, LedgerEntry};

@@ -2,22 +2,12 @@
 
 use bytes::Bytes;
 use http::HeaderMap;
-use http::header::{self, HeaderName, HeaderValue};
+use http::header::{self, HeaderValue};
 use serde::Deserialize;
 
 use super::super::loan::CredentialSwap;
+use crate::proxy::without_hops;
 use crate::upstream::encoding::{LARGEST_BODY, decoded};
-
-/// What concerns one connection only (RFC 9110, 7.6.1), or the proxy.
-const OF_THE_CONNECTION: [HeaderName; 7] = [
-    header::CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    header::PROXY_AUTHORIZATION,
-    header::TE,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-];
 
 /// A request's headers as they go to the service.
 pub(super) fn outgoing(mut headers: HeaderMap, websocket: bool, lent: CredentialSwap) -> HeaderMap {
@@ -35,20 +25,6 @@ pub(super) fn outgoing(mut headers: HeaderMap, websocket: bool, lent: Credential
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     }
     headers
-}
-
-/// Takes out what concerns the connection only.
-pub(super) fn without_hops(headers: &mut HeaderMap) {
-    let named: Vec<_> = headers
-        .get_all(header::CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|names| names.split(','))
-        .filter_map(|name| HeaderName::try_from(name.trim()).ok())
-        .collect();
-    for name in named.iter().chain(&OF_THE_CONNECTION) {
-        headers.remove(name);
-    }
 }
 
 /// Whether a request asks for a WebSocket.
@@ -70,6 +46,8 @@ pub(super) fn model(headers: &HeaderMap, body: Bytes) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use http::header::HeaderName;
+
     use super::*;
 
     fn headers(list: &[(&'static str, &'static str)]) -> HeaderMap {
