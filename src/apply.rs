@@ -8,6 +8,7 @@
 //! it finishes, or puts back, what a killed codexpin left.
 
 mod backup;
+mod carry;
 mod config_choice;
 mod earlier_config;
 mod error;
@@ -17,9 +18,11 @@ mod journal;
 mod outcome;
 mod plan;
 mod proof;
+mod schema;
 mod stage;
 mod step;
 mod take;
+mod taken_over;
 mod target;
 mod transaction;
 mod warning;
@@ -29,16 +32,19 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 pub use backup::{BackupError, SavedFile, SavedKind};
+pub use carry::{Carry, CarryError};
 pub use earlier_config::{EarlierConfig, SavedBy};
 pub use error::ApplyError;
 pub use exchange::{ExchangeError, Identity, Part, PartKind};
 pub use install_script::PlannedScript;
-pub use journal::{ApplyJournal, ApplyJournalError, ApplyRecord, Operation, Progress};
+pub use journal::{ApplyJournal, ApplyJournalError, ApplyRecord, Operation, Progress, Setback};
 pub use outcome::{ApplyOutcome, KeptTree, Note};
 pub use plan::{Plan, PlanError, PlanFacts, Versions};
 pub use proof::{NoProver, ProofResult, Prover};
+pub use schema::StateDatabase;
 pub use stage::StageError;
 pub use step::{Proof, Step};
+pub use taken_over::TakenOver;
 pub use target::{ApplyTarget, ApplyTargetError, PinnedPackage, file_integrity};
 use transaction::Transaction;
 pub use warning::Warning;
@@ -52,10 +58,13 @@ use crate::installation::{
     ServiceLimits,
 };
 use crate::log::Log;
+use crate::login::Place;
 use crate::npm::Registry;
+use crate::npm::registry::Freshness;
 use crate::npm::run::Npm;
-use crate::openclaw::refuses_config_of;
-use crate::release::Version;
+use crate::openclaw::names::Schemas;
+use crate::openclaw::{Change, refuses_config_of};
+use crate::release::{PackageName, Version};
 
 /// What apply and undo work with.
 #[derive(Debug)]
@@ -76,6 +85,8 @@ pub struct Apply<'a> {
     pub stop: &'a CancellationToken,
     /// Gets an event for every step.
     pub events: Events,
+    /// Whether the live agent is asked for a reply at the end: a turn of the user's account.
+    pub live_check: bool,
     /// Goes into the backup's directory.
     pub log: Log,
 }
@@ -104,10 +115,14 @@ impl Apply<'_> {
         };
         let replaced = earlier_config.is_some();
         let facts = PlanFacts {
+            carry: self.carry(installation, installation.core.version, target.core.version)?,
+            databases: schema::live(&installation.state)?,
+            opens: self.opens(target.core.version).await?,
             config_written_by,
             config_broken: now.as_ref().err().map(ToString::to_string),
             earlier_config,
             scripted: install_script::installed(installation),
+            live_check: self.live_check,
             ..self.facts(installation).await?
         };
         let plan = Plan::new(installation, target, &facts)?;
@@ -140,6 +155,29 @@ impl Apply<'_> {
             to_plugin: plan.to.plugin,
             steps: plan.steps.iter().map(ToString::to_string).collect(),
         });
+    }
+
+    /// What has to move in the state directory.
+    fn carry(
+        &self,
+        installation: &Installation,
+        from: Version,
+        to: Version,
+    ) -> Result<Option<Carry>, ApplyError> {
+        let place = Place::new(&installation.state, &self.machine.home)
+            .with_environment(&self.gateway_environment());
+        Ok(carry::find(&place, from, to)?)
+    }
+
+    /// What the registry says that a release opens, where it says it at all.
+    async fn opens(&self, release: Version) -> Result<Option<Schemas>, ApplyError> {
+        if !Change::SchemasInPackage.is_in(release) {
+            return Ok(None);
+        }
+        let packument = self.registry.packument(&PackageName::CORE, Freshness::Cached).await;
+        let packument =
+            packument.map_err(|error| ApplyTargetError::Registry(Box::new(error)))?.packument;
+        Ok(packument.releases.get(&release).and_then(|release| release.schemas))
     }
 
     /// What the live Gateway reads its config with.
@@ -268,8 +306,13 @@ impl Apply<'_> {
         let _lock = self.lock(installation)?;
         self.check_current(installation, installation.core.version)?;
         let at = (self.now)();
-        let facts = self.facts(installation).await?;
         let (to, replaced) = (undone.record.from, &undone.record.parts);
+        let carry = self.carry(installation, installation.core.version, to.core)?;
+        // The kept package says itself what it opens.
+        let kept = replaced.iter().find(|part| part.kind == PartKind::Core);
+        let opens = kept.and_then(|part| Package::read(&part.other).ok()?.schemas);
+        plan::check_databases(&schema::live(&installation.state)?, to.core, opens)?;
+        let facts = PlanFacts { carry, ..self.facts(installation).await? };
         let mut plan = Plan::of_undo(installation, to, replaced, None, &facts);
         let name = backup_name(at, &plan);
         let environment = self.gateway_environment();

@@ -105,8 +105,11 @@ pub enum Event {
     ApplyResumed {
         /// Its backup.
         backup: Utf8PathBuf,
-        /// How far it had come.
-        phase: String,
+        /// The step at which it was killed, in words.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        step: Option<String>,
+        /// Whether it is put back, and not finished.
+        back: bool,
     },
     /// It is known what an apply would change.
     ApplyPlanned {

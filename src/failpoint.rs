@@ -25,18 +25,22 @@ pub enum StepName {
     PutConfig,
     /// A saved config is laid beside the live one.
     LayConfigBeside,
+    /// Logins and files go where the release looks for them.
+    CarryState,
     /// The service starts.
     Start,
     /// `openclaw --version` is asked for.
     ProveVersion,
     /// The service must come up and stay up.
     ProveService,
-    /// The agent must reply.
+    /// The release must reply.
     ProveReply,
+    /// The live agent must reply.
+    ProveLiveReply,
 }
 
 impl StepName {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 15] = [
         Self::StageCore,
         Self::StagePlugin,
         Self::Stop,
@@ -46,10 +50,12 @@ impl StepName {
         Self::Relink,
         Self::PutConfig,
         Self::LayConfigBeside,
+        Self::CarryState,
         Self::Start,
         Self::ProveVersion,
         Self::ProveService,
         Self::ProveReply,
+        Self::ProveLiveReply,
     ];
 
     /// As journals and messages write it.
@@ -64,10 +70,12 @@ impl StepName {
             Self::Relink => "relink",
             Self::PutConfig => "put-config",
             Self::LayConfigBeside => "lay-config-beside",
+            Self::CarryState => "carry-state",
             Self::Start => "start",
             Self::ProveVersion => "prove-version",
             Self::ProveService => "prove-service",
             Self::ProveReply => "prove-reply",
+            Self::ProveLiveReply => "prove-live-reply",
         }
     }
 }

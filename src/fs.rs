@@ -17,12 +17,21 @@ use crate::explain::{Class, Explain};
 /// content and nothing between: temporary file beside it, fsync, rename, fsync
 /// of the directory.
 pub fn write_atomic(path: &Utf8Path, content: &[u8]) -> io::Result<()> {
+    // The mode of any new file, less the umask.
+    write_atomic_with(path, content, 0o666)
+}
+
+/// The same; a new file is readable by its owner only.
+pub fn write_atomic_private(path: &Utf8Path, content: &[u8]) -> io::Result<()> {
+    write_atomic_with(path, content, 0o600)
+}
+
+fn write_atomic_with(path: &Utf8Path, content: &[u8], mode: u32) -> io::Result<()> {
     let directory = parent(path);
     fs::create_dir_all(directory)?;
     let mut file = tempfile::Builder::new()
         .prefix(".codexpin-")
-        // The mode of any new file, less the umask; tempfile's own default is 0600.
-        .permissions(Permissions::from_mode(0o666))
+        .permissions(Permissions::from_mode(mode))
         .tempfile_in(directory)
         .map_err(|e| named(directory, &e))?;
     file.write_all(content).map_err(|e| named(path, &e))?;

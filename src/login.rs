@@ -1,9 +1,9 @@
 //! The logins that a state directory of `OpenClaw` holds: read without their
 //! refresh tokens, and written as what a candidate is lent.
 //!
-//! Refresh tokens are single-use, so none is ever taken out of a store: that
-//! there is one is noticed, and its bytes are dropped where they were read.
-//! [`LentLogin`] has no field for one.
+//! Refresh tokens are single-use, so none is taken out of a store but by [`carry`],
+//! which moves a login for an apply: that there is one is noticed, and its bytes are
+//! dropped where they were read. [`LentLogin`] has no field for one.
 //!
 //! Where releases keep `ChatGPT` logins. 2026.5.12, 5.18, 6.1, 6.8, 6.11, 7.1, 8.2
 //! and 9.5 were run; what is between them is from the code that they ship:
@@ -25,6 +25,7 @@
 //! Not read: `auth.json` and `credentials/oauth.json` of earlier releases, logins of other
 //! programs (`~/.codex/auth.json`), the macOS keychain.
 
+pub mod carry;
 mod error;
 mod fingerprint;
 mod lend;

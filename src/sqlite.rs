@@ -98,8 +98,8 @@ pub fn user_version(path: &Utf8Path) -> Result<i64, SqliteError> {
     read(path, |connection| connection.pragma_query_value(None, "user_version", |row| row.get(0)))
 }
 
-/// Writes to a database of codexpin's own making or in a scratch directory;
-/// where there is none it is made, private.
+/// Writes to a database in a scratch directory, or to a live one whose Gateway is
+/// stopped; where there is none it is made, private.
 pub fn write<T>(
     path: &Utf8Path,
     to: impl FnOnce(&Connection) -> rusqlite::Result<T>,

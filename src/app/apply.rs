@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::AppError;
+use super::check::live;
 use super::context::Context;
 use crate::apply::{
     Apply, ApplyError, ApplyJournal, ApplyOutcome, ApplyTarget, Plan, ProofResult, Prover,
@@ -30,6 +31,8 @@ pub struct ApplyRequest {
     pub version: Option<Version>,
     /// The pin file.
     pub pin_file: Utf8PathBuf,
+    /// Whether the live agent is asked for a reply at the end.
+    pub live_check: bool,
 }
 
 /// The live machine, ready to be changed.
@@ -41,6 +44,7 @@ pub struct LiveApply<'a> {
     machine: LiveMachine,
     target: Option<ApplyTarget>,
     question: Question,
+    live_check: bool,
 }
 
 /// What an apply would do here.
@@ -81,7 +85,8 @@ impl<'a> LiveApply<'a> {
             .map_err(|error| AppError::new(Class::Failure, &error).maybe_hint(error.hint()))?;
         let routes = pin.route.split(", ").map(str::parse).collect::<Result<Vec<Route>, _>>();
         let routes = routes.map_err(|error| AppError::new(Class::Failure, error))?;
-        Self::of(context, Some(target), routes).await
+        let live = Self::of(context, Some(target), routes).await?;
+        Ok(Self { live_check: request.live_check, ..live })
     }
 
     /// For an undo.
@@ -110,7 +115,7 @@ impl<'a> LiveApply<'a> {
             ..Question::text_through(routes)
         };
         let machine = context.live_machine();
-        Ok(Self { context, npm, registry, machine, target, question })
+        Ok(Self { context, npm, registry, machine, target, question, live_check: false })
     }
 
     fn apply(&self) -> Apply<'_> {
@@ -123,6 +128,7 @@ impl<'a> LiveApply<'a> {
             now: Timestamp::now,
             stop: &self.context.stop,
             events: self.context.events.clone(),
+            live_check: self.live_check,
             log: self.context.log.clone(),
         }
     }
@@ -220,15 +226,36 @@ impl Prover for LiveApply<'_> {
             Ok(observations) => observations,
             Err(error) => return ProofResult::Unproven(error.to_string()),
         };
-        match verdict::judge_all(&observations, self.question.require, catalogue) {
-            Verdict::Good => ProofResult::Proved,
-            Verdict::Bad { failure } => ProofResult::Failed(format!(
-                "it does not answer: {} ({})",
-                failure.evidence.text, failure.signature
-            )),
-            Verdict::Skip { reason } => {
-                ProofResult::Unproven(format!("it could not be asked: {reason}"))
-            }
+        proof_of(verdict::judge_all(&observations, self.question.require, catalogue), "it")
+    }
+
+    /// Asks the live agent through its own Gateway, with its own login.
+    async fn ask_live(&self, installation: &Installation) -> ProofResult {
+        let context = self.context;
+        let unproven = |error: AppError| ProofResult::Unproven(error.to_string());
+        let question = Question { timeout_s: PROOF_SECONDS, ..Question::text_through(Vec::new()) };
+        // As above: a stop is heeded by `apply` itself.
+        let stop = CancellationToken::new();
+        let asked = match live::observe(context, installation, question, &stop).await {
+            Ok(asked) => asked,
+            Err(error) => return unproven(error),
+        };
+        match context.catalogue() {
+            Ok(catalogue) => proof_of(verdict::judge(&asked.observation, catalogue), "the agent"),
+            Err(error) => unproven(error),
+        }
+    }
+}
+
+fn proof_of(verdict: Verdict, who: &str) -> ProofResult {
+    match verdict {
+        Verdict::Good => ProofResult::Proved,
+        Verdict::Bad { failure } => ProofResult::Failed(format!(
+            "{who} does not answer: {} ({})",
+            failure.evidence.text, failure.signature
+        )),
+        Verdict::Skip { reason } => {
+            ProofResult::Unproven(format!("{who} could not be asked: {reason}"))
         }
     }
 }

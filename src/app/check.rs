@@ -1,6 +1,6 @@
 //! Asking one release for a reply, and the live installation.
 
-mod live;
+pub(super) mod live;
 
 use camino::Utf8Path;
 use serde::Serialize;

@@ -62,7 +62,7 @@ pub(super) fn newest_copy(
     environment: &Environment,
 ) -> Option<ConfigCopy> {
     let mut copies = openclaws_copies(config, environment).into_iter();
-    copies.find(|copy| !refuses_config_of(release, copy.written_by))
+    copies.find(|copy| !copy.written_by.is_some_and(|by| refuses_config_of(release, by)))
 }
 
 #[cfg(test)]
@@ -119,6 +119,15 @@ mod tests {
             let older = stamped("2026.5.28", 7);
             assert_eq!(taken(&[(".bak", text.to_owned()), (".bak.1", older)]), ".bak.1", "{text}");
         }
+    }
+
+    #[test]
+    fn a_config_that_no_release_had_written_before_the_update_is_known_by_the_updates_copy() {
+        let by_hand = "{ gateway: {mode: 'local'} }".to_owned();
+        let new = stamped("2026.7.1", 9);
+        let copies = [(".bak", new.clone()), (".pre-update", by_hand.clone())];
+        assert_eq!(taken(&copies), ".pre-update");
+        assert_eq!(taken(&[(".bak", new), (".bak.1", by_hand)]), "none");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use camino::Utf8PathBuf;
 
 use super::backup::BackupError;
+use super::carry::CarryError;
 use super::exchange::{ExchangeError, Part};
 use super::journal::ApplyJournalError;
 use super::plan::PlanError;
@@ -13,6 +14,7 @@ use crate::explain::{Class, Explain};
 use crate::fs::LockError;
 use crate::installation::{InstallationError, ManagerError, ServiceError};
 use crate::release::Version;
+use crate::sqlite::SqliteError;
 
 /// It could not be done. But for `Stuck`, the live installation is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +40,12 @@ pub enum ApplyError {
     /// A config that is needed cannot be read.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// Databases of the state could not be read.
+    #[error(transparent)]
+    State(#[from] SqliteError),
+    /// Logins or files could not be moved to where the release looks for them.
+    #[error(transparent)]
+    Carry(#[from] CarryError),
     /// Files could not be saved or put back.
     #[error(transparent)]
     Backup(#[from] BackupError),
@@ -129,6 +137,8 @@ impl Explain for ApplyError {
             }
             Self::Config(_)
             | Self::Lock(_)
+            | Self::State(_)
+            | Self::Carry(_)
             | Self::Backup(_)
             | Self::Exchange(_)
             | Self::Manager(_)

@@ -31,6 +31,21 @@ pub enum Operation {
     Undo,
 }
 
+/// Why everything was put back.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Setback {
+    /// A proof says no.
+    #[default]
+    Disproved,
+    /// A step could not be taken.
+    StepFailed,
+    /// The user stopped it.
+    Interrupted,
+    /// codexpin was killed before anything live differed.
+    Killed,
+}
+
 /// How far it has come. It is on disk before anything of it happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "state")]
@@ -97,6 +112,9 @@ pub struct ApplyRecord {
     pub progress: Progress,
     /// Why it is, or was, put back.
     pub why: Option<String>,
+    /// What kind of reason that is.
+    #[serde(default)]
+    pub setback: Setback,
     /// Why a proof could not be carried out.
     #[serde(default)]
     pub unproven: Vec<String>,
@@ -268,6 +286,7 @@ impl ApplyRecord {
             saved: Vec::new(),
             progress: Progress::Forward { done: 0, begun: false },
             why: None,
+            setback: Setback::default(),
             unproven: Vec::new(),
         }
     }
@@ -283,14 +302,14 @@ impl ApplyRecord {
         }
     }
 
-    /// The step that is under way, in a word.
-    pub fn position(&self) -> String {
-        let name = |index: usize| self.steps.get(index).map_or("end", |step| step.name().as_str());
-        match self.progress {
-            Progress::Forward { done, .. } => name(done).to_owned(),
-            Progress::Back { left } => format!("back: {}", name(left.saturating_sub(1))),
-            Progress::Done | Progress::Unproven | Progress::RolledBack => "finished".to_owned(),
-        }
+    /// The step that is under way, in words; none at the end.
+    pub fn step_under_way(&self) -> Option<String> {
+        let index = match self.progress {
+            Progress::Forward { done, .. } => done,
+            Progress::Back { left } => left.checked_sub(1)?,
+            Progress::Done | Progress::Unproven | Progress::RolledBack => return None,
+        };
+        self.steps.get(index).map(ToString::to_string)
     }
 
     /// The saved config that was put in place, where the steps have one.

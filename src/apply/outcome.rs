@@ -3,7 +3,7 @@
 use camino::Utf8PathBuf;
 use serde::Serialize;
 
-use super::journal::Operation;
+use super::journal::{Operation, Setback};
 use super::plan::Versions;
 use crate::release::Version;
 
@@ -126,6 +126,8 @@ pub enum ApplyOutcome {
         to: Versions,
         /// Why.
         why: String,
+        /// What kind of reason that is.
+        setback: Setback,
         /// The backup.
         backup: Utf8PathBuf,
         /// What to know.

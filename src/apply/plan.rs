@@ -5,15 +5,18 @@ use std::collections::BTreeSet;
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
+use super::carry::Carry;
 use super::earlier_config::EarlierConfig;
 use super::exchange::{Part, PartKind};
 use super::install_script::{self, PlannedScript};
+use super::schema::{StateDatabase, refused};
 use super::step::{Proof, Step};
 use super::target::{ApplyTarget, PinnedPackage};
 use super::warning::Warning;
 use crate::explain::{Class, Explain};
 use crate::installation::{Installation, ManagedPlugin};
 use crate::node::choice::{Node, satisfies};
+use crate::openclaw::names::Schemas;
 use crate::openclaw::refuses_config_of;
 use crate::release::Version;
 
@@ -48,6 +51,14 @@ pub struct PlanFacts {
     pub earlier_config: Option<EarlierConfig>,
     /// Packages with install scripts that are installed now, by name.
     pub scripted: BTreeSet<String>,
+    /// What has to move in the state directory for the pinned release.
+    pub carry: Option<Carry>,
+    /// The databases of the state directory.
+    pub databases: Vec<StateDatabase>,
+    /// What the registry says that the pinned release opens of them.
+    pub opens: Option<Schemas>,
+    /// Whether the live agent is to be asked at the end.
+    pub live_check: bool,
     /// Whether the service is meant to run; false where there is none.
     pub service_wanted: bool,
     /// Where the shell's link leads; none where it is no link.
@@ -82,14 +93,35 @@ pub enum PlanError {
         /// The Node that the installation runs on.
         node: Node,
     },
+    /// A newer release has migrated a database, which is one-way.
+    #[error(
+        "openclaw {version} does not open {path}: it has schema {schema}, and {version} opens {opens} at most"
+    )]
+    State {
+        /// The pinned release.
+        version: Version,
+        /// The database.
+        path: Utf8PathBuf,
+        /// Its schema.
+        schema: i64,
+        /// The highest that the release opens.
+        opens: i64,
+    },
 }
 
 impl Explain for PlanError {
     fn hint(&self) -> Option<String> {
-        let Self::Node { needs, .. } = self;
-        Some(format!(
-            "install a Node that satisfies `{needs}`, and `openclaw gateway install --force` with it"
-        ))
+        Some(match self {
+            Self::Node { needs, .. } => format!(
+                "install a Node that satisfies `{needs}`, and `openclaw gateway install --force` with it"
+            ),
+            Self::State { .. } => {
+                "nothing was stopped. Only a backup from before the upgrade leads \
+                 back (`openclaw backup restore`, then that release); otherwise go forward: \
+                 `codexpin releases`, then `codexpin check VERSION`"
+                    .to_owned()
+            }
+        })
     }
 
     fn class(&self) -> Class {
@@ -113,6 +145,9 @@ impl Plan {
         if target.core.version != core.version {
             check_node(&target.core, &installation.node)?;
             packages.push((PartKind::Core, &core.directory, target.core.lock.is_some()));
+        }
+        if !packages.is_empty() {
+            check_databases(&facts.databases, to.core, facts.opens)?;
         }
         match (plugin, &target.plugin) {
             (Some(there), Some(pinned)) if there.version() != pinned.version => {
@@ -158,8 +193,11 @@ impl Plan {
                 from: from.of(*part),
                 to: to.of(*part),
             });
-            steps.extend(change_steps(installation, exchanges, config, facts));
+            steps.extend(change_steps(installation, exchanges, config, to.core, facts));
             steps.push(Step::Prove { proof: Proof::Reply });
+            if facts.live_check && facts.service_wanted {
+                steps.push(Step::Prove { proof: Proof::LiveReply });
+            }
         }
         if let Some(path) = installation.on_path_instead.clone() {
             warnings.push(Warning::OtherOnPath { path });
@@ -187,7 +225,7 @@ impl Plan {
             from: from.of(part.kind),
             to: to.of(part.kind),
         });
-        let steps = change_steps(installation, exchanges, config, facts);
+        let steps = change_steps(installation, exchanges, config, to.core, facts);
         Self { from, to, steps, scripts: Vec::new(), warnings: Vec::new() }
     }
 
@@ -195,6 +233,18 @@ impl Plan {
     pub fn is_already_as_pinned(&self) -> bool {
         self.steps.is_empty()
     }
+}
+
+/// A migration is one-way: a release that does not open the databases would not start,
+/// or start with nothing.
+pub(super) fn check_databases(
+    databases: &[StateDatabase],
+    version: Version,
+    declared: Option<Schemas>,
+) -> Result<(), PlanError> {
+    let Some((database, opens)) = refused(databases, version, declared) else { return Ok(()) };
+    let (path, schema) = (database.path.clone(), database.schema);
+    Err(PlanError::State { version, path, schema, opens })
 }
 
 fn check_node(wanted: &PinnedPackage, node: &Node) -> Result<(), PlanError> {
@@ -214,6 +264,7 @@ fn change_steps(
     installation: &Installation,
     exchanges: impl Iterator<Item = Step>,
     config: Option<Step>,
+    to: Version,
     facts: &PlanFacts,
 ) -> Vec<Step> {
     let unit = installation.service.as_ref().map(|service| service.unit.clone());
@@ -226,6 +277,8 @@ fn change_steps(
     steps.push(Step::Relink { link: installation.link(), leads_to });
     // The config before the start: the release reads it once, as it starts.
     steps.extend(config);
+    // The state likewise. The Gateway is stopped, and writes no login meanwhile.
+    steps.extend(facts.carry.clone().map(|carry| Step::CarryState { to, carry }));
     let wanted = unit.filter(|_| facts.service_wanted);
     steps.extend(wanted.clone().map(|unit| Step::Start { unit }));
     steps.push(Step::Prove { proof: Proof::Version });

@@ -23,10 +23,14 @@ pub enum ProofResult {
     Unproven(String),
 }
 
-/// The caller's part of the proof: asks the live files for a reply.
+/// The caller's part of the proof: asks for replies. The reason is one line where the
+/// answer is not [`ProofResult::Proved`].
 pub trait Prover: Sync {
-    /// Asks; the reason in one line where the answer is not [`ProofResult::Proved`].
+    /// Asks the live files for a reply, in a scratch home.
     fn ask(&self, installation: &Installation) -> impl Future<Output = ProofResult> + Send;
+
+    /// Asks the live agent, as its user would.
+    fn ask_live(&self, installation: &Installation) -> impl Future<Output = ProofResult> + Send;
 }
 
 /// For an undo, whose steps do not ask for a reply.
@@ -36,6 +40,10 @@ pub struct NoProver;
 impl Prover for NoProver {
     async fn ask(&self, _: &Installation) -> ProofResult {
         ProofResult::Unproven("nobody asked for a reply".to_owned())
+    }
+
+    async fn ask_live(&self, installation: &Installation) -> ProofResult {
+        self.ask(installation).await
     }
 }
 

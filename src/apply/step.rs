@@ -6,6 +6,7 @@ use std::fmt;
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
+use super::carry::Carry;
 use super::earlier_config::EarlierConfig;
 use super::exchange::PartKind;
 use crate::failpoint::StepName;
@@ -19,8 +20,10 @@ pub enum Proof {
     Version,
     /// The service comes up and stays up.
     Service,
-    /// The agent replies.
+    /// The release replies where it now lives, in a scratch home.
     Reply,
+    /// The live agent replies, through its own Gateway, with its own login.
+    LiveReply,
 }
 
 /// One change of an apply or undo. A plan is a list of them, taken in order.
@@ -79,6 +82,14 @@ pub enum Step {
         /// Where it is laid.
         beside: Utf8PathBuf,
     },
+    /// Logins and files of the state directory go where the release looks for them.
+    /// Back: to where they were, as they are then.
+    CarryState {
+        /// Whose they are to be.
+        to: Version,
+        /// What goes where.
+        carry: Carry,
+    },
     /// The service starts. Back: it stops.
     Start {
         /// The unit file.
@@ -104,10 +115,12 @@ impl Step {
             Self::Relink { .. } => StepName::Relink,
             Self::PutConfig { .. } => StepName::PutConfig,
             Self::LayConfigBeside { .. } => StepName::LayConfigBeside,
+            Self::CarryState { .. } => StepName::CarryState,
             Self::Start { .. } => StepName::Start,
             Self::Prove { proof: Proof::Version } => StepName::ProveVersion,
             Self::Prove { proof: Proof::Service } => StepName::ProveService,
             Self::Prove { proof: Proof::Reply } => StepName::ProveReply,
+            Self::Prove { proof: Proof::LiveReply } => StepName::ProveLiveReply,
         }
     }
 
@@ -141,12 +154,18 @@ impl fmt::Display for Step {
             Self::LayConfigBeside { saved, beside, .. } => {
                 write!(f, "lay {saved} beside the config, as {beside}")
             }
+            Self::CarryState { to, carry } => write!(f, "{}", carry.sentence(*to)),
             Self::Start { unit } => write!(f, "start {}", name(unit)),
             Self::Prove { proof: Proof::Version } => f.write_str("prove `openclaw --version`"),
             Self::Prove { proof: Proof::Service } => {
                 f.write_str("prove that the service comes up and stays up")
             }
-            Self::Prove { proof: Proof::Reply } => f.write_str("prove that the agent replies"),
+            Self::Prove { proof: Proof::Reply } => {
+                f.write_str("prove that the release replies, in a scratch home")
+            }
+            Self::Prove { proof: Proof::LiveReply } => {
+                f.write_str("prove that the agent replies through its Gateway, with its own login")
+            }
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What each step does, and what taking it back does.
 
+use camino::{Utf8Path, Utf8PathBuf};
+
 use super::backup::{self, BackupError, SavedFile, SavedKind};
 use super::exchange::Identity;
 use super::proof::{self, ProofResult, Prover};
@@ -12,7 +14,7 @@ use crate::config;
 use crate::event::Event;
 use crate::failpoint::{Failpoint, Moment, StepName, reach};
 use crate::fs;
-use crate::installation::{NpmGlobal, Package, PackageManager as _, Service as _};
+use crate::installation::{Installation, NpmGlobal, Package, PackageManager as _, Service as _};
 use crate::release::PackageName;
 
 /// For the middle of a step.
@@ -80,6 +82,10 @@ impl<P: Prover> Transaction<'_, P> {
                 fs::write_private(beside, &content).map_err(BackupError::Io)?;
                 self.notes.push(Note::ConfigKept { path: path.clone(), saved: beside.clone() });
             }
+            Step::CarryState { carry, .. } => {
+                let state = &self.journal.record.installation.state;
+                carry.take(state, &self.aside(), half_done)?;
+            }
             Step::Start { unit } => {
                 events.tell(Event::ApplyStarting { unit: unit.clone() });
                 self.start_service(half_done).await?;
@@ -135,6 +141,10 @@ impl<P: Prover> Transaction<'_, P> {
                 fs::remove(beside).map_err(BackupError::Io)?;
                 self.notes.retain(|note| !matches!(note, Note::ConfigKept { .. }));
             }
+            Step::CarryState { carry, .. } => {
+                let state = &self.journal.record.installation.state;
+                carry.put_back(state, &self.aside(), half_done)?;
+            }
             Step::Start { .. } => self.stop_service(half_done).await?,
             // Taking back `Save` restores the config too.
             Step::PutConfig { .. } | Step::Prove { .. } => half_done(),
@@ -148,6 +158,11 @@ impl<P: Prover> Transaction<'_, P> {
         let broken = self.journal.saved_config()?;
         let error = config::read(&path, &self.apply.gateway_environment()).err()?;
         Some(Note::ConfigReplaced { path, problem: error.to_string(), broken })
+    }
+
+    /// Where files go that are in a release's way.
+    fn aside(&self) -> Utf8PathBuf {
+        self.journal.directory.join("aside")
     }
 
     fn manager(&self) -> NpmGlobal<'_> {
@@ -253,12 +268,30 @@ impl<P: Prover> Transaction<'_, P> {
     }
 
     pub(super) async fn prove_reply(&self, half_done: impl Fn() + Send) -> ProofResult {
+        match self.changed_installation() {
+            Ok(now) => half_way(self.prover.ask(&now), half_done).await,
+            Err(failed) => failed,
+        }
+    }
+
+    pub(super) async fn prove_live_reply(&self, half_done: impl Fn() + Send) -> ProofResult {
+        match self.changed_installation() {
+            Ok(now) => half_way(self.prover.ask_live(&now), half_done).await,
+            Err(failed) => failed,
+        }
+    }
+
+    /// The installation with the release that is live now.
+    fn changed_installation(&self) -> Result<Installation, ProofResult> {
         let mut now = self.installation();
-        now.core = match Package::read(&now.core.directory) {
-            Ok(core) => core,
-            Err(error) => return ProofResult::Failed(error.to_string()),
+        let read = |directory: &Utf8Path| {
+            Package::read(directory).map_err(|error| ProofResult::Failed(error.to_string()))
         };
-        half_way(self.prover.ask(&now), half_done).await
+        now.core = read(&now.core.directory)?;
+        if let Some(plugin) = &mut now.plugin {
+            plugin.package = read(&plugin.package.directory)?;
+        }
+        Ok(now)
     }
 }
 

@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use super::exchange::{Part, PartKind};
-use super::journal::{ApplyJournal, Progress};
+use super::journal::{ApplyJournal, Progress, Setback};
 use super::proof::{ProofResult, Prover};
 use super::stage::size_of;
 use super::step::{Proof, Step};
@@ -32,6 +32,8 @@ enum Halt {
     Error(Box<ApplyError>),
     /// A proof says no.
     Disproved(String),
+    /// The user stopped it while something live differed already.
+    Interrupted,
 }
 
 impl<P: Prover> Transaction<'_, P> {
@@ -49,11 +51,16 @@ impl<P: Prover> Transaction<'_, P> {
     pub(super) async fn resume(&mut self) -> Result<ApplyOutcome, ApplyError> {
         self.apply.events.tell(Event::ApplyResumed {
             backup: self.journal.directory.clone(),
-            phase: self.journal.record.position(),
+            step: self.journal.record.step_under_way(),
+            back: match self.journal.record.progress {
+                Progress::Forward { done, .. } => self.prepares_at(done),
+                progress => matches!(progress, Progress::Back { .. }),
+            },
         });
         match self.journal.record.progress {
             Progress::Forward { done, .. } if self.prepares_at(done) => {
                 let why = "codexpin was killed before anything was swapped".to_owned();
+                self.journal.record.setback = Setback::Killed;
                 self.revert(&why).await?;
                 Ok(self.rolled_back(why))
             }
@@ -94,10 +101,12 @@ impl<P: Prover> Transaction<'_, P> {
             Progress::Forward { done, .. } => self.prepares_at(done),
             _ => false,
         };
-        let why = match &halt {
-            Halt::Error(error) => error.to_string(),
-            Halt::Disproved(why) => why.clone(),
+        let (setback, why) = match &halt {
+            Halt::Error(error) => (Setback::StepFailed, error.to_string()),
+            Halt::Disproved(why) => (Setback::Disproved, why.clone()),
+            Halt::Interrupted => (Setback::Interrupted, "interrupted".to_owned()),
         };
+        self.journal.record.setback = setback;
         if !prepares {
             self.apply.events.tell(Event::ApplyReverting { why: why.clone() });
         }
@@ -154,9 +163,10 @@ impl<P: Prover> Transaction<'_, P> {
             Proof::Version => self.prove_version(half_done).await,
             Proof::Service => self.prove_service(half_done).await,
             Proof::Reply => self.prove_reply(half_done).await,
+            Proof::LiveReply => self.prove_live_reply(half_done).await,
         };
         if self.apply.stop.is_cancelled() {
-            return Err(Halt::Disproved("interrupted".to_owned()));
+            return Err(Halt::Interrupted);
         }
         match result {
             ProofResult::Proved => {}
@@ -286,6 +296,7 @@ impl<P: Prover> Transaction<'_, P> {
             from: record.from,
             to: record.to,
             why,
+            setback: record.setback,
             backup: self.journal.directory.clone(),
             notes: std::mem::take(&mut self.notes),
         }

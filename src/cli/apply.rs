@@ -26,6 +26,10 @@ pub(super) struct ApplyArguments {
     /// Do not ask before changing the installation.
     #[arg(long, short)]
     yes: bool,
+    /// Do not ask the live agent for a reply at the end: the proof is then one in a
+    /// scratch home, with a made-up login.
+    #[arg(long)]
+    no_live_check: bool,
     #[command(flatten)]
     pub(super) output: OutputArguments,
 }
@@ -47,7 +51,11 @@ impl ApplyArguments {
         context: &Context,
         output: &CommandOutput,
     ) -> Result<ExitCode, AppError> {
-        let request = ApplyRequest { version: self.version, pin_file: self.file.pin_file };
+        let request = ApplyRequest {
+            version: self.version,
+            pin_file: self.file.pin_file,
+            live_check: !self.no_live_check,
+        };
         let live = LiveApply::of_pin(context, &request).await?;
         let mut report = ApplyReport::new(output.form);
         if !self.dry_run {

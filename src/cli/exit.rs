@@ -1,7 +1,7 @@
 //! Which exit status each result has. That of an error goes by its class: see
 //! [`crate::exit_code`].
 
-use crate::apply::ApplyOutcome;
+use crate::apply::{ApplyOutcome, Setback};
 use crate::diagnose::Diagnosis;
 use crate::doctor::{DoctorReading, Level};
 use crate::exit_code::ExitCode;
@@ -31,6 +31,7 @@ pub fn of_apply(outcome: &ApplyOutcome) -> ExitCode {
     match outcome {
         ApplyOutcome::AlreadyAsPinned { .. } | ApplyOutcome::Done { .. } => ExitCode::Success,
         ApplyOutcome::Unproven { .. } => ExitCode::Infrastructure,
+        ApplyOutcome::RolledBack { setback: Setback::Interrupted, .. } => ExitCode::Interrupted,
         ApplyOutcome::RolledBack { .. } => ExitCode::RolledBack,
     }
 }

@@ -20,18 +20,21 @@ use crate::release::Version;
 
 /// The ring, by what is added to the config's name, the newest first.
 const RING: [&str; 5] = [".bak", ".bak.1", ".bak.2", ".bak.3", ".bak.4"];
+/// What `openclaw update` copies before it changes anything.
+const BEFORE_UPDATE: &str = ".pre-update";
 /// The others.
-const OUTSIDE: [&str; 2] = [".pre-update", ".last-good"];
+const OUTSIDE: [&str; 2] = [BEFORE_UPDATE, ".last-good"];
 
-/// A copy that reads, and says which release wrote it.
+/// A copy that reads, and is known to be of one release and those before it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ConfigCopy {
     /// Where it is.
     pub path: Utf8PathBuf,
     /// What it says.
     pub config: Loaded,
-    /// The release that wrote it last.
-    pub written_by: Version,
+    /// The release that wrote it last. None for one from before an update that no release
+    /// had written yet: any starts with it.
+    pub written_by: Option<Version>,
     age: Age,
 }
 
@@ -97,7 +100,13 @@ impl ConfigCopy {
         let copied =
             made.and_then(|at| Timestamp::try_from(at).ok()).unwrap_or(Timestamp::UNIX_EPOCH);
         let written = copy.last_touched_at().unwrap_or(copied);
-        let written_by = copy.last_touched()?;
+        let written_by = copy.last_touched();
+        // A config that a person wrote has no stamp until a release changes it. Whether
+        // a copy without one is from before the upgrade, only its name says.
+        let before_update = path.as_str().ends_with(BEFORE_UPDATE) && copy.has_settings();
+        if written_by.is_none() && !before_update {
+            return None;
+        }
         Some(Self { path, config: copy, written_by, age: Age { written, copied } })
     }
 }

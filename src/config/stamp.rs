@@ -23,6 +23,12 @@ impl Loaded {
         self.tree["meta"]["lastTouchedAt"].as_str()?.parse().ok()
     }
 
+    /// Whether it sets what a Gateway needs: an empty file, or one of something else,
+    /// does not.
+    pub fn has_settings(&self) -> bool {
+        ["gateway", "agents"].iter().any(|name| self.tree[name].is_object())
+    }
+
     /// `gateway.port`.
     pub fn port(&self) -> Option<u16> {
         self.tree["gateway"]["port"].as_u64()?.try_into().ok()

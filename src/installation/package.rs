@@ -6,6 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::openclaw::names::Schemas;
 use crate::release::Version;
 
 /// A package directory and what its manifest says.
@@ -17,9 +18,9 @@ pub struct Package {
     pub version: Version,
     /// `engines.node`.
     pub node: Option<String>,
-    /// `openclaw.schemaVersions`, from 2026.7.2-beta on: state databases with a
-    /// higher `user_version` are not opened.
-    pub schema: Option<u32>,
+    /// `openclaw.schemaVersions`, from 2026.7.2-beta.3 on.
+    #[serde(default)]
+    pub schemas: Option<Schemas>,
     /// `bin`, as names and paths in the package.
     bin: Vec<(String, String)>,
 }
@@ -64,9 +65,7 @@ impl Package {
                 .parse()
                 .map_err(|e: crate::release::version::ParseVersionError| wrong(e.to_string()))?,
             node: manifest["engines"]["node"].as_str().map(ToOwned::to_owned),
-            schema: manifest["openclaw"]["schemaVersions"]["state"]
-                .as_u64()
-                .and_then(|schema| u32::try_from(schema).ok()),
+            schemas: serde_json::from_value(manifest["openclaw"]["schemaVersions"].clone()).ok(),
             bin,
         })
     }

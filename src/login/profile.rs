@@ -26,7 +26,12 @@ pub(super) struct ProfileStore<'a> {
 #[serde(transparent)]
 pub(super) struct Fields<'a>(#[serde(borrow)] BTreeMap<Cow<'a, str>, &'a RawValue>);
 
-impl Fields<'_> {
+impl<'a> Fields<'a> {
+    /// The same, of fields that were parsed elsewhere.
+    pub(super) fn of(fields: &BTreeMap<Cow<'a, str>, &'a RawValue>) -> Self {
+        Self(fields.clone())
+    }
+
     pub(super) fn text(&self, name: &str) -> Option<String> {
         let text: String = serde_json::from_str(self.0.get(name)?.get()).ok()?;
         (!text.trim().is_empty()).then_some(text)

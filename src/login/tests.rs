@@ -1,5 +1,6 @@
 //! Stores as releases leave them, with made-up tokens.
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -313,3 +314,130 @@ fn the_shelf_is_the_one_that_the_release_reads() {
     assert_eq!((of(schema(15)), of(schema(17))), (Some(AuthStore::State), Some(AuthStore::State)));
 }
 use crate::explain::Explain as _;
+
+/// One agent's logins, as 2026.7.1 keeps them: two of `ChatGPT`, a key, another provider's.
+fn store_of_july(machine: &Machine) -> Utf8PathBuf {
+    let path = machine.write(".openclaw/agents/main/agent/openclaw-agent.sqlite", "");
+    let database = rusqlite::Connection::open(&path).unwrap();
+    let sql = "create table auth_profile_store (store_key TEXT NOT NULL PRIMARY KEY,
+               store_json TEXT NOT NULL, updated_at INTEGER NOT NULL)";
+    database.execute_batch(sql).unwrap();
+    let oauth = |refresh: &str| {
+        serde_json::json!({"type": "oauth", "provider": "openai", "access": "a", "refresh": refresh,
+                           "expires": 1_796_113_297_000_i64})
+    };
+    let store = serde_json::json!({"version": 1, "profiles": {
+        "openai:default": {"type": "api_key", "provider": "openai", "key": "sk-made-up"},
+        "openai:chatgpt-default": oauth(CANARY),
+        "openai:me@example.invalid": oauth("rt-other"),
+        "anthropic:default": {"type": "api_key", "provider": "anthropic", "key": "made-up"},
+    }, "order": {"openai": ["openai:chatgpt-default", "openai:default"]}});
+    let sql = "insert into auth_profile_store values ('primary', ?1, 1)";
+    database.execute(sql, [store.to_string()]).unwrap();
+    path
+}
+
+fn july_store(database: &Utf8Path) -> serde_json::Value {
+    let sql = "select store_json from auth_profile_store where store_key = 'primary'";
+    let connection = rusqlite::Connection::open(database).unwrap();
+    let text: String = connection.query_row(sql, [], |row| row.get(0)).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+fn moves(machine: &Machine, from: &str, to: &str) -> Vec<carry::LoginMove> {
+    carry::find(&machine.place, from.parse().unwrap(), to.parse().unwrap()).unwrap()
+}
+
+#[test]
+fn logins_go_down_under_the_older_names_and_come_up_as_they_were_with_the_tokens_of_then() {
+    let machine = Machine::new();
+    let database = store_of_july(&machine);
+    let before = july_store(&database);
+    let down = moves(&machine, "2026.7.1", "2026.5.28");
+    assert_eq!(down.len(), 1);
+    assert!(down[0].labels.contains(&"openai:***".to_owned()), "{:?}", down[0].labels);
+    assert!(!serde_json::to_string(&down).unwrap().contains("me@example"), "no address is kept");
+    down[0].take().unwrap();
+
+    let file = machine.place.state.join("agents/main/agent/auth-profiles.json");
+    let text = fs_err::read_to_string(&file).unwrap();
+    let there: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let names: Vec<_> = there["profiles"].as_object().unwrap().keys().cloned().collect();
+    assert_eq!(
+        names,
+        [
+            "anthropic:default",
+            "openai-codex:default",
+            "openai-codex:me@example.invalid",
+            "openai:default"
+        ]
+    );
+    assert_eq!(there["profiles"]["openai-codex:default"]["provider"], "openai-codex");
+    assert_eq!(there["profiles"]["openai-codex:default"]["refresh"], CANARY);
+    assert_eq!(there["order"]["openai-codex"], serde_json::json!(["openai-codex:default"]));
+    assert_eq!(there["order"]["openai"], serde_json::json!(["openai:default"]));
+    let mode = fs_err::metadata(&file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(july_store(&database)["profiles"], serde_json::json!({}), "moved, not copied");
+    let pages = fs_err::read(&database).unwrap();
+    assert!(!pages.windows(CANARY.len()).any(|window| window == CANARY.as_bytes()));
+
+    // The older release renews it, and the way back takes what is there then.
+    fs_err::write(&file, text.replace(CANARY, "rt-renewed")).unwrap();
+    let up = moves(&machine, "2026.5.28", "2026.7.1");
+    up[0].take().unwrap();
+    let after = july_store(&database);
+    assert_eq!(after["profiles"]["openai:chatgpt-default"]["refresh"], "rt-renewed");
+    let names = |store: &serde_json::Value| {
+        store["profiles"].as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>()
+    };
+    assert_eq!(names(&after), names(&before));
+    assert!(!file.exists());
+}
+
+#[test]
+fn a_move_that_was_killed_half_way_is_finished_or_taken_back_with_one_login_at_the_end() {
+    for back in [false, true] {
+        let machine = Machine::new();
+        let database = store_of_july(&machine);
+        let whole = july_store(&database);
+        let down = moves(&machine, "2026.7.1", "2026.6.1").remove(0);
+        down.take().unwrap();
+        // Killed between the two writes: the login is in both.
+        let connection = rusqlite::Connection::open(&database).unwrap();
+        let sql = "update auth_profile_store set store_json = ?1";
+        connection.execute(sql, [whole.to_string()]).unwrap();
+        drop(connection);
+        let moved = if back { down.back() } else { down };
+        moved.take().unwrap();
+        moved.take().unwrap();
+        let file = machine.place.state.join("agents/main/agent/auth-profiles.json");
+        assert_eq!(july_store(&database)["profiles"] == whole["profiles"], back);
+        assert_eq!(file.exists(), !back);
+    }
+}
+
+#[test]
+fn a_renamed_provider_is_named_as_the_release_names_it_in_the_same_file() {
+    let machine = Machine::new();
+    let profile = r#"{"type":"oauth","provider":"openai","access":"a","refresh":"r"}"#;
+    let store = format!(r#"{{"version":1,"profiles":{{"openai:default":{profile}}}}}"#);
+    let file = machine.write(".openclaw/agents/main/agent/auth-profiles.json", &store);
+    assert!(moves(&machine, "2026.6.1", "2026.6.1-1").is_empty());
+    moves(&machine, "2026.6.1", "2026.5.28")[0].take().unwrap();
+    let text = fs_err::read_to_string(&file).unwrap();
+    assert!(
+        text.contains(r#""openai-codex:default":{"#)
+            && text.contains(r#""provider":"openai-codex""#)
+    );
+    // Up only where doctor has been once: else it is doctor's to do, with the config.
+    assert!(moves(&machine, "2026.5.28", "2026.6.1").is_empty());
+    machine.write(
+        ".openclaw/agents/main/agent/auth-profiles.json.openai-provider-unification.17.bak",
+        &store,
+    );
+    moves(&machine, "2026.5.28", "2026.6.1")[0].take().unwrap();
+    let value: serde_json::Value =
+        serde_json::from_str(&fs_err::read_to_string(&file).unwrap()).unwrap();
+    assert_eq!(value, serde_json::from_str::<serde_json::Value>(&store).unwrap());
+}

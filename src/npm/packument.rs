@@ -11,6 +11,7 @@ use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
+use crate::openclaw::names::Schemas;
 use crate::release::Version;
 
 /// A package's releases, as one registry has them.
@@ -56,6 +57,9 @@ pub struct ReleaseManifest {
     /// The plugin's peer dependency on `openclaw`, a range.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peer_core: Option<String>,
+    /// The core's `openclaw.schemaVersions`, from 2026.7.2-beta.3 on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schemas: Option<Schemas>,
     /// Bytes on disk, without the dependencies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unpacked_size: Option<u64>,
@@ -162,10 +166,11 @@ struct WireDependencies {
 }
 
 #[derive(Default, Deserialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 struct WireOpenClaw {
     install: Lenient<WireInstall>,
     compat: Lenient<WireCompat>,
+    schema_versions: Lenient<Schemas>,
 }
 
 #[derive(Default, Deserialize)]
@@ -202,6 +207,7 @@ impl WireManifest {
             min_host: install.min_host_version.0.and_then(|range| lower_bound(&range)),
             plugin_api: openclaw.compat.0.and_then(|compat| compat.plugin_api.0),
             peer_core: self.peer_dependencies.0.and_then(|peers| peers.core.0),
+            schemas: openclaw.schema_versions.0,
             unpacked_size: dist.unpacked_size.0,
         }
     }
@@ -299,7 +305,8 @@ mod tests {
                 "dependencies": {"ws": "1.0.0", "@openai/codex": "0.150.0"},
                 "peerDependencies": {"openclaw": ">=2026.7.1"},
                 "openclaw": {"install": {"minHostVersion": ">=2026.5.1-beta.1"},
-                             "compat": {"pluginApi": ">=2026.7"}}}}}"#,
+                             "compat": {"pluginApi": ">=2026.7"},
+                             "schemaVersions": {"state": 17, "agent": 21}}}}}"#,
         );
         let version: Version = "2026.7.1-2".parse().unwrap();
         let expected = ReleaseManifest {
@@ -312,6 +319,7 @@ mod tests {
             min_host: Some("2026.5.1-beta.1".parse().unwrap()),
             plugin_api: Some(">=2026.7".to_owned()),
             peer_core: Some(">=2026.7.1".to_owned()),
+            schemas: Some(Schemas { state: 17, agent: 21 }),
             unpacked_size: Some(42),
         };
         assert_eq!(packument.name, "@openclaw/codex");

@@ -1,5 +1,7 @@
 //! What a release calls things, and what it reads, by the table of [`Change`]s.
 
+use serde::{Deserialize, Serialize};
+
 use super::edge::Change;
 use crate::release::Version;
 
@@ -67,8 +69,17 @@ pub fn reads(release: Version, format: LoginFormat) -> bool {
     }
 }
 
-/// The `user_version`s, of the database of all agents and of an agent's own, that a
-/// release opens, where its package.json does not say.
+/// The `user_version`s of the databases that a release opens at most
+/// (`openclaw.schemaVersions` in its package.json).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Schemas {
+    /// Of `state/openclaw.sqlite`.
+    pub state: i64,
+    /// Of each agent's `openclaw-agent.sqlite`.
+    pub agent: i64,
+}
+
+/// Those of a release whose package.json does not say: state, agent.
 pub fn schemas(release: Version) -> Option<(i64, i64)> {
     let known = Change::StateDatabases.is_in(release) && !Change::SchemasInPackage.is_in(release);
     known.then_some((1, 1))

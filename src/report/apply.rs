@@ -9,8 +9,8 @@ use serde::Serialize;
 
 use super::{OutputForm, print_if_json, terminal};
 use crate::apply::{
-    ApplyOutcome, EarlierConfig, Note, Operation, PartKind, Plan, PlannedScript, SavedBy, Step,
-    Versions, Warning,
+    ApplyOutcome, EarlierConfig, Note, Operation, PartKind, Plan, PlannedScript, Proof, SavedBy,
+    Setback, Step, Versions, Warning,
 };
 use crate::event::Event;
 use crate::installation::Installation;
@@ -126,12 +126,19 @@ fn print_plan(plan: &Plan, installation: &Installation) {
             text,
             "  backup        openclaw.json, agent state, unit and package manifests, before the swap"
         );
-        let _ = writeln!(
-            text,
-            "  proof         --version, the service, and a reply; if one fails, all is put back"
-        );
+        let _ =
+            writeln!(text, "  proof         {}; if one fails, all is put back", proof_words(plan));
     }
     terminal::print(text.trim_end());
+}
+
+fn proof_words(plan: &Plan) -> &'static str {
+    let live = |step: &Step| matches!(step, Step::Prove { proof: Proof::LiveReply });
+    if plan.steps.iter().any(live) {
+        "--version, the service, a reply in scratch, and one of the live agent (a turn of your account)"
+    } else {
+        "--version, the service, and a reply in scratch (the live agent is not asked)"
+    }
 }
 
 /// npm 11 and older run all of them, npm 12 those of the core alone.
@@ -195,13 +202,19 @@ fn outcome_text(outcome: &ApplyOutcome) -> String {
             let _ = writeln!(text, "  next    codexpin check live    asks it for a reply");
             let _ = writeln!(text, "          codexpin undo          goes back to {}", from.core);
         }
-        ApplyOutcome::RolledBack { from, to, why, backup, notes, .. } => {
+        ApplyOutcome::RolledBack { from, to, why, setback, backup, notes, .. } => {
+            let to = versions(*to);
+            let reason = match setback {
+                Setback::Disproved => format!("{to} failed its proof"),
+                Setback::StepFailed => format!("a step on the way to {to} failed"),
+                Setback::Interrupted => format!("you stopped it on the way to {to}"),
+                Setback::Killed => format!("codexpin was killed on the way to {to}"),
+            };
             let _ = writeln!(
                 text,
-                "{}: {} stays; {} failed its proof",
+                "{}: {} stays; {reason}",
                 "put back".yellow().bold(),
                 versions(*from),
-                versions(*to)
             );
             let _ = writeln!(text, "  why     {why}");
             add_notes(&mut text, notes);
@@ -242,6 +255,7 @@ fn change_line(step: &Step, plan: &Plan) -> Option<String> {
             let by = written_by.map(|by| format!(", last written by {by}"));
             format!("config        {path} {from}{}", by.unwrap_or_default())
         }
+        Step::CarryState { to, carry } => format!("state         {}", carry.sentence(*to)),
         Step::Start { unit } => format!(
             "service       {} stops for the swap and starts after it",
             unit.file_name().unwrap_or(unit.as_str())
@@ -315,8 +329,10 @@ fn package_word(package: &PackageName) -> &'static str {
 pub(super) fn line(event: &Event) -> Option<String> {
     let unit_name = |unit: &Utf8Path| unit.file_name().unwrap_or(unit.as_str()).to_owned();
     Some(match event {
-        Event::ApplyResumed { backup, phase } => {
-            format!("an earlier apply was interrupted ({phase}); finishing it from {backup}")
+        Event::ApplyResumed { backup, step, back } => {
+            let at = step.as_ref().map(|step| format!(", at the step `{step}`"));
+            let doing = if *back { "putting the machine back as it was" } else { "finishing it" };
+            format!("an earlier apply was killed{}; {doing} from {backup}", at.unwrap_or_default())
         }
         Event::ApplyStaging { package, version } => {
             format!("staging   {} {version} beside the live one", package_word(package))

@@ -120,7 +120,10 @@ fn an_apply_whose_proof_cannot_be_had_stays_and_says_how_to_ask_again() {
         assert_eq!(last["outcome"], "unproven", "{form}: {last:#}");
         assert!(last["why"][0].as_str().unwrap().starts_with(why), "{form}: {last:#}");
         if form == "--json-lines" {
-            assert!(events(&lines).ends_with("apply-proving apply-unproven"), "{lines:#?}");
+            assert!(
+                events(&lines).ends_with("apply-proving apply-unproven apply-unproven"),
+                "{lines:#?}"
+            );
         }
     }
     world.assert_is(NEW, "applied twice, and not put back");

@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 /// Answers as the request says; waits for a file before that.
 struct Scripted {
+    live_failed: Option<String>,
     failed: Option<String>,
     unproven: Option<String>,
     full: bool,
@@ -42,6 +43,13 @@ impl Prover for Scripted {
             (Some(why), _) => ProofResult::Failed(why.clone()),
             (None, Some(reason)) => ProofResult::Unproven(reason.clone()),
             (None, None) => ProofResult::Proved,
+        }
+    }
+
+    async fn ask_live(&self, _: &Installation) -> ProofResult {
+        match &self.live_failed {
+            Some(why) => ProofResult::Failed(why.clone()),
+            None => ProofResult::Proved,
         }
     }
 }
@@ -125,9 +133,11 @@ async fn run(request: &Value) -> Result<Value, Failed> {
         now: jiff::Timestamp::now,
         stop: &stop,
         events,
+        live_check: true,
         log: Log::new(Arc::default, None),
     };
     let proof = Scripted {
+        live_failed: request["live_proof"].as_str().map(str::to_owned),
         failed: request["proof"].as_str().map(str::to_owned),
         unproven: request["unproven"].as_str().map(str::to_owned),
         full: request["full"] == json!(true),

@@ -79,7 +79,8 @@ fn a_plan_touches_nothing() {
     let planned = world.codexpin(json!({"do": "plan", "pin": pin}));
     let steps = planned.answer["ok"]["steps"].as_array().unwrap().clone();
     let names: Vec<_> = steps.iter().map(|step| step["step"].as_str().unwrap()).collect();
-    let expected = "stage stage stop save exchange exchange relink start prove prove prove";
+    let expected =
+        "stage stage stop save exchange exchange relink carry-state start prove prove prove prove";
     assert_eq!(names.join(" "), expected, "{planned:?}");
     assert_eq!(planned.answer["ok"]["warnings"][0]["warning"], "config-from-newer");
     assert_eq!(world.fingerprint(), before);
@@ -175,7 +176,7 @@ fn killed_on_the_way_back_the_next_run_puts_back() {
     let before = world.fingerprint();
     let points = points(true);
     for point in &points {
-        let request = json!({"do": "apply", "pin": pin, "proof": "no reply"});
+        let request = json!({"do": "apply", "pin": pin, "live_proof": "no reply"});
         let killed = world.start(request, Some(*point)).wait();
         assert_eq!(killed.signal, Some(9), "{point}: {killed:?}");
         let next = world.codexpin(json!({"do": "go-on"}));

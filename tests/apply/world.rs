@@ -17,6 +17,8 @@ use super::user_manager::{UserManager, gateway_port, unique, wait_for};
 
 pub(crate) const OLD: &str = "2026.6.1";
 pub(crate) const NEW: &str = "2026.7.1";
+/// The made-up refresh token of the one login.
+const REFRESH: &str = "rt_made_up_and_used_once";
 /// Its Gateway rewrites the config and does not start.
 pub(crate) const BROKEN: &str = "2026.7.2";
 
@@ -133,9 +135,39 @@ impl World {
         // An upgrade by itself writes no stamp; the next edit does.
         let config = format!("{{ // mine\n  meta: {{lastTouchedVersion: '{OLD}'}} }}\n");
         fs_err::write(self.config(), config).unwrap();
-        let login = self.state().join("agents/main/agent/auth-profiles.json");
-        fs_err::write(&login, "{}").unwrap();
-        fs_err::set_permissions(&login, PermissionsExt::from_mode(0o600)).unwrap();
+        self.log_in();
+    }
+
+    /// As `NEW` keeps a login, and what its upgrade took over.
+    fn log_in(&self) {
+        let database = rusqlite::Connection::open(self.login_database()).unwrap();
+        database.pragma_update(None, "user_version", 1).unwrap();
+        let sql = "create table auth_profile_store (store_key TEXT NOT NULL PRIMARY KEY,
+                   store_json TEXT NOT NULL, updated_at INTEGER NOT NULL)";
+        database.execute(sql, []).unwrap();
+        let store = json!({"version": 1, "profiles": {"openai:default": {
+            "type": "oauth", "provider": "openai", "access": "made-up", "refresh": REFRESH,
+        }}});
+        let sql = "insert into auth_profile_store values ('primary', ?1, 1)";
+        database.execute(sql, [store.to_string()]).unwrap();
+        fs_err::write(self.state().join("update-check.json.migrated"), "{}").unwrap();
+    }
+
+    fn login_database(&self) -> Utf8PathBuf {
+        self.state().join("agents/main/agent/openclaw-agent.sqlite")
+    }
+
+    /// Where the login is, with its refresh token: `OLD` reads the file, `NEW` the database.
+    pub(crate) fn login_is_where(&self) -> Vec<&'static str> {
+        let file = self.state().join("agents/main/agent/auth-profiles.json");
+        let database = rusqlite::Connection::open(self.login_database()).unwrap();
+        let sql = "select store_json from auth_profile_store where store_key = 'primary'";
+        let row: String = database.query_row(sql, [], |row| row.get(0)).unwrap();
+        let holds = |text: &str| text.matches(REFRESH).count() == 1;
+        let mut places = Vec::new();
+        places.extend(fs_err::read_to_string(file).is_ok_and(|text| holds(&text)).then_some(OLD));
+        places.extend(holds(&row).then_some(NEW));
+        places
     }
 
     /// A unit of the kind that `openclaw gateway install` writes.
@@ -205,6 +237,7 @@ impl World {
         assert_eq!(self.serving().as_deref(), Some(version), "{context}");
         let host = self.project().join("node_modules/@openclaw/codex/node_modules/openclaw");
         assert_eq!(host.canonicalize_utf8().unwrap(), self.package(), "{context}");
+        assert_eq!(self.login_is_where(), [version], "{context}: the login, once");
         assert!(self.package().join("node_modules/tiny-dep/package.json").exists(), "{context}");
         self.run(&self.root, &format!("npm ls -g --prefix {}", self.root.join("npm")));
     }
@@ -222,6 +255,9 @@ impl World {
                 } else if metadata.is_dir() {
                     open.push(path.clone());
                     "directory".to_owned()
+                } else if path == self.login_database() {
+                    // Its rows, not its pages.
+                    format!("{:?}", self.login_is_where())
                 } else {
                     file_integrity(&fs_err::read(&path).unwrap())
                 };

@@ -1,5 +1,7 @@
 //! `codexpin check live`: whether the live installation answers now.
 
+use tokio_util::sync::CancellationToken;
+
 use super::{CheckReport, RouteReport};
 use crate::app::AppError;
 use crate::app::context::Context;
@@ -8,6 +10,7 @@ use crate::check::installation::LiveCheck;
 use crate::config;
 use crate::explain::{Class, Explain as _};
 use crate::installation::Installation;
+use crate::observation::Observation;
 use crate::question::{Question, Through, Upstream};
 use crate::release::pairing::{Candidate, Plugin};
 use crate::route::Route;
@@ -24,26 +27,13 @@ pub(super) async fn ask(
     }
     let catalogue = context.catalogue()?;
     let installation = find(context).await?;
-    let config = config::load(&installation.config, &context.environment)?;
-    let route = config::route_of(&config)?.unwrap_or_else(Route::of_most);
     let question = Question {
-        upstream: Upstream::Installation,
-        through: Through::Gateway,
         reply: request.reply(context)?,
         timeout_s: request.timeout_s,
-        ..Question::text_through(vec![route.clone()])
+        ..Question::text_through(Vec::new())
     };
-    let logs = context.check_logs(installation.core.version)?;
-    context.log_into(&logs);
-    let live = LiveCheck {
-        installation: &installation,
-        route: &route,
-        agent: &config.agent(),
-        environment: &context.environment,
-        logs: &logs,
-        processes: &context.processes,
-    };
-    let observation = live.ask(&question, &context.stop).await?;
+    let LiveAnswer { question, observation } =
+        observe(context, &installation, question, &context.stop).await?;
     let plugin = installation.plugin.as_ref().map(|plugin| Plugin {
         version: plugin.version(),
         integrity: None,
@@ -67,6 +57,42 @@ pub(super) async fn ask(
         remedies: None,
         prefix: None,
     })
+}
+
+/// What the live installation was asked, and what came of it.
+pub(in crate::app) struct LiveAnswer {
+    pub(in crate::app) question: Question,
+    pub(in crate::app) observation: Observation,
+}
+
+/// Asks an installation through its own Gateway and the route of its own config;
+/// `question` says for which reply, and how long it may take.
+pub(in crate::app) async fn observe(
+    context: &Context,
+    installation: &Installation,
+    question: Question,
+    stop: &CancellationToken,
+) -> Result<LiveAnswer, AppError> {
+    let config = config::load(&installation.config, &context.environment)?;
+    let route = config::route_of(&config)?.unwrap_or_else(Route::of_most);
+    let question = Question {
+        upstream: Upstream::Installation,
+        through: Through::Gateway,
+        routes: vec![route.clone()],
+        ..question
+    };
+    let logs = context.check_logs(installation.core.version)?;
+    context.log_into(&logs);
+    let live = LiveCheck {
+        installation,
+        route: &route,
+        agent: &config.agent(),
+        environment: &context.environment,
+        logs: &logs,
+        processes: &context.processes,
+    };
+    let observation = live.ask(&question, stop).await?;
+    Ok(LiveAnswer { question, observation })
 }
 
 /// The live installation, for looking at.

@@ -166,7 +166,7 @@ pub(super) fn saved(
     let Some(release) = release else { return Vec::new() };
     let copies = config::copies_beside(config, environment).into_iter();
     copies
-        .filter(|copy| !refuses_config_of(release, copy.written_by))
-        .map(|copy| SavedConfig { path: copy.path, written_by: copy.written_by })
+        .filter_map(|copy| Some(SavedConfig { path: copy.path, written_by: copy.written_by? }))
+        .filter(|saved| !refuses_config_of(release, saved.written_by))
         .collect()
 }

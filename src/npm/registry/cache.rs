@@ -13,7 +13,7 @@ use super::RegistryError;
 use crate::npm::packument::Packument;
 
 /// Counts up when the content of these files changes its meaning.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// One file of the cache.
 #[derive(Debug, Serialize, Deserialize)]
@@ -192,7 +192,7 @@ mod tests {
         let mut copy = CacheEntry::new(&url, Timestamp::UNIX_EPOCH, validity, packument);
         write(&path, &copy).unwrap();
         assert!(read(&path, &url).is_some());
-        copy.format = 2;
+        copy.format = FORMAT + 1;
         write(&path, &copy).unwrap();
         assert!(read(&path, &url).is_none());
         fs_err::write(&path, "{\"format\":1").unwrap();
