@@ -1,5 +1,6 @@
 //! The Gateway's service: what an apply asks of whatever runs it.
 
+mod listener;
 pub(in crate::installation) mod systemd;
 
 use std::future::Future;

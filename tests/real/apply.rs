@@ -2,9 +2,9 @@
 //! to a release that was bisected, and taken back.
 
 use std::collections::BTreeMap;
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 
 use crate::support::{Ran, User};
@@ -15,10 +15,12 @@ const GOOD: &str = "2026.5.28";
 /// In every secret of this user.
 const CANARY: &str = "cAnArY7";
 
-/// A user with `BROKEN` installed as a global npm package, and a Gateway service.
+/// A user with `BROKEN` installed as a global npm package, and a Gateway service whose
+/// account is served by the loopback upstream.
 struct Machine {
     // Ended before the directory that it runs in is removed.
     manager: Option<UserManager>,
+    upstream: Option<Child>,
     user: User,
     port: u16,
     node: PathBuf,
@@ -49,15 +51,37 @@ impl Machine {
             .map(|entry| entry.unwrap().path().join("bin"))
             .find(|bin| bin.join("node").exists())
             .expect("codexpin has provided a Node");
-        let mut machine = Self { manager: None, user, port, node, bisected: OnceLock::new() };
+        let mut machine =
+            Self { manager: None, upstream: None, user, port, node, bisected: OnceLock::new() };
         std::fs::create_dir_all(machine.runtime()).unwrap();
         let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
         std::fs::set_permissions(machine.runtime(), private).unwrap();
         let install = format!("install -g openclaw@{BROKEN} --no-audit --no-fund");
         machine.run("npm", &install.split(' ').collect::<Vec<_>>());
         machine.manager = Some(UserManager::start(&machine.environment()));
-        machine.start_gateway();
+        let account = machine.serve_the_account();
+        machine.start_gateway(&account);
         machine
+    }
+
+    /// Starts what answers for the user's account; the variables that lead there.
+    fn serve_the_account(&mut self) -> Vec<String> {
+        let mut upstream = self.user.codexpin(&["loopback"]);
+        let mut upstream = upstream.stdout(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(upstream.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let variables = lines.map_while(|line| line.strip_prefix("export ").map(str::to_owned));
+        // The last of them: what is printed after it stays in the pipe.
+        let last = "CODEX_CA_CERTIFICATE";
+        let mut account = Vec::new();
+        for variable in variables {
+            let is_last = variable.starts_with(last);
+            account.push(variable);
+            if is_last {
+                break;
+            }
+        }
+        self.upstream = Some(upstream);
+        account
     }
 
     fn runtime(&self) -> PathBuf {
@@ -109,7 +133,7 @@ impl Machine {
     }
 
     /// As `openclaw gateway install` does it: its own unit, its own start.
-    fn start_gateway(&self) {
+    fn start_gateway(&self, account: &[String]) {
         let state = self.user.home().join(".openclaw");
         let agent = state.join("agents/main/agent");
         std::fs::create_dir_all(&agent).unwrap();
@@ -117,21 +141,44 @@ impl Machine {
         let login = serde_json::json!({ "version": 1, "profiles": {
             format!("openai-codex:{mail}"): {
                 "type": "oauth", "provider": "openai-codex", "email": mail,
-                "access": format!("eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiI{CANARY}In0.{CANARY}signed"),
+                "access": access_token(),
                 "refresh": format!("rt_{CANARY}_refresh"), "expires": 4_000_000_000_000_u64,
                 "accountId": format!("0a1b2c3d-4e5f-6071-8293-{CANARY}d4e5"),
             },
         } });
         std::fs::write(agent.join("auth-profiles.json"), login.to_string()).unwrap();
-        let config = format!(
-            r#"{{"gateway": {{"mode": "local", "bind": "loopback", "port": {},
-                 "auth": {{"mode": "token", "token": "{CANARY}-gateway"}}}}}}"#,
-            self.port
-        );
-        std::fs::write(state.join("openclaw.json"), config).unwrap();
+        let config = serde_json::json!({
+            "agents": {"defaults": {"model": {"primary": "openai-codex/gpt-5.5", "fallbacks": []},
+                                    "skipBootstrap": true}},
+            "gateway": {"mode": "local", "bind": "loopback", "port": self.port,
+                        "auth": {"mode": "token", "token": format!("{CANARY}-gateway")}},
+        });
+        // A person's own, and as `openclaw update` copies it before it changes anything.
+        std::fs::write(state.join("openclaw.json"), config.to_string()).unwrap();
+        std::fs::write(state.join("openclaw.json.pre-update"), config.to_string()).unwrap();
+        let drop_in = self.user.home().join(".config/systemd/user/openclaw-gateway.service.d");
+        std::fs::create_dir_all(&drop_in).unwrap();
+        let lines = account.iter().map(|line| format!("Environment=\"{line}\"\n"));
+        let text = format!("[Service]\n{}", lines.collect::<String>());
+        std::fs::write(drop_in.join("account.conf"), text).unwrap();
         let port = self.port.to_string();
         self.run("openclaw", &["gateway", "install", "--port", &port, "--force"]);
+        // What `openclaw update` does after the packages: the login and the config become
+        // those of the new release.
+        self.run("openclaw", &["doctor", "--fix", "--non-interactive"]);
+        self.run("systemctl", &["--user", "restart", "openclaw-gateway.service"]);
         wait_for("the Gateway", || self.is_serving());
+    }
+
+    /// The provider under which the login is stored, and that it is stored once.
+    fn login_of(&self) -> String {
+        let state = self.user.home().join(".openclaw");
+        let file = state.join("agents/main/agent/auth-profiles.json");
+        let store: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+        let profiles = store["profiles"].as_object().unwrap();
+        assert_eq!(profiles.len(), 1, "one login");
+        profiles.values().next().unwrap()["provider"].as_str().unwrap().to_owned()
     }
 
     fn is_serving(&self) -> bool {
@@ -179,6 +226,31 @@ impl Machine {
     }
 }
 
+impl Drop for Machine {
+    fn drop(&mut self) {
+        if let Some(mut upstream) = self.upstream.take() {
+            let _ = upstream.kill();
+            let _ = upstream.wait();
+        }
+    }
+}
+
+/// Of the shape that the service's have, and good for long.
+fn access_token() -> String {
+    use base64::Engine as _;
+    let part = |value: serde_json::Value| {
+        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(value.to_string())
+    };
+    let claims = serde_json::json!({
+        "exp": 4_000_000_000_u64, "sub": CANARY,
+        "https://api.openai.com/auth": {
+            "chatgpt_account_id": format!("0a1b2c3d-4e5f-6071-8293-{CANARY}d4e5"),
+            "chatgpt_plan_type": "pro",
+        },
+    });
+    format!("{}.{}.{CANARY}signed", part(serde_json::json!({"alg": "RS256", "typ": "JWT"})), part(claims))
+}
+
 fn has_canary(bytes: &[u8]) -> bool {
     bytes.windows(CANARY.len()).any(|window| window.eq_ignore_ascii_case(CANARY.as_bytes()))
 }
@@ -201,8 +273,11 @@ fn a_machine_is_rolled_back_to_the_pin_with_its_gateway_and_taken_back_and_no_se
     assert!([Some(1), Some(3)].contains(&codexpin("doctor").code));
     assert!([Some(0), Some(1), Some(3)].contains(&codexpin("diagnose").code));
 
+    assert_ne!(codexpin("check live").code, Some(0), "the agent is silent after the upgrade");
+    assert_eq!(machine.login_of(), "openai");
     let plan = codexpin("apply --dry-run");
     assert_eq!(plan.code, Some(0));
+    assert!(plan.stdout.contains("with today's tokens"));
     assert!(plan.stdout.contains(&format!("{BROKEN} -> {GOOD}")));
     assert!(machine.version().contains(BROKEN), "a dry run changes nothing");
 
@@ -211,6 +286,8 @@ fn a_machine_is_rolled_back_to_the_pin_with_its_gateway_and_taken_back_and_no_se
     assert!(machine.version().contains(GOOD));
     assert_eq!(machine.service().trim(), "active");
     assert!(machine.is_serving());
+    assert_eq!(codexpin("check live").code, Some(0), "the agent answers again");
+    assert_eq!(machine.login_of(), "openai-codex");
     assert!(codexpin("apply --yes").stdout.contains("already as pinned"));
     codexpin("doctor");
 
@@ -218,6 +295,7 @@ fn a_machine_is_rolled_back_to_the_pin_with_its_gateway_and_taken_back_and_no_se
     assert_eq!(undone.code, Some(0));
     assert!(machine.version().contains(BROKEN));
     assert!(machine.is_serving());
+    assert_eq!(machine.login_of(), "openai");
 
     for (words, text) in &told {
         assert!(!has_canary(text.as_bytes()), "codexpin {words}: {text}");

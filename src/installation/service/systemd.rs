@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_util::sync::CancellationToken;
 
+use super::listener::{self, Listener};
 use super::{InstalledService, Service, ServiceCondition, ServiceError, ServiceLimits};
 use crate::env::{Environment, XDG_RUNTIME_DIR};
 use crate::installation::LiveMachine;
@@ -130,7 +131,8 @@ impl Systemd<'_> {
     fn words(&self, state: &ServiceState, answer: Option<bool>) -> String {
         let ServiceState { active, sub, restarts, exit, .. } = state;
         let why = match (answer, exit) {
-            (Some(_), _) => format!(", port {} does not answer as a Gateway", self.service.port),
+            (Some(true), _) => String::new(),
+            (Some(false), _) => format!(", port {} does not answer as a Gateway", self.service.port),
             (None, 78) => ", exit status 78: the release refuses the config".to_owned(),
             (None, 0) => String::new(),
             (None, status) => format!(", exit status {status}"),
@@ -167,12 +169,18 @@ impl Service for Systemd<'_> {
         loop {
             let state = self.systemd_state().await?;
             let answer = if state.is_running() { answers(self.service.port).await } else { None };
-            if answer == Some(true) {
+            let listener = listener::on_port(self.service.port, state.pid);
+            // Where it cannot be seen whose the listener is, its answer has to do.
+            if answer == Some(true) && !matches!(listener, Listener::Other { .. }) {
                 return Ok(());
             }
             let failed = state.active == "failed" || state.restarts >= 3;
             if failed || begun.elapsed() > limits.ready || stop.is_cancelled() {
-                let told = self.words(&state, answer);
+                let mut told = self.words(&state, answer);
+                if let Listener::Other { pid, name } = listener {
+                    let port = self.service.port;
+                    told = format!("{told}, port {port} is taken by {name} (process {pid})");
+                }
                 return Err(ServiceError::NotReady { limit: begun.elapsed(), state: told });
             }
             tokio::time::sleep(LOOK).await;
