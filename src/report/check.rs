@@ -3,8 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use owo_colors::OwoColorize as _;
-
+use super::paint::Paint as _;
 use super::{OutputForm, counted, duration, egress, failure_lines, print_if_json, terminal};
 use crate::app::check::{CheckReport, RouteReport};
 use crate::observation::{Isolation, Observation, Times};

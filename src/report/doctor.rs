@@ -4,9 +4,9 @@
 use std::fmt::Write as _;
 
 use camino::Utf8Path;
-use owo_colors::OwoColorize as _;
 use serde::Serialize;
 
+use super::paint::Paint as _;
 use super::{OutputForm, counted, print_if_json, terminal};
 use crate::doctor::{DoctorReading, Facts, Finding, Level};
 use crate::release::Version;

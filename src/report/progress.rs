@@ -6,13 +6,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use owo_colors::OwoColorize as _;
 
+use super::paint::Paint as _;
 use super::{apply, bisect, counted, duration, login, terminal};
 use crate::event::{Event, TimedEvent};
 use crate::release::Version;
 use crate::search::Purpose;
 use crate::verdict::Verdict;
+use crate::visible;
 
 /// The progress display: bars on a terminal, lines elsewhere. Clones show on the
 /// same lines.
@@ -167,7 +168,7 @@ fn spinner(bars: &MultiProgress, message: String) -> ProgressBar {
     let bar = bars.add(ProgressBar::new_spinner());
     let style = ProgressStyle::with_template("{spinner:.cyan} {msg}  {elapsed:.dim}");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
-    bar.set_message(message);
+    bar.set_message(visible::line(&message).into_owned());
     bar.enable_steady_tick(Duration::from_millis(100));
     bar
 }

@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use owo_colors::OwoColorize as _;
 use serde::Serialize;
 
+use super::paint::Paint as _;
 use super::{OutputForm, print_if_json, terminal};
 use crate::catalogue::Signature;
 

@@ -7,6 +7,7 @@ use crate::catalogue::{Catalogue, FailureKind, Signature};
 use crate::observation::{AgentEnding, Observation, RequestKind, RequestRecord};
 use crate::question::{AskBy, Require};
 use crate::search::Mark;
+use crate::visible;
 
 /// Judges a candidate by what was seen through each of its routes.
 pub fn judge_all(observations: &[Observation], require: Require, catalogue: &Catalogue) -> Verdict {
@@ -101,7 +102,12 @@ fn plain(signature: &str, title: &str, evidence: Evidence) -> Failure {
 }
 
 fn of_process(text: String) -> Evidence {
-    Evidence { source: EvidenceSource::Process, line: None, text }
+    told(EvidenceSource::Process, &text)
+}
+
+/// What is no line of an output, but may quote one.
+fn told(source: EvidenceSource, text: &str) -> Evidence {
+    Evidence { source, line: None, text: visible::line(text).into_owned() }
 }
 
 /// Whether the plugin was installed, and on record for this route.
@@ -168,7 +174,7 @@ fn unknown(observation: &Observation, broken: &[pass::PassFailure]) -> Failure {
     let wrong = wrong.or_else(|| broken.first().filter(|_| replied));
     let (title, evidence) = match (wrong, evidence::best_line(observation)) {
         (Some(rule), _) => {
-            let evidence = Evidence { source: rule.source(), line: None, text: rule.to_string() };
+            let evidence = told(rule.source(), &rule.to_string());
             ("the reply is not the one that was asked for", evidence)
         }
         (None, Some(evidence)) => ("it does not reply", evidence),

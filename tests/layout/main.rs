@@ -189,7 +189,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 ];
 
 /// What everything may stand on.
-const GROUND: [&str; 11] = [
+const GROUND: [&str; 12] = [
     "env",
     "explain",
     "fs",
@@ -201,6 +201,7 @@ const GROUND: [&str; 11] = [
     "failpoint",
     "paths",
     "proxy",
+    "visible",
 ];
 
 #[test]
