@@ -73,7 +73,7 @@ pub fn write_private(path: &Utf8Path, content: &[u8]) -> io::Result<()> {
 /// Reads a whole file that may hold secrets, into memory that is overwritten when it
 /// is freed.
 pub fn read_private(path: &Utf8Path) -> io::Result<Zeroizing<Vec<u8>>> {
-    fs::read(path).map(Zeroizing::new)
+    foreign::read_named(path, foreign::TEXT).map(Zeroizing::new)
 }
 
 /// Lets its owner run a file.
@@ -104,6 +104,17 @@ fn parent(path: &Utf8Path) -> &Utf8Path {
 
 fn named(path: &Utf8Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{path}: {error}"))
+}
+
+/// Waits for every other codexpin that changes a file in this directory, for as long as
+/// the result is held. The directory itself is locked, so no file is left in it: it may
+/// be a team's repository. A file system without locks gives none.
+pub fn take_turns_in(directory: &Utf8Path) -> io::Result<File> {
+    let held = File::open(directory).map_err(|e| named(directory, &e))?;
+    match held.lock() {
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => take_turns_in(directory),
+        _ => Ok(held),
+    }
 }
 
 /// How often a lock that is held is tried again.
