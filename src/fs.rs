@@ -2,6 +2,7 @@
 //! atomic writes, private directories and locks.
 
 pub mod foreign;
+mod removal;
 
 use std::fs::{File, Permissions, TryLockError};
 use std::io::{self, Write};
@@ -85,7 +86,9 @@ pub fn make_executable(path: &Utf8Path) -> io::Result<()> {
 /// Removes a file or a whole directory; that it is gone already is no error.
 pub fn remove(path: &Utf8Path) -> io::Result<()> {
     let removed = match fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
+        Ok(metadata) if metadata.is_dir() => {
+            removal::remove_directory(path).map_err(|e| named(path, &e))
+        }
         Ok(_) => fs::remove_file(path),
         Err(error) => Err(error),
     };
@@ -107,9 +110,10 @@ fn named(path: &Utf8Path, error: &io::Error) -> io::Error {
 }
 
 /// Waits for every other codexpin that changes a file in this directory, for as long as
-/// the result is held. The directory itself is locked, so no file is left in it: it may
+/// the result is held; it is made where it is missing. The directory itself is locked, so no file is left in it: it may
 /// be a team's repository. A file system without locks gives none.
 pub fn take_turns_in(directory: &Utf8Path) -> io::Result<File> {
+    fs::create_dir_all(directory)?;
     let held = File::open(directory).map_err(|e| named(directory, &e))?;
     match held.lock() {
         Err(error) if error.kind() == io::ErrorKind::Interrupted => take_turns_in(directory),

@@ -100,6 +100,7 @@ async fn npm(context: &Context) -> Option<String> {
         time_limit: PATIENCE,
         log: None,
         enclosure: None,
+        limits: None,
     };
     let finished = context.processes.run(&program, &context.stop).await.ok()?;
     finished.ending.success().then(|| finished.stdout.text().trim().to_owned())

@@ -168,5 +168,6 @@ fn openclaw(context: &Context, prefix: &Prefix, words: &[&str]) -> Program {
         time_limit: RENEWAL_LIMIT,
         log: None,
         enclosure: None,
+        limits: None,
     }
 }

@@ -25,6 +25,10 @@ pub fn judge_all(observations: &[Observation], require: Require, catalogue: &Cat
 
 /// Judges an observation.
 pub fn judge(observation: &Observation, catalogue: &Catalogue) -> Verdict {
+    // Before anything that it said or did: what came of the limit is not the release's.
+    if let AgentEnding::Limited(limit) = observation.ending {
+        return Verdict::Skip { reason: SkipReason::Limited { why: limit.to_string() } };
+    }
     if let (AskBy::Command(_), None) = (&observation.ask, observation.stopped_at) {
         return by_exit_code(observation, catalogue);
     }
@@ -50,13 +54,21 @@ pub fn judge(observation: &Observation, catalogue: &Catalogue) -> Verdict {
     Verdict::Bad { failure }
 }
 
+/// Whether nothing at all speaks against the candidate.
+pub fn passes(observation: &Observation) -> bool {
+    match (&observation.ask, observation.stopped_at) {
+        (AskBy::Command(_), None) => observation.ending == AgentEnding::Exited(0),
+        _ => pass::broken_rules(observation).is_empty(),
+    }
+}
+
 /// The exit codes of a check command are those of `git bisect run`.
 fn by_exit_code(observation: &Observation, catalogue: &Catalogue) -> Verdict {
     match observation.ending {
         AgentEnding::Exited(0) => Verdict::Good,
         AgentEnding::Exited(125) => Verdict::Skip { reason: SkipReason::CommandSaysSo },
         AgentEnding::TimedOut => Verdict::Bad { failure: timed_out(observation, catalogue) },
-        AgentEnding::Exited(_) | AgentEnding::Signalled(_) => {
+        AgentEnding::Exited(_) | AgentEnding::Signalled(_) | AgentEnding::Limited(_) => {
             let text = pass::PassFailure::Exit(observation.ending).to_string();
             Verdict::Bad {
                 failure: plain("check-command", "the check command says bad", of_process(text)),

@@ -75,7 +75,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("route", &["openclaw"]),
     ("config", &["openclaw", "release", "route"]),
     ("question", &["route"]),
-    ("observation", &["question", "release", "route"]),
+    ("observation", &["process", "question", "release", "route"]),
     ("catalogue", &["observation"]),
     ("verdict", &["search", "catalogue", "observation", "openclaw", "question"]),
     ("diagnose", &["catalogue", "verdict"]),

@@ -270,6 +270,7 @@ async fn systemctl(machine: &LiveMachine, arguments: &[&str]) -> Result<String, 
         time_limit: COMMAND_LIMIT,
         log: None,
         enclosure: None,
+        limits: None,
     };
     // Ctrl-C does not cut it short: a half-done stop or start would leave the service in
     // a state that nobody asked for.
