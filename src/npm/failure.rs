@@ -132,12 +132,12 @@ const UNWRITTEN: [&str; 7] = ["ENOSPC", "EDQUOT", "EIO", "EROFS", "EMFILE", "ENF
 /// npm shows the output of an install script after `npm error`, never as a line of its own,
 /// so that none can say this in its stead.
 fn unwritten(stderr: &str) -> Option<&'static str> {
-    let warnings = stderr.lines().filter_map(|line| {
+    let mut warnings = stderr.lines().filter_map(|line| {
         line.strip_prefix("npm warn tar TAR_ENTRY_ERROR ")
             .or_else(|| line.strip_prefix("npm WARN tar TAR_ENTRY_ERROR "))
     });
     let named = |warning: &str| UNWRITTEN.into_iter().find(|code| warning.starts_with(code));
-    warnings.filter_map(named).next()
+    warnings.find_map(named)
 }
 
 #[derive(Default, Deserialize)]

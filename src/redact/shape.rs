@@ -28,7 +28,7 @@ const BLOCK: usize = 4096;
 /// How far apart secrets are at least, each found in two rounds, where they are looked for
 /// one by one. Bytes. What has more is no log but a flood, and not worth the time: every
 /// word in it is masked.
-const APART: usize = 48;
+const APART: usize = 64;
 /// How much is taken for more of a flood before it is looked at again. Bytes.
 const FLOODED: usize = 64 * BLOCK;
 /// How long the names of fields and what stands between them and their values may be. Bytes.
@@ -112,7 +112,7 @@ impl Shapes {
         // data.
         if block.len() > 4 * BLOCK {
             let beginning = &block[..block.floor_char_boundary(BLOCK)];
-            beginning.find(is_apart)?;
+            beginning.bytes().find(|byte| byte.is_ascii_whitespace() || b"\"'".contains(byte))?;
             self.mask_some(beginning)?;
         }
         self.mask_some(block)
@@ -187,22 +187,28 @@ fn blocks(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Whether no secret goes across it.
-fn is_apart(c: char) -> bool {
-    c.is_whitespace() || "\"'\\,;:(){}[]<>&?#".contains(c)
-}
+/// What no secret goes across.
+const BETWEEN_WORDS: [bool; 256] = {
+    let mut table = [false; 256];
+    let (all, mut at) = (b" \t\n\r\"'\\,;:(){}[]<>&?#", 0);
+    while at < all.len() {
+        table[all[at] as usize] = true;
+        at += 1;
+    }
+    table
+};
 
 /// Masks every word that is as long as a secret.
 fn mask_words(text: &str, masked: &mut String) {
     const SHORTEST: usize = 6;
-    for piece in text.split_inclusive(is_apart) {
-        let word = piece.strip_suffix(is_apart).unwrap_or(piece);
-        if word.len() < SHORTEST {
-            masked.push_str(piece);
-        } else {
-            masked.push_str(TOKEN);
-            masked.push_str(&piece[word.len()..]);
-        }
+    let is_between = |byte: &u8| BETWEEN_WORDS[usize::from(*byte)];
+    let mut rest = text;
+    while !rest.is_empty() {
+        let word = rest.bytes().position(|byte| is_between(&byte)).unwrap_or(rest.len());
+        masked.push_str(if word < SHORTEST { &rest[..word] } else { TOKEN });
+        let after = rest[word..].bytes().take_while(is_between).count();
+        masked.push_str(&rest[word..word + after]);
+        rest = &rest[word + after..];
     }
 }
 

@@ -384,23 +384,6 @@ fn floods() -> [(&'static str, String); 9] {
 }
 
 #[test]
-#[ignore = "a measurement"]
-fn how_fast_masking_is() {
-    for (name, text) in floods() {
-        let begun = std::time::Instant::now();
-        let mut stream = Stream::new(std::io::sink(), Arc::new(person()));
-        for piece in text.as_bytes().chunks(1 << 16) {
-            stream.write_all(piece).unwrap();
-        }
-        drop(stream);
-        let masked = line(&text).len();
-        let seconds = begun.elapsed().as_secs_f64();
-        let speed = 2.0 * text.len() as f64 / 1e6 / seconds;
-        eprintln!("{name:<22} {speed:8.1} MB/s ({masked} bytes left)");
-    }
-}
-
-#[test]
 fn a_flood_of_secrets_is_masked_in_no_time_to_the_last_of_them() {
     for (name, text) in floods() {
         let begun = std::time::Instant::now();

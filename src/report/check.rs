@@ -130,9 +130,9 @@ fn next(report: &CheckReport) -> Vec<String> {
 
 fn word(verdict: &Verdict) -> String {
     match verdict {
-        Verdict::Good => "good".green().bold().to_string(),
-        Verdict::Bad { .. } => "bad".red().bold().to_string(),
-        Verdict::Skip { .. } => "skip".yellow().bold().to_string(),
+        Verdict::Good => "good".green().bold(),
+        Verdict::Bad { .. } => "bad".red().bold(),
+        Verdict::Skip { .. } => "skip".yellow().bold(),
     }
 }
 

@@ -130,9 +130,9 @@ fn word(level: Level) -> &'static str {
 fn shown(finding: &Finding) -> String {
     let level = word(finding.level);
     let level = match finding.level {
-        Level::Problem => level.red().bold().to_string(),
-        Level::Warning => level.yellow().bold().to_string(),
-        Level::Note => level.dimmed().to_string(),
+        Level::Problem => level.red().bold(),
+        Level::Warning => level.yellow().bold(),
+        Level::Note => level.dimmed(),
     };
     let mut text = format!("{level}: {}  [{}]\n", finding.title, finding.id);
     let mut row = |name: &str, what: &str| {

@@ -59,7 +59,7 @@ impl ProgressState {
         match event {
             Event::InstallStarted { core } => {
                 if let Some(bars) = self.bars() {
-                    let bar = spinner(&bars, format!("installing {core}"));
+                    let bar = spinner(&bars, &format!("installing {core}"));
                     self.installs.insert(*core, bar);
                 } else {
                     terminal::say(&format!("installing {core}"));
@@ -81,7 +81,7 @@ impl ProgressState {
             }
             Event::CheckStarted { core } => {
                 if let Some(bars) = self.bars() {
-                    self.check = Some(spinner(&bars, format!("asking {core} for a reply")));
+                    self.check = Some(spinner(&bars, &format!("asking {core} for a reply")));
                 }
             }
             Event::RemedyStarted { words } => {
@@ -90,7 +90,7 @@ impl ProgressState {
                 }
                 let message = format!("trying whether it answers {words}");
                 match self.bars() {
-                    Some(bars) => self.check = Some(spinner(&bars, message)),
+                    Some(bars) => self.check = Some(spinner(&bars, &message)),
                     None => terminal::say(&message),
                 }
             }
@@ -163,12 +163,12 @@ impl ProgressState {
     }
 }
 
-fn spinner(bars: &MultiProgress, message: String) -> ProgressBar {
+fn spinner(bars: &MultiProgress, message: &str) -> ProgressBar {
     // Added before it ticks: a bar that ticks alone draws over the others.
     let bar = bars.add(ProgressBar::new_spinner());
     let style = ProgressStyle::with_template("{spinner:.cyan} {msg}  {elapsed:.dim}");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
-    bar.set_message(visible::line(&message).into_owned());
+    bar.set_message(visible::line(message).into_owned());
     bar.enable_steady_tick(Duration::from_millis(100));
     bar
 }
@@ -185,7 +185,7 @@ fn verdict_line(core: Version, verdict: &Verdict, elapsed_ms: u64, purpose: Purp
     match verdict {
         Verdict::Good => format!("{}  {core:<16} {elapsed}{again}", "good".green().bold()),
         Verdict::Bad { failure } => {
-            let word = "bad ".red().bold().to_string();
+            let word = "bad ".red().bold();
             format!(
                 "{word}  {core:<16} {elapsed}  {}: {}{again}",
                 failure.key(),

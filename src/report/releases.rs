@@ -69,7 +69,7 @@ fn text(table: &ReleaseTable, width: usize) -> String {
         padded.collect::<Vec<_>>().join(GAP)
     };
     let head = line(&HEAD.map(str::to_owned));
-    let mut lines = vec![head.trim_end().bold().to_string()];
+    let mut lines = vec![head.trim_end().bold()];
     for listed in &table.releases {
         let mut text = line(&row(listed));
         let mut below = Vec::new();
@@ -86,8 +86,8 @@ fn text(table: &ReleaseTable, width: usize) -> String {
         rows.extend(below);
         for text in rows {
             lines.push(match listed.pin {
-                Some(PinState::Current | PinState::Good) => text.green().to_string(),
-                Some(PinState::Bad) => text.red().to_string(),
+                Some(PinState::Current | PinState::Good) => text.green(),
+                Some(PinState::Bad) => text.red(),
                 None => text,
             });
         }

@@ -71,7 +71,7 @@ fn by_exit_code(observation: &Observation, catalogue: &Catalogue) -> Verdict {
         AgentEnding::Exited(_) | AgentEnding::Signalled(_) | AgentEnding::Limited(_) => {
             let text = pass::PassFailure::Exit(observation.ending).to_string();
             Verdict::Bad {
-                failure: plain("check-command", "the check command says bad", of_process(text)),
+                failure: plain("check-command", "the check command says bad", of_process(&text)),
             }
         }
     }
@@ -99,7 +99,7 @@ fn timed_out(observation: &Observation, catalogue: &Catalogue) -> Failure {
         let _ = write!(text, ", {ran} of {called_for} tool calls done");
     }
     let remedy = catalogue.signature("turn-timed-out").and_then(Signature::advice);
-    Failure { remedy, ..plain("turn-timed-out", "the turn timed out", of_process(text)) }
+    Failure { remedy, ..plain("turn-timed-out", "the turn timed out", of_process(&text)) }
 }
 
 fn plain(signature: &str, title: &str, evidence: Evidence) -> Failure {
@@ -113,8 +113,8 @@ fn plain(signature: &str, title: &str, evidence: Evidence) -> Failure {
     }
 }
 
-fn of_process(text: String) -> Evidence {
-    told(EvidenceSource::Process, &text)
+fn of_process(text: &str) -> Evidence {
+    told(EvidenceSource::Process, text)
 }
 
 /// What is no line of an output, but may quote one.
@@ -192,7 +192,7 @@ fn unknown(observation: &Observation, broken: &[pass::PassFailure]) -> Failure {
         (None, Some(evidence)) => ("it does not reply", evidence),
         (None, None) => {
             let text = broken.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-            ("it does not reply", of_process(text))
+            ("it does not reply", of_process(&text))
         }
     };
     let title = match broken.first() {

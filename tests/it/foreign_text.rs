@@ -53,7 +53,7 @@ fn pins_releases_failures_and_logs_reach_the_terminal_as_visible_text() {
     ] {
         let words_of: Vec<_> = words.split(' ').collect();
         let run = machine.start_with(&words_of, &[("CLICOLOR_FORCE", "1")]);
-        let run = run.finish_in_colour(std::time::Duration::from_secs(120));
+        let run = run.finish_in_colour(std::time::Duration::from_mins(2));
         let both = format!("{}{}", run.stdout, run.stderr);
         assert_eq!(obeyed(&both), [] as [char; 0], "{words}: {both:?}");
         if !words.starts_with("apply") {
