@@ -9,7 +9,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use indicatif::{MultiProgress, ProgressDrawTarget};
 
 use super::paint::{Paint as _, rendered};
-use crate::{redact, visible};
+use crate::redact;
+use crate::visible;
 
 /// Why stdout can no longer be written to. Kept beside stdout, which is one for the process.
 static STDOUT_ERROR: Mutex<Option<io::Error>> = Mutex::new(None);

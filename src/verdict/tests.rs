@@ -357,7 +357,7 @@ fn what_a_limit_of_codexpins_ended_is_a_skip_that_names_it_whatever_else_was_see
         for stopped_at in [None, Some(CheckStage::Gateway)] {
             for ask in [AskBy::Probe(Probe::Text), AskBy::Command("./try".to_owned())] {
                 let ending = AgentEnding::Limited(Limit::Disk(16 << 30));
-                let observation = Observation { ending, stopped_at, ask, ..seen.clone() };
+                let observation = Observation { ask, ending, stopped_at, ..seen.clone() };
                 let verdict = judge(&observation);
                 let Verdict::Skip { reason } = verdict else { panic!("{verdict:?}") };
                 let said = "codexpin stopped it: it took more than 16.0 GiB on the disk";
