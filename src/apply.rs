@@ -37,7 +37,9 @@ pub use earlier_config::{EarlierConfig, SavedBy};
 pub use error::ApplyError;
 pub use exchange::{ExchangeError, Identity, Part, PartKind};
 pub use install_script::PlannedScript;
-pub use journal::{ApplyJournal, ApplyJournalError, ApplyRecord, Operation, Progress, Setback};
+pub use journal::{
+    ApplyJournal, ApplyJournalError, ApplyRecord, Backups, Operation, Progress, Setback,
+};
 pub use outcome::{ApplyOutcome, KeptTree, Note};
 pub use plan::{Plan, PlanError, PlanFacts, Versions};
 pub use proof::{NoProver, ProofResult, Prover};
@@ -102,7 +104,7 @@ impl Apply<'_> {
         let environment = self.gateway_environment();
         let now = config::read(&installation.config, &environment);
         let now = config_choice::broken_or_read(now)?;
-        let journals = ApplyJournal::all(&self.backups)?;
+        let journals = ApplyJournal::all(&self.backups)?.journals;
         let find = |now| config_choice::find(installation, target, now, &journals, &environment);
         let (config_written_by, earlier_config) = match &now {
             Ok(Some(config)) => {
@@ -207,6 +209,11 @@ impl Apply<'_> {
     /// Finishes, or puts back, every apply that was killed. Nothing to do is
     /// the usual case.
     pub async fn go_on<P: Prover>(&self, prover: &P) -> Result<Vec<ApplyOutcome>, ApplyError> {
+        for damaged in ApplyJournal::all(&self.backups)?.damaged {
+            self.events.warn(format!(
+                "{damaged}; this backup is passed over, and an apply that was cut short there is not finished"
+            ));
+        }
         let mut outcomes = Vec::new();
         for journal in self.unfinished()? {
             let _lock = self.lock(&journal.record.installation)?;
@@ -222,7 +229,7 @@ impl Apply<'_> {
 
     /// The applies and undos that were killed, oldest first.
     pub fn unfinished(&self) -> Result<Vec<ApplyJournal>, ApplyError> {
-        let mut journals = ApplyJournal::all(&self.backups)?;
+        let mut journals = ApplyJournal::all(&self.backups)?.journals;
         journals.retain(|journal| !journal.record.progress.is_finished());
         Ok(journals)
     }
@@ -291,7 +298,7 @@ impl Apply<'_> {
                 && record.progress.is_applied()
                 && record.parts.iter().all(kept)
         };
-        let journals = ApplyJournal::all(&self.backups)?;
+        let journals = ApplyJournal::all(&self.backups)?.journals;
         let found = journals.iter().rev().find(fits).cloned();
         found.ok_or_else(|| ApplyError::NothingToUndo { backup: backup.map(str::to_owned) })
     }

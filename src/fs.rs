@@ -2,6 +2,7 @@
 //! atomic writes, private directories and locks.
 
 pub mod foreign;
+mod removal;
 
 use std::fs::{File, Permissions, TryLockError};
 use std::io::{self, Write};
@@ -82,7 +83,7 @@ pub fn write_private(path: &Utf8Path, content: &[u8]) -> io::Result<()> {
 /// Reads a whole file that may hold secrets, into memory that is overwritten when it
 /// is freed.
 pub fn read_private(path: &Utf8Path) -> io::Result<Zeroizing<Vec<u8>>> {
-    fs::read(path).map(Zeroizing::new)
+    foreign::read_named(path, foreign::TEXT).map(Zeroizing::new)
 }
 
 /// Lets its owner run a file.
@@ -94,7 +95,9 @@ pub fn make_executable(path: &Utf8Path) -> io::Result<()> {
 /// Removes a file or a whole directory; that it is gone already is no error.
 pub fn remove(path: &Utf8Path) -> io::Result<()> {
     let removed = match fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
+        Ok(metadata) if metadata.is_dir() => {
+            removal::remove_directory(path).map_err(|e| named(path, &e))
+        }
         Ok(_) => fs::remove_file(path),
         Err(error) => Err(error),
     };
@@ -113,6 +116,18 @@ fn parent(path: &Utf8Path) -> &Utf8Path {
 
 fn named(path: &Utf8Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{path}: {error}"))
+}
+
+/// Waits for every other codexpin that changes a file in this directory, for as long as
+/// the result is held; it is made where it is missing. The directory itself is locked, so no file is left in it: it may
+/// be a team's repository. A file system without locks gives none.
+pub fn take_turns_in(directory: &Utf8Path) -> io::Result<File> {
+    fs::create_dir_all(directory)?;
+    let held = File::open(directory).map_err(|e| named(directory, &e))?;
+    match held.lock() {
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => take_turns_in(directory),
+        _ => Ok(held),
+    }
 }
 
 /// How often a lock that is held is tried again.

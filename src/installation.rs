@@ -304,6 +304,7 @@ pub async fn run_node(
         time_limit: std::time::Duration::from_secs(30),
         log: None,
         enclosure: None,
+        limits: None,
     };
     let finished = machine.processes.run(&program, &CancellationToken::new()).await?;
     let text = finished.stdout.raw();
@@ -376,6 +377,7 @@ pub fn question(
         time_limit: std::time::Duration::from_mins(2),
         log: None,
         enclosure: None,
+        limits: None,
     }
 }
 

@@ -24,7 +24,7 @@ use crate::release::PackageName;
 use crate::route::Route;
 use crate::session::job::Job;
 use crate::session::lab::{Lab, LabError};
-use crate::verdict::SkipReason;
+use crate::verdict::{self, SkipReason};
 
 impl From<CheckError> for LabError {
     fn from(error: CheckError) -> Self {
@@ -124,10 +124,19 @@ impl Lab for RealLab {
         };
         let span = tracing::info_span!("check", core = %job.candidate.core);
         let observations = check::check(check, &self.surroundings, stop).instrument(span).await?;
-        match self.error_of_command(&job.question.ask, &observations) {
-            Some(error) => Err(LabError::Infrastructure(Box::new(error))),
-            None => Ok(observations),
+        if let Some(error) = self.error_of_command(&job.question.ask, &observations) {
+            return Err(LabError::Infrastructure(Box::new(error)));
         }
+        // Before a failure counts. What answers as it should is taken at its word.
+        let infrastructure = |error| LabError::Infrastructure(Box::<std::io::Error>::new(error));
+        if !observations.iter().all(verdict::passes)
+            && !ready.is_as_installed().await.map_err(infrastructure)?
+        {
+            ready.condemn().map_err(infrastructure)?;
+            let what = format!("{} in {}", job.candidate.core, ready.directory);
+            return Err(LabError::Changed { what });
+        }
+        Ok(observations)
     }
 }
 
@@ -198,6 +207,9 @@ fn meaning(error: StoreError) -> LabError {
             if failure.meaning() == Meaning::Untestable =>
         {
             SkipReason::CannotInstall { why: failure.to_string() }.into()
+        }
+        StoreError::Install(InstallError::Npm(NpmError::Limited(_))) => {
+            SkipReason::CannotInstall { why: error.to_string() }.into()
         }
         StoreError::Install(InstallError::Plugin { .. }) => {
             SkipReason::Missing { piece: error.to_string() }.into()

@@ -47,7 +47,7 @@
 //!   arguments into requests and results into exit codes.
 //! - [`process`] is the only code that starts programs, if need be in an
 //!   enclosure. [`redact`] masks what must not be written down or shown, for all
-//!   of them. [`fs`], [`host`], [`sqlite`], [`paths`], [`mod@env`] and [`secret`] are what
+//!   of them; [`visible`] makes foreign text fit to be looked at. [`fs`], [`host`], [`sqlite`], [`paths`], [`mod@env`] and [`secret`] are what
 //!   everything stands on.
 //!
 //! Start with [`search`] and [`verdict`] for the ideas, then [`session`] for
@@ -94,3 +94,4 @@ pub mod session;
 pub mod sqlite;
 pub mod upstream;
 pub mod verdict;
+pub mod visible;

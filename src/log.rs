@@ -22,6 +22,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::event::{Clock, Events};
 use crate::redact::Person;
+use crate::visible;
 
 /// The log's name in the directory of a session, a check or an apply.
 pub const FILE: &str = "codexpin.log";
@@ -116,7 +117,7 @@ impl Log {
 
     fn line(&self, text: &str) {
         let masked = (self.0.person)().line(text).into_owned();
-        let line = bounded(&masked);
+        let line = bounded(&visible::text(&masked));
         if let Some(show) = &self.0.show {
             show(line.trim_end());
         }

@@ -10,6 +10,7 @@ fn main() -> ExitCode {
     if let Some(code) = enclosure::serve(std::env::args_os()) {
         return code;
     }
+    process::keep_memory_private();
     process::keep_inherited_files();
     let cli = Cli::parse();
     match tokio::runtime::Builder::new_multi_thread().enable_all().build() {

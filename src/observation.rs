@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 pub use request::{Credential, RequestKind, RequestRecord, Scheme, ToolCall, ToolReturn};
 
+use crate::process::Limit;
 use crate::question::{AskBy, Through, Upgrade, Upstream};
 use crate::release::Version;
 use crate::route::Route;
@@ -150,6 +151,8 @@ pub enum AgentEnding {
     Signalled(i32),
     /// Stopped at the time limit.
     TimedOut,
+    /// Stopped because it took more of the machine than it may.
+    Limited(Limit),
 }
 
 /// What the agent printed, as far as the pass rule needs it.

@@ -6,6 +6,18 @@ use etcetera::BaseStrategy as _;
 use crate::env::{self, Environment};
 use crate::explain::{Class, Explain};
 
+/// The variables that name places. One that cannot be read must not be taken for one that
+/// is not set: what is meant would be passed over for another.
+const PLACES: [&str; 7] = [
+    env::CACHE_DIR,
+    env::STATE_DIR,
+    "HOME",
+    env::OPENCLAW_HOME,
+    env::OPENCLAW_STATE_DIR,
+    env::OPENCLAW_CONFIG_PATH,
+    env::OPENCLAW_OAUTH_DIR,
+];
+
 /// codexpin's own directories and the user's home. Nothing is created by asking.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Directories {
@@ -31,6 +43,13 @@ pub enum DirectoriesError {
 }
 
 impl Explain for DirectoriesError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::NoHome => None,
+            Self::NotUtf8(_) => Some("name a directory whose name is UTF-8".to_owned()),
+        }
+    }
+
     fn class(&self) -> Class {
         Class::Infrastructure
     }
@@ -40,6 +59,13 @@ impl Directories {
     /// By the XDG base directories, unless `CODEXPIN_CACHE_DIR` and
     /// `CODEXPIN_STATE_DIR` say otherwise.
     pub fn find(environment: &Environment) -> Result<Self, DirectoriesError> {
+        for name in PLACES {
+            let text = std::env::var_os(name).unwrap_or_default();
+            if text.to_str().is_none() {
+                let text = text.to_string_lossy();
+                return Err(DirectoriesError::NotUtf8(format!("{name}: {text}")));
+            }
+        }
         let xdg = etcetera::base_strategy::Xdg::new().map_err(|_| DirectoriesError::NoHome)?;
         let utf8 = |path: std::path::PathBuf| {
             Utf8PathBuf::from_path_buf(path)
@@ -58,6 +84,15 @@ impl Directories {
         })
     }
 
+    /// All that codexpin keeps, wherever links in its directories lead.
+    pub fn own(&self) -> Vec<Utf8PathBuf> {
+        let mut all = vec![self.cache.clone(), self.state.clone()];
+        all.extend([self.prefixes(), self.nodes(), self.registry(), self.npm_cache()]);
+        all.extend([self.scratch(), self.sessions(), self.checks(), self.accounts()]);
+        all.extend([self.own_login(), self.backups()]);
+        all
+    }
+
     /// Signatures of the user's own.
     pub fn signatures(&self) -> Utf8PathBuf {
         self.config.join("signatures.toml")
@@ -65,47 +100,52 @@ impl Directories {
 
     /// Scratch npm prefixes.
     pub fn prefixes(&self) -> Utf8PathBuf {
-        self.cache.join("prefixes")
+        real(self.cache.join("prefixes"))
     }
 
     /// Node runtimes that the machine does not have.
     pub fn nodes(&self) -> Utf8PathBuf {
-        self.cache.join("node")
+        real(self.cache.join("node"))
+    }
+
+    /// The homes of checks that are under way.
+    pub fn scratch(&self) -> Utf8PathBuf {
+        real(self.cache.join("scratch"))
     }
 
     /// What the registry answered.
     pub fn registry(&self) -> Utf8PathBuf {
-        self.cache.join("registry")
+        real(self.cache.join("registry"))
     }
 
     /// npm's own cache for everything that codexpin installs.
     pub fn npm_cache(&self) -> Utf8PathBuf {
-        self.cache.join("npm")
+        real(self.cache.join("npm"))
     }
 
     /// One directory a session.
     pub fn sessions(&self) -> Utf8PathBuf {
-        self.state.join("sessions")
+        real(self.state.join("sessions"))
     }
 
     /// The output of single checks, one directory each.
     pub fn checks(&self) -> Utf8PathBuf {
-        self.state.join("checks")
+        real(self.state.join("checks"))
     }
 
     /// One lock file an account, so that two sessions do not ask it side by side.
     pub fn accounts(&self) -> Utf8PathBuf {
-        self.state.join("accounts")
+        real(self.state.join("accounts"))
     }
 
     /// The home in which codexpin has a login of its own, if any.
     pub fn own_login(&self) -> Utf8PathBuf {
-        self.state.join("login")
+        real(self.state.join("login"))
     }
 
     /// What `apply` replaced, one directory a time.
     pub fn backups(&self) -> Utf8PathBuf {
-        self.state.join("backups")
+        real(self.state.join("backups"))
     }
 }
 

@@ -80,6 +80,9 @@ pub struct PrefixManifest {
     pub bytes: u64,
     /// Fingerprint of every file: a prefix that was written to is not used again.
     pub fingerprint: String,
+    /// Hash of the content of every file; none where the prefix is older than such hashes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
 }
 
 /// What npm resolved a candidate to: the text of each `package-lock.json`.
@@ -96,6 +99,31 @@ pub struct TreeLocks {
 const FORMAT: u32 = 2;
 
 impl Prefix {
+    /// Whether it is still what was installed, to the last byte.
+    pub async fn is_as_installed(&self) -> std::io::Result<bool> {
+        let (directory, manifest) = (self.directory.clone(), &self.manifest);
+        let (fingerprint, content) = (manifest.fingerprint.clone(), manifest.content.clone());
+        let same = blocking(move || {
+            if !directory.is_dir() || store::fingerprint(&directory)? != fingerprint {
+                return Ok(false);
+            }
+            match content {
+                Some(content) => Ok(store::content(&directory)? == content),
+                None => Ok(true),
+            }
+        });
+        match same.await {
+            // Somebody removes it at this moment.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            same => same,
+        }
+    }
+
+    /// Has it made anew by whoever needs it next. Those that use it now may go on.
+    pub fn condemn(&self) -> std::io::Result<()> {
+        crate::fs::remove(&marker(&self.directory))
+    }
+
     /// The script that `openclaw` runs.
     pub fn entry(&self) -> Utf8PathBuf {
         self.directory.join(&self.manifest.entry)
@@ -121,6 +149,17 @@ impl Prefix {
     pub fn core_package(&self) -> Utf8PathBuf {
         self.core().join("node_modules/openclaw")
     }
+}
+
+/// What stands beside a prefix.
+fn marker(directory: &Utf8Path) -> Utf8PathBuf {
+    Utf8PathBuf::from(format!("{directory}.json"))
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+) -> std::io::Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(std::io::Error::other)?
 }
 
 /// The core has an npm project of its own, as a global install has; the plugin is

@@ -15,6 +15,7 @@
 mod capture;
 pub mod enclosure;
 mod leftovers;
+mod limits;
 mod running;
 mod unix;
 
@@ -32,9 +33,10 @@ use tokio_util::sync::CancellationToken;
 pub use capture::CapturedOutput;
 use enclosure::EnclosureHandle;
 use leftovers::{ActiveRuns, Leftovers};
+pub use limits::{Limit, Limits};
 use running::RunGuard;
 pub use running::RunningProcess;
-pub use unix::keep_inherited_files;
+pub use unix::{keep_inherited_files, keep_memory_private};
 
 use crate::env::{self, Environment};
 use crate::explain::{Class, Explain};
@@ -61,6 +63,8 @@ pub struct Program {
     pub log: Option<Utf8PathBuf>,
     /// The enclosure that it runs in, where in one.
     pub enclosure: Option<EnclosureHandle>,
+    /// What it may take, where it is not known what it does.
+    pub limits: Option<Limits>,
 }
 
 impl Program {
@@ -90,6 +94,8 @@ pub enum Ending {
     Signalled(i32),
     /// Stopped at its time limit.
     TimedOut,
+    /// Stopped at once, because it took more than it may.
+    Limited(Limit),
     /// Stopped because codexpin was asked to stop, or needed it no longer.
     Cancelled,
 }
@@ -107,6 +113,7 @@ impl fmt::Display for Ending {
             Self::Exited(status) => write!(f, "exit status {status}"),
             Self::Signalled(signal) => write!(f, "killed by signal {signal}"),
             Self::TimedOut => f.write_str("stopped at its time limit"),
+            Self::Limited(limit) => write!(f, "stopped, since {limit}"),
             Self::Cancelled => f.write_str("interrupted"),
         }
     }
@@ -302,6 +309,15 @@ impl Processes {
         let command = command.collect::<Vec<_>>().join(" ");
         tracing::debug!("starts {command} in {} (process {group})", program.directory);
         Ok(RunningProcess::new(program, child, RunGuard::new(self.clone(), group, run), begun))
+    }
+
+    /// How many processes of a run there are; not looked at closely where the machine has
+    /// no more than `few` in all.
+    fn count(&self, run: &str, group: u32, few: usize) -> usize {
+        if leftovers::machine_total() <= few {
+            return 0;
+        }
+        self.runs().count(run, group)
     }
 
     fn lock_person(&self) -> MutexGuard<'_, Arc<Person>> {

@@ -20,7 +20,7 @@ mod stream;
 use std::borrow::Cow;
 
 pub use person::Person;
-use shape::Shapes;
+use shape::{Flood, Shapes};
 pub use stream::Stream;
 
 /// The mask of credentials: tokens, keys, passwords, codes, cookies.
@@ -41,14 +41,14 @@ pub const HOME: &str = "~";
 /// The text without secrets, as far as their shape gives them away. Lines are
 /// looked at one by one, so it may be many.
 pub fn line(text: &str) -> Cow<'_, str> {
-    Shapes::of_secrets().mask(text)
+    Shapes::of_secrets().mask(text, &mut Flood::default())
 }
 
 /// The text as strangers may read it: besides secrets, without the person's
 /// names and home, other people's homes, and addresses in a network.
 pub fn paste(text: &str, person: &Person) -> String {
     let text = person.line(text);
-    Shapes::of_places().mask(&text).into_owned()
+    Shapes::of_places().mask(&text, &mut Flood::default()).into_owned()
 }
 
 #[cfg(test)]

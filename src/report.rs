@@ -19,6 +19,7 @@ mod json_lines;
 pub mod login;
 pub mod loopback;
 mod markdown;
+mod paint;
 pub mod pins;
 pub mod progress;
 pub mod releases;
@@ -65,7 +66,7 @@ impl From<bool> for OutputForm {
 
 fn print_json(content: &impl Serialize) {
     match serde_json::to_string_pretty(&Versioned { format: FORMAT, content }) {
-        Ok(text) => terminal::print(&text),
+        Ok(text) => terminal::print_json(&text),
         Err(error) => terminal::error(&format!("cannot write JSON: {error}"), None),
     }
 }

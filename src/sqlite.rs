@@ -56,7 +56,15 @@ fn has_log(path: &Utf8Path) -> bool {
     read.is_ok() && header[19] == 2
 }
 
-fn open(path: &Utf8Path) -> rusqlite::Result<Connection> {
+fn open(path: &Utf8Path) -> Result<Connection, SqliteError> {
+    // SQLite would wait for whoever writes to a FIFO.
+    if !fs_err::metadata(path)?.is_file() {
+        return Err(std::io::Error::other(format!("{path} is not a regular file")).into());
+    }
+    connect(path).map_err(|source| SqliteError::Database { path: path.to_owned(), source })
+}
+
+fn connect(path: &Utf8Path) -> rusqlite::Result<Connection> {
     let mode = OpenMode::of(path);
     let escaped = path.as_str().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
     let uri = format!("file:{escaped}?{}", mode.parameters());
@@ -78,7 +86,7 @@ pub fn read<T>(
     from: impl FnOnce(&Connection) -> rusqlite::Result<T>,
 ) -> Result<T, SqliteError> {
     let failed = |source| SqliteError::Database { path: path.to_owned(), source };
-    from(&open(path).map_err(failed)?).map_err(failed)
+    from(&open(path)?).map_err(failed)
 }
 
 /// Copies by `SQLite`'s backup API, which also reads what is still in the
@@ -86,7 +94,7 @@ pub fn read<T>(
 pub fn copy(from: &Utf8Path, to: &Utf8Path) -> Result<(), SqliteError> {
     let failed = |source| SqliteError::Database { path: from.to_owned(), source };
     fs::write_private(to, b"")?;
-    let source = open(from).map_err(failed)?;
+    let source = open(from)?;
     let mut copy = Connection::open(to).map_err(failed)?;
     let backup = rusqlite::backup::Backup::new(&source, &mut copy).map_err(failed)?;
     backup.run_to_completion(512, std::time::Duration::from_millis(5), None).map_err(failed)
@@ -129,7 +137,7 @@ pub enum SqliteError {
         /// What `SQLite` said.
         source: rusqlite::Error,
     },
-    /// The copy cannot be written.
+    /// It is no file that can be read, or the copy cannot be written.
     #[error(transparent)]
     Io(#[from] std::io::Error),
 }
@@ -219,5 +227,16 @@ mod tests {
         assert_eq!(seven(&path), 7);
         writer.execute_batch("commit").unwrap();
         assert_eq!(seven(&path), 8);
+    }
+
+    #[test]
+    fn a_fifo_in_the_place_of_a_database_is_an_error_and_no_wait() {
+        let guard = tempfile::tempdir().unwrap();
+        let path = Utf8PathBuf::from_path_buf(guard.path().join("x.sqlite")).unwrap();
+        nix::unistd::mkfifo(path.as_std_path(), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let error = user_version(&path).unwrap_err().to_string();
+        assert!(error.contains("x.sqlite is not a regular file"), "{error}");
+        let error = copy(&path, &path.with_extension("copy")).unwrap_err().to_string();
+        assert!(error.contains("x.sqlite is not a regular file"), "{error}");
     }
 }

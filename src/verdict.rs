@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::search::Mark;
 pub use evidence::excerpt;
-pub use judge::{judge, judge_all};
+pub use judge::{judge, judge_all, passes};
 
 /// What a check says about a candidate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -131,6 +131,11 @@ pub enum SkipReason {
         /// The piece.
         piece: String,
     },
+    /// codexpin stopped it, because it took more of the machine than it may.
+    Limited {
+        /// What it took.
+        why: String,
+    },
     /// The user's own check command says so.
     CommandSaysSo,
     /// The machine, the network or the account.
@@ -146,6 +151,7 @@ impl fmt::Display for SkipReason {
             Self::CannotInstall { why } => write!(f, "cannot be installed here: {why}"),
             Self::Incomplete { failure } => write!(f, "incomplete candidate: {}", failure.title),
             Self::Missing { piece } => write!(f, "incomplete candidate: {piece}"),
+            Self::Limited { why } => write!(f, "codexpin stopped it: {why}"),
             Self::CommandSaysSo => f.write_str("the check command says skip (125)"),
             Self::NotTheRelease { failure } => f.write_str(&failure.title),
         }
@@ -156,7 +162,10 @@ impl SkipReason {
     /// The failure behind it, where the candidate was asked at all.
     pub fn failure(&self) -> Option<&Failure> {
         match self {
-            Self::CannotInstall { .. } | Self::Missing { .. } | Self::CommandSaysSo => None,
+            Self::CannotInstall { .. }
+            | Self::Missing { .. }
+            | Self::Limited { .. }
+            | Self::CommandSaysSo => None,
             Self::Incomplete { failure } | Self::NotTheRelease { failure } => Some(failure),
         }
     }

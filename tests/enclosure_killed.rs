@@ -61,6 +61,7 @@ async fn stays_until_it_is_killed() {
         time_limit: Duration::from_secs(30),
         log: None,
         enclosure: Some(enclosure.handle()),
+        limits: None,
     };
     let running = processes.start(&program).unwrap();
     println!("running: {} {}", enclosure.id(), running.id());

@@ -1,6 +1,6 @@
 //! Bringing the live installation to a pin, and taking the last apply back.
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
@@ -80,8 +80,7 @@ impl<'a> LiveApply<'a> {
             })?,
             None => file.current()?,
         };
-        let beside = path.parent().unwrap_or(Utf8Path::new("."));
-        let target = ApplyTarget::read(&pin, beside)
+        let target = ApplyTarget::read(&pin, file.directory())
             .map_err(|error| AppError::new(Class::Failure, &error).maybe_hint(error.hint()))?;
         let routes = pin.route.split(", ").map(str::parse).collect::<Result<Vec<Route>, _>>();
         let routes = routes.map_err(|error| AppError::new(Class::Failure, error))?;
@@ -140,6 +139,24 @@ impl<'a> LiveApply<'a> {
     /// Finishes, or puts back, what a killed codexpin left.
     pub async fn recover(&self) -> Result<Vec<ApplyOutcome>, AppError> {
         Ok(Box::pin(self.apply().go_on(self)).await?)
+    }
+
+    /// Whether an undo, of the newest backup or the named one, has nothing left to do once
+    /// what a killed codexpin left has ended like this.
+    pub async fn is_undone(
+        &self,
+        recovered: &[ApplyOutcome],
+        backup: Option<&str>,
+    ) -> Result<bool, AppError> {
+        if !recovered.last().is_some_and(ApplyOutcome::settles_an_undo) {
+            return Ok(false);
+        }
+        let Some(backup) = backup else { return Ok(true) };
+        let installation = self.installation().await?;
+        match self.apply().undoable(&installation, Some(backup)) {
+            Err(ApplyError::NothingToUndo { .. }) => Ok(true),
+            other => Ok(other.map(|_| false)?),
+        }
     }
 
     /// Finds out what would change, and changes nothing.

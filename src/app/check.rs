@@ -2,6 +2,8 @@
 
 pub(super) mod live;
 
+use std::sync::Arc;
+
 use camino::Utf8Path;
 use serde::Serialize;
 
@@ -23,7 +25,7 @@ use crate::release::pairing::Candidate;
 use crate::remedy::remedies;
 use crate::route::Route;
 use crate::session::job::Job;
-use crate::session::lab::{Lab as _, LabError};
+use crate::session::lab::{self as asking, Lab as _, LabError};
 use crate::upstream::loopback::Fault;
 use crate::verdict::{self, SkipReason, Verdict};
 
@@ -189,11 +191,13 @@ pub(super) async fn ask(
     let (verdict, routes, prefix) = match installed {
         Ok(prefix) => {
             events.tell(Event::CheckStarted { core });
-            let observations = lab.check(&prefix, &job, &logs, &context.stop).await?;
+            let shown = (events, &context.stop);
+            let (seen, prefix) = asking::ask(&lab, Arc::new(prefix), &job, &logs, shown).await;
+            let (observations, prefix) = (seen?, prefix.and_then(Arc::into_inner));
             let verdict = verdict::judge_all(&observations, question.require, catalogue);
             let route = |observation| RouteReport::of(observation, catalogue);
             let routes = observations.into_iter().map(route).collect();
-            (verdict, routes, Some(prefix))
+            (verdict, routes, prefix)
         }
         Err(LabError::Skip(reason)) => (Verdict::Skip { reason: *reason }, Vec::new(), None),
         Err(error) => return Err(error.into()),

@@ -182,7 +182,7 @@ impl Context {
 
     /// Where scratch homes are made.
     pub(super) fn scratch(&self) -> Utf8PathBuf {
-        scratch(&self.directories)
+        self.directories.scratch()
     }
 
     /// Where checks take place.
@@ -206,11 +206,11 @@ impl Context {
     /// set to, all that codexpin keeps (of the prefixes the other ones), and the sockets
     /// of the user's services.
     fn hidden(&self) -> Vec<Utf8PathBuf> {
-        let Directories { cache, state, home, .. } = &self.directories;
-        let (live, _) = installation::lives_in(&self.environment, home);
+        let (live, _) = installation::lives_in(&self.environment, &self.directories.home);
         let runtime = self.environment.get(XDG_RUNTIME_DIR).map(Utf8PathBuf::from);
         let on_record = paths::home_on_record();
-        [live, state.clone(), cache.clone()].into_iter().chain(runtime).chain(on_record).collect()
+        let own = self.directories.own();
+        [live].into_iter().chain(own).chain(runtime).chain(on_record).collect()
     }
 
     /// Both packages' releases, asked for side by side.
@@ -324,10 +324,6 @@ impl Context {
         }
         Ok(installed)
     }
-}
-
-fn scratch(directories: &Directories) -> Utf8PathBuf {
-    directories.cache.join("scratch")
 }
 
 /// Who is at work here, so that no log and no report tells.

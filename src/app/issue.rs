@@ -100,6 +100,7 @@ async fn npm(context: &Context) -> Option<String> {
         time_limit: PATIENCE,
         log: None,
         enclosure: None,
+        limits: None,
     };
     let finished = context.processes.run(&program, &context.stop).await.ok()?;
     finished.ending.success().then(|| finished.stdout.text().trim().to_owned())
@@ -111,7 +112,7 @@ fn rollback(context: &Context, session: &SessionSummary) -> Result<Option<Rollba
     let good = session.request.line[good].core;
     let applied = apply::ApplyJournal::all(&context.directories.backups())
         .map_err(|error| AppError::new(Class::Infrastructure, error))?;
-    let mut records = applied.into_iter().rev().map(|journal| journal.record);
+    let mut records = applied.journals.into_iter().rev().map(|journal| journal.record);
     let record = records.find(|record| {
         record.operation == Operation::Apply && record.at > session.begun && record.to.core == good
     });

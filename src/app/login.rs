@@ -10,6 +10,7 @@ use super::{AppError, lab};
 use crate::config;
 use crate::env::in_scratch_home;
 use crate::explain::Class;
+use crate::fs::foreign;
 use crate::login::{self, Login, Place};
 use crate::npm::registry::Freshness;
 use crate::openclaw::names::{OPENAI_CODEX, chatgpt_provider};
@@ -108,12 +109,14 @@ pub(super) fn held(context: &Context) -> Result<Option<Login>, AppError> {
 /// token has ended. Nobody else holds this login, so nobody is logged out.
 pub(super) async fn renew(context: &Context) -> Result<(), AppError> {
     let home = context.directories.own_login();
-    let end: End = fs_err::read_to_string(home.join(RELEASE))?.trim().parse()?;
+    // The release that made the login has its home in there.
+    let read = |file| foreign::read_to_string_below(&home, file, foreign::TEXT);
+    let end: End = read(Utf8Path::new(RELEASE))?.trim().parse()?;
     let releases = context.releases(Freshness::Cached).await?;
     let version = context.resolve(&end, &releases)?;
     let prefix = provide(context, version).await?;
     let file = home.join(".openclaw/openclaw.json");
-    let text = config::with_renewal_route(&file, &fs_err::read_to_string(&file)?, version)?;
+    let text = config::with_renewal_route(&file, &read(&file)?, version)?;
     crate::fs::write_private(&file, text.as_bytes())?;
     let words = ["agent", "--local", "--agent", "main", "--session-id", "codexpin-renewal"];
     let words = [&words[..], &["--message", "Reply exactly: OK", "--json"]].concat();
@@ -165,5 +168,6 @@ fn openclaw(context: &Context, prefix: &Prefix, words: &[&str]) -> Program {
         time_limit: RENEWAL_LIMIT,
         log: None,
         enclosure: None,
+        limits: None,
     }
 }

@@ -106,11 +106,23 @@ fn write(
     tested: &TestedCandidate,
     first_bad: Option<FirstBad>,
 ) -> Result<Pin, AppError> {
+    Ok(PinFile::change(path, |file| {
+        let pin = pin_of(file, prefix, tested, first_bad)?;
+        file.set(&pin)?;
+        Ok(pin)
+    })?)
+}
+
+fn pin_of(
+    file: &PinFile,
+    prefix: &Prefix,
+    tested: &TestedCandidate,
+    first_bad: Option<FirstBad>,
+) -> Result<Pin, PinFileError> {
     let candidate = &tested.candidate;
-    let mut file = PinFile::open_or_new(path)?;
     let known = file.pin(candidate.core).ok();
     let plugin = candidate.plugin.as_ref();
-    let pin = Pin {
+    Ok(Pin {
         core: candidate.core,
         core_integrity: candidate.core_integrity.clone(),
         plugin: plugin.map(|plugin| plugin.version),
@@ -123,13 +135,10 @@ fn write(
         passed: tested.passed,
         checks: tested.checks,
         scripts_not_run: prefix.manifest.scripts.clone().unwrap_or_default().not_run,
-        lock: Some(locks(&file, prefix)?),
+        lock: Some(locks(file, prefix)?),
         // A check of one release says nothing about which one broke it.
         first_bad: first_bad.or_else(|| known.and_then(|pin| pin.first_bad)),
-    };
-    file.set(&pin)?;
-    file.save()?;
-    Ok(pin)
+    })
 }
 
 /// Puts the tested trees' lock files beside the pin file: as npm wrote them, and not as

@@ -21,6 +21,7 @@ pub(super) async fn login_status(context: &Context) -> Option<String> {
         time_limit: PATIENCE,
         log: None,
         enclosure: None,
+        limits: None,
     };
     let finished = context.processes.run(&program, &context.stop).await.ok()?;
     let said = [finished.stdout.text(), finished.stderr.text()].concat();

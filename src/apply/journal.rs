@@ -12,7 +12,7 @@ use super::exchange::Part;
 use super::plan::{Plan, Versions};
 use super::step::Step;
 use crate::explain::{Class, Explain};
-use crate::fs;
+use crate::fs::{self, foreign};
 use crate::installation::Installation;
 
 /// The format that this codexpin reads and writes.
@@ -127,7 +127,7 @@ pub enum ApplyJournalError {
     #[error(transparent)]
     Io(#[from] io::Error),
     /// No backup of codexpin's, or a damaged one.
-    #[error("{path} does not parse: {reason}")]
+    #[error("{path} cannot be read: {reason}")]
     Damaged {
         /// The file.
         path: Utf8PathBuf,
@@ -177,6 +177,15 @@ pub struct ApplyJournal {
     pub record: ApplyRecord,
 }
 
+/// What there is of earlier applies and undos.
+#[derive(Debug, Default)]
+pub struct Backups {
+    /// Oldest first.
+    pub journals: Vec<ApplyJournal>,
+    /// Those that cannot be read, and why.
+    pub damaged: Vec<ApplyJournalError>,
+}
+
 impl ApplyJournal {
     /// Begins: makes the backup directory, readable by its owner only.
     pub(super) fn begin(
@@ -204,12 +213,12 @@ impl ApplyJournal {
     /// Reads one.
     pub fn read(directory: &Utf8Path) -> Result<Self, ApplyJournalError> {
         let path = directory.join(FILE);
-        let text = fs_err::read_to_string(&path)?;
-        let damaged = |e: serde_json::Error| ApplyJournalError::Damaged {
+        let damaged = |e: &dyn std::fmt::Display| ApplyJournalError::Damaged {
             path: path.clone(),
             reason: e.to_string(),
         };
-        let mut value: serde_json::Value = serde_json::from_str(&text).map_err(damaged)?;
+        let text = foreign::read_to_string(&path, foreign::TEXT).map_err(|e| damaged(&e))?;
+        let mut value: serde_json::Value = serde_json::from_str(&text).map_err(|e| damaged(&e))?;
         match value["format"].as_u64() {
             Some(found) if found > u64::from(FORMAT) => {
                 Err(ApplyJournalError::NewerFormat { path: path.clone(), found })
@@ -220,14 +229,14 @@ impl ApplyJournal {
                         ApplyJournalError::UnfinishedPhases { path: path.clone(), phase }
                     })?;
                 }
-                let record = serde_json::from_value(value).map_err(damaged)?;
+                let record = serde_json::from_value(value).map_err(|e| damaged(&e))?;
                 Ok(Self { directory: directory.to_owned(), record })
             }
         }
     }
 
-    /// All of them, oldest first.
-    pub fn all(backups: &Utf8Path) -> Result<Vec<Self>, ApplyJournalError> {
+    /// All of them. A damaged one stands in nobody's way: whoever looks is told of it.
+    pub fn all(backups: &Utf8Path) -> Result<Backups, ApplyJournalError> {
         let mut directories = Vec::new();
         match backups.read_dir_utf8() {
             Ok(entries) => {
@@ -240,8 +249,16 @@ impl ApplyJournal {
         }
         // No journal: codexpin was killed before it began anything there.
         directories.retain(|directory| directory.join(FILE).exists());
-        let mut all = directories.iter().map(|d| Self::read(d)).collect::<Result<Vec<_>, _>>()?;
-        all.sort_by(|a, b| (a.record.at, &a.directory).cmp(&(b.record.at, &b.directory)));
+        directories.sort();
+        let mut all = Backups::default();
+        for directory in directories {
+            match Self::read(&directory) {
+                Ok(journal) => all.journals.push(journal),
+                Err(error @ ApplyJournalError::Damaged { .. }) => all.damaged.push(error),
+                Err(error) => return Err(error),
+            }
+        }
+        all.journals.sort_by_key(|journal| journal.record.at);
         Ok(all)
     }
 
@@ -300,6 +317,21 @@ impl ApplyRecord {
             Progress::Done | Progress::Unproven => true,
             Progress::RolledBack => false,
         }
+    }
+
+    /// Whether the service, which ran, is stopped, and not started again yet.
+    pub fn keeps_service_stopped(&self) -> bool {
+        let place = |wanted: fn(&Step) -> bool| self.steps.iter().position(wanted);
+        let Some(stop) = place(|step| matches!(step, Step::Stop { .. })) else { return false };
+        let start = place(|step| matches!(step, Step::Start { .. })).unwrap_or(usize::MAX);
+        self.service_wanted
+            && match self.progress {
+                Progress::Forward { done, begun } => {
+                    stop < done + usize::from(begun) && done <= start
+                }
+                Progress::Back { left } => stop < left && left <= start.saturating_add(1),
+                Progress::Done | Progress::Unproven | Progress::RolledBack => false,
+            }
     }
 
     /// The step that is under way, in words; none at the end.
@@ -404,5 +436,29 @@ mod tests {
         assert!(sentence.contains("an earlier codexpin began and did not finish"), "{sentence}");
         assert!(sentence.contains("swapping-core"), "{sentence}");
         assert!(error.hint().unwrap().contains("codexpin undo"));
+    }
+
+    #[test]
+    fn a_damaged_backup_is_named_and_the_others_are_read() {
+        let guard = tempfile::tempdir().unwrap();
+        let backups = Utf8Path::from_path(guard.path()).unwrap();
+        let (_whole, directory) = of_phases("done");
+        for (name, text) in [
+            ("1-empty", String::new()),
+            ("2-cut", "{\"format\": 2, \"oper".to_owned()),
+            ("3-other", "{\"format\": 2}".to_owned()),
+            ("4-whole", fs_err::read_to_string(directory.join(FILE)).unwrap()),
+        ] {
+            fs_err::create_dir(backups.join(name)).unwrap();
+            fs_err::write(backups.join(name).join(FILE), text).unwrap();
+        }
+        fs_err::create_dir_all(backups.join("5-directory").join(FILE)).unwrap();
+        let all = ApplyJournal::all(backups).unwrap();
+        let names: Vec<_> = all.journals.iter().map(ApplyJournal::name).collect();
+        assert_eq!(names, ["4-whole"]);
+        let damaged: Vec<_> = all.damaged.iter().map(ToString::to_string).collect();
+        assert_eq!(damaged.len(), 4, "{damaged:#?}");
+        assert!(damaged[0].contains("1-empty/backup.json cannot be read: "), "{damaged:#?}");
+        assert!(damaged[3].contains("not a regular file"), "{damaged:#?}");
     }
 }

@@ -136,6 +136,18 @@ pub enum ApplyOutcome {
 }
 
 impl ApplyOutcome {
+    /// Whether whoever asks for an undo has it when a killed one has ended like this: the
+    /// undo is finished, or the apply that it would undo was put back.
+    pub fn settles_an_undo(&self) -> bool {
+        match self {
+            Self::AlreadyAsPinned { .. } => false,
+            Self::Done { operation, .. } | Self::Unproven { operation, .. } => {
+                *operation == Operation::Undo
+            }
+            Self::RolledBack { operation, .. } => *operation == Operation::Apply,
+        }
+    }
+
     /// What to know afterwards.
     pub fn notes(&self) -> &[Note] {
         match self {

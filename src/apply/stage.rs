@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::target::PinnedPackage;
 use crate::explain::{Class, Explain};
-use crate::fs;
+use crate::fs::{self, foreign};
 use crate::installation::{
     Installation, ManagedPlugin, ManagerError, Package, PackageError, PackageManager,
     PackageRequest,
@@ -128,7 +128,7 @@ impl<M: PackageManager> Staging<'_, M> {
         self.install(&stage, &name, wanted, false).await?;
         half_done();
         // OpenClaw's own keys (`overrides`, `openclaw`) stay for its next update.
-        let text = fs_err::read_to_string(project.join("package.json"))?;
+        let text = foreign::read_to_string_named(&project.join("package.json"), foreign::TEXT)?;
         let mut manifest: Value = serde_json::from_str(&text).map_err(|error| {
             let path = project.join("package.json");
             PackageError::Manifest { path, reason: error.to_string() }

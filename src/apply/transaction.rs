@@ -250,8 +250,8 @@ impl<P: Prover> Transaction<'_, P> {
         let record = &self.journal.record;
         let mine: Vec<_> = record.parts.iter().filter_map(holder).collect();
         let core = &record.installation.core.directory;
-        let journals = ApplyJournal::all(&self.apply.backups).unwrap_or_default();
-        let older = journals.iter().filter(|j| j.record.installation.core.directory == *core);
+        let all = ApplyJournal::all(&self.apply.backups).unwrap_or_default();
+        let older = all.journals.iter().filter(|j| j.record.installation.core.directory == *core);
         let mut removed: Vec<_> = older
             .flat_map(|journal| journal.record.parts.iter().filter_map(holder))
             .filter(|holder| !mine.contains(holder) && holder.exists())

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Changes;
 use crate::fs::write_atomic;
+use crate::visible;
 
 /// The name in a session's directory.
 pub const FILE: &str = "changes.json";
@@ -47,9 +48,9 @@ struct ChangesFile<'a> {
 /// Writes what changed into a session's directory.
 pub fn save(session: &Utf8Path, changes: &Changes) -> Result<(), RecordError> {
     let path = session.join(FILE);
-    let text = serde_json::to_vec_pretty(&ChangesFile { format: FORMAT, changes })
+    let text = serde_json::to_string_pretty(&ChangesFile { format: FORMAT, changes })
         .map_err(|source| RecordError::Syntax { path: path.clone(), source })?;
-    Ok(write_atomic(&path, &text)?)
+    Ok(write_atomic(&path, visible::json(&text).as_bytes())?)
 }
 
 /// What was written into a session's directory; none where nothing was.

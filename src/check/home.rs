@@ -20,6 +20,8 @@ const LEFT_OUT: [&str; 3] = ["npm", "tmp", "logs"];
 const BESIDE_DATABASE: [&str; 3] = ["-wal", "-shm", "-journal"];
 /// How much state is copied. Bytes.
 const LARGEST_STATE: u64 = 4 << 30;
+/// How many files that were left out are named.
+const MOST_TOLD: usize = 100;
 
 /// A scratch home; dropped, it is gone.
 #[derive(Debug)]
@@ -164,6 +166,11 @@ pub(super) fn copy_state(
                 }
             }
         }
+    }
+    let more = left_out.len().saturating_sub(MOST_TOLD);
+    if more > 0 {
+        left_out.truncate(MOST_TOLD);
+        left_out.push(format!("and {more} more"));
     }
     Ok(left_out)
 }

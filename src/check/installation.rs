@@ -110,6 +110,7 @@ impl LiveCheck<'_> {
             time_limit: question.time_limit() + MARGIN,
             log: Some(self.logs.join("agent.log")),
             enclosure: None,
+            limits: None,
         })
     }
 }

@@ -127,6 +127,7 @@ fn ending(ending: process::Ending) -> Result<AgentEnding, CheckError> {
         process::Ending::Exited(status) => Ok(AgentEnding::Exited(status)),
         process::Ending::Signalled(signal) => Ok(AgentEnding::Signalled(signal)),
         process::Ending::TimedOut => Ok(AgentEnding::TimedOut),
+        process::Ending::Limited(limit) => Ok(AgentEnding::Limited(limit)),
         process::Ending::Cancelled => Err(CheckError::Stopped),
     }
 }

@@ -13,8 +13,8 @@ use super::{CheckEnvironment, CheckError, CheckJob, InstalledCandidate};
 use crate::env::{self, Environment, in_scratch_home};
 use crate::host::HostPort;
 use crate::observation::{Isolation, RequestRecord};
-use crate::process::Program;
 use crate::process::enclosure::{Enclosure, EnclosureError, MountPlan};
+use crate::process::{Limits, Program};
 use crate::question::Question;
 use crate::route::Route;
 use crate::secret::Secret;
@@ -251,6 +251,7 @@ impl CheckSandbox<'_> {
             time_limit,
             log: Some(self.plan.logs.join(format!("{name}.log"))),
             enclosure: self.enclosure.as_ref().map(Enclosure::handle),
+            limits: Some(Limits::of_candidate(vec![self.home.path().to_owned()])),
         }
     }
 

@@ -167,7 +167,7 @@ impl CheckTurn<'_> {
             }
             AskBy::Command(command) => sandbox.command(command, question.time_limit())?,
         };
-        let output = self.environment.processes.run(&program, self.stop).await?;
+        let mut output = self.environment.processes.run(&program, self.stop).await?;
         if matches!(question.ask, AskBy::Probe(_)) {
             so_far.times.agent = Some(millis(output.elapsed));
         }
@@ -176,6 +176,9 @@ impl CheckTurn<'_> {
             let stopped = RunningProcess::stop(running).await?;
             so_far.gateway = both(&stopped);
             so_far.left_running += stopped.left_running;
+            if let Ending::Limited(_) = stopped.ending {
+                output.ending = stopped.ending;
+            }
         }
         Ok(so_far.ends_with(output, None, agent_began))
     }

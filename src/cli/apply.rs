@@ -85,7 +85,14 @@ impl UndoArguments {
     ) -> Result<ExitCode, AppError> {
         let live = LiveApply::of_undo(context).await?;
         let mut report = ApplyReport::new(output.form);
-        report.recovered(output.of(live.recover()).await?);
+        let recovered = output.of(live.recover()).await?;
+        let last = recovered.last().cloned();
+        let is_undone = live.is_undone(&recovered, self.backup.as_deref()).await?;
+        report.recovered(recovered);
+        if let Some(last) = last.filter(|_| is_undone) {
+            report.end();
+            return Ok(exit::of_settled_undo(&last));
+        }
         let prepared = output.of(live.prepare_undo(self.backup.as_deref())).await?;
         let back = prepared.back();
         report.undo(prepared.backup(), prepared.installation.core.version, back);

@@ -36,6 +36,15 @@ pub fn of_apply(outcome: &ApplyOutcome) -> ExitCode {
     }
 }
 
+/// For an undo that has nothing left to do: that a killed apply was put back is what was
+/// asked for.
+pub fn of_settled_undo(outcome: &ApplyOutcome) -> ExitCode {
+    match outcome {
+        ApplyOutcome::RolledBack { .. } => ExitCode::Success,
+        other => of_apply(other),
+    }
+}
+
 /// By the worst finding.
 pub fn of_doctor(reading: &DoctorReading) -> ExitCode {
     match reading.worst() {

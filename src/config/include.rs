@@ -8,11 +8,11 @@
 use std::io;
 
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
-use fs_err as fs;
 use serde_json::{Map, Value};
 
 use super::{ConfigError, source};
 use crate::env::{self, Environment};
+use crate::fs::foreign;
 
 const INCLUDE: &str = "$include";
 /// How many files may be within each other.
@@ -32,7 +32,7 @@ pub(super) fn resolve(
     environment: &Environment,
 ) -> Result<Value, ConfigError> {
     let error = |source| ConfigError::Read { file: path.to_owned(), source };
-    let text = fs::read_to_string(path).map_err(error)?;
+    let text = foreign::read_to_string_named(path, foreign::TEXT).map_err(error)?;
     let file = normal(&std::path::absolute(place).map_err(error).and_then(|path| {
         Utf8PathBuf::from_path_buf(path).map_err(|_| error(io::ErrorKind::InvalidFilename.into()))
     })?);
@@ -129,11 +129,11 @@ impl Chain<'_> {
         };
         self.confine(&real, |root| root.canonicalize_utf8().unwrap_or_else(|_| root.to_owned()))?;
         let failed = |source| ConfigError::Read { file: include.clone(), source };
-        let metadata = fs::metadata(&real).map_err(failed)?;
+        let metadata = fs_err::metadata(&real).map_err(failed)?;
         if !metadata.is_file() || metadata.len() > SIZE {
             return Err(ConfigError::IncludeUnfit { file, include, limit: SIZE });
         }
-        let text = fs::read_to_string(&real).map_err(failed)?;
+        let text = foreign::read_to_string_named(&real, SIZE).map_err(failed)?;
         let value = source::parse(&include, &text)?;
         let files = self.files.iter().cloned().chain([include]).collect();
         Chain { files, roots: self.roots }.merge(value)
@@ -196,6 +196,8 @@ fn normal(path: &Utf8Path) -> Utf8PathBuf {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+
+    use fs_err as fs;
 
     use super::*;
 

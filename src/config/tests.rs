@@ -349,3 +349,18 @@ proptest! {
         prop_assert_eq!(twice.changes, vec![]);
     }
 }
+
+#[test]
+fn a_config_that_never_ends_is_an_error_and_not_waited_for() {
+    let guard = tempfile::tempdir().unwrap();
+    let file = Utf8PathBuf::from_path_buf(guard.path().join("openclaw.json")).unwrap();
+    let said = || {
+        let error = read(&file, &Environment::default()).unwrap_err();
+        std::error::Error::source(&error).unwrap().to_string()
+    };
+    nix::unistd::mkfifo(file.as_std_path(), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    assert!(said().contains("a FIFO"), "{}", said());
+    fs_err::remove_file(&file).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", &file).unwrap();
+    assert!(said().contains("a device"), "{}", said());
+}

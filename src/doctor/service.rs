@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use super::finding::{Finding, Level};
-use super::{Facts, UnitRead};
+use super::{Facts, UnitRead, leftover};
 use crate::installation::ServiceStatus;
 
 /// systemd's own name for it, in commands.
@@ -105,7 +105,7 @@ fn doing(facts: &Facts, unit: &UnitRead, standing: &ServiceStatus) -> Vec<Findin
                 .mend(log)
                 .mend(facts.command("gateway restart")),
         );
-    } else if !state.condition().is_wanted() {
+    } else if !state.condition().is_wanted() && !leftover::keeps_service_stopped(facts) {
         findings.push(
             Finding::warning(
                 "service-stopped",

@@ -10,7 +10,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 
 use super::facts::{ApplyLeft, Core, Facts, OnPath, PinRead, UnitRead};
-use crate::apply::ApplyJournal;
+use crate::apply::{ApplyJournal, Operation};
 use crate::env::{
     Environment, OPENCLAW_CONFIG_PATH, OPENCLAW_HOME, OPENCLAW_NO_AUTO_UPDATE, OPENCLAW_STATE_DIR,
 };
@@ -146,12 +146,14 @@ fn pin(path: &Utf8Path) -> PinRead {
 
 /// What cannot be read of the backups is `apply`'s to tell.
 fn unfinished(backups: &Utf8Path) -> Vec<ApplyLeft> {
-    let journals = ApplyJournal::all(backups).unwrap_or_default();
+    let journals = ApplyJournal::all(backups).unwrap_or_default().journals;
     let left = journals.into_iter().filter(|journal| !journal.record.progress.is_finished());
     left.map(|journal| ApplyLeft {
         from: journal.record.from.core,
         to: journal.record.to.core,
+        of_undo: journal.record.operation == Operation::Undo,
         changed: journal.record.may_differ(),
+        stopped: journal.record.keeps_service_stopped(),
         at: journal.record.at,
         directory: journal.directory,
     })

@@ -32,9 +32,14 @@ pub fn read_to_string(path: &Utf8Path, limit: u64) -> io::Result<String> {
 }
 
 /// Reads a file that a person named: links are followed, to a regular file.
-pub fn read_named(path: &Utf8Path, limit: u64) -> io::Result<String> {
+pub fn read_named(path: &Utf8Path, limit: u64) -> io::Result<Vec<u8>> {
     let opened = open_at(CWD, path.as_std_path(), OFlags::empty());
-    text(path, content(path, regular(path, opened)?, limit)?)
+    content(path, regular(path, opened)?, limit)
+}
+
+/// The same, as text.
+pub fn read_to_string_named(path: &Utf8Path, limit: u64) -> io::Result<String> {
+    text(path, read_named(path, limit)?)
 }
 
 /// Reads a file in a directory that is somebody else's altogether: no part of the
@@ -221,7 +226,7 @@ mod tests {
         let whole = root.join(path);
         [
             read(&whole, 10).map_err(shown),
-            read_named(&whole, 10).map(String::into_bytes).map_err(shown),
+            read_named(&whole, 10).map_err(shown),
             read_below(root, Utf8Path::new(path), 10).map_err(shown),
         ]
     }

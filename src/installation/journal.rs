@@ -114,6 +114,7 @@ impl UnitJournal<'_> {
             time_limit: LIMIT,
             log: Some(self.scratch.join("journal")),
             enclosure: None,
+            limits: None,
         };
         let file = self.scratch.join("journal.stdout");
         if self.follow {

@@ -89,6 +89,14 @@ pub enum ManagerError {
         /// What was asked for.
         wanted: Version,
     },
+    /// A tarball of another package.
+    #[error("npm installed a tarball that calls itself {found} where {package} is pinned")]
+    OtherName {
+        /// What was asked for.
+        package: PackageName,
+        /// What came.
+        found: String,
+    },
     /// The tarball is not the one that was tested.
     #[error(
         "{package}@{version} from this registry is not the tarball that was tested: its integrity hash differs"
@@ -118,7 +126,7 @@ impl Explain for ManagerError {
         Some(match self {
             Self::Npm(NpmError::Missing) => "put npm on PATH".to_owned(),
             Self::Npm(_) | Self::Io(_) | Self::Package(_) => return None,
-            Self::OtherVersion { .. } | Self::OtherIntegrity { .. } => {
+            Self::OtherVersion { .. } | Self::OtherName { .. } | Self::OtherIntegrity { .. } => {
                 "this registry does not have what was tested: use the one that the pin was made with"
                     .to_owned()
             }

@@ -6,6 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::fs::foreign;
 use crate::openclaw::names::Schemas;
 use crate::release::Version;
 
@@ -45,7 +46,7 @@ impl Package {
     /// Reads the manifest in a package directory.
     pub fn read(directory: &Utf8Path) -> Result<Self, PackageError> {
         let path = directory.join("package.json");
-        let text = fs_err::read_to_string(&path)?;
+        let text = foreign::read_to_string_named(&path, foreign::TEXT)?;
         let wrong = |reason: String| PackageError::Manifest { path: path.clone(), reason };
         let manifest: Value = serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))?;
         let name = manifest["name"].as_str().unwrap_or_default();

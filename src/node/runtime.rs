@@ -97,6 +97,7 @@ pub async fn of_this_machine(
         time_limit: Duration::from_secs(20),
         log: None,
         enclosure: None,
+        limits: None,
     };
     let broken = |reason: String| NodeError::Broken { path: path.clone(), reason };
     let finished = processes.run(&program, stop).await.map_err(|e| broken(e.to_string()))?;

@@ -211,6 +211,7 @@ impl NpmDefaults {
             time_limit: Duration::from_mins(1),
             log: None,
             enclosure: None,
+            limits: None,
         };
         let finished = search.processes.run(&program, search.stop).await.map_err(NpmError::from)?;
         if !finished.ending.success() {

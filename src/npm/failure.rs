@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Deserialize;
 
 use crate::process::Ending;
+use crate::visible;
 
 /// A failed npm command: the error code that npm gave, and its own words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,13 +35,29 @@ impl NpmFailure {
     pub fn read(ending: Ending, stdout: &str, stderr: &str) -> Self {
         let error = json_error(stdout).unwrap_or_else(|| error_lines(stderr));
         let text = format!("{} {}", error.summary, error.detail);
+        // A later step, an install script for one, fails over a file that is missing then.
+        let disk = unwritten(stderr);
+        let code = disk.map_or(error.code, str::to_owned);
         let script_line = error.detail.lines().find(|l| l.contains("error")).map(clean);
         Self {
-            code: if error.code.is_empty() { ending.to_string() } else { error.code },
+            code: if code.is_empty() { ending.to_string() } else { code },
             package: package_named(&text),
             script_line,
             summary: clean(error.summary.lines().next().unwrap_or("it gave no reason")),
         }
+    }
+
+    /// What npm was content with and is none the less a failure: since npm 11 a file that
+    /// could not be unpacked is no more than a warning.
+    pub fn of_unpacking(stderr: &str) -> Option<Self> {
+        let code = unwritten(stderr)?.to_owned();
+        let summary = "a file could not be unpacked".to_owned();
+        Some(Self { code, summary, package: None, script_line: None })
+    }
+
+    /// Whether the disk had no room for it.
+    pub fn is_of_full_disk(&self) -> bool {
+        FULL.contains(&self.code.as_str())
     }
 
     /// Whether this says something about the candidate or about the machine.
@@ -58,12 +75,12 @@ impl NpmFailure {
             "FETCH_ERROR",
             "ECONNABORTED",
         ];
-        let machine = ["ENOSPC", "EACCES", "EPERM", "EROFS", "EMFILE", "ENOMEM", "EDQUOT"];
+        let machine = ["EACCES", "EPERM", "EROFS", "EMFILE", "ENFILE", "ENOMEM", "EIO"];
         // A setting of this machine that stops every release alike.
         let settings = ["EALLOWSCRIPTS", "ESTRICTALLOWSCRIPTS"];
         let registry = ["E401", "E403", "E429", "E500", "E502", "E503", "E504"];
         let tls = self.code.contains("CERT") || self.code.starts_with("ERR_SSL");
-        let codes = network.iter().chain(&machine).chain(&registry).chain(&settings);
+        let codes = network.iter().chain(&machine).chain(&FULL).chain(&registry).chain(&settings);
         if tls || codes.into_iter().any(|code| *code == self.code) || self.killed() {
             Meaning::Infrastructure
         } else {
@@ -94,6 +111,7 @@ impl fmt::Display for NpmFailure {
                 "npm's `strict-allow-scripts` does not let the install scripts of its \
                  dependencies run (ESTRICTALLOWSCRIPTS)",
             ),
+            ("EDQUOT", _) => f.write_str("the disk quota is used up (EDQUOT)"),
             ("ENOSPC", _) => f.write_str("no space left on the disk (ENOSPC)"),
             (code, _) => match &self.script_line {
                 Some(line) if self.summary == "command failed" => {
@@ -103,6 +121,23 @@ impl fmt::Display for NpmFailure {
             },
         }
     }
+}
+
+/// A disk without room.
+const FULL: [&str; 2] = ["ENOSPC", "EDQUOT"];
+/// Why the machine, and no package, is to blame for a file that was not unpacked.
+const UNWRITTEN: [&str; 7] = ["ENOSPC", "EDQUOT", "EIO", "EROFS", "EMFILE", "ENFILE", "ENOMEM"];
+
+/// The machine's reason in npm's own warnings that it could not write what it unpacked.
+/// npm shows the output of an install script after `npm error`, never as a line of its own,
+/// so that none can say this in its stead.
+fn unwritten(stderr: &str) -> Option<&'static str> {
+    let mut warnings = stderr.lines().filter_map(|line| {
+        line.strip_prefix("npm warn tar TAR_ENTRY_ERROR ")
+            .or_else(|| line.strip_prefix("npm WARN tar TAR_ENTRY_ERROR "))
+    });
+    let named = |warning: &str| UNWRITTEN.into_iter().find(|code| warning.starts_with(code));
+    warnings.find_map(named)
 }
 
 #[derive(Default, Deserialize)]
@@ -174,7 +209,7 @@ fn package_named(text: &str) -> Option<String> {
         .or_else(|| quoted("integrity checksum failed when using ", &[' ']).and(None))
 }
 
-/// One line without control characters and addresses: a report must not name a
+/// One line without addresses, and with nothing hidden in it: a report must not name a
 /// private registry's host.
 fn clean(line: &str) -> String {
     let words = line.split_whitespace().map(|word| match word.split_once("://") {
@@ -182,7 +217,7 @@ fn clean(line: &str) -> String {
         None => word,
     });
     let text = words.collect::<Vec<_>>().join(" ");
-    text.chars().filter(|c| !c.is_control()).take(300).collect()
+    visible::line(&text.chars().take(300).collect::<String>()).into_owned()
 }
 
 #[cfg(test)]
@@ -223,6 +258,29 @@ mod tests {
             failure.to_string(),
             "the registry has no release that fits openclaw@2026.5.1 (ETARGET)"
         );
+    }
+
+    #[test]
+    fn a_file_that_npm_could_not_unpack_is_the_machines_whatever_fails_after_it() {
+        let warned = "npm warn tar TAR_ENTRY_ERROR ENOSPC: no space left on device, write\n";
+        let after =
+            "npm error code 1\nnpm error command failed\nnpm error Cannot find module 'x'\n";
+        let failure = NpmFailure::read(Ending::Exited(1), "", &format!("{warned}{after}"));
+        assert_eq!(failure.meaning(), Meaning::Infrastructure);
+        assert_eq!(failure.to_string(), "no space left on the disk (ENOSPC)");
+        let missing = NpmFailure::read(Ending::Exited(1), MISSING, warned);
+        assert_eq!(missing.code, "ENOSPC");
+        assert_eq!(NpmFailure::of_unpacking(warned).unwrap().code, "ENOSPC");
+        // A script's output, and what says nothing of the machine.
+        for stderr in [
+            "npm error npm warn tar TAR_ENTRY_ERROR ENOSPC: no space left on device, write\n",
+            "npm error code 1\nnpm error command failed\nnpm error ENOSPC: no space left on device\n",
+            "npm warn tar TAR_ENTRY_ERROR ENOENT: no such file or directory\n",
+        ] {
+            assert_eq!(NpmFailure::of_unpacking(stderr), None, "{stderr}");
+            let failure = NpmFailure::read(Ending::Exited(1), "", stderr);
+            assert_eq!(failure.meaning(), Meaning::Untestable, "{stderr}");
+        }
     }
 
     #[test]

@@ -15,7 +15,9 @@ use crate::explain::{Class, Explain};
 use crate::host::HostPort;
 use crate::node::choice::Node;
 use crate::process::enclosure::{EnclosureHandle, MountPlan};
-use crate::process::{self, Ending, ProcessError, ProcessOutput, Processes, Program};
+use crate::process::{
+    self, Ending, Limit, Limits, ProcessError, ProcessOutput, Processes, Program,
+};
 
 /// How long one npm command may take: an install on a slow line included.
 const TIME_LIMIT: Duration = Duration::from_mins(15);
@@ -31,7 +33,8 @@ const PROXIES: [&str; 6] =
 
 /// npm's settings that codexpin makes itself, whatever the shell says. npm
 /// refuses `allow-scripts` from a variable where it installs into a project.
-const OWN: [&str; 4] = ["before", "min_release_age", "allow_scripts", "logs_max"];
+const OWN: [&str; 6] =
+    ["before", "min_release_age", "allow_scripts", "logs_max", "loglevel", "foreground_scripts"];
 
 /// Where npm writes its logs, below the scratch home.
 pub(crate) const LOGS: &str = "npm-logs";
@@ -49,6 +52,8 @@ pub struct Npm {
     /// What installs may reach besides the registries.
     open_to: Vec<HostPort>,
     enclosure: Option<EnclosureHandle>,
+    /// What it may take with all that it starts.
+    limits: Option<Limits>,
     age_limit: Option<String>,
     /// What has to be there for npm to run: see [`needed`].
     needed: Vec<Utf8PathBuf>,
@@ -77,6 +82,9 @@ pub enum NpmError {
         /// What it said.
         failure: NpmFailure,
     },
+    /// It was stopped, because it took more than it may.
+    #[error("codexpin stopped the install: {0}")]
+    Limited(Limit),
     /// It was stopped with codexpin.
     #[error("interrupted")]
     Stopped,
@@ -146,6 +154,9 @@ impl Npm {
                 .with("npm_config_before", "null")
                 // Which scripts ran is read from the log.
                 .with("npm_config_logs_max", "10")
+                // What npm warns of is read from its output, where no script may write.
+                .with("npm_config_loglevel", "warn")
+                .with("npm_config_foreground_scripts", "false")
         };
         let mut environment = shell.inherited();
         for (name, value) in shell.all().iter().filter(|(name, _)| wanted(name)) {
@@ -165,6 +176,7 @@ impl Npm {
             network: NetworkAccess::Open { why: "npm was given no other way".to_owned() },
             open_to: Vec::new(),
             enclosure: None,
+            limits: None,
             age_limit: None,
             needed: needed(places, shell),
             cache: places.cache.clone(),
@@ -196,6 +208,12 @@ impl Npm {
     #[must_use]
     pub fn unenclosed(self, unenclosed: bool) -> Self {
         Self { unenclosed, ..self }
+    }
+
+    /// The same npm, which may take so much with all that it starts.
+    #[must_use]
+    pub(crate) fn limited(self, limits: Limits) -> Self {
+        Self { limits: Some(limits), ..self }
     }
 
     /// Where the registries of its configuration are.
@@ -321,6 +339,7 @@ impl Npm {
             time_limit: TIME_LIMIT,
             log: None,
             enclosure: self.enclosure.clone(),
+            limits: self.limits.clone(),
         };
         Ok(self.processes.run(&program, stop).await?)
     }
@@ -341,15 +360,24 @@ impl Npm {
             time_limit: TIME_LIMIT,
             log: job.log.map(ToOwned::to_owned),
             enclosure: self.enclosure.clone(),
+            limits: self.limits.clone(),
         };
         let output = self.processes.run(&program, job.stop).await?;
-        match output.ending {
-            Ending::Exited(0) => Ok(output),
-            Ending::Cancelled => Err(NpmError::Stopped),
-            ending => Err(NpmError::Failed {
-                command: without_flags(&program.arguments),
-                failure: NpmFailure::read(ending, &output.stdout.text(), &output.stderr.text()),
-            }),
+        let failure = match output.ending {
+            Ending::Cancelled => return Err(NpmError::Stopped),
+            Ending::Limited(limit) => return Err(NpmError::Limited(limit)),
+            Ending::Exited(0) => NpmFailure::of_unpacking(&output.stderr.text()),
+            ending => {
+                let (stdout, stderr) = (output.stdout.text(), output.stderr.text());
+                Some(NpmFailure::read(ending, &stdout, &stderr))
+            }
+        };
+        match failure {
+            None => Ok(output),
+            Some(failure) => {
+                let command = without_flags(&program.arguments);
+                Err(NpmError::Failed { command, failure })
+            }
         }
     }
 }

@@ -25,17 +25,20 @@ pub struct InstallScripts {
 }
 
 impl InstallScripts {
-    /// Reads npm's logs in `logs`. `lock` is the hidden lock file, which lists
+    /// Reads npm's logs in `logs`, below `home`, where install scripts may write, too. `lock` is the hidden lock file, which lists
     /// what is really there; `before` is what had run in the tree that npm
     /// started from, because npm leaves alone what did not change.
     pub(crate) fn read(
-        logs: &Utf8Path,
+        home: &Utf8Path,
+        logs: &str,
         lock: &LockFile,
         before: Option<&Self>,
     ) -> io::Result<Self> {
+        foreign::check_directory_below(home, logs.into())?;
         let mut log = String::new();
-        for entry in logs.read_dir_utf8()? {
-            log.push_str(&foreign::read_to_string(entry?.path(), foreign::TEXT)?);
+        for entry in home.join(logs).read_dir_utf8()? {
+            let left = foreign::TEXT.saturating_sub(log.len() as u64);
+            log.push_str(&foreign::read_to_string_below(home, entry?.path(), left)?);
         }
         Ok(Self::of(&log, lock, before))
     }

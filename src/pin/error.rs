@@ -18,6 +18,12 @@ pub enum PinFileError {
         /// Where it was looked for.
         path: Utf8PathBuf,
     },
+    /// It is a link to a file that is not there: a new one could be made anywhere.
+    #[error("{path} is a symbolic link that leads to no file")]
+    LeadsNowhere {
+        /// The link.
+        path: Utf8PathBuf,
+    },
     /// It is no TOML, or not the TOML that a pin file is.
     #[error("{path} does not parse: {reason}")]
     Syntax {
@@ -120,6 +126,9 @@ impl Explain for PinFileError {
                 "`codexpin bisect GOOD BAD` writes one, or `codexpin pin VERSION` after a good check"
                     .to_owned(),
             ),
+            Self::LeadsNowhere { .. } => {
+                Some("remove the link, or put a pin file where it leads".to_owned())
+            }
             Self::Syntax { .. } => {
                 Some("mend the file by hand; codexpin has not touched it".to_owned())
             }

@@ -22,14 +22,17 @@ const HEADER: &str = "\
 /// A pin file as it was read, to be changed and written back.
 #[derive(Debug)]
 pub struct PinFile {
+    /// As it was named.
     path: Utf8PathBuf,
+    /// Where it is: elsewhere where the name is a link, which stays one.
+    place: Utf8PathBuf,
     document: DocumentMut,
 }
 
 impl PinFile {
     /// Reads a pin file that must be there.
     pub fn open(path: &Utf8Path) -> Result<Self, PinFileError> {
-        match foreign::read_named(path, foreign::TEXT) {
+        match foreign::read_to_string_named(path, foreign::TEXT) {
             Ok(text) => Self::parse(path, &text),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 Err(PinFileError::Missing { path: path.to_owned() })
@@ -38,9 +41,27 @@ impl PinFile {
         }
     }
 
+    /// Changes a pin file, or a new one, and writes it back. Another codexpin that wants
+    /// to do so meanwhile waits, and reads what this one wrote.
+    pub fn change<T>(
+        path: &Utf8Path,
+        change: impl FnOnce(&mut Self) -> Result<T, PinFileError>,
+    ) -> Result<T, PinFileError> {
+        let before = Self::open_or_new(path)?;
+        let _turn =
+            fs::take_turns_in(before.directory()).map_err(|source| before.not_writable(source))?;
+        let mut file = Self::open_or_new(path)?;
+        let result = change(&mut file)?;
+        file.save()?;
+        Ok(result)
+    }
+
     /// Reads a pin file, or begins a new one in memory.
     pub fn open_or_new(path: &Utf8Path) -> Result<Self, PinFileError> {
         match Self::open(path) {
+            Err(PinFileError::Missing { .. }) if path.is_symlink() => {
+                Err(PinFileError::LeadsNowhere { path: path.to_owned() })
+            }
             Err(PinFileError::Missing { .. }) => {
                 Self::parse(path, &format!("{HEADER}format = {FORMAT}\n"))
             }
@@ -64,7 +85,8 @@ impl PinFile {
             }
             _ => return Err(syntax(format!("expected `format = {FORMAT}`"))),
         }
-        let file = Self { path: path.to_owned(), document };
+        let place = if path.is_symlink() { path.canonicalize_utf8()? } else { path.to_owned() };
+        let file = Self { path: path.to_owned(), place, document };
         file.read_pins().map_err(syntax)?;
         Ok(file)
     }
@@ -138,7 +160,7 @@ impl PinFile {
     /// checks than after them. Its directory is made where it is missing.
     pub fn try_out(&self) -> Result<(), PinFileError> {
         beside(self.directory(), LOCK_DIRECTORY.into())?;
-        fs::try_writing_beside(&self.path).map_err(|source| self.not_writable(source))
+        fs::try_writing_beside(&self.place).map_err(|source| self.not_writable(source))
     }
 
     /// Puts a lock file beside the pin file; where it is, from there.
@@ -150,13 +172,17 @@ impl PinFile {
         Ok(relative)
     }
 
-    fn directory(&self) -> &Utf8Path {
-        self.path.parent().unwrap_or(Utf8Path::new("."))
+    /// Where its lock files are found: beside the file itself.
+    pub fn directory(&self) -> &Utf8Path {
+        match self.place.parent() {
+            Some(directory) if !directory.as_str().is_empty() => directory,
+            _ => Utf8Path::new("."),
+        }
     }
 
     /// Writes it back, whole or not at all.
-    pub fn save(&self) -> Result<(), PinFileError> {
-        fs::write_atomic(&self.path, self.document.to_string().as_bytes())
+    fn save(&self) -> Result<(), PinFileError> {
+        fs::write_atomic(&self.place, self.document.to_string().as_bytes())
             .map_err(|source| self.not_writable(source))
     }
 
@@ -293,5 +319,56 @@ mod tests {
         assert!(matches!(empty.current(), Err(PinFileError::NoCurrent { .. })));
         let error = empty.pin("2026.6.1".parse().unwrap()).unwrap_err();
         assert_eq!(error.to_string(), "known-good.toml has no pin for 2026.6.1");
+    }
+
+    fn directory() -> (tempfile::TempDir, Utf8PathBuf) {
+        let guard = tempfile::tempdir().unwrap();
+        let path = Utf8PathBuf::from_path_buf(guard.path().to_owned()).unwrap();
+        (guard, path)
+    }
+
+    #[test]
+    fn of_many_writers_at_once_none_loses_its_pin() {
+        let (_guard, directory) = directory();
+        let path = directory.join("known-good.toml");
+        std::thread::scope(|scope| {
+            for day in 1..=16 {
+                let path = &path;
+                scope.spawn(move || {
+                    let pin = pin(&format!("2026.6.{day}"));
+                    PinFile::change(path, |file| file.set(&pin)).unwrap();
+                });
+            }
+        });
+        assert_eq!(PinFile::open(&path).unwrap().pins().len(), 16);
+        assert_eq!(directory.read_dir_utf8().unwrap().count(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn a_pin_file_that_is_a_link_is_written_where_it_leads_and_one_to_nowhere_is_refused() {
+        let (_guard, directory) = directory();
+        for name in ["team", "work"] {
+            std::fs::create_dir(directory.join(name)).unwrap();
+        }
+        let (real, link) =
+            (directory.join("team/pins.toml"), directory.join("work/known-good.toml"));
+        std::os::unix::fs::symlink("../team/pins.toml", &link).unwrap();
+        let add = || {
+            PinFile::change(&link, |file| {
+                file.save_lock("core.json", "{}")?;
+                file.set(&pin("2026.6.1"))
+            })
+        };
+        let error = add().unwrap_err();
+        assert!(matches!(error, PinFileError::LeadsNowhere { .. }), "{error}");
+        std::fs::write(&real, "format = 1\n").unwrap();
+        add().unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(PinFile::open(&real).unwrap().pins().len(), 1);
+        assert!(directory.join("team").join(LOCK_DIRECTORY).join("core.json").is_file());
+        assert_eq!(
+            PinFile::open(&link).unwrap().directory().canonicalize_utf8().unwrap(),
+            directory.join("team").canonicalize_utf8().unwrap()
+        );
     }
 }

@@ -101,7 +101,11 @@ fn options(hosts: &[HostPort]) -> String {
 impl InstallError {
     /// Whether the release may be the cause, and not the machine alone.
     pub(super) fn is_of_the_release(&self) -> bool {
-        !matches!(self, Self::Npm(NpmError::Missing | NpmError::Process(_) | NpmError::Stopped))
+        match self {
+            Self::Npm(NpmError::Failed { failure, .. }) => !failure.is_of_full_disk(),
+            Self::Npm(_) => false,
+            _ => true,
+        }
     }
 }
 

@@ -12,13 +12,14 @@ use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
 use super::plugin::PluginInstall;
-use super::{InstallError, Prefix, TreeLocks, core_project, tree};
+use super::{InstallError, Prefix, TreeLocks, core_project, plugin_home, tree};
 use crate::fs::foreign;
 use crate::node::choice::Node;
 use crate::npm::egress::Egress;
 use crate::npm::run::LOGS;
 use crate::npm::run::{Npm, NpmCommand, NpmError};
 use crate::npm::{self, InstallScripts, LockFile};
+use crate::process::Limits;
 use crate::release::pairing::Candidate;
 use crate::release::{PackageName, Version};
 
@@ -56,11 +57,17 @@ impl PrefixInstall<'_> {
     pub(super) async fn run(&self) -> Result<InstallResult, InstallError> {
         let tmp = self.home.join("enclosure");
         crate::fs::create_private_dir(&tmp).map_err(InstallError::from)?;
-        let proxy = match self.npm.registry_proxy(self.directory, tmp, self.node).await? {
+        let limits = Limits::of_candidate(vec![self.directory.to_owned()]);
+        let npm = self.npm.clone().limited(limits.clone());
+        let proxy = match npm.registry_proxy(self.directory, tmp, self.node).await? {
             Ok(proxy) => proxy,
-            Err(egress) => return Ok(InstallResult { egress, ..Box::pin(self.once()).await? }),
+            Err(egress) => {
+                let installed = Box::pin(PrefixInstall { npm: &npm, ..*self }.once()).await?;
+                within(&limits).await?;
+                return Ok(InstallResult { egress, ..installed });
+            }
         };
-        let npm = self.npm.behind(&proxy, self.home)?;
+        let npm = npm.behind(&proxy, self.home)?;
         let installed = Box::pin(PrefixInstall { npm: &npm, ..*self }.once()).await;
         // The record is complete only once the proxy has closed its connections.
         let egress = proxy.close().await;
@@ -69,12 +76,29 @@ impl PrefixInstall<'_> {
             Err(error) if error.is_of_the_release() && !egress.refused().is_empty() => {
                 Err(InstallError::Refused { hosts: egress.refused(), error: Box::new(error) })
             }
-            installed => Ok(InstallResult { egress, ..installed? }),
+            installed => {
+                let installed = installed?;
+                within(&limits).await?;
+                Ok(InstallResult { egress, ..installed })
+            }
         }
     }
 
     async fn once(&self) -> Result<InstallResult, InstallError> {
-        let grown = match self.donor {
+        let installed = self.attempt(self.donor).await?;
+        let Some(donor) = self.donor.filter(|_| installed.grown) else { return Ok(installed) };
+        if donor.is_as_installed().await? {
+            return Ok(installed);
+        }
+        // An install script wrote into a file of both, or the donor was not sound before:
+        // neither of the two is what its release is.
+        donor.condemn()?;
+        crate::fs::remove(&plugin_home(self.directory))?;
+        self.attempt(None).await
+    }
+
+    async fn attempt(&self, donor: Option<&Prefix>) -> Result<InstallResult, InstallError> {
+        let grown = match donor {
             Some(donor) => match self.grow(donor).await {
                 // The donor's files may be the cause. Only a cold install says something
                 // about the candidate.
@@ -153,7 +177,7 @@ impl PrefixInstall<'_> {
             Some(donor) => Some(donor.manifest.scripts.as_ref()?),
             None => None,
         };
-        InstallScripts::read(&self.home.join(LOGS), &lock, before).ok()
+        InstallScripts::read(self.home, LOGS, &lock, before).ok()
     }
 
     /// Holds what npm wrote against what the registry said: the lock file, and what the
@@ -202,6 +226,14 @@ impl PrefixInstall<'_> {
 
     fn job<'a>(&'a self, project: &'a Utf8Path) -> NpmCommand<'a> {
         NpmCommand { project, node: self.node, home: self.home, log: None, stop: self.stop }
+    }
+}
+
+/// What was too quick for the watch.
+async fn within(limits: &Limits) -> Result<(), InstallError> {
+    match limits.exceeded_on_disk().await {
+        Some(limit) => Err(NpmError::Limited(limit).into()),
+        None => Ok(()),
     }
 }
 

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{InstallError, plugin_home};
 use crate::node::choice::Node;
-use crate::npm::run::Npm;
+use crate::npm::run::{Npm, NpmError};
 use crate::process::Ending;
 use crate::release::{PackageName, Version};
 
@@ -46,7 +46,8 @@ impl PluginInstall<'_> {
         let refused = |why: String| InstallError::Plugin { version: self.version, why };
         match finished.ending {
             Ending::Exited(0) => {}
-            Ending::Cancelled => return Err(crate::npm::run::NpmError::Stopped.into()),
+            Ending::Cancelled => return Err(NpmError::Stopped.into()),
+            Ending::Limited(limit) => return Err(NpmError::Limited(limit).into()),
             ending => {
                 let said = format!("{}\n{}", finished.stdout.text(), finished.stderr.text());
                 return Err(refused(reason(&said).unwrap_or_else(|| ending.to_string())));

@@ -11,7 +11,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::install::PrefixInstall;
 use super::{
-    FORMAT, InstallError, Prefix, PrefixManifest, StoreError, core_project, name, plugin_home, tree,
+    FORMAT, InstallError, Prefix, PrefixManifest, StoreError, blocking, core_project, marker, name,
+    plugin_home, tree,
 };
 use crate::fs::{Lock, LockError, foreign, write_atomic};
 use crate::host::HostPort;
@@ -185,9 +186,9 @@ impl PrefixStore {
         crate::fs::remove(&home)?;
         let install_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         let measured = directory.clone();
-        let (fingerprint, bytes) = blocking(move || {
-            let fingerprint = fingerprint(&measured)?;
-            Ok((fingerprint, tree::disk_use(&measured, true, &mut BTreeSet::new())?))
+        let (fingerprint, content, bytes) = blocking(move || {
+            let (fingerprint, content) = (fingerprint(&measured)?, content(&measured)?);
+            Ok((fingerprint, content, tree::disk_use(&measured, true, &mut BTreeSet::new())?))
         })
         .await?;
         let manifest = PrefixManifest {
@@ -208,6 +209,7 @@ impl PrefixStore {
                 .and_then(|donor| donor.directory.file_name().map(ToOwned::to_owned)),
             bytes,
             fingerprint,
+            content: Some(content),
         };
         let text = serde_json::to_vec_pretty(&manifest).map_err(std::io::Error::other)?;
         // Last of all: only a prefix with a manifest is ever used.
@@ -339,7 +341,7 @@ impl PrefixStore {
     /// Beside the prefix and not in it: a candidate has its hands on what is in it, and
     /// the sandbox hides what is beside it.
     fn marker(&self, name: &str) -> Utf8PathBuf {
-        self.directory.join(format!("{name}.json"))
+        marker(&self.directory.join(name))
     }
 
     fn lock_file(&self, name: &str) -> Utf8PathBuf {
@@ -347,22 +349,22 @@ impl PrefixStore {
     }
 }
 
-fn fingerprint(directory: &Utf8Path) -> std::io::Result<String> {
-    let plugin = plugin_home(directory);
-    let core = core_project(directory);
-    let trees: Vec<&Utf8Path> =
-        [core.as_path(), plugin.as_path()].into_iter().filter(|tree| tree.exists()).collect();
-    tree::fingerprint(&trees)
+pub(super) fn fingerprint(directory: &Utf8Path) -> std::io::Result<String> {
+    of_trees(directory, tree::fingerprint)
+}
+
+pub(super) fn content(directory: &Utf8Path) -> std::io::Result<String> {
+    of_trees(directory, tree::content)
+}
+
+fn of_trees<T>(directory: &Utf8Path, look: impl Fn(&[&Utf8Path]) -> T) -> T {
+    let (core, plugin) = (core_project(directory), plugin_home(directory));
+    let trees = [core.as_path(), plugin.as_path()].into_iter().filter(|tree| tree.exists());
+    look(&trees.collect::<Vec<_>>())
 }
 
 async fn untouched(directory: Utf8PathBuf, expected: String) -> std::io::Result<bool> {
     blocking(move || Ok(fingerprint(&directory)? == expected)).await
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
-) -> std::io::Result<T> {
-    tokio::task::spawn_blocking(work).await.map_err(std::io::Error::other)?
 }
 
 #[cfg(test)]
@@ -411,6 +413,7 @@ mod tests {
             grown_from: None,
             bytes: 0,
             fingerprint: "of other files".to_owned(),
+            content: None,
         };
         fs::write(
             store.marker(&name(&candidate, &node, &[])),

@@ -89,6 +89,13 @@ impl ActiveRuns {
         !self.runs.values().any(|(name, leaves)| name != run && *leaves == Leftovers::Anything)
     }
 
+    /// How many processes a run has now, besides the one that leads it.
+    pub(super) fn count(&mut self, run: &str, group: u32) -> usize {
+        let table = process_table();
+        let of_run = self.left_by(run, group, &table);
+        of_run.iter().filter(|pid| table.get(pid).is_some_and(|process| !process.ended)).count()
+    }
+
     /// What in the table is left of a run: never a leader, never what belongs
     /// to a run that goes on.
     fn left_by(&mut self, run: &str, group: u32, table: &ProcessTable) -> BTreeSet<u32> {
@@ -119,6 +126,13 @@ impl ActiveRuns {
         });
         left
     }
+}
+
+/// How many processes the machine has, as far as this one can see.
+pub(super) fn machine_total() -> usize {
+    let Ok(entries) = std::fs::read_dir("/proc") else { return 0 };
+    let number = |name: &std::ffi::OsStr| name.as_encoded_bytes()[0].is_ascii_digit();
+    entries.flatten().filter(|entry| number(&entry.file_name())).count()
 }
 
 /// This process's name for its runs: number, start time, counter. The start

@@ -2,11 +2,17 @@
 
 use std::time::{Duration, Instant};
 
+use std::sync::{Arc, OnceLock};
+
 use camino::Utf8PathBuf;
 use tokio::process::Child;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::capture::{self, Capture, CapturedOutput};
-use super::{Ending, GRACE, ProcessError, ProcessOutput, Processes, Program, leftovers, unix};
+use super::{
+    Ending, GRACE, Limit, Limits, ProcessError, ProcessOutput, Processes, Program, leftovers,
+    limits, unix,
+};
 
 /// How long the children of a program that was asked to end may take to notice: a
 /// Gateway's app-server ends when its input is closed.
@@ -23,6 +29,30 @@ pub struct RunningProcess {
     stderr: Capture,
     begun: Instant,
     ending: Option<Ending>,
+    watch: Option<LimitWatch>,
+}
+
+/// Ends a run that takes more than it may, at once and with all of its group: one that
+/// multiplies would go on in a time of grace.
+#[derive(Debug)]
+struct LimitWatch {
+    exceeded: Arc<OnceLock<Limit>>,
+    _task: AbortOnDropHandle<()>,
+}
+
+impl LimitWatch {
+    fn over(guard: &RunGuard, limits: Limits) -> Self {
+        let exceeded = Arc::new(OnceLock::new());
+        let found = Arc::clone(&exceeded);
+        let (processes, run, group) = (guard.processes.clone(), guard.run.clone(), guard.group);
+        let task = tokio::spawn(async move {
+            let limit = limits::exceeded(&limits, &processes, &run, group).await;
+            if found.set(limit).is_ok() {
+                unix::signal_group(group, unix::KILL);
+            }
+        });
+        Self { exceeded, _task: AbortOnDropHandle::new(task) }
+    }
 }
 
 impl RunningProcess {
@@ -36,8 +66,10 @@ impl RunningProcess {
         let person = || guard.processes.person();
         let stdout = capture::start(child.stdout.take(), log("stdout"), person());
         let stderr = capture::start(child.stderr.take(), log("stderr"), person());
+        let watch = program.limits.clone().map(|limits| LimitWatch::over(&guard, limits));
         Self {
             guard,
+            watch,
             stdout,
             stderr,
             child,
@@ -131,8 +163,9 @@ impl RunningProcess {
 
     fn note(&mut self, status: &std::io::Result<std::process::ExitStatus>) -> Ending {
         // At once: from now on the system may give the group's number to another process.
+        let limit = self.watch.take().and_then(|watch| watch.exceeded.get().copied());
         self.guard.end();
-        *self.ending.insert(ending(status))
+        *self.ending.insert(limit.map_or_else(|| ending(status), Ending::Limited))
     }
 }
 

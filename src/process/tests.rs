@@ -9,6 +9,7 @@ fn shell(script: &str) -> Program {
         time_limit: Duration::from_secs(30),
         log: None,
         enclosure: None,
+        limits: None,
     }
 }
 
@@ -207,4 +208,42 @@ fn a_command_line_can_be_pasted_into_a_shell() {
     let program =
         Program { arguments: vec!["--message".into(), "Reply exactly: it's".into()], ..shell("") };
     assert_eq!(program.command_line(), r"sh --message 'Reply exactly: it'\''s'");
+}
+
+#[tokio::test]
+async fn a_program_that_takes_more_than_it_may_is_ended_at_once_and_by_name_of_the_limit() {
+    let guard = tempfile::tempdir().unwrap();
+    let place = Utf8PathBuf::from_path_buf(guard.path().to_owned()).unwrap();
+    let limits = Limits { processes: 20, disk: 4 << 20, places: vec![place.clone()] };
+    let deep = format!("mkdir -p {}", "d/".repeat(300));
+    for (script, limit) in [
+        // Each in a session of its own, and deaf to SIGTERM.
+        (
+            "trap '' TERM; for n in $(seq 60); do setsid sleep 300 & echo $!; done; wait",
+            Limit::Processes(20),
+        ),
+        ("head -c 9000000 /dev/zero > large; sleep 300", Limit::Disk(4 << 20)),
+        (&format!("rm large; {deep}; sleep 300"), Limit::Depth(256)),
+    ] {
+        let limits = Some(limits.clone());
+        let program = Program { limits, directory: place.clone(), ..shell(script) };
+        let output = run(program).await;
+        assert_eq!(output.ending, Ending::Limited(limit), "{}", output.stderr.text());
+        let running: Vec<_> =
+            output.stdout.text().lines().filter(|pid| is_running(pid)).map(str::to_owned).collect();
+        assert_eq!(running, [""; 0], "{script}");
+        assert!(output.elapsed < Duration::from_secs(20), "{:?}", output.elapsed);
+    }
+    let modest = Program { limits: Some(limits), directory: "/".into(), ..shell("sleep 0.6") };
+    crate::fs::remove(&place.join("d")).unwrap();
+    assert_eq!(run(modest).await.ending, Ending::Exited(0));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn what_this_process_holds_in_memory_gets_into_no_core_dump() {
+    keep_memory_private();
+    assert!(!nix::sys::prctl::get_dumpable().unwrap());
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Core);
+    assert_eq!((limit.current, limit.maximum), (Some(0), Some(0)));
 }

@@ -41,6 +41,18 @@ pub(super) fn set_apart(command: &mut tokio::process::Command) {
     }
 }
 
+/// Keeps what this process has in memory, a lent login above all, out of core dumps and
+/// from other processes of the user's: see `PR_SET_DUMPABLE` in prctl(2) and core(5). What
+/// it starts decides for itself whether it can be looked into, and leaves no core either.
+pub fn keep_memory_private() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    // Less is never refused.
+    let _ = setrlimit(Resource::Core, none);
+    #[cfg(target_os = "linux")]
+    let _ = nix::sys::prctl::set_dumpable(false);
+}
+
 pub(super) fn adopt_abandoned() {
     #[cfg(target_os = "linux")]
     // Refused only by kernels older than 3.4; then the search by name remains.

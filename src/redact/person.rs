@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use camino::Utf8Path;
 use memchr::memmem;
 
-use super::{HOME, HOST, USER, line};
+use super::shape::{Flood, Shapes};
+use super::{HOME, HOST, USER};
 use crate::secret::Secret;
 
 /// Names that say nothing of anybody, and that a release's own words are full
@@ -58,6 +59,11 @@ impl Person {
     /// The text without the person's names and home, without the secrets that are
     /// known, and without what looks like one.
     pub fn line<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        self.part(text, &mut Flood::default())
+    }
+
+    /// The same for a part of an output that comes in several.
+    pub(super) fn part<'t>(&self, text: &'t str, flood: &mut Flood) -> Cow<'t, str> {
         let mut masked = Cow::Borrowed(text);
         for (secret, mask) in &self.secrets {
             if memmem::find(masked.as_bytes(), secret.reveal().as_bytes()).is_some() {
@@ -69,7 +75,7 @@ impl Person {
                 masked = Cow::Owned(without);
             }
         }
-        match line(&masked) {
+        match Shapes::of_secrets().mask(&masked, flood) {
             Cow::Owned(without) => Cow::Owned(without),
             Cow::Borrowed(_) => masked,
         }

@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 
 use regex::{Captures, Regex, RegexSet, RegexSetBuilder};
 
+use super::TOKEN;
 use table::{PLACES, SECRETS};
 
 mod spared;
@@ -22,6 +23,16 @@ static WRITTEN: LazyLock<Regex> =
 const MEMORY: usize = 16 * 1024 * 1024;
 /// How often a text is gone through at most.
 const ROUNDS: usize = 4;
+/// How much of a text is looked at together: so much, and the rest of the line. Bytes.
+const BLOCK: usize = 4096;
+/// How far apart secrets are at least, each found in two rounds, where they are looked for
+/// one by one. Bytes. What has more is no log but a flood, and not worth the time: every
+/// word in it is masked.
+const APART: usize = 64;
+/// How much is taken for more of a flood before it is looked at again. Bytes.
+const FLOODED: usize = 64 * BLOCK;
+/// How long the names of fields and what stands between them and their values may be. Bytes.
+const NAME: usize = 256;
 
 /// One shape. What the first capture group holds that has a part in the match is
 /// masked, what stands around it stays.
@@ -72,13 +83,52 @@ impl Shapes {
         }
     }
 
-    /// The text with a mask in the place of whatever has one of the shapes.
-    pub(super) fn mask<'t>(&self, text: &'t str) -> Cow<'t, str> {
+    /// The text with a mask in the place of whatever has one of the shapes. `flood` is what
+    /// came before it in the same output.
+    pub(super) fn mask<'t>(&self, text: &'t str, flood: &mut Flood) -> Cow<'t, str> {
         let coloured = text.contains(ESCAPE) || WRITTEN.is_match(text);
-        if coloured { self.mask_coloured(text) } else { self.mask_plain(text) }
+        if !coloured && !self.any.is_match(text) {
+            return Cow::Borrowed(text);
+        }
+        let mut masked = String::with_capacity(text.len());
+        for block in blocks(text) {
+            let looked_at = if flood.left == 0 { self.mask_block(block) } else { None };
+            if let Some(block) = looked_at {
+                masked.push_str(&block);
+                continue;
+            }
+            if flood.left == 0 {
+                flood.left = FLOODED;
+            }
+            flood.left = flood.left.saturating_sub(block.len());
+            mask_words(block, &mut masked);
+        }
+        if masked == text { Cow::Borrowed(text) } else { Cow::Owned(masked) }
     }
 
-    fn mask_plain<'t>(&self, text: &'t str) -> Cow<'t, str> {
+    /// None where it is one of a flood.
+    fn mask_block<'t>(&self, block: &'t str) -> Option<Cow<'t, str>> {
+        // Of a long line the beginning tells; one that begins with a word of that length is
+        // data.
+        if block.len() > 4 * BLOCK {
+            let beginning = &block[..block.floor_char_boundary(BLOCK)];
+            beginning.bytes().find(|byte| byte.is_ascii_whitespace() || b"\"'".contains(byte))?;
+            self.mask_some(beginning)?;
+        }
+        self.mask_some(block)
+    }
+
+    fn mask_some<'t>(&self, text: &'t str) -> Option<Cow<'t, str>> {
+        let mut left = text.len().max(BLOCK) / APART;
+        let coloured = text.contains(ESCAPE) || WRITTEN.is_match(text);
+        if coloured {
+            self.mask_coloured(text, &mut left)
+        } else {
+            self.mask_plain(text, &mut left)
+        }
+    }
+
+    fn mask_plain<'t>(&self, text: &'t str, left: &mut usize) -> Option<Cow<'t, str>> {
         let mut masked = Cow::Borrowed(text);
         // A mask may uncover another secret, which goes in the next round. Most texts
         // have no secret: one pass of the set of all patterns settles those.
@@ -89,33 +139,76 @@ impl Shapes {
             let mut secrets = Vec::new();
             for at in self.any.matches(&masked) {
                 let (pattern, shape) = &self.each[at];
-                shape.find(pattern, &masked, &mut secrets);
+                shape.find(pattern, &masked, &mut secrets, left)?;
             }
             if secrets.is_empty() {
                 break;
             }
             masked = Cow::Owned(without(&masked, secrets));
         }
-        masked
+        Some(masked)
     }
 
     /// Colours stand between a name and its value, so they are looked through;
     /// a line in which something has to go loses them.
-    fn mask_coloured<'t>(&self, text: &'t str) -> Cow<'t, str> {
+    fn mask_coloured<'t>(&self, text: &'t str, left: &mut usize) -> Option<Cow<'t, str>> {
         let mut changed = false;
-        let lines = text.split_inclusive('\n').map(|line| {
+        let mut masked = String::with_capacity(text.len());
+        for line in text.split_inclusive('\n') {
             let plain = anstream::adapter::strip_str(line).to_string();
             let plain = WRITTEN.replace_all(&plain, "");
-            match self.mask_plain(&plain) {
-                Cow::Owned(masked) if masked != *plain => {
+            match self.mask_plain(&plain, left)? {
+                Cow::Owned(without) if without != *plain => {
                     changed = true;
-                    masked
+                    masked.push_str(&without);
                 }
-                _ => line.to_owned(),
+                _ => masked.push_str(line),
             }
-        });
-        let masked = lines.collect::<String>();
-        if changed { Cow::Owned(masked) } else { Cow::Borrowed(text) }
+        }
+        Some(if changed { Cow::Owned(masked) } else { Cow::Borrowed(text) })
+    }
+}
+
+/// Whether an output is a flood of secrets at the moment.
+#[derive(Debug, Default)]
+pub(super) struct Flood {
+    /// How many bytes are still taken for more of it.
+    left: usize,
+}
+
+/// Pieces that end where a line does.
+fn blocks(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let line_end = rest.as_bytes().get(BLOCK..).and_then(|after| memchr::memchr(b'\n', after));
+        let (block, after) = rest.split_at(line_end.map_or(rest.len(), |at| BLOCK + at + 1));
+        rest = after;
+        Some(block).filter(|block| !block.is_empty())
+    })
+}
+
+/// What no secret goes across.
+const BETWEEN_WORDS: [bool; 256] = {
+    let mut table = [false; 256];
+    let (all, mut at) = (b" \t\n\r\"'\\,;:(){}[]<>&?#", 0);
+    while at < all.len() {
+        table[all[at] as usize] = true;
+        at += 1;
+    }
+    table
+};
+
+/// Masks every word that is as long as a secret.
+fn mask_words(text: &str, masked: &mut String) {
+    const SHORTEST: usize = 6;
+    let is_between = |byte: &u8| BETWEEN_WORDS[usize::from(*byte)];
+    let mut rest = text;
+    while !rest.is_empty() {
+        let word = rest.bytes().position(|byte| is_between(&byte)).unwrap_or(rest.len());
+        masked.push_str(if word < SHORTEST { &rest[..word] } else { TOKEN });
+        let after = rest[word..].bytes().take_while(is_between).count();
+        masked.push_str(&rest[word..word + after]);
+        rest = &rest[word + after..];
     }
 }
 
@@ -128,17 +221,34 @@ fn compiled(pattern: &str) -> Regex {
 type SecretSpan = (Range<usize>, &'static str);
 
 impl Shape {
-    /// Adds every secret of this shape.
-    fn find(&self, pattern: &Regex, text: &str, secrets: &mut Vec<SecretSpan>) {
+    /// Adds every secret of this shape; none where there are more than there is `left` of
+    /// time for.
+    fn find(
+        &self,
+        pattern: &Regex,
+        text: &str,
+        secrets: &mut Vec<SecretSpan>,
+        left: &mut usize,
+    ) -> Option<()> {
         let mut at = 0;
         while let Some((found, range)) = pattern.captures_at(text, at).and_then(|c| parts(text, &c))
         {
+            *left = left.checked_sub(1)?;
+            let is_secret = found.value != self.mask && !(self.spared)(&found);
             // The value behind a name may itself be a name with a value: look at it again.
-            at = if found.name.is_empty() { range.end } else { range.start };
-            if found.value != self.mask && !(self.spared)(&found) {
+            // Of a long one that goes, only the end can have a value that is beyond it.
+            at = match (found.name.is_empty(), is_secret) {
+                (true, _) => range.end,
+                (false, true) => {
+                    range.start.max(text.floor_char_boundary(range.end - NAME.min(range.end)))
+                }
+                (false, false) => range.start,
+            };
+            if is_secret {
                 secrets.push((range, self.mask));
             }
         }
+        Some(())
     }
 }
 

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use super::Person;
+use super::shape::Flood;
 
 /// The longest line that is waited for. A longer one is masked in pieces. Bytes.
 const LONGEST: usize = 256 * 1024;
@@ -15,18 +16,19 @@ pub struct Stream<W: Write> {
     to: W,
     person: Arc<Person>,
     held: Vec<u8>,
+    flood: Flood,
 }
 
 impl<W: Write> Stream<W> {
     /// Begins to write.
     pub fn new(to: W, person: Arc<Person>) -> Self {
-        Self { to, person, held: Vec::new() }
+        Self { to, person, held: Vec::new(), flood: Flood::default() }
     }
 
     fn write_first(&mut self, end: usize) -> io::Result<()> {
         let bytes = &self.held[..end];
         let text = String::from_utf8_lossy(bytes);
-        match self.person.line(&text) {
+        match self.person.part(&text, &mut self.flood) {
             // Bytes that are not UTF-8 stay as they are if there is nothing to mask.
             masked if masked == text => self.to.write_all(bytes)?,
             masked => self.to.write_all(masked.as_bytes())?,

@@ -366,3 +366,41 @@ fn a_line_without_end_is_masked_and_takes_no_more_memory_than_it_may() {
     assert!(!text.contains("canary"));
     assert_eq!(text.matches(TOKEN).count(), 40_000_usize.div_ceil(7));
 }
+
+/// What a candidate may write to make masking slow, each without end.
+fn floods() -> [(&'static str, String); 9] {
+    let of = |piece: &str| piece.repeat((4 << 20) / piece.len());
+    [
+        ("prose", of("the Gateway is ready and listens on 127.0.0.1:18789 for requests\n")),
+        ("one token a line", of("access_token=abcdefABCDEF0123456789abcdefABCDEF\n")),
+        ("JSON of tokens", of("{\"refresh_token\":\"canary0Made7Up9abcdef\",\"expires\":1}\n")),
+        ("JWTs", of("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abcdefghijklmnop \n")),
+        ("keys on one line", of("sk-abcdef0123456789 ")),
+        ("names of names", of("token:")),
+        ("names without values", of("token ")),
+        ("one endless token", format!("sk-{}", of("abcdefghij"))),
+        ("base64", of("QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWZnaGlq")),
+    ]
+}
+
+#[test]
+fn a_flood_of_secrets_is_masked_in_no_time_to_the_last_of_them() {
+    for (name, text) in floods() {
+        let begun = std::time::Instant::now();
+        let masked = line(&text);
+        // In a build without optimisation, on a machine that does other things besides.
+        assert!(
+            begun.elapsed() < std::time::Duration::from_secs(8),
+            "{name}: {:?}",
+            begun.elapsed()
+        );
+        for secret in ["0123456789", "canary", "eyJhb"] {
+            assert!(!masked.contains(secret), "{name}: {}", &masked[..400.min(masked.len())]);
+        }
+        assert_eq!(masked.lines().count(), text.lines().count(), "{name}");
+    }
+    // What follows a flood is read as ever, some way behind it.
+    let log =
+        format!("{}{}", "a_token=0123456789abcdef\n".repeat(4000), "plain words\n".repeat(99_999));
+    assert!(line(&log).ends_with("plain words\nplain words\n"));
+}

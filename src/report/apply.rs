@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use camino::Utf8Path;
 use indicatif::DecimalBytes;
-use owo_colors::OwoColorize as _;
 use serde::Serialize;
 
+use super::paint::Paint as _;
 use super::{OutputForm, print_if_json, terminal};
 use crate::apply::{
     ApplyOutcome, EarlierConfig, Note, Operation, PartKind, Plan, PlannedScript, Proof, SavedBy,

@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 
 use camino::Utf8Path;
-use owo_colors::OwoColorize as _;
 use serde::Serialize;
 
+use super::paint::Paint as _;
 use super::{
     OutputForm, changes, counted, duration, failure_lines, history, print_if_json, terminal,
 };

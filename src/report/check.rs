@@ -3,8 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use owo_colors::OwoColorize as _;
-
+use super::paint::Paint as _;
 use super::{OutputForm, counted, duration, egress, failure_lines, print_if_json, terminal};
 use crate::app::check::{CheckReport, RouteReport};
 use crate::observation::{Isolation, Observation, Times};
@@ -131,9 +130,9 @@ fn next(report: &CheckReport) -> Vec<String> {
 
 fn word(verdict: &Verdict) -> String {
     match verdict {
-        Verdict::Good => "good".green().bold().to_string(),
-        Verdict::Bad { .. } => "bad".red().bold().to_string(),
-        Verdict::Skip { .. } => "skip".yellow().bold().to_string(),
+        Verdict::Good => "good".green().bold(),
+        Verdict::Bad { .. } => "bad".red().bold(),
+        Verdict::Skip { .. } => "skip".yellow().bold(),
     }
 }
 

@@ -3,9 +3,9 @@
 
 use std::fmt::Write as _;
 
-use owo_colors::OwoColorize as _;
 use serde::Serialize;
 
+use super::paint::Paint as _;
 use super::{OutputForm, counted, print_if_json, terminal};
 use crate::catalogue::FailureKind;
 use crate::diagnose::{Diagnosis, LogFinding};
@@ -150,6 +150,7 @@ fn next(main: &LogFinding) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use super::super::paint::unpainted;
     use super::*;
     use crate::catalogue::Catalogue;
     use crate::diagnose::Scan;
@@ -158,7 +159,7 @@ mod tests {
         let catalogue = Catalogue::built_in();
         let mut scan = Scan::new(&catalogue, None);
         scan.feed(log.as_bytes());
-        anstream::adapter::strip_str(&text(&scan.end(), "gateway.log")).to_string()
+        unpainted(&text(&scan.end(), "gateway.log"))
     }
 
     #[test]

@@ -4,9 +4,9 @@
 use std::fmt::Write as _;
 
 use camino::Utf8Path;
-use owo_colors::OwoColorize as _;
 use serde::Serialize;
 
+use super::paint::Paint as _;
 use super::{OutputForm, counted, print_if_json, terminal};
 use crate::doctor::{DoctorReading, Facts, Finding, Level};
 use crate::release::Version;
@@ -130,9 +130,9 @@ fn word(level: Level) -> &'static str {
 fn shown(finding: &Finding) -> String {
     let level = word(finding.level);
     let level = match finding.level {
-        Level::Problem => level.red().bold().to_string(),
-        Level::Warning => level.yellow().bold().to_string(),
-        Level::Note => level.dimmed().to_string(),
+        Level::Problem => level.red().bold(),
+        Level::Warning => level.yellow().bold(),
+        Level::Note => level.dimmed(),
     };
     let mut text = format!("{level}: {}  [{}]\n", finding.title, finding.id);
     let mut row = |name: &str, what: &str| {

@@ -25,6 +25,7 @@ use crate::release::pairing::Candidate;
 use crate::session::record::CheckRecord;
 use crate::session::summary::SessionSummary;
 use crate::verdict::{Failure, Verdict};
+use crate::visible;
 
 /// What goes into an issue.
 #[derive(Debug)]
@@ -72,7 +73,7 @@ impl Issue<'_> {
         section("How to reproduce", Some(reproduction::section(self)));
         // Piece by piece: a name at the end of a quotation has no value behind it.
         let pieces = text.split('`').map(|piece| redact::paste(piece, self.person));
-        pieces.collect::<Vec<_>>().join("`")
+        visible::text(&pieces.collect::<Vec<_>>().join("`")).into_owned()
     }
 
     fn question(&self) -> &Question {

@@ -35,7 +35,7 @@ pub(super) fn event(event: &TimedEvent) {
 /// Prints one object on one line.
 pub(super) fn line(content: &impl Serialize) {
     match serde_json::to_string(content) {
-        Ok(text) => terminal::print(&text),
+        Ok(text) => terminal::print_json(&text),
         Err(error) => terminal::error(&format!("cannot write JSON: {error}"), None),
     }
 }

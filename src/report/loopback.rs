@@ -6,6 +6,7 @@ use crate::observation::{RequestKind, RequestRecord};
 /// Shows the requests as they come.
 #[derive(Debug)]
 pub struct LoopbackReport {
+    /// How many have been shown, by their place in the order of arrival.
     shown: usize,
 }
 
@@ -29,11 +30,13 @@ impl LoopbackReport {
 
     /// Prints what has come in since the last time.
     pub fn show(&mut self, records: &[RequestRecord]) {
-        let settled = records.iter().skip(self.shown).take_while(|record| is_settled(record));
-        for record in settled {
+        let new = records.iter().filter(|record| record.sequence >= self.shown);
+        let mut last = None;
+        for record in new.take_while(|record| is_settled(record)) {
             terminal::say(&line(record));
-            self.shown += 1;
+            last = Some(record.sequence);
         }
+        self.shown = last.map_or(self.shown, |last| last + 1);
     }
 }
 

@@ -1,5 +1,7 @@
 //! Markdown in which nothing that is quoted can be taken for more than a text.
 
+use crate::visible;
+
 /// How much of a line is quoted. Characters.
 const LONGEST: usize = 300;
 
@@ -15,14 +17,13 @@ pub(super) fn code(text: &str) -> String {
     format!("`{}`", shortened(text).replace('`', "'"))
 }
 
-/// The beginning of a long line, without what moves a terminal's cursor.
+/// The beginning of a long line.
 pub(super) fn shortened(line: &str) -> String {
-    let plain = |c: &char| !c.is_control() || *c == '\t';
-    let mut text: String = line.chars().filter(plain).take(LONGEST).collect();
-    if line.chars().filter(plain).nth(LONGEST).is_some() {
-        text.push('…');
+    let line = visible::line(line.trim_end_matches('\r'));
+    match line.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line.into_owned(),
     }
-    text
 }
 
 /// A table. A bar ends a cell even in code, unless it is escaped.
@@ -55,7 +56,7 @@ mod tests {
     fn no_quoted_line_ends_its_fence_or_its_cell() {
         let text = fence("text", "a\n```\n````html\n");
         assert_eq!(text, "`````text\na\n```\n````html\n`````\n");
-        assert_eq!(code("a `b` | c\r"), "`a 'b' | c`");
+        assert_eq!(code("a `b` | c\u{202e}\r"), "`a 'b' | c\\u{202e}`");
         assert_eq!(
             table(["a", "b"], &[["1".into(), "2 | 3".into()]]),
             "| a | b |\n| --- | --- |\n| 1 | 2 \\| 3 |\n"

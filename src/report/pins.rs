@@ -3,12 +3,13 @@
 use std::fmt::Write as _;
 
 use camino::Utf8Path;
-use owo_colors::OwoColorize as _;
 use serde::Serialize;
 
+use super::paint::Paint as _;
 use super::{OutputForm, print_if_json, terminal};
 use crate::pin::Pin;
 use crate::release::Version;
+use crate::visible;
 
 /// Says that a pin was written into this file.
 pub fn pinned(pin: &Pin, file: &Utf8Path) {
@@ -39,16 +40,15 @@ impl PinsReport<'_> {
             let current = if self.current == Some(pin.core) { "  (current)" } else { "" };
             let _ = writeln!(text, "{}{}", pin.core.bold(), current.green());
             let plugin = pin.plugin.map_or("core only".to_owned(), |v| format!("plugin {v}"));
-            let _ =
-                writeln!(text, "  {plugin}, Node {}, {} by {}", pin.node, pin.route, pin.upstream);
+            let [node, route, upstream] =
+                [&pin.node, &pin.route, &pin.upstream].map(|told| visible::line(told));
+            let _ = writeln!(text, "  {plugin}, Node {node}, {route} by {upstream}");
             let day = pin.tested.strftime("%Y-%m-%d %H:%M UTC");
             let _ = writeln!(text, "  passed {} of {}, last on {day}", pin.passed, pin.checks);
             if let Some(bad) = &pin.first_bad {
-                let _ = writeln!(
-                    text,
-                    "  first bad: {} [{}] {}",
-                    bad.core, bad.signature, bad.evidence
-                );
+                let [signature, evidence] =
+                    [&bad.signature, &bad.evidence].map(|told| visible::line(told));
+                let _ = writeln!(text, "  first bad: {} [{signature}] {evidence}", bad.core);
             }
         }
         if self.pins.is_empty() {

@@ -6,13 +6,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use owo_colors::OwoColorize as _;
 
+use super::paint::Paint as _;
 use super::{apply, bisect, counted, duration, login, terminal};
 use crate::event::{Event, TimedEvent};
 use crate::release::Version;
 use crate::search::Purpose;
 use crate::verdict::Verdict;
+use crate::visible;
 
 /// The progress display: bars on a terminal, lines elsewhere. Clones show on the
 /// same lines.
@@ -58,7 +59,7 @@ impl ProgressState {
         match event {
             Event::InstallStarted { core } => {
                 if let Some(bars) = self.bars() {
-                    let bar = spinner(&bars, format!("installing {core}"));
+                    let bar = spinner(&bars, &format!("installing {core}"));
                     self.installs.insert(*core, bar);
                 } else {
                     terminal::say(&format!("installing {core}"));
@@ -80,7 +81,7 @@ impl ProgressState {
             }
             Event::CheckStarted { core } => {
                 if let Some(bars) = self.bars() {
-                    self.check = Some(spinner(&bars, format!("asking {core} for a reply")));
+                    self.check = Some(spinner(&bars, &format!("asking {core} for a reply")));
                 }
             }
             Event::RemedyStarted { words } => {
@@ -89,7 +90,7 @@ impl ProgressState {
                 }
                 let message = format!("trying whether it answers {words}");
                 match self.bars() {
-                    Some(bars) => self.check = Some(spinner(&bars, message)),
+                    Some(bars) => self.check = Some(spinner(&bars, &message)),
                     None => terminal::say(&message),
                 }
             }
@@ -162,12 +163,12 @@ impl ProgressState {
     }
 }
 
-fn spinner(bars: &MultiProgress, message: String) -> ProgressBar {
+fn spinner(bars: &MultiProgress, message: &str) -> ProgressBar {
     // Added before it ticks: a bar that ticks alone draws over the others.
     let bar = bars.add(ProgressBar::new_spinner());
     let style = ProgressStyle::with_template("{spinner:.cyan} {msg}  {elapsed:.dim}");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
-    bar.set_message(message);
+    bar.set_message(visible::line(message).into_owned());
     bar.enable_steady_tick(Duration::from_millis(100));
     bar
 }
@@ -184,7 +185,7 @@ fn verdict_line(core: Version, verdict: &Verdict, elapsed_ms: u64, purpose: Purp
     match verdict {
         Verdict::Good => format!("{}  {core:<16} {elapsed}{again}", "good".green().bold()),
         Verdict::Bad { failure } => {
-            let word = "bad ".red().bold().to_string();
+            let word = "bad ".red().bold();
             format!(
                 "{word}  {core:<16} {elapsed}  {}: {}{again}",
                 failure.key(),

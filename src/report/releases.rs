@@ -1,9 +1,9 @@
 //! The table of releases.
 
-use owo_colors::OwoColorize as _;
-
+use super::paint::Paint as _;
 use super::{OutputForm, counted, print_if_json, terminal};
 use crate::app::releases::{ListedRelease, PinState, ReleaseTable};
+use crate::visible;
 
 const HEAD: [&str; 6] = ["RELEASE", "CHANNEL", "PLUGIN", "CODEX CLI", "PUBLISHED", "NODE"];
 const CHANNEL: usize = 1;
@@ -69,7 +69,7 @@ fn text(table: &ReleaseTable, width: usize) -> String {
         padded.collect::<Vec<_>>().join(GAP)
     };
     let head = line(&HEAD.map(str::to_owned));
-    let mut lines = vec![head.trim_end().bold().to_string()];
+    let mut lines = vec![head.trim_end().bold()];
     for listed in &table.releases {
         let mut text = line(&row(listed));
         let mut below = Vec::new();
@@ -86,8 +86,8 @@ fn text(table: &ReleaseTable, width: usize) -> String {
         rows.extend(below);
         for text in rows {
             lines.push(match listed.pin {
-                Some(PinState::Current | PinState::Good) => text.green().to_string(),
-                Some(PinState::Bad) => text.red().to_string(),
+                Some(PinState::Current | PinState::Good) => text.green(),
+                Some(PinState::Bad) => text.red(),
                 None => text,
             });
         }
@@ -110,7 +110,8 @@ fn wrapped(remark: &str, width: usize) -> Vec<String> {
 }
 
 fn remarks(listed: &ListedRelease) -> Vec<String> {
-    let mut remarks: Vec<String> = listed.tags.clone();
+    let shown = |word: &String| visible::line(word).into_owned();
+    let mut remarks: Vec<String> = listed.tags.iter().map(shown).collect();
     match listed.pin {
         Some(PinState::Current) => remarks.push("pinned".to_owned()),
         Some(PinState::Good) => remarks.push("known good".to_owned()),
@@ -118,7 +119,8 @@ fn remarks(listed: &ListedRelease) -> Vec<String> {
         None => {}
     }
     let short = (!remarks.is_empty()).then(|| remarks.join(", "));
-    let word = listed.deprecated.as_ref().map(|word| format!("deprecated: {word}"));
+    let word =
+        listed.deprecated.as_ref().map(|word| format!("deprecated: {}", visible::line(word)));
     short.into_iter().chain(word).collect()
 }
 
@@ -130,12 +132,13 @@ fn row(listed: &ListedRelease) -> [String; HEAD.len()] {
         or_dash(listed.plugin.map(|plugin| plugin.to_string())),
         or_dash(listed.codex_cli.as_ref().map(ToString::to_string)),
         or_dash(listed.published.map(|at| at.strftime("%Y-%m-%d").to_string())),
-        or_dash(listed.node.clone()),
+        or_dash(listed.node.as_deref().map(|node| visible::line(node).into_owned())),
     ]
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::paint::unpainted;
     use super::*;
     use crate::release::Version;
 
@@ -160,7 +163,7 @@ mod tests {
             ],
             has_plugin: true,
         };
-        insta::assert_snapshot!(anstream::adapter::strip_str(&text(&table, 80)).to_string());
+        insta::assert_snapshot!(unpainted(&text(&table, 80)));
     }
 
     #[test]
@@ -181,7 +184,7 @@ mod tests {
         let releases = vec![release("2026.12.31-beta.12"), release("2026.12.31")];
         let table = ReleaseTable { releases, has_plugin: true };
         for width in [80, 60, 44] {
-            let text = anstream::adapter::strip_str(&super::text(&table, width)).to_string();
+            let text = unpainted(&super::text(&table, width));
             for line in text.lines() {
                 assert!(line.chars().count() <= width, "{width}: {line}");
             }

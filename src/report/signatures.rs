@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use owo_colors::OwoColorize as _;
 use serde::Serialize;
 
+use super::paint::Paint as _;
 use super::{OutputForm, print_if_json, terminal};
 use crate::catalogue::Signature;
 
@@ -27,12 +27,8 @@ pub fn print(signatures: &[&Signature], whole: bool, form: OutputForm) {
 
 fn line(signature: &Signature) -> String {
     let own = if signature.own { " (yours)" } else { "" };
-    format!(
-        "{:<24} {:<12} {}{own}\n",
-        signature.id,
-        signature.kind.word().dimmed(),
-        signature.title
-    )
+    let kind = format!("{:<12}", signature.kind.word());
+    format!("{:<24} {} {}{own}\n", signature.id, kind.dimmed(), signature.title)
 }
 
 fn details(signature: &Signature) -> String {

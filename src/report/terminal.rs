@@ -1,5 +1,5 @@
-//! Writing to stdout and stderr, colours dropped where they do not belong, and
-//! never a secret.
+//! Writing to stdout and stderr: colours dropped where they do not belong, never a
+//! secret, and no escape but codexpin's own colours.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the one place that prints")]
 
@@ -7,9 +7,10 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use indicatif::{MultiProgress, ProgressDrawTarget};
-use owo_colors::OwoColorize as _;
 
+use super::paint::{Paint as _, rendered};
 use crate::redact;
+use crate::visible;
 
 /// Why stdout can no longer be written to. Kept beside stdout, which is one for the process.
 static STDOUT_ERROR: Mutex<Option<io::Error>> = Mutex::new(None);
@@ -17,11 +18,27 @@ static STDOUT_ERROR: Mutex<Option<io::Error>> = Mutex::new(None);
 /// A line of data. Where it cannot be written, [`stdout_is_lost`] and
 /// [`stdout_error`] say so.
 pub fn print(text: &str) {
-    print_as_it_is(&redact::line(text));
+    write_line(&shown(text));
 }
 
-/// The same for what a program goes on with, such as a path of codexpin's own.
+/// The same for JSON.
+pub(super) fn print_json(text: &str) {
+    write_line(&redact::line(&visible::json(text)));
+}
+
+/// The same for what a program goes on with, such as a path of codexpin's own. A
+/// terminal, which is no program, is spared what it would obey.
 pub fn print_as_it_is(text: &str) {
+    let at_terminal = io::stdout().is_terminal();
+    write_line(&if at_terminal { visible::text(text) } else { text.into() });
+}
+
+/// Without secrets, and with nothing in it that a terminal obeys but codexpin's colours.
+fn shown(text: &str) -> String {
+    redact::line(&rendered(text)).into_owned()
+}
+
+fn write_line(text: &str) {
     let mut stdout = anstream::stdout();
     if let Err(error) = writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
         // The first error is the cause of those after it.
@@ -71,7 +88,7 @@ pub fn end_bars() {
 
 /// A line for the person at the terminal; above the bars, where there are any.
 pub fn say(text: &str) {
-    let text = redact::line(text);
+    let text = shown(text);
     let write = || {
         let _ = writeln!(anstream::stderr(), "{text}");
     };
@@ -116,7 +133,7 @@ pub fn confirm(question: &str) -> Option<bool> {
     if !std::io::stdin().is_terminal() || !is_watched() {
         return None;
     }
-    let _ = write!(anstream::stderr(), "{} [y/N] ", redact::line(question));
+    let _ = write!(anstream::stderr(), "{} [y/N] ", shown(question));
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer).ok()?;
     Some(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Session;
 use super::job::Job;
-use super::lab::{Lab, LabError};
+use super::lab::{self, Lab, LabError};
 use super::prefetch::Prefetch;
 use crate::event::{Event, Events};
 use crate::observation::Observation;
@@ -59,8 +59,8 @@ impl<L: Lab> CheckPool<L> {
             match install.finished().await {
                 Ok(ready) => {
                     events.tell(Event::CheckStarted { core: job.candidate.core });
-                    let seen = lab.check(&ready, job, &logs, &stop).await;
-                    (CheckResult { ask, seen }, Some(ready))
+                    let (seen, ready) = lab::ask(&lab, ready, job, &logs, (&events, &stop)).await;
+                    (CheckResult { ask, seen }, ready)
                 }
                 Err(error) => (CheckResult { ask, seen: Err(error) }, None),
             }

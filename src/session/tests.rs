@@ -90,7 +90,10 @@ impl ScriptedLab {
         let times = asked.iter().filter(|known| **known == core).count();
         asked.push(core);
         let script = self.script(core);
-        Ok(vec![observation(core, script[times.min(script.len() - 1)])])
+        match script[times.min(script.len() - 1)] {
+            "changed" => Err(LabError::Changed { what: core.to_string() }),
+            stderr => Ok(vec![observation(core, stderr)]),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! One record for each request, in order of arrival. None holds a token.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -7,6 +8,11 @@ use super::handshake::HandshakeError;
 use crate::observation::{Credential, RequestKind, RequestRecord, Scheme};
 use crate::redact;
 
+/// How many records are kept. Requests beyond are counted; those that ask for a turn, and
+/// the first and the last of the others, are kept longest.
+const MOST: usize = 2_000;
+/// How many of the first are kept in any case.
+const FIRST: usize = 200;
 /// Longest text of the client's that a record keeps, in characters.
 const LONGEST_TEXT: usize = 512;
 
@@ -14,7 +20,28 @@ const LONGEST_TEXT: usize = 512;
 #[derive(Debug, Clone)]
 pub(super) struct Ledger {
     start: Instant,
-    records: Arc<Mutex<Vec<RequestRecord>>>,
+    records: Arc<Mutex<Records>>,
+}
+
+#[derive(Debug, Default)]
+struct Records {
+    /// By their place in the order of arrival.
+    kept: BTreeMap<usize, RequestRecord>,
+    arrived: usize,
+}
+
+impl Records {
+    /// A candidate may ask without end.
+    fn make_room(&mut self) {
+        if self.kept.len() < MOST {
+            return;
+        }
+        let later = || self.kept.iter().skip(FIRST);
+        let first = later().find(|(_, record)| !record.is_for_a_turn()).or_else(|| later().next());
+        if let Some(sequence) = first.map(|(sequence, _)| *sequence) {
+            self.kept.remove(&sequence);
+        }
+    }
 }
 
 impl Ledger {
@@ -23,15 +50,24 @@ impl Ledger {
     }
 
     pub(super) fn records(&self) -> Vec<RequestRecord> {
-        self.lock().clone()
+        let records = self.lock();
+        let left_out = records.arrived - records.kept.len();
+        let mut kept: Vec<_> = records.kept.values().cloned().collect();
+        if let Some(last) = kept.last_mut().filter(|_| left_out > 0) {
+            let note = last.note.take().map(|note| format!("{note}; ")).unwrap_or_default();
+            last.note = Some(format!("{note}{left_out} requests before it are left out"));
+        }
+        kept
     }
 
     /// Enters a request at its head, before anything can go wrong with its body.
     pub(super) fn open(&self, head: Head<'_>) -> LedgerEntry {
         let elapsed = self.start.elapsed();
         let mut records = self.lock();
-        let sequence = records.len();
-        records.push(RequestRecord {
+        records.make_room();
+        let sequence = records.arrived;
+        records.arrived += 1;
+        let record = RequestRecord {
             sequence,
             elapsed,
             scheme: head.scheme,
@@ -49,11 +85,12 @@ impl Ledger {
             retry_after_s: None,
             code: None,
             note: None,
-        });
+        };
+        records.kept.insert(sequence, record);
         LedgerEntry { ledger: self.clone(), sequence }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<RequestRecord>> {
+    fn lock(&self) -> MutexGuard<'_, Records> {
         self.records.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -109,7 +146,7 @@ impl LedgerEntry {
     }
 
     pub(super) fn change(&self, change: impl FnOnce(&mut RequestRecord)) {
-        if let Some(record) = self.ledger.lock().get_mut(self.sequence) {
+        if let Some(record) = self.ledger.lock().kept.get_mut(&self.sequence) {
             change(record);
         }
     }
@@ -149,6 +186,37 @@ mod tests {
         ] {
             assert_eq!(shortened(path), kept, "{path}");
         }
+    }
+
+    #[test]
+    fn of_requests_without_end_a_bounded_number_is_kept_and_every_turn_among_them() {
+        let ledger = Ledger::new();
+        let ask = |path| {
+            ledger.open(Head {
+                scheme: Scheme::Https,
+                host: "chatgpt.com",
+                port: 443,
+                method: "POST",
+                path_and_query: path,
+                websocket: false,
+                credential: Credential::None,
+            })
+        };
+        for number in 0..20_000 {
+            let turn = number == 9_999;
+            let path = if turn { "/backend-api/codex/responses" } else { "/other" };
+            let entry = ask(path);
+            entry.settle(
+                Some(200),
+                if turn { RequestKind::Answered } else { RequestKind::Declined },
+            );
+        }
+        let records = ledger.records();
+        assert_eq!(records.len(), MOST);
+        assert!(records.iter().any(|record| record.is_answered_turn() && record.sequence == 9_999));
+        assert_eq!((records[0].sequence, records[MOST - 1].sequence), (0, 19_999));
+        let note = records[MOST - 1].note.as_deref();
+        assert_eq!(note, Some("18000 requests before it are left out"));
     }
 
     #[test]

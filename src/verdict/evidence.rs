@@ -3,11 +3,13 @@
 use super::{Evidence, EvidenceSource};
 use crate::catalogue::{Catalogue, FailureKind, Match, Rank, Signature, TextSource};
 use crate::observation::{Observation, RequestRecord};
+use crate::visible;
 
 pub(super) fn of_request(request: &RequestRecord) -> Evidence {
     let status = request.status.map(|status| format!(" -> {status}")).unwrap_or_default();
     let code = request.code.as_ref().map(|code| format!(" {code}")).unwrap_or_default();
     let text = format!("{} {}{}{status}{code}", request.method, request.host, request.path);
+    let text = visible::line(&text).into_owned();
     Evidence { source: EvidenceSource::Upstream, line: Some(request.sequence + 1), text }
 }
 
@@ -78,17 +80,15 @@ fn numbered(
 pub fn excerpt(line: &str, at: usize) -> String {
     const LONGEST: usize = 240;
     const BEFORE: usize = 60;
-    // Control characters would move the cursor or colour what is printed next.
-    let visible = |c: char| if c.is_control() { ' ' } else { c };
     if line.chars().count() <= LONGEST {
-        return line.chars().map(visible).collect();
+        return visible::line(line).into_owned();
     }
     let before = line.get(..at).unwrap_or_default().chars().count();
     // The beginning of a line says who speaks: it stays as long as the match fits.
     let from = if before + BEFORE < LONGEST { 0 } else { before - BEFORE };
-    let text: String = line.chars().skip(from).take(LONGEST).map(visible).collect();
+    let text: String = line.chars().skip(from).take(LONGEST).collect();
     let opening = if from > 0 { "…" } else { "" };
-    format!("{opening}{}…", text.trim())
+    format!("{opening}{}…", visible::line(text.trim()))
 }
 
 #[cfg(test)]
@@ -101,7 +101,7 @@ mod tests {
         let text = excerpt(&line, 5000);
         assert!(text.contains("Unknown model: x") && text.chars().count() < 250, "{text}");
         assert_eq!(excerpt("short", 2), "short");
-        assert_eq!(excerpt("over\rwritten \u{9b}31m", 2), "over written  31m");
+        assert_eq!(excerpt("over\rwritten \u{9b}31m", 2), "over\\rwritten \\u{9b}31m");
         assert!(excerpt(&line, 0).starts_with('a'));
     }
 }

@@ -7,6 +7,7 @@ use crate::catalogue::{Catalogue, FailureKind, Signature};
 use crate::observation::{AgentEnding, Observation, RequestKind, RequestRecord};
 use crate::question::{AskBy, Require};
 use crate::search::Mark;
+use crate::visible;
 
 /// Judges a candidate by what was seen through each of its routes.
 pub fn judge_all(observations: &[Observation], require: Require, catalogue: &Catalogue) -> Verdict {
@@ -24,6 +25,10 @@ pub fn judge_all(observations: &[Observation], require: Require, catalogue: &Cat
 
 /// Judges an observation.
 pub fn judge(observation: &Observation, catalogue: &Catalogue) -> Verdict {
+    // Before anything that it said or did: what came of the limit is not the release's.
+    if let AgentEnding::Limited(limit) = observation.ending {
+        return Verdict::Skip { reason: SkipReason::Limited { why: limit.to_string() } };
+    }
     if let (AskBy::Command(_), None) = (&observation.ask, observation.stopped_at) {
         return by_exit_code(observation, catalogue);
     }
@@ -49,16 +54,24 @@ pub fn judge(observation: &Observation, catalogue: &Catalogue) -> Verdict {
     Verdict::Bad { failure }
 }
 
+/// Whether nothing at all speaks against the candidate.
+pub fn passes(observation: &Observation) -> bool {
+    match (&observation.ask, observation.stopped_at) {
+        (AskBy::Command(_), None) => observation.ending == AgentEnding::Exited(0),
+        _ => pass::broken_rules(observation).is_empty(),
+    }
+}
+
 /// The exit codes of a check command are those of `git bisect run`.
 fn by_exit_code(observation: &Observation, catalogue: &Catalogue) -> Verdict {
     match observation.ending {
         AgentEnding::Exited(0) => Verdict::Good,
         AgentEnding::Exited(125) => Verdict::Skip { reason: SkipReason::CommandSaysSo },
         AgentEnding::TimedOut => Verdict::Bad { failure: timed_out(observation, catalogue) },
-        AgentEnding::Exited(_) | AgentEnding::Signalled(_) => {
+        AgentEnding::Exited(_) | AgentEnding::Signalled(_) | AgentEnding::Limited(_) => {
             let text = pass::PassFailure::Exit(observation.ending).to_string();
             Verdict::Bad {
-                failure: plain("check-command", "the check command says bad", of_process(text)),
+                failure: plain("check-command", "the check command says bad", of_process(&text)),
             }
         }
     }
@@ -86,7 +99,7 @@ fn timed_out(observation: &Observation, catalogue: &Catalogue) -> Failure {
         let _ = write!(text, ", {ran} of {called_for} tool calls done");
     }
     let remedy = catalogue.signature("turn-timed-out").and_then(Signature::advice);
-    Failure { remedy, ..plain("turn-timed-out", "the turn timed out", of_process(text)) }
+    Failure { remedy, ..plain("turn-timed-out", "the turn timed out", of_process(&text)) }
 }
 
 fn plain(signature: &str, title: &str, evidence: Evidence) -> Failure {
@@ -100,8 +113,13 @@ fn plain(signature: &str, title: &str, evidence: Evidence) -> Failure {
     }
 }
 
-fn of_process(text: String) -> Evidence {
-    Evidence { source: EvidenceSource::Process, line: None, text }
+fn of_process(text: &str) -> Evidence {
+    told(EvidenceSource::Process, text)
+}
+
+/// What is no line of an output, but may quote one.
+fn told(source: EvidenceSource, text: &str) -> Evidence {
+    Evidence { source, line: None, text: visible::line(text).into_owned() }
 }
 
 /// Whether the plugin was installed, and on record for this route.
@@ -168,13 +186,13 @@ fn unknown(observation: &Observation, broken: &[pass::PassFailure]) -> Failure {
     let wrong = wrong.or_else(|| broken.first().filter(|_| replied));
     let (title, evidence) = match (wrong, evidence::best_line(observation)) {
         (Some(rule), _) => {
-            let evidence = Evidence { source: rule.source(), line: None, text: rule.to_string() };
+            let evidence = told(rule.source(), &rule.to_string());
             ("the reply is not the one that was asked for", evidence)
         }
         (None, Some(evidence)) => ("it does not reply", evidence),
         (None, None) => {
             let text = broken.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-            ("it does not reply", of_process(text))
+            ("it does not reply", of_process(&text))
         }
     };
     let title = match broken.first() {

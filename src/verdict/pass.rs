@@ -53,6 +53,7 @@ impl fmt::Display for PassFailure {
             Self::Exit(AgentEnding::Exited(status)) => write!(f, "exit status {status}"),
             Self::Exit(AgentEnding::Signalled(signal)) => write!(f, "killed by signal {signal}"),
             Self::Exit(AgentEnding::TimedOut) => f.write_str("stopped at the time limit"),
+            Self::Exit(AgentEnding::Limited(limit)) => write!(f, "stopped, since {limit}"),
             Self::NoReply => f.write_str("no JSON reply in its output"),
             Self::Payloads(0) => f.write_str("the reply is empty"),
             Self::Payloads(n) => write!(f, "{n} payloads instead of one"),

@@ -349,3 +349,20 @@ fn of_several_routes_all_or_any_have_to_answer() {
         assert_eq!(judge_all(&seen, Require::Any).mark(), any, "{seen:?}");
     }
 }
+
+#[test]
+fn what_a_limit_of_codexpins_ended_is_a_skip_that_names_it_whatever_else_was_seen() {
+    use crate::process::Limit;
+    for seen in [good(), failed("Unknown model: openai-codex/gpt-5.5")] {
+        for stopped_at in [None, Some(CheckStage::Gateway)] {
+            for ask in [AskBy::Probe(Probe::Text), AskBy::Command("./try".to_owned())] {
+                let ending = AgentEnding::Limited(Limit::Disk(16 << 30));
+                let observation = Observation { ask, ending, stopped_at, ..seen.clone() };
+                let verdict = judge(&observation);
+                let Verdict::Skip { reason } = verdict else { panic!("{verdict:?}") };
+                let said = "codexpin stopped it: it took more than 16.0 GiB on the disk";
+                assert_eq!(reason.to_string(), said);
+            }
+        }
+    }
+}

@@ -3,6 +3,7 @@
 
 use std::process::Output;
 
+use codexpin::failpoint::{Failpoint, Moment, StepName};
 use serde_json::Value;
 
 use crate::world::{NEW, OLD, World};
@@ -127,4 +128,71 @@ fn an_apply_whose_proof_cannot_be_had_stays_and_says_how_to_ask_again() {
         }
     }
     world.assert_is(NEW, "applied twice, and not put back");
+}
+
+#[test]
+fn an_undo_that_is_typed_again_after_a_kill_finishes_the_first_and_stops_there() {
+    let world = World::new();
+    world.write_pin(OLD);
+    Said::of(&world.command("apply --yes"), 0);
+    let after = |step| Failpoint::Step(step, Moment::After);
+    world.command_killed_at("undo --yes", after(StepName::ExchangeCore));
+    let again = Said::of(&world.command("undo --yes --json"), 0);
+    let again: Value = serde_json::from_str(&again.stdout).unwrap();
+    assert_eq!(again["recovered"][0]["outcome"], "done", "{again:#}");
+    assert!(again["outcome"].is_null(), "{again:#}");
+    world.assert_is(NEW, "undone once");
+
+    // An undo that was put back is asked for all the same.
+    Said::of(&world.command("apply --yes"), 0);
+    world.command_killed_at("undo --yes", after(StepName::Stop));
+    Said::of(&world.command("undo --yes"), 0);
+    world.assert_is(NEW, "put back, and then undone");
+
+    // An apply that is put back is undone, and the apply before it stays.
+    Said::of(&world.command("apply --yes"), 0);
+    world.write_pin(NEW);
+    world.command_killed_at("apply --yes", after(StepName::Save));
+    Said::of(&world.command("undo --yes"), 0);
+    world.assert_is(OLD, "as it was before the apply that was killed");
+}
+
+#[test]
+fn doctor_says_what_a_killed_apply_left_stopped_and_what_to_type() {
+    let world = World::new();
+    world.write_pin(OLD);
+    world.command_killed_at("apply --yes", Failpoint::Step(StepName::Stop, Moment::After));
+    assert_eq!(world.serving(), None, "the service is down");
+    let said = Said::of(&world.command("doctor --json"), 1);
+    let said: Value = serde_json::from_str(&said.stdout).unwrap();
+    let findings = said["findings"].as_array().unwrap();
+    let of = |id: &str| findings.iter().find(|finding| finding["id"] == id);
+    let left = of("apply-unfinished").unwrap();
+    assert_eq!(
+        (&left["level"], &left["commands"][0]),
+        (&"problem".into(), &"codexpin apply".into())
+    );
+    let why = left["why"].as_str().unwrap();
+    assert!(why.contains("it had stopped the service and changed nothing else"), "{why}");
+    assert!(of("service-stopped").is_none(), "one finding for one cause: {said:#}");
+    Said::of(&world.command("apply --yes"), 0);
+    world.assert_is(OLD, "what it said helps");
+}
+
+#[test]
+fn a_damaged_old_backup_is_named_and_blocks_nothing() {
+    let world = World::new();
+    let damaged = world.root.join("codexpin/backups/20260101T000000Z-1-to-2");
+    fs_err::create_dir_all(&damaged).unwrap();
+    fs_err::write(damaged.join("backup.json"), "{\"format\": 2,").unwrap();
+    world.write_pin(OLD);
+    for (words, now) in [("apply --yes", OLD), ("undo --yes", NEW)] {
+        let said = Said::of(&world.command(words), 0);
+        assert!(
+            said.stderr.contains("20260101T000000Z-1-to-2/backup.json cannot be read"),
+            "{}",
+            said.stderr
+        );
+        world.assert_is(now, words);
+    }
 }

@@ -323,13 +323,23 @@ impl World {
     /// Pins a release in the directory where the built `codexpin` is run.
     pub(crate) fn write_pin(&self, version: &str) {
         let pin = serde_json::from_value(self.pin(version)).unwrap();
-        let mut file = PinFile::open_or_new(&self.root.join("pins/known-good.toml")).unwrap();
-        file.set(&pin).unwrap();
-        file.save().unwrap();
+        let path = self.root.join("pins/known-good.toml");
+        PinFile::change(&path, |file| file.set(&pin)).unwrap();
     }
 
     /// Runs the built `codexpin`, where nobody answers questions.
     pub(crate) fn command(&self, words: &str) -> Output {
+        self.command_with(words, &[])
+    }
+
+    /// The same; it is killed at this point.
+    pub(crate) fn command_killed_at(&self, words: &str, point: Failpoint) {
+        use std::os::unix::process::ExitStatusExt as _;
+        let killed = self.command_with(words, &[(codexpin::env::CHECKPOINT, &point.to_string())]);
+        assert_eq!(killed.status.signal(), Some(9), "{point}: {killed:?}");
+    }
+
+    fn command_with(&self, words: &str, more: &[(&str, &str)]) -> Output {
         Command::new(env!("CARGO_BIN_EXE_codexpin"))
             .args(words.split(' '))
             .current_dir(self.root.join("pins"))
@@ -337,6 +347,7 @@ impl World {
             .envs(self.environment())
             .env("CODEXPIN_STATE_DIR", self.root.join("codexpin"))
             .env("CODEXPIN_CACHE_DIR", self.root.join("cache"))
+            .envs(more.iter().copied())
             .stdin(Stdio::null())
             .output()
             .unwrap()

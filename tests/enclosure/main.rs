@@ -48,6 +48,7 @@ fn outside(executable: &str, arguments: &[&str]) -> Program {
         time_limit: Duration::from_secs(30),
         log: None,
         enclosure: None,
+        limits: None,
     }
 }
 

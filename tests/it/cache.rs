@@ -1,9 +1,9 @@
 //! `codexpin cache`.
 
 use insta::assert_snapshot;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::machine::Machine;
+use crate::machine::{Machine, entries};
 use crate::registry::Registry;
 
 #[test]
@@ -96,4 +96,87 @@ fn a_cache_and_a_home_behind_a_link_are_as_good_as_any() {
     machine.unset("CODEXPIN_CACHE_DIR");
     machine.run("check 2026.5.18").exits(0);
     assert!(real.join("home/.cache/codexpin/prefixes").is_dir());
+}
+
+#[test]
+fn each_part_of_the_cache_may_be_a_link_to_another_disk() {
+    let machine = Machine::new();
+    let disk = machine.root().join("disk");
+    fs_err::create_dir_all(machine.cache()).unwrap();
+    for part in ["prefixes", "npm", "scratch", "registry", "node"] {
+        fs_err::create_dir_all(disk.join(part)).unwrap();
+        fs_err::os::unix::fs::symlink(disk.join(part), machine.cache().join(part)).unwrap();
+    }
+    for core in ["2026.5.18", "2026.5.19", "2026.5.18"] {
+        machine.run(&format!("check {core}")).exits(0);
+    }
+    assert!(!entries(&disk.join("prefixes")).is_empty());
+}
+
+#[test]
+fn a_directory_whose_name_is_no_utf_8_is_told_and_not_passed_over() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let machine = Machine::new();
+    let name = std::ffi::OsStr::from_bytes(b"/tmp/caf\xe9");
+    for variable in ["CODEXPIN_CACHE_DIR", "CODEXPIN_STATE_DIR", "OPENCLAW_STATE_DIR"] {
+        let said = std::process::Command::new(env!("CARGO_BIN_EXE_codexpin"))
+            .args(["cache", "path"])
+            .env("HOME", machine.home())
+            .env(variable, name)
+            .current_dir(machine.work())
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8(said.stderr).unwrap();
+        assert_eq!(said.status.code(), Some(75), "{stderr}");
+        assert!(stderr.contains(&format!("error: {variable}: /tmp/caf")), "{stderr}");
+        assert!(stderr.contains("is not valid UTF-8"), "{stderr}");
+    }
+}
+
+/// Writes other bytes of the same number into a file, where it is, and gives it its time again.
+const IN_PLACE: &str = r#"
+cp -p "$1" "$1.before"
+sed "s/$2/$3/" "$1.before" | dd of="$1" conv=notrunc 2>&1
+touch -r "$1.before" "$1"
+rm "$1.before"
+"#;
+
+#[test]
+fn an_install_that_writes_into_what_it_shares_with_another_release_spoils_neither() {
+    let machine = Machine::new();
+    let files = [("index.js", "module.exports = 'as published';\n")];
+    machine.registry.publish("shared-dep", "1.0.0", json!({}), &files);
+    let with = json!({ "dependencies": { "shared-dep": "1.0.0" } });
+    machine.registry.publish_core("2026.7.20", with.clone());
+    let write = "sh in-place.sh ../shared-dep/index.js published 'was here!'";
+    let mut evil = with;
+    evil["scripts"] = json!({ "postinstall": write });
+    machine.registry.publish_core_with("2026.7.21", evil, &[("in-place.sh", IN_PLACE)]);
+    let content = |core| {
+        let file = "core/node_modules/shared-dep/index.js";
+        fs_err::read_to_string(machine.prefix(core).join(file)).unwrap()
+    };
+    machine.run("check 2026.7.20").exits(0);
+    machine.run("check 2026.7.21").exits(0);
+    assert!(content("2026.7.21").contains("was here"), "it is its own to write to");
+    let shared = fs_err::read(machine.manifest("2026.7.21")).unwrap();
+    let shared: Value = serde_json::from_slice(&shared).unwrap();
+    assert!(shared["grown_from"].is_null(), "it shares nothing in the end: {shared:#}");
+    machine.run("check 2026.7.20").exits(0);
+    assert_eq!(content("2026.7.20"), files[0].1);
+}
+
+#[test]
+fn a_failure_counts_only_against_what_was_installed() {
+    let machine = Machine::new();
+    machine.run("check 2026.5.18").exits(0);
+    let package = machine.prefix("2026.5.18").join("core/node_modules/openclaw");
+    let file = package.join("openclaw.mjs");
+    let written = std::process::Command::new("sh")
+        .args(["-c", IN_PLACE, "sh", file.as_str(), "import", "thrown"])
+        .output();
+    assert!(written.unwrap().status.success());
+    let run = machine.run("check 2026.5.18").exits(0);
+    assert!(run.stderr.contains("is no longer what was installed"), "{}", run.stderr);
+    assert!(run.stdout.starts_with("good: 2026.5.18"), "{}", run.stdout);
 }

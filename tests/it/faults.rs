@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 
 use crate::agent;
-use crate::machine::Machine;
+use crate::machine::{Machine, which};
 use crate::registry::Fault;
 
 #[test]
@@ -132,4 +132,29 @@ fn a_second_codexpin_on_the_same_session_is_told_of_the_first() {
     assert_snapshot!(machine.shown(&second));
     first.signal(nix::sys::signal::Signal::SIGINT);
     first.finish().exits(130);
+}
+
+#[test]
+fn a_disk_that_was_full_while_npm_unpacked_stops_a_session_which_goes_on_later() {
+    let mut machine = Machine::new();
+    machine.registry.script("2026.6.5", [agent::unknown_model(), agent::unknown_model()]);
+    let npm = which("npm");
+    // npm 11 only warns of it: it is content, or fails over a file that is missing then.
+    for ending in ["exit 0", "echo 'npm error code 1' >&2; exit 1"] {
+        machine.provide(
+            "npm",
+            &format!(
+                "'{npm}' \"$@\" || exit\ncase \" $* \" in *' install '*)\n\
+                 echo 'npm warn tar TAR_ENTRY_ERROR ENOSPC: no space left on device, write' >&2\n\
+                 {ending};;\nesac"
+            ),
+        );
+        let run = machine.run("check 2026.5.18").exits(75);
+        assert!(run.stderr.contains("no space left on the disk (ENOSPC)"), "{}", run.stderr);
+    }
+    let run = machine.run("bisect 2026.6.1 2026.6.5").exits(75);
+    assert!(run.stderr.contains("no space left on the disk (ENOSPC)"), "{}", run.stderr);
+    machine.provide("npm", &format!("exec '{npm}' \"$@\""));
+    let run = machine.run("resume").exits(0);
+    assert!(run.stdout.contains("2026.6.5 is the first bad release"), "{}", run.stdout);
 }

@@ -82,3 +82,14 @@ fn a_fault_that_there_is_not_is_a_usage_error_that_lists_them() {
     let run = machine.run("loopback --fault tea").exits(2);
     assert!(run.stderr.contains("stream-never-starts"), "{}", run.stderr);
 }
+
+#[test]
+fn codexpin_leaves_no_core_dump_whatever_the_shell_says() {
+    let machine = Machine::new();
+    let running = machine.start("loopback");
+    running.wait_for_stderr("Ctrl-C ends it");
+    let limits = fs_err::read_to_string(format!("/proc/{}/limits", running.pid())).unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    let words: Vec<_> = core.split_whitespace().skip(4).take(2).collect();
+    assert_eq!(words, ["0", "0"], "{core}");
+}

@@ -331,14 +331,21 @@ impl Running {
     }
 
     /// The same, where the end may be long in coming.
-    pub(crate) fn finish_within(mut self, patience: Duration) -> Run {
+    pub(crate) fn finish_within(self, patience: Duration) -> Run {
+        let run = self.finish_in_colour(patience);
+        let Run { stdout, stderr, .. } = &run;
+        assert!(!stdout.contains('\u{1b}') && !stderr.contains('\u{1b}'), "{stdout}{stderr}");
+        run
+    }
+
+    /// The same where colours are asked for.
+    pub(crate) fn finish_in_colour(mut self, patience: Duration) -> Run {
         use std::os::unix::process::ExitStatusExt as _;
         let stdout = self.stdout.wait_for(patience, "the end", |so_far| so_far.1);
         let stderr = self.stderr.wait_for(patience, "the end", |so_far| so_far.1);
         let pid = self.pid();
         let status = self.child.wait().unwrap();
         let code = status.code().or(status.signal().map(|signal| 128 + signal)).unwrap();
-        assert!(!stdout.contains('\u{1b}') && !stderr.contains('\u{1b}'), "{stdout}{stderr}");
         Run { code, stdout, stderr, pid }
     }
 }

@@ -21,6 +21,7 @@ mod doctor;
 mod egress;
 mod events;
 mod faults;
+mod foreign_text;
 mod gateway;
 mod help;
 mod install_credentials;

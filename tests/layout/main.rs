@@ -75,7 +75,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("route", &["openclaw"]),
     ("config", &["openclaw", "release", "route"]),
     ("question", &["route"]),
-    ("observation", &["question", "release", "route"]),
+    ("observation", &["process", "question", "release", "route"]),
     ("catalogue", &["observation"]),
     ("verdict", &["search", "catalogue", "observation", "openclaw", "question"]),
     ("diagnose", &["catalogue", "verdict"]),
@@ -189,7 +189,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 ];
 
 /// What everything may stand on.
-const GROUND: [&str; 11] = [
+const GROUND: [&str; 12] = [
     "env",
     "explain",
     "fs",
@@ -201,6 +201,7 @@ const GROUND: [&str; 11] = [
     "failpoint",
     "paths",
     "proxy",
+    "visible",
 ];
 
 #[test]

@@ -248,7 +248,11 @@ fn access_token() -> String {
             "chatgpt_plan_type": "pro",
         },
     });
-    format!("{}.{}.{CANARY}signed", part(serde_json::json!({"alg": "RS256", "typ": "JWT"})), part(claims))
+    format!(
+        "{}.{}.{CANARY}signed",
+        part(serde_json::json!({"alg": "RS256", "typ": "JWT"})),
+        part(claims)
+    )
 }
 
 fn has_canary(bytes: &[u8]) -> bool {

@@ -34,8 +34,12 @@ pub struct ApplyLeft {
     pub from: Version,
     /// To which.
     pub to: Version,
+    /// Whether an undo was cut short, and no apply.
+    pub of_undo: bool,
     /// Whether it had begun to change the installation.
     pub changed: bool,
+    /// Whether it had stopped the service, and not started it again.
+    pub stopped: bool,
     /// When it began.
     pub at: Timestamp,
 }

@@ -133,18 +133,29 @@ fn a_missing_installation_is_made_at_the_pinned_release() {
 }
 
 #[test]
-fn an_apply_that_was_cut_short_is_a_problem_once_it_had_changed_something() {
-    for (changed, expected) in
-        [(true, "problem apply-unfinished"), (false, "warning apply-unfinished")]
-    {
+fn an_apply_that_was_cut_short_is_told_by_what_it_had_done() {
+    let left = |changed, stopped, of_undo| {
         let left = ApplyLeft {
             directory: "/state/codexpin/backups/x".into(),
             from: version("2026.7.1"),
             to: version("2026.6.1"),
+            of_undo,
             changed,
+            stopped,
             at: now(),
         };
-        assert_eq!(ids(&Facts { unfinished: vec![left], ..sound("2026.6.1") }), [expected]);
+        Facts { unfinished: vec![left], ..sound("2026.6.1") }
+    };
+    for (facts, expected, words, command) in [
+        (left(true, false, false), "problem", "may be of two releases", "codexpin apply"),
+        (left(true, true, true), "problem", "and the service is stopped", "codexpin undo"),
+        (left(false, true, false), "problem", "it had stopped the service", "codexpin apply"),
+        (left(false, false, false), "warning", "it had changed nothing yet", "codexpin apply"),
+    ] {
+        assert_eq!(ids(&facts), [format!("{expected} apply-unfinished")]);
+        let found = finding(&facts, "apply-unfinished");
+        assert!(found.why.contains(words), "{}", found.why);
+        assert_eq!(found.commands, [command]);
     }
 }
 

@@ -6,7 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::Value;
 
 use super::{ManagerError, PackageManager, PackageRequest};
-use crate::fs;
+use crate::fs::{self, foreign};
 use crate::installation::{Installation, InstallationError, Package};
 use crate::npm::{Npm, NpmCommand, project};
 use crate::release::PackageName;
@@ -172,8 +172,18 @@ fn verify(request: &PackageRequest<'_>) -> Result<(), ManagerError> {
         let (package, found) = (name.clone(), package.version);
         return Err(ManagerError::OtherVersion { package, found, wanted });
     }
-    let text = fs_err::read_to_string(project.join("node_modules/.package-lock.json"))?;
-    let tree: Value = serde_json::from_str(&text).map_err(io::Error::other)?;
+    let read = |file: &Utf8Path| -> io::Result<Value> {
+        let text =
+            foreign::read_below(project, &Utf8Path::new("node_modules").join(file), foreign::TEXT)?;
+        serde_json::from_slice(&text).map_err(io::Error::other)
+    };
+    // npm unpacks any tarball under the name that the registry's list has for it.
+    let manifest = read(&Utf8Path::new(name.as_str()).join("package.json"))?;
+    if manifest["name"] != name.as_str() {
+        let found = manifest["name"].as_str().unwrap_or("a package without a name").to_owned();
+        return Err(ManagerError::OtherName { package: name.clone(), found });
+    }
+    let tree = read(Utf8Path::new(".package-lock.json"))?;
     let found = tree["packages"][format!("node_modules/{name}")]["integrity"].as_str();
     if integrity.is_some() && found != integrity {
         return Err(ManagerError::OtherIntegrity { package: name.clone(), version: wanted });
@@ -219,6 +229,7 @@ fn move_into(from: &Utf8Path, to: &Utf8Path) -> Result<(), ManagerError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::node::Node;
 
     fn root() -> (tempfile::TempDir, Utf8PathBuf) {
         let guard = tempfile::tempdir().unwrap();
@@ -310,5 +321,41 @@ mod tests {
         let (_guard, root) = tree(&["openclaw/node_modules/zod/index.js", "zod/index.js"]);
         let error = as_global_package(&root, &PackageName::CORE).unwrap_err();
         assert!(matches!(error, ManagerError::Collision { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_tarball_of_another_package_under_the_pinned_name_is_refused() {
+        let guard = tempfile::tempdir().unwrap();
+        let project = Utf8Path::from_path(guard.path()).unwrap();
+        let directory = project.join("node_modules/openclaw");
+        fs_err::create_dir_all(&directory).unwrap();
+        let lock = r#"{"packages": {"node_modules/openclaw": {"integrity": "sha512-x"}}}"#;
+        fs_err::write(project.join("node_modules/.package-lock.json"), lock).unwrap();
+        let node = Node { version: "22.23.3".to_owned(), bin: "/node/bin".into() };
+        let stop = tokio_util::sync::CancellationToken::new();
+        let request = PackageRequest {
+            project,
+            package: &PackageName::CORE,
+            version: "2026.6.1".parse().unwrap(),
+            integrity: Some("sha512-x"),
+            lock: None,
+            with_peers: true,
+            node: &node,
+            logs: project,
+            stop: &stop,
+        };
+        let said = |manifest: &str| {
+            fs_err::write(directory.join("package.json"), manifest).unwrap();
+            verify(&request).err().map(|error| error.to_string()).unwrap_or_default()
+        };
+        assert_eq!(said(r#"{"name": "openclaw", "version": "2026.6.1"}"#), "");
+        let other = said(r#"{"name": "other", "version": "2026.6.1"}"#);
+        assert_eq!(
+            other,
+            "npm installed a tarball that calls itself other where openclaw is pinned"
+        );
+        assert!(said(r#"{"version": "2026.6.1"}"#).contains("a package without a name"));
+        let newer = said(r#"{"name": "openclaw", "version": "2026.6.2"}"#);
+        assert_eq!(newer, "npm installed openclaw@2026.6.2 where 2026.6.1 is pinned");
     }
 }

@@ -132,7 +132,9 @@ impl Systemd<'_> {
         let ServiceState { active, sub, restarts, exit, .. } = state;
         let why = match (answer, exit) {
             (Some(true), _) => String::new(),
-            (Some(false), _) => format!(", port {} does not answer as a Gateway", self.service.port),
+            (Some(false), _) => {
+                format!(", port {} does not answer as a Gateway", self.service.port)
+            }
             (None, 78) => ", exit status 78: the release refuses the config".to_owned(),
             (None, 0) => String::new(),
             (None, status) => format!(", exit status {status}"),
@@ -278,6 +280,7 @@ async fn systemctl(machine: &LiveMachine, arguments: &[&str]) -> Result<String, 
         time_limit: COMMAND_LIMIT,
         log: None,
         enclosure: None,
+        limits: None,
     };
     // Ctrl-C does not cut it short: a half-done stop or start would leave the service in
     // a state that nobody asked for.

@@ -6,11 +6,11 @@ use std::fmt;
 use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use fs_err as fs;
 
 use super::expand::expand;
 use super::ini::{self, IniValue};
 use super::{NpmEnvironment, UnreadableNpmrc};
+use crate::fs::foreign;
 
 /// Where one setting was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -169,7 +169,11 @@ fn read(
     env: &BTreeMap<String, String>,
     unreadable: &mut Vec<UnreadableNpmrc>,
 ) -> Vec<Setting> {
-    let content = match fs::read(path) {
+    // What people name who want no file at all.
+    if path == "/dev/null" {
+        return Vec::new();
+    }
+    let content = match foreign::read_named(path, foreign::TEXT) {
         Ok(content) => content,
         Err(source) => {
             if source.kind() != io::ErrorKind::NotFound {
@@ -237,7 +241,7 @@ enum Patterns {
 /// Whether the workspaces in this `package.json` take in that directory.
 /// A later `!pattern` takes out again, as in `@npmcli/map-workspaces`.
 fn has_workspace(manifest: &Utf8Path, member: &Utf8Path) -> bool {
-    let parsed = fs::read(manifest)
+    let parsed = foreign::read_named(manifest, foreign::TEXT)
         .ok()
         .and_then(|text| serde_json::from_slice::<Workspaces>(&text).ok())
         .and_then(|manifest| manifest.workspaces);

@@ -275,3 +275,20 @@ fn an_install_is_given_every_setting_that_counts_and_no_credential() {
     assert_eq!(registry("registry"), Some("http://registry.example.test:443/"));
     assert_eq!(registry("@team:registry"), Some("http://team.example.test:443/npm/"));
 }
+
+#[test]
+fn an_npmrc_that_never_ends_is_told_and_not_waited_for() {
+    let layout = Layout::new(&[], &[("npm_config_userconfig", "/dev/null")]);
+    let npmrc = layout.root.join("work/.npmrc");
+    nix::unistd::mkfifo(npmrc.as_std_path(), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let unreadable = |config: &NpmConfig| {
+        let told = config.unreadable().iter().map(|file| file.source.to_string());
+        told.collect::<Vec<_>>().join("\n")
+    };
+    assert!(unreadable(&layout.config()).contains("a FIFO"), "{}", unreadable(&layout.config()));
+    fs_err::remove_file(&npmrc).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", &npmrc).unwrap();
+    assert!(unreadable(&layout.config()).contains("a device"));
+    fs_err::remove_file(&npmrc).unwrap();
+    assert_eq!(unreadable(&layout.config()), "", "/dev/null is a file of no settings");
+}

@@ -13,6 +13,7 @@ use super::cache::{CacheEntry, Validity};
 use super::{RegistryError, RegistryLimits};
 use crate::npm::config::{Authorization, NpmConfig};
 use crate::npm::packument::Packument;
+use crate::visible;
 
 /// What a registry said to a question that it understood.
 pub(super) enum RegistryAnswer {
@@ -196,7 +197,7 @@ fn clean(text: &str) -> String {
         .split(|c: char| c.is_whitespace() || c.is_control())
         .filter(|word| !word.is_empty())
         .collect();
-    words.join(" ").chars().take(80).collect()
+    visible::line(&words.join(" ").chars().take(80).collect::<String>()).into_owned()
 }
 
 #[cfg(test)]

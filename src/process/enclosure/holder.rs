@@ -119,6 +119,7 @@ fn holder_of(shim: &Utf8Path) -> Program {
         time_limit: Duration::MAX,
         log: None,
         enclosure: None,
+        limits: None,
     }
 }
 

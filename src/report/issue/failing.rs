@@ -43,6 +43,7 @@ fn ended(observation: &Observation) -> String {
         AgentEnding::Exited(status) => format!("exit status {status}"),
         AgentEnding::Signalled(signal) => format!("ended by signal {signal}"),
         AgentEnding::TimedOut => "stopped at the time limit".to_owned(),
+        AgentEnding::Limited(limit) => format!("stopped, since {limit}"),
     };
     match observation.stopped_at {
         None => how,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::explain::{Class, Explain as _};
 
 #[tokio::test]
 async fn nothing_is_installed_that_the_search_has_no_use_for() {
@@ -66,4 +67,19 @@ async fn from_its_first_install_on_a_session_installs_ahead_though_the_ends_were
     let conclusion = run_or_hang(&lab).await;
     assert_eq!(conclusion.outcome, Outcome::Found { last_good: 4, first_bad: 5 });
     assert_eq!(lab.installed()[0], "2026.5.5");
+}
+
+#[tokio::test]
+async fn what_is_no_longer_what_was_installed_is_installed_anew_and_asked_again() {
+    let bench = Bench::new(3);
+    let lab = ScriptedLab::of(&[vec!["OK"], vec!["changed", "OK"], vec![BAD]]);
+    let conclusion = bench.run(&lab, &mut bench.begin()).await.unwrap();
+    assert_eq!(conclusion.outcome, Outcome::Found { last_good: 1, first_bad: 2 });
+    let of = |list: Vec<String>| list.into_iter().filter(|core| core == "2026.5.2").count();
+    assert_eq!((of(lab.installed()), of(lab.asked())), (2, 2));
+
+    let lab = ScriptedLab::of(&[vec!["OK"], vec!["changed"], vec![BAD]]);
+    let error = bench.run(&lab, &mut bench.begin()).await.unwrap_err();
+    assert_eq!(error.class(), Class::Infrastructure);
+    assert!(error.to_string().contains("no longer what was installed"), "{error}");
 }

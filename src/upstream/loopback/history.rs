@@ -2,21 +2,29 @@
 //! one by its id and send only what is new: 2026.9.x to `api.openai.com`, and
 //! Codex on a WebSocket.
 
-use std::collections::HashMap;
+use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
 use super::prompt::TurnRequest;
 
-/// By the id of the response.
+/// How many responses are remembered; a client goes on from one of its last.
+const MOST: usize = 256;
+/// How long a text may be that is remembered. Bytes; codexpin asks for less.
+const LONGEST: usize = 16 * 1024;
+
+/// By the id of the response, the latest last.
 #[derive(Debug, Default)]
-pub(super) struct History(Mutex<HashMap<String, Option<String>>>);
+pub(super) struct History(Mutex<VecDeque<(String, Option<String>)>>);
 
 impl History {
     /// Fills in what a request leaves to the response that it goes on from. If
     /// that one is not known, the request still names it afterwards.
     pub(super) fn complete(&self, request: &mut TurnRequest) {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let previous = request.previous.as_ref().and_then(|id| kept.get(id));
+        let previous = request
+            .previous
+            .as_ref()
+            .and_then(|id| kept.iter().rev().find(|(kept, _)| kept == id).map(|(_, asked)| asked));
         if let Some(asked) = previous {
             request.asked = request.asked.take().or_else(|| asked.clone());
             request.previous = None;
@@ -25,7 +33,11 @@ impl History {
 
     /// Remembers what a response was asked for.
     pub(super) fn keep(&self, id: String, asked: Option<String>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id, asked);
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() == MOST {
+            kept.pop_front();
+        }
+        kept.push_back((id, asked.filter(|asked| asked.len() <= LONGEST)));
     }
 }
 
