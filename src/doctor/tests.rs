@@ -13,6 +13,7 @@ mod logins;
 mod packages;
 mod service;
 mod settings;
+mod surroundings;
 
 fn version(text: &str) -> Version {
     text.parse().unwrap()
@@ -50,6 +51,7 @@ fn sound(release: &str) -> Facts {
         settings: ConfigRead::Read(Box::new(Settings {
             route: format!("{provider}/gpt-5.5@openclaw").parse().ok(),
             route_key: Some("agents.defaults.model.primary".to_owned()),
+            agent: "main".to_owned(),
             ..Settings::default()
         })),
         accounts: vec![account(
@@ -80,10 +82,14 @@ fn unit(release: Version) -> UnitRead {
         entry_exists: true,
         written_by: Some(release.to_string()),
         no_auto_update: false,
+        missing_files: Vec::new(),
         standing: Ok(ServiceStatus {
             state,
             file: "enabled".to_owned(),
             reload: false,
+            result: "success".to_owned(),
+            killed: false,
+            started: true,
             running_for: Some(std::time::Duration::from_hours(1)),
         }),
     }
@@ -101,6 +107,17 @@ fn account(provider: &str, format: LoginFormat) -> Account {
         has_access: true,
         renewable: true,
         account: Some(0),
+    }
+}
+
+fn key(place: KeyPlace, name: &str, provider: &str) -> ApiKey {
+    ApiKey {
+        place,
+        file: Some("/home/user/.openclaw/openclaw.json".into()),
+        label: name.to_owned(),
+        name: name.to_owned(),
+        provider: provider.to_owned(),
+        agent: None,
     }
 }
 

@@ -7,7 +7,7 @@ use crate::app::question::QuestionRequest;
 use crate::check::installation::LiveCheck;
 use crate::config;
 use crate::explain::{Class, Explain as _};
-use crate::installation::Installation;
+use crate::installation::{Installation, gateway_environment};
 use crate::question::{Question, Through, Upstream};
 use crate::release::pairing::{Candidate, Plugin};
 use crate::route::Route;
@@ -24,8 +24,11 @@ pub(super) async fn ask(
     }
     let catalogue = context.catalogue()?;
     let installation = find(context).await?;
-    let config = config::load(&installation.config, &context.environment)?;
-    let route = config::route_of(&config)?.unwrap_or_else(Route::of_most);
+    // The service's variables, and not this shell's, decide which model it asks.
+    let gateway = gateway_environment(&context.environment, &context.live_machine().home);
+    let config = config::load(&installation.config, &gateway)?;
+    let route = config::route_in(&config, installation.core.version)?;
+    let route = route.unwrap_or_else(Route::of_most);
     let question = Question {
         upstream: Upstream::Installation,
         through: Through::Gateway,
