@@ -15,6 +15,7 @@ use crate::lab::RealLab;
 use crate::npm::registry::Freshness;
 use crate::npm::{Egress, InstallScripts};
 use crate::observation::Observation;
+use crate::observation::bill::{self, BillMove};
 use crate::prefix::Prefix;
 use crate::question::{Question, Variation};
 use crate::release::end::End;
@@ -101,6 +102,9 @@ pub struct RouteReport {
     /// What it says of the candidate.
     #[serde(flatten)]
     pub verdict: Verdict,
+    /// Its turns are paid for in another way than the route's should be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub billing: Option<BillMove>,
     /// What was seen.
     pub observation: Observation,
 }
@@ -109,7 +113,8 @@ impl RouteReport {
     /// Judges what was seen.
     pub fn of(observation: Observation, catalogue: &Catalogue) -> Self {
         let verdict = verdict::judge(&observation, catalogue);
-        Self { route: observation.route.clone(), verdict, observation }
+        let billing = bill::moved(None, &observation);
+        Self { route: observation.route.clone(), verdict, billing, observation }
     }
 }
 

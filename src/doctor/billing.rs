@@ -110,10 +110,10 @@ fn by_order(facts: &Facts, agent: &str, key: &ApiKey) -> Option<Level> {
     let is_login = |name: &String| logins.iter().any(|login| login.profile == *name);
     let leads = |order: &HeldOrder<'_>| order.profiles.iter().any(is_login);
     // Up to 5.28 the Codex harness has an order of its own.
-    if key.provider == OPENAI && named_codex(facts) && facts.login_provider() == OPENAI_CODEX {
-        if held(facts, agent, OPENAI_CODEX).is_some_and(|order| leads(&order)) {
-            return None;
-        }
+    let of_codex =
+        key.provider == OPENAI && named_codex(facts) && facts.login_provider() == OPENAI_CODEX;
+    if of_codex && held(facts, agent, OPENAI_CODEX).is_some_and(|order| leads(&order)) {
+        return None;
     }
     let Some(order) = held(facts, agent, &key.provider) else { return Some(Level::Warning) };
     let at = order.profiles.iter().position(|name| *name == key.name)?;

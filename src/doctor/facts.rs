@@ -143,10 +143,13 @@ impl Facts {
 
     /// `ChatGPT` logins in the Codex home that the app-server would be given.
     pub(super) fn codex_home_logins(&self) -> impl Iterator<Item = &CodexHomeLogin> {
-        let of_user = self.settings().is_some_and(|settings| settings.codex_of_user);
+        let settings = self.settings();
+        let of_user = settings.is_some_and(|settings| settings.codex_of_user);
+        // Every agent has a home of its own.
+        let asked = settings.map(|settings| settings.agent.as_str()).filter(|_| !of_user);
         self.codex_homes
             .iter()
-            .filter(move |home| home.agent.is_none() == of_user)
+            .filter(move |home| home.agent.as_deref() == asked)
             .filter(|home| home.has_access || home.renewable)
     }
 

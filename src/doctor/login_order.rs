@@ -9,7 +9,7 @@ use super::finding::Finding;
 use super::logins::{is_good, is_needed};
 use super::{Account, Facts};
 use crate::login::{LoginFormat, order_of_agent};
-use crate::openclaw::names::reads;
+use crate::openclaw::names::{OPENAI, reads};
 
 /// What all agents share is stored under this one (docs/concepts/oauth.md).
 const SHARED: &str = "main";
@@ -35,13 +35,15 @@ pub(super) fn sound(facts: &Facts) -> Option<String> {
     let named = logins_of(facts, &facts.settings()?.agent);
     let there = named.iter().filter(|login| order.profiles.contains(&login.profile)).count();
     (there > 0).then(|| {
-        let key = format!("auth.order.{}", facts.login_provider());
+        let key = format!("auth.order.{}", order.provider);
         format!("{key} names {there} of {} that are there", named.len())
     })
 }
 
 /// An order that holds for an agent.
 pub(super) struct HeldOrder<'a> {
+    /// The provider that it is for.
+    pub(super) provider: &'a str,
     pub(super) profiles: &'a [String],
     pub(super) file: &'a Utf8Path,
     /// The agent whose own it is; none where it is the config's.
@@ -49,19 +51,27 @@ pub(super) struct HeldOrder<'a> {
 }
 
 /// The order of a provider's logins for an agent: its own before the config's.
-pub(super) fn held<'a>(facts: &'a Facts, agent: &str, provider: &str) -> Option<HeldOrder<'a>> {
+pub(super) fn held<'a>(
+    facts: &'a Facts,
+    agent: &str,
+    provider: &'a str,
+) -> Option<HeldOrder<'a>> {
     let read = |format: LoginFormat| facts.release().is_none_or(|release| reads(release, format));
     if let Some(own) = order_of_agent(&facts.orders, agent, provider, read) {
         let (profiles, file) = (own.profiles.as_slice(), own.file.as_path());
-        return Some(HeldOrder { profiles, file, agent: Some(own.agent.as_str()) });
+        return Some(HeldOrder { provider, profiles, file, agent: Some(own.agent.as_str()) });
     }
     let orders = &facts.settings()?.order;
     let (_, profiles) = orders.iter().find(|(name, _)| name == provider)?;
-    Some(HeldOrder { profiles, file: &facts.config, agent: None })
+    Some(HeldOrder { provider, profiles, file: &facts.config, agent: None })
 }
 
 fn of_agent<'a>(facts: &'a Facts, agent: &str) -> Option<HeldOrder<'a>> {
-    held(facts, agent, facts.login_provider())
+    let provider = facts.login_provider();
+    // The Codex harness of before June takes the order of `openai` where its own provider
+    // has none (#82605).
+    let of_route = facts.route().filter(|route| route.provider == OPENAI && facts.runs_codex());
+    held(facts, agent, provider).or_else(|| held(facts, agent, of_route.map(|_| OPENAI)?))
 }
 
 /// Its own logins and those that all agents share.
@@ -80,7 +90,7 @@ fn agents(facts: &Facts) -> Vec<&str> {
 }
 
 fn left_out_of(facts: &Facts, agent: &str, order: &HeldOrder<'_>, logins: &[&Account]) -> Finding {
-    let provider = facts.login_provider();
+    let provider = order.provider;
     let key = format!("auth.order.{provider}");
     let labels: BTreeSet<_> = logins.iter().map(|login| login.label.as_str()).collect();
     let which = if labels.len() == 1 { "the only login" } else { "every login that is good" };

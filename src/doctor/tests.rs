@@ -15,6 +15,9 @@ mod service;
 mod settings;
 mod surroundings;
 
+/// The codes that are promised to stay.
+const CODES: &str = include_str!("../../docs/doctor.md");
+
 fn version(text: &str) -> Version {
     text.parse().unwrap()
 }
@@ -139,6 +142,8 @@ fn ids(facts: &Facts) -> Vec<String> {
     let findings = examine(facts).findings;
     for finding in &findings {
         assert!(!finding.why.is_empty(), "{finding:?} says why");
+        let code = format!("`{}`", finding.id);
+        assert!(CODES.contains(&code), "docs/doctor.md does not have {code}");
         assert!(
             finding.level == Level::Note
                 || !finding.commands.is_empty()

@@ -189,6 +189,7 @@ impl Patient {
 
     /// An agent's store of these logins: a JSON file, or from 2026.6.5 on a database of
     /// this schema.
+    #[expect(clippy::needless_pass_by_value, reason = "json! makes one")]
     pub(crate) fn store(&self, agent: &str, schema: Option<i64>, profiles: Value) {
         let directory = self.state().join("agents").join(agent).join("agent");
         fs_err::create_dir_all(&directory).unwrap();
@@ -209,6 +210,7 @@ impl Patient {
     }
 
     /// An agent's own order of logins, in the store that it has.
+    #[expect(clippy::needless_pass_by_value, reason = "json! makes one")]
     pub(crate) fn own_order(&self, agent: &str, order: Value) {
         let directory = self.state().join("agents").join(agent).join("agent");
         let state = json!({ "version": 1, "order": order }).to_string();

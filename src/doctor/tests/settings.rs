@@ -109,9 +109,10 @@ fn fallbacks_are_told_as_they_hide_a_broken_route() {
 }
 
 fn endpoint(in_config: bool, provider: &str, url: Option<&str>, api: Option<&str>) -> Endpoint {
-    let (kind, place) = match in_config {
-        true => (EndpointKind::Config, "models.providers"),
-        false => (EndpointKind::Catalogue, "providers"),
+    let (kind, place) = if in_config {
+        (EndpointKind::Config, "models.providers")
+    } else {
+        (EndpointKind::Catalogue, "providers")
     };
     Endpoint {
         file: "/home/user/.openclaw/agents/main/agent/models.json".into(),
