@@ -51,11 +51,7 @@ pub(super) struct HeldOrder<'a> {
 }
 
 /// The order of a provider's logins for an agent: its own before the config's.
-pub(super) fn held<'a>(
-    facts: &'a Facts,
-    agent: &str,
-    provider: &'a str,
-) -> Option<HeldOrder<'a>> {
+pub(super) fn held<'a>(facts: &'a Facts, agent: &str, provider: &'a str) -> Option<HeldOrder<'a>> {
     let read = |format: LoginFormat| facts.release().is_none_or(|release| reads(release, format));
     if let Some(own) = order_of_agent(&facts.orders, agent, provider, read) {
         let (profiles, file) = (own.profiles.as_slice(), own.file.as_path());

@@ -8,7 +8,6 @@ use serde_json::Value;
 
 use super::order::each_text;
 use super::{Place, label};
-use crate::config::{Needed, needed};
 
 /// A login whose secret is looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,8 +16,8 @@ pub struct LoginReference {
     pub file: Utf8PathBuf,
     /// The profile, with an address in it left out.
     pub label: String,
-    /// What is looked up.
-    pub what: Needed,
+    /// The reference, as the store has it: `{source, provider, id}`.
+    pub reference: Value,
 }
 
 #[derive(Deserialize)]
@@ -41,8 +40,10 @@ pub fn references(place: &Place) -> Vec<LoginReference> {
         let Ok(store) = serde_json::from_slice::<References>(text) else { return };
         for (name, profile) in store.profiles {
             let named = [profile.key_ref, profile.token_ref].into_iter().flatten();
-            found.extend(named.filter_map(|reference| needed(&reference)).map(|what| {
-                LoginReference { file: source.path.clone(), label: label(&name), what }
+            found.extend(named.map(|reference| LoginReference {
+                file: source.path.clone(),
+                label: label(&name),
+                reference,
             }));
         }
     });

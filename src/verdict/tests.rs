@@ -42,11 +42,7 @@ fn a_reply_that_breaks_no_rule_is_good() {
 
 #[test]
 fn a_turn_that_asks_the_model_without_end_has_a_verdict_of_its_own() {
-    let limited = RequestRecord {
-        kind: RequestKind::Limited,
-        status: Some(429),
-        ..answered(None)
-    };
+    let limited = RequestRecord { kind: RequestKind::Limited, status: Some(429), ..answered(None) };
     let mut observation = failed("API rate limit reached");
     observation.requests = vec![answered(None), answered(None), limited];
     let failure = bad(&observation);

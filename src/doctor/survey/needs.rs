@@ -2,7 +2,7 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::config::{Loaded, Needed};
+use crate::config::{self, Loaded, Needed};
 use crate::doctor::facts::{Missing, MissingKind};
 use crate::env::Environment;
 use crate::login::{self, Place};
@@ -29,7 +29,7 @@ pub(super) fn missing(
     });
     let of_logins = login::references(place)
         .into_iter()
-        .map(|reference| (reference.file, reference.label, reference.what));
+        .filter_map(|login| Some((login.file, login.label, config::needed(&login.reference)?)));
     for (file, key, what) in of_config.chain(of_logins) {
         let is_secret = matches!(what, Needed::Secret { .. });
         let Some((kind, name)) = lacks(&what, loaded, havings) else { continue };
