@@ -219,15 +219,14 @@ fn ordered(facts: &Facts) -> Vec<String> {
         provider => vec![provider],
     };
     let list = (name == "PROFILE").then(|| facts.command("models auth list"));
-    let set = providers.into_iter().map(|provider| match held(facts, agent, provider) {
-        Some(HeldOrder { agent: Some(of), .. }) => {
-            let words = format!("models auth order set --provider {provider} --agent {of} {name}");
-            facts.command(&words)
-        }
-        _ => {
-            let words = format!("config set auth.order.{provider} '[\"{name}\"]' --strict-json");
-            facts.command(&words)
-        }
+    let set = providers.into_iter().map(|provider| {
+        let own = held(facts, agent, provider).and_then(|order| order.agent);
+        facts.command(&match own {
+            Some(of) => {
+                format!("models auth order set --provider {provider} --agent {of} {name}")
+            }
+            None => format!("config set auth.order.{provider} '[\"{name}\"]' --strict-json"),
+        })
     });
     list.into_iter().chain(set).collect()
 }
