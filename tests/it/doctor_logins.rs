@@ -145,7 +145,7 @@ fn a_login_in_codexs_own_home_is_sound_until_releases_stop_looking_there() {
             });
         }
         patient.store("main", Some(schemas.map_or(1, |(_, agent)| agent)), json!({}));
-        patient.codex_home(patient.agent("codex-home"));
+        Patient::codex_home(patient.agent("codex-home"));
         let (names, findings) = patient.findings();
         assert_eq!(names, expected, "{release}");
         if let Some(finding) = findings.first() {
@@ -159,7 +159,7 @@ fn a_login_in_codexs_own_home_is_sound_until_releases_stop_looking_there() {
 fn a_login_in_codexs_own_home_is_none_for_a_turn_that_codex_does_not_run() {
     let patient = with("2026.6.8", "openai/gpt-5.5", json!({}));
     merge_config(&patient, "2026.6.8", &json!({}));
-    patient.codex_home(patient.agent("codex-home"));
+    Patient::codex_home(patient.agent("codex-home"));
     assert_eq!(patient.findings().0, ["problem no-login"]);
 }
 
@@ -171,7 +171,7 @@ fn the_users_own_codex_home_counts_where_the_config_says_so() {
     let patient = with("2026.9.5", "openai/gpt-5.5", config);
     patient.plugin("2026.9.5");
     assert_eq!(patient.findings().0, ["problem no-login"]);
-    patient.codex_home(patient.machine.home().join(".codex"));
+    Patient::codex_home(patient.machine.home().join(".codex"));
     assert_eq!(patient.findings().0, [""; 0]);
 }
 

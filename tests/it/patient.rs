@@ -227,7 +227,7 @@ impl Patient {
     }
 
     /// `auth.json` as Codex writes it.
-    pub(crate) fn codex_home(&self, directory: impl Into<Utf8PathBuf>) {
+    pub(crate) fn codex_home(directory: impl Into<Utf8PathBuf>) {
         let login = json!({
             "auth_mode": "chatgpt", "OPENAI_API_KEY": null,
             "tokens": { "access_token": token(), "refresh_token": "canary-refresh" },

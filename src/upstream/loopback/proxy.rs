@@ -1,4 +1,4 @@
-//! The edge: connections in, [`decide`] asked, its answer written. Knows HTTP
+//! The edge: connections in, `decision` asked, its answer written. Knows HTTP
 //! and TLS, and decides nothing.
 
 use std::net::SocketAddr;
