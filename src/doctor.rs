@@ -10,18 +10,24 @@
 //! is named after what it looks at. What is known of releases (which route, which
 //! store, which API) is asked of [`crate::openclaw`].
 
+mod billing;
 mod config_file;
 mod endpoint;
 mod facts;
 mod finding;
 mod leftover;
 mod login_file;
+mod login_order;
 mod logins;
+mod machine;
+mod managed;
+mod not_looked_at;
 mod packages;
 mod pin;
 mod plugin;
 mod registry;
 mod route;
+mod secrets;
 mod service;
 mod state;
 mod survey;
@@ -31,11 +37,13 @@ mod updates;
 mod whereabouts;
 
 pub use facts::{
-    Account, ApplyLeft, AuthFile, CodexCli, ConfigRead, Core, Database, Endpoint, Facts, Fallbacks,
-    InstalledPlugin, OnPath, PinRead, PluginSwitch, RegistryFacts, SavedConfig, Settings, UnitRead,
-    Updates,
+    Account, ApiKey, ApplyLeft, AuthFile, CodexCli, ConfigRead, Core, Database, Endpoint,
+    EndpointKind, Facts, Fallbacks, InstalledPlugin, KeyPlace, MachineFacts, ManagedPackage,
+    Missing, MissingKind, OnPath, PinRead, PluginSwitch, RegistryFacts, SavedConfig, Settings,
+    UnitRead, Updates,
 };
 pub use finding::{Finding, Level};
+pub use not_looked_at::NotLookedAt;
 pub use survey::survey;
 
 use serde::Serialize;
@@ -47,6 +55,8 @@ pub struct DoctorReading {
     pub findings: Vec<Finding>,
     /// What was looked at and has nothing wrong with it.
     pub sound: Vec<Sound>,
+    /// What was not looked at.
+    pub not_looked_at: Vec<NotLookedAt>,
 }
 
 /// Something that was looked at and is as it should be.
@@ -68,7 +78,7 @@ struct Examination {
 
 /// In the order in which things are mended: what is not installed has no config,
 /// and a config that does not parse has no route.
-const EXAMINATIONS: [Examination; 15] = [
+const EXAMINATIONS: [Examination; 20] = [
     Examination {
         what: "installation",
         findings: whereabouts::findings,
@@ -77,14 +87,19 @@ const EXAMINATIONS: [Examination; 15] = [
     Examination { what: "apply", findings: leftover::findings, sound: leftover::sound },
     Examination { what: "packages", findings: packages::findings, sound: packages::sound },
     Examination { what: "plugin", findings: plugin::findings, sound: plugin::sound },
+    Examination { what: "plugins", findings: managed::findings, sound: managed::sound },
     Examination { what: "config", findings: config_file::findings, sound: config_file::sound },
     Examination { what: "state", findings: state::findings, sound: state::sound },
     Examination { what: "service", findings: service::findings, sound: service::sound },
+    Examination { what: "secrets", findings: secrets::findings, sound: secrets::sound },
     Examination { what: "route", findings: route::findings, sound: route::sound },
     Examination { what: "login files", findings: login_file::findings, sound: login_file::sound },
     Examination { what: "logins", findings: logins::findings, sound: logins::sound },
+    Examination { what: "login order", findings: login_order::findings, sound: login_order::sound },
+    Examination { what: "billing", findings: billing::findings, sound: billing::sound },
     Examination { what: "endpoints", findings: endpoint::findings, sound: endpoint::sound },
     Examination { what: "fallbacks", findings: route::fallbacks, sound: route::no_fallbacks },
+    Examination { what: "machine", findings: machine::findings, sound: machine::sound },
     Examination { what: "updates", findings: updates::findings, sound: updates::sound },
     Examination { what: "pin", findings: pin::findings, sound: pin::sound },
     Examination { what: "registry", findings: registry::findings, sound: registry::sound },
@@ -92,7 +107,8 @@ const EXAMINATIONS: [Examination; 15] = [
 
 /// Looks at everything.
 pub fn examine(facts: &Facts) -> DoctorReading {
-    let mut diagnosis = DoctorReading { findings: Vec::new(), sound: Vec::new() };
+    let not_looked_at = not_looked_at::of(facts);
+    let mut diagnosis = DoctorReading { findings: Vec::new(), sound: Vec::new(), not_looked_at };
     for examination in &EXAMINATIONS {
         let findings = (examination.findings)(facts);
         if findings.iter().all(|finding| finding.level == Level::Note) {

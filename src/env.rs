@@ -47,6 +47,9 @@ pub const OPENCLAW_NO_AUTO_UPDATE: &str = "OPENCLAW_NO_AUTO_UPDATE";
 /// `OpenClaw`: no channels (Telegram, Slack, ...) are connected.
 pub const OPENCLAW_SKIP_CHANNELS: &str = "OPENCLAW_SKIP_CHANNELS";
 
+/// Codex: the directory of its own login and settings, `~/.codex` where unset.
+pub const CODEX_HOME: &str = "CODEX_HOME";
+
 /// Node: a file of authorities to trust besides its own.
 pub const NODE_EXTRA_CA_CERTS: &str = "NODE_EXTRA_CA_CERTS";
 /// What the user may have set for TLS, and a candidate that speaks its own needs.

@@ -1,5 +1,6 @@
 //! The live installation: what runs, from where, on which Node, with which state.
 
+mod dot_env;
 mod installed;
 pub mod journal;
 mod manager;
@@ -12,6 +13,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
+pub use dot_env::with_dot_env;
 pub use installed::{InstalledRelease, OpenClawOnPath, find};
 pub use manager::{ManagerError, NpmGlobal, PackageManager, PackageRequest};
 pub use package::{Package, PackageError};
@@ -19,6 +21,7 @@ pub use service::{
     InstalledService, Service, ServiceCondition, ServiceError, ServiceLimits, ServiceState,
     ServiceStatus, Systemd, standing,
 };
+pub use unit::EnvironmentFile;
 pub use unit_file::{Unit, unit, unit_file};
 
 use installed::ReleaseLocation;
@@ -321,11 +324,13 @@ pub fn lives_in(environment: &Environment, home: &Utf8Path) -> (Utf8PathBuf, Utf
     state_and_config(unit.as_ref().map_or(environment, |unit| &unit.environment), home)
 }
 
-/// What the live Gateway is started with, and so reads its config with: the
-/// environment of its service's unit, or else the shell's.
+/// What the live Gateway reads its config with: the environment of its service's unit,
+/// or else the shell's, and `.env` of its state.
 pub fn gateway_environment(environment: &Environment, home: &Utf8Path) -> Environment {
     let unit = systemd::read_unit(&systemd::unit_path(environment, home), home);
-    unit.map_or_else(|| environment.clone(), |unit| unit.environment)
+    let started_with = unit.map_or_else(|| environment.clone(), |unit| unit.environment);
+    let (state, _) = state_and_config(&started_with, home);
+    with_dot_env(started_with, &state)
 }
 
 /// The directory of the Node that the live `OpenClaw`'s service runs on, where it

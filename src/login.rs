@@ -22,23 +22,29 @@
 //! token and all: such files are part of a [`Fingerprint`], and are not read. Whoever
 //! copies a live state directory as it is copies them too.
 //!
-//! Not read: `auth.json` and `credentials/oauth.json` of earlier releases, logins of other
-//! programs (`~/.codex/auth.json`), the macOS keychain.
+//! Not read: `auth.json` and `credentials/oauth.json` of earlier releases, the macOS
+//! keychain. Logins of the Codex app-server itself are noticed ([`codex_homes`]) and never lent.
 
 pub mod carry;
+mod codex_home;
 mod error;
 mod fingerprint;
 mod lend;
 mod made_up;
+mod order;
 mod place;
 mod profile;
+mod reference;
 mod sealed;
 mod store;
 
+pub use codex_home::{CodexHomeLogin, codex_homes};
 pub use error::LoginError;
 pub use fingerprint::Fingerprint;
 pub use lend::{AuthStore, LentLogin, lend};
+pub use order::{LoginOrder, of_agent as order_of_agent, orders};
 pub use place::Place;
+pub use reference::{LoginReference, references};
 
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};

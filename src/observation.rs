@@ -1,6 +1,7 @@
 //! What is seen when a candidate is asked through one route: everything that a
 //! verdict may be made of, and nothing that is secret.
 
+pub mod bill;
 pub mod request;
 
 use camino::Utf8PathBuf;

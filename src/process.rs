@@ -76,7 +76,8 @@ impl Program {
     }
 }
 
-fn quoted(word: &str) -> String {
+/// A word as a POSIX shell takes it: as it is, or in single quotes.
+pub(crate) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "@%+=:,./-_".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()

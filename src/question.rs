@@ -75,6 +75,16 @@ impl Question {
         Duration::from_secs(self.timeout_s)
     }
 
+    /// How many requests for a turn may be answered: far more than a turn takes, so that
+    /// one that never ends is told from one that is slow. None for a command of the user's
+    /// own, which may ask what it likes.
+    pub fn most_requests(&self, route: &Route) -> Option<usize> {
+        match &self.ask {
+            AskBy::Probe(probe) => Some(60 + 4 * usize::from(probe.tool_calls(route))),
+            AskBy::Command(_) => None,
+        }
+    }
+
     /// The routes as a person writes them, such as `a/b + c/d`.
     pub fn routes_in_words(&self) -> String {
         let routes: Vec<_> = self.routes.iter().map(ToString::to_string).collect();

@@ -23,7 +23,7 @@ impl PackageName {
     pub const PLUGIN: Self = Self("@openclaw/codex");
 
     /// The name as npm writes it.
-    pub fn as_str(&self) -> &'static str {
+    pub const fn as_str(&self) -> &'static str {
         self.0
     }
 }

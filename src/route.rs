@@ -29,6 +29,11 @@ impl Route {
         self.harness.as_deref() == Some(CODEX)
     }
 
+    /// Whether its provider takes logins of a subscription and nothing else.
+    pub fn is_of_subscriptions(&self) -> bool {
+        self.provider == OPENAI_CODEX
+    }
+
     /// Whether the plugin can have a part in the turn: a release may choose its
     /// harness for OpenAI's models where the route names none.
     pub fn may_use_plugin(&self) -> bool {

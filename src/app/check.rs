@@ -17,6 +17,7 @@ use crate::lab::RealLab;
 use crate::npm::registry::Freshness;
 use crate::npm::{Egress, InstallScripts};
 use crate::observation::Observation;
+use crate::observation::bill::{self, BillMove};
 use crate::prefix::Prefix;
 use crate::question::{Question, Variation};
 use crate::release::end::End;
@@ -103,6 +104,9 @@ pub struct RouteReport {
     /// What it says of the candidate.
     #[serde(flatten)]
     pub verdict: Verdict,
+    /// Its turns are paid for in another way than the route's should be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub billing: Option<BillMove>,
     /// What was seen.
     pub observation: Observation,
 }
@@ -111,7 +115,8 @@ impl RouteReport {
     /// Judges what was seen.
     pub fn of(observation: Observation, catalogue: &Catalogue) -> Self {
         let verdict = verdict::judge(&observation, catalogue);
-        Self { route: observation.route.clone(), verdict, observation }
+        let billing = bill::moved(None, &observation);
+        Self { route: observation.route.clone(), verdict, billing, observation }
     }
 }
 

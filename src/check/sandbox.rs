@@ -287,6 +287,7 @@ impl SandboxUpstream {
         script: Script,
         listener: Option<TcpListener>,
     ) -> Result<Self, CheckError> {
+        let most_requests = plan.job.question.most_requests(plan.route);
         let Some(account) = plan.job.account else {
             let fault = plan.job.variation.fault;
             let registries = plan.registries();
@@ -295,12 +296,13 @@ impl SandboxUpstream {
                 script,
                 fault,
                 registries,
+                most_requests,
                 ..LoopbackOptions::default()
             };
             return Ok(Self::Loopback(Loopback::start(options).await?));
         };
         let environment = plan.environment.environment.clone();
-        let options = LiveOptions { listener, mode: account.mode(), environment };
+        let options = LiveOptions { listener, mode: account.mode(), environment, most_requests };
         Ok(Self::Live(Live::start(options).await?))
     }
 

@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 
 use super::{ConfigError, Key, Loaded, agent, variable};
 use crate::env::Environment;
+use crate::openclaw::Change;
 use crate::openclaw::names::OPENAI_PROVIDERS;
+use crate::release::Version;
 use crate::route::Route;
 
 /// The settings whose variables are filled in, besides the addresses of OpenAI's
@@ -73,14 +75,51 @@ pub(super) fn expand(
 pub fn route_of(config: &Loaded) -> Result<Option<Route>, ConfigError> {
     let Some((key, text)) = primary(&config.tree) else { return Ok(None) };
     let id = of_alias(&config.tree, &text).unwrap_or(text);
-    // What stands behind an at sign is a login profile, not a harness.
-    let id = match id.rsplit_once('@') {
-        Some((id, profile)) if !profile.contains('/') => id,
-        _ => &id,
-    };
+    let (id, _) = without_profile(&id);
     let not_a_model = |_| ConfigError::NotAModel { file: config.file.clone(), key };
     let route: Route = id.trim().parse().map_err(not_a_model)?;
     Ok(Some(Route { harness: harness(&config.tree, &route), ..route }))
+}
+
+/// A model's name, and the login profile that stands behind its at sign. A profile can
+/// have an address in it: `openai:me@example.com`.
+fn without_profile(text: &str) -> (&str, Option<&str>) {
+    match text.split_once('@') {
+        Some((id, profile)) if id.contains('/') && !profile.contains('/') => (id, Some(profile)),
+        _ => (text, None),
+    }
+}
+
+/// The login profile that the primary model is tied to.
+pub fn model_profile(config: &Loaded) -> Option<String> {
+    let (_, text) = primary(&config.tree)?;
+    let id = of_alias(&config.tree, &text).unwrap_or(text);
+    without_profile(id.trim()).1.map(ToOwned::to_owned)
+}
+
+/// The harness that a config names for the whole agent of a turn, or for all agents, and
+/// where. 2026.5.7 and older take it where the model names none; newer ones pass over it
+/// (docs/gateway/config-agents.md of 5.5 and of 6.8).
+pub fn agent_harness(config: &Loaded) -> Option<(Key, String)> {
+    let agent = agent::of_the_turn(&config.tree).key;
+    agent.into_iter().chain([Key::of("agents.defaults")]).find_map(|agent| {
+        let key = agent.name("agentRuntime").name("id");
+        let named = named_harness(key.get(&config.tree)?.as_str()?)?;
+        Some((key, named))
+    })
+}
+
+/// The route as a release takes it: older ones have a harness for a whole agent.
+///
+/// # Errors
+///
+/// Those of [`route_of`].
+pub fn route_in(config: &Loaded, release: Version) -> Result<Option<Route>, ConfigError> {
+    let Some(route) = route_of(config)? else { return Ok(None) };
+    let of_agent = || agent_harness(config).map(|(_, harness)| harness);
+    let taken = !Change::HarnessOfModel.is_in(release);
+    let harness = route.harness.clone().or_else(|| of_agent().filter(|_| taken));
+    Ok(Some(Route { harness, ..route }))
 }
 
 /// Where a config names the model that a turn asks; none where it names none.
@@ -130,7 +169,11 @@ fn harness(tree: &Value, route: &Route) -> Option<String> {
         |name: &str| models(tree).into_iter().map(|key| key.name(name)).collect::<Vec<_>>();
     let places = entries(&id).into_iter().chain(listed).chain(entries(&any)).chain([provider]);
     let set = |key: Key| key.name("agentRuntime").name("id").get(tree)?.as_str().map(str::to_owned);
-    let found = { places }.find_map(set)?;
-    let word = !found.is_empty() && found.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-    (word && !["auto", "default"].contains(&found.as_str())).then_some(found)
+    named_harness(&{ places }.find_map(set)?)
+}
+
+/// A harness's name; none for a word that leaves the choice to the release.
+fn named_harness(text: &str) -> Option<String> {
+    let word = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    (word && !["auto", "default"].contains(&text)).then(|| text.to_owned())
 }

@@ -4,13 +4,10 @@ use serde_json::{Value, json};
 
 use super::change::Edit;
 use super::{ChangeKind, Key, MADE_UP, Scratch};
-use crate::openclaw::names::{CODEX, OPENAI, OPENAI_CODEX, OPENAI_PROVIDERS};
+use crate::openclaw::names::{CODEX, OPENAI, OPENAI_CODEX, OPENAI_KEYS, OPENAI_PROVIDERS};
 
 /// The services themselves.
 const HOSTS: [&str; 2] = ["openai.com", "chatgpt.com"];
-/// Variables with keys that releases look for by themselves, so that whether
-/// they are set decides the route.
-const KEYS: [&str; 2] = ["OPENAI_API_KEY", "CODEX_API_KEY"];
 /// Plugins that a turn needs.
 const PLUGINS: [&str; 3] = [CODEX, OPENAI, OPENAI_CODEX];
 
@@ -65,7 +62,8 @@ pub(super) fn plugins_off(edit: &mut Edit) {
     }
 }
 
-/// Takes the variables out, but for the keys that decide the route.
+/// Takes the variables out, but for the keys that releases look for by themselves:
+/// whether they are set decides the route.
 pub(super) fn variables_out(edit: &mut Edit) {
     let why = "variables may be secrets, and the turn does not need them";
     for pattern in ["env.vars.*", "env.*"] {
@@ -74,7 +72,7 @@ pub(super) fn variables_out(edit: &mut Edit) {
                 continue;
             }
             let text = key.get(edit.tree()).is_some_and(Value::is_string);
-            if text && KEYS.contains(&key.last_name()) {
+            if text && OPENAI_KEYS.contains(&key.last_name()) {
                 edit.put(&key, json!(MADE_UP), ChangeKind::MadeUp, "it may be a credential");
             } else {
                 edit.remove(&key, why);

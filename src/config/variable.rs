@@ -18,6 +18,12 @@ pub(super) fn refers(text: &str) -> bool {
     REFERENCE.captures_iter(text).any(|found| found[1].is_empty())
 }
 
+/// The variables that a text names.
+pub(super) fn names(text: &str) -> Vec<String> {
+    let found = REFERENCE.captures_iter(text).filter(|found| found[1].is_empty());
+    found.map(|found| found[2].to_owned()).collect()
+}
+
 /// The text with its variables filled in, written so that `OpenClaw` reads it
 /// as that text: what looks like a reference in a value is escaped.
 ///

@@ -1,8 +1,11 @@
 //! `openclaw.json`: whether it reads, and who wrote it last.
 
+use camino::Utf8Path;
+
 use super::finding::Finding;
 use super::{ConfigRead, Facts};
 use crate::openclaw::refuses_config_of;
+use crate::process::quoted;
 
 pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -19,19 +22,17 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
                 .why(with(what, hint.as_deref()))
                 .mend(facts.command("config validate")),
         ),
-        ConfigRead::Unset(what, hint) => findings.push(
+        // As a rule the variable is told with every setting that names it.
+        ConfigRead::Unset(what, hint) if facts.missing.is_empty() => findings.push(
             Finding::warning(
                 "config-variable-unset",
                 "the config depends on a variable that is not set here",
             )
             .file(&facts.config)
-            .why(format!(
-                "{}; the Gateway may still have it from a .env file, which is not read here",
-                with(what, hint.as_deref())
-            ))
+            .why(with(what, hint.as_deref()))
             .mend(facts.command("config validate")),
         ),
-        ConfigRead::Missing | ConfigRead::Read(_) => {}
+        ConfigRead::Missing | ConfigRead::Unset(..) | ConfigRead::Read(_) => {}
     }
     findings.extend(newer(facts));
     findings
@@ -69,9 +70,13 @@ fn newer(facts: &Facts) -> Option<Finding> {
     ));
     Some(match facts.saved_configs.first() {
         Some(saved) => finding
-            .mend(format!("cp -p {} {}.of-{written_by}", facts.config, facts.config))
-            .mend(format!("cp -p {} {}", saved.path, facts.config))
+            .mend(copy(&facts.config, &format!("{}.of-{written_by}", facts.config)))
+            .mend(copy(&saved.path, facts.config.as_str()))
             .mend(facts.command("gateway restart")),
         None => finding.mend(facts.install(&written_by.to_string())),
     })
+}
+
+fn copy(from: &Utf8Path, to: &str) -> String {
+    format!("cp -p {} {}", quoted(from.as_str()), quoted(to))
 }

@@ -3,6 +3,7 @@
 use super::Facts;
 use super::finding::{Finding, Level};
 use crate::openclaw::names::{LoginFormat, OPENAI, chatgpt_provider, reads};
+use crate::process::quoted;
 
 pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -33,7 +34,7 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
             )
             .file(&file.path)
             .why("whoever has an account on this machine can use the login")
-            .mend(format!("chmod 600 {}", file.path)),
+            .mend(format!("chmod 600 {}", quoted(file.path.as_str()))),
         );
     }
     findings

@@ -8,9 +8,10 @@ use jiff::{SignedDuration, Timestamp};
 use super::finding::{Finding, Level};
 use super::login_file::login;
 use super::{Account, Facts};
-use crate::login::LoginKind;
+use crate::login::{CodexHomeLogin, LoginKind};
 use crate::openclaw::Change;
 use crate::openclaw::names::{LoginFormat, OPENAI, OPENAI_CODEX, reads};
+use crate::process::quoted;
 use crate::release::Version;
 
 /// A login that cannot be renewed and ends sooner is told of.
@@ -36,7 +37,7 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
         return findings;
     }
     findings.extend(older_store(facts));
-    let read: Vec<_> = read(facts).collect();
+    let read: Vec<_> = facts.read_logins().collect();
     if read.is_empty() && findings.iter().all(|finding| finding.level < Level::Problem) {
         findings.extend(none(facts));
     }
@@ -47,6 +48,7 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
         if told.insert((&account.label, account.expires)) {
             let others = read.iter().filter(|other| other.label != account.label);
             findings.extend(ending(facts, account).map(|finding| match finding.level {
+                _ if !is_needed(facts) => Finding { level: Level::Note, ..finding },
                 Level::Problem if others.into_iter().any(|other| is_good(facts, other)) => {
                     Finding { level: Level::Warning, ..finding }
                 }
@@ -59,32 +61,34 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
 }
 
 pub(super) fn sound(facts: &Facts) -> Option<String> {
-    let account = read(facts).max_by_key(|account| account.expires)?;
+    let Some(account) = facts.read_logins().max_by_key(|account| account.expires) else {
+        let home = facts.codex_home_logins().next().filter(|_| facts.runs_codex())?;
+        return Some(format!("Codex's own, in {}", home.path));
+    };
     let until = account.expires.map(|expires| format!(", good until {expires:.0}"));
     let renewed = if account.renewable { ", and renewed by itself" } else { "" };
     Some(format!("{}{}{renewed}", account.label, until.unwrap_or_default()))
 }
 
-/// The ChatGPT logins that the installed release reads.
-fn read(facts: &Facts) -> impl Iterator<Item = &Account> {
-    let release = facts.release();
-    facts.accounts.iter().filter(move |account| {
-        account.kind == LoginKind::OAuth
-            && release.is_none_or(|release| reads(release, account.format))
-    })
-}
-
 /// Whether a turn needs a ChatGPT login.
-fn is_needed(facts: &Facts) -> bool {
+pub(super) fn is_needed(facts: &Facts) -> bool {
     facts.route().is_some_and(|route| match route.provider.as_str() {
         OPENAI_CODEX => true,
-        OPENAI => !facts.api_key,
+        OPENAI => facts.api_keys.is_empty(),
         _ => false,
     })
 }
 
+/// No store has one. Up to 2026.9.4 the Codex app-server then uses what lies in its own home.
 fn none(facts: &Facts) -> Option<Finding> {
-    facts.core.as_ref()?;
+    let release = facts.release()?;
+    let in_home = facts.codex_home_logins().next();
+    if let Some(home) = in_home.filter(|_| is_needed(facts) && facts.runs_codex()) {
+        let of_user = home.agent.is_none();
+        return (Change::CodexHomeLoginUnread.is_in(release) && !of_user)
+            .then(|| in_codex_home(facts, home, release))
+            .or_else(|| ended_in_codex_home(facts, home));
+    }
     is_needed(facts).then(|| {
         let route = facts.route().map(ToString::to_string).unwrap_or_default();
         Finding::problem("no-login", "there is no ChatGPT login")
@@ -92,6 +96,41 @@ fn none(facts: &Facts) -> Option<Finding> {
             .why(format!("the route {route} asks with one: a turn ends with `No API key found`"))
             .mend(login(facts))
     })
+}
+
+fn in_codex_home(facts: &Facts, home: &CodexHomeLogin, release: Version) -> Finding {
+    let agent = home.agent.as_deref().unwrap_or_default();
+    let directory = home.path.parent().unwrap_or(&home.path);
+    let import = |what: &str, end: &str| {
+        let directory = quoted(directory.as_str());
+        let words = format!("migrate {what} codex --from {directory} --agent {agent}");
+        facts.command(&format!("{words} --include-secrets --item auth:openai{end}"))
+    };
+    Finding::problem(
+        "login-in-codex-home",
+        format!("the only login is Codex's own, and {release} does not use it"),
+    )
+    .file(&home.path)
+    .why(format!(
+        "since {} the app-server is given a login of OpenClaw's store and no longer looks into its \
+         home: a turn ends with `auth profile was not found`, shown as a 401. Import it, or log in",
+        Change::CodexHomeLoginUnread.stable()
+    ))
+    .mend(import("plan", ""))
+    .mend(import("apply", " --yes"))
+    .mend(login(facts))
+}
+
+fn ended_in_codex_home(facts: &Facts, home: &CodexHomeLogin) -> Option<Finding> {
+    let expires = home.expires.filter(|_| !home.is_good(facts.now))?;
+    Some(
+        Finding::problem("login-ended", format!("the login in Codex's home ended at {expires:.0}"))
+            .file(&home.path)
+            .why(
+                "it is the only one, and there is nothing to renew it with: a turn ends with a 401",
+            )
+            .mend(login(facts)),
+    )
 }
 
 /// A login in a store of another time is not read, or stops the release.
@@ -114,10 +153,10 @@ fn older_store(facts: &Facts) -> Option<Finding> {
                      (`AUTH_PROFILE_MIGRATION_REQUIRED`). OpenClaw's own doctor moves it into the \
                      database; that is one-way",
             )
-            .mend(facts.command("doctor --fix")),
+            .mends(facts.offline_doctor()),
         );
     }
-    if read(facts).next().is_some() {
+    if facts.read_logins().next().is_some() {
         // An upgrade leaves the old file where it is.
         return None;
     }
@@ -136,7 +175,7 @@ fn older_store(facts: &Facts) -> Option<Finding> {
     })
 }
 
-fn place(facts: &Facts, account: &Account) -> camino::Utf8PathBuf {
+pub(super) fn place(facts: &Facts, account: &Account) -> camino::Utf8PathBuf {
     let agent = facts.state.join("agents").join(&account.agent).join("agent");
     match account.format {
         LoginFormat::Inline | LoginFormat::Sealed => agent.join("auth-profiles.json"),
@@ -187,7 +226,7 @@ fn several(facts: &Facts, read: &[&Account]) -> Option<Finding> {
 }
 
 /// Whether a turn can be asked with it, now or once it has renewed itself.
-fn is_good(facts: &Facts, account: &Account) -> bool {
+pub(super) fn is_good(facts: &Facts, account: &Account) -> bool {
     let runs = account.expires.is_none_or(|expires| expires > facts.now);
     account.renewable || (account.has_access && runs)
 }
@@ -236,23 +275,41 @@ fn left(now: Timestamp, expires: Timestamp) -> SignedDuration {
     expires.duration_since(now)
 }
 
-/// A profile that the config names and no store has.
+/// Profiles that the config names and no store has. Where a turn is led to one of them,
+/// and to nothing else, it fails.
 fn named_and_missing(facts: &Facts, read: &[&Account]) -> Vec<Finding> {
-    let release: Option<Version> = facts.release();
-    let named = facts.settings().map(|settings| settings.profiles.as_slice()).unwrap_or_default();
-    let missing = named.iter().filter(|(_, name)| {
-        !read.is_empty() && !read.iter().any(|account| account.profile == *name)
-    });
-    missing
-        .map(|(label, _)| {
-            Finding::warning("profile-without-login", format!("the config names {label}, and there is no such login"))
-                .file(&facts.config)
-                .key(format!("auth.profiles.{label}"))
-                .why(match release {
-                    Some(release) => format!("a turn that is led to it ends in {release} with `auth profile was not found` or a 401"),
-                    None => "a turn that is led to it fails".to_owned(),
-                })
-                .mend(login(facts))
-        })
-        .collect()
+    let Some(settings) = facts.settings().filter(|_| !read.is_empty()) else { return Vec::new() };
+    let there = |name: &String| read.iter().any(|account| account.profile == *name);
+    let any_there = settings.profiles.iter().any(|(_, name)| there(name));
+    let finding = |label: &String, key: String, level: Level| {
+        let what = match facts.release() {
+            Some(release) => {
+                format!("ends in {release} with `auth profile was not found` or a 401")
+            }
+            None => "fails".to_owned(),
+        };
+        Finding::new(
+            "profile-without-login",
+            level,
+            format!("the config names {label}, and there is no such login"),
+        )
+        .file(&facts.config)
+        .key(key)
+        .why(format!("a turn that is led to it {what}"))
+        .mend(login(facts))
+    };
+    let level = if is_needed(facts) && !any_there { Level::Problem } else { Level::Warning };
+    let missing = settings.profiles.iter().filter(|(_, name)| !there(name));
+    let mut findings: Vec<_> =
+        missing.map(|(label, _)| finding(label, format!("auth.profiles.{label}"), level)).collect();
+    // What stands behind the model's at sign is used and nothing else.
+    if let Some((label, _)) = settings
+        .profile
+        .as_ref()
+        .filter(|(_, name)| !there(name) && !facts.api_keys.iter().any(|key| key.name == *name))
+    {
+        let key = settings.route_key.clone().unwrap_or_default();
+        findings.push(finding(label, key, Level::Problem));
+    }
+    findings
 }

@@ -36,7 +36,12 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
     }
     let Some((pinned, pinned_plugin)) = current else { return findings };
     let other_plugin = match (pinned_plugin, plugin) {
-        (Some(pinned), Some(there)) if *pinned != there => Some((*pinned, there)),
+        (Some(pinned), Some(there)) if *pinned != there => {
+            Some(format!("the plugin is {there}, and the pin has {pinned}"))
+        }
+        (Some(pinned), None) => {
+            Some(format!("the pin has the plugin {pinned}, and none is installed"))
+        }
         _ => None,
     };
     if *pinned != core && findings.is_empty() {
@@ -50,16 +55,13 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
             .why("the pin is the release that is known to answer")
             .mend("codexpin apply"),
         );
-    } else if let (true, Some((pinned, there))) = (*pinned == core, other_plugin) {
+    } else if let (true, Some(title)) = (*pinned == core, other_plugin) {
         findings.push(
-            Finding::warning(
-                "not-the-pin",
-                format!("the plugin is {there}, and the pin has {pinned}"),
-            )
-            .file(path)
-            .key("plugin")
-            .why("what was tested is that plugin with this core")
-            .mend("codexpin apply"),
+            Finding::warning("not-the-pin", title)
+                .file(path)
+                .key("plugin")
+                .why("what was tested is that plugin with this core")
+                .mend("codexpin apply"),
         );
     }
     findings

@@ -4,9 +4,8 @@
 use super::Facts;
 use super::finding::Finding;
 use super::plugin::install;
-use crate::login::LoginKind;
 use crate::openclaw::Change;
-use crate::openclaw::names::{OPENAI, OPENAI_CODEX};
+use crate::openclaw::names::OPENAI_CODEX;
 use crate::release::Version;
 use crate::release::pairing::plugin_of;
 use crate::route::Route;
@@ -37,6 +36,7 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
     if let Some(release) = facts.release() {
         findings.extend(legacy(facts, route, release));
         findings.extend(harness(facts, route, release));
+        findings.extend(ignored_harness(facts, release));
     }
     findings
 }
@@ -99,13 +99,7 @@ fn harness(facts: &Facts, route: &Route, release: Version) -> Option<Finding> {
         None => finding.file(&facts.config),
     };
     let named = route.wants_codex();
-    // Newer releases choose the Codex harness for a ChatGPT login by themselves.
-    let chosen = Change::CodexChosenForLogin.is_in(release)
-        && route.provider == OPENAI
-        && route.harness.is_none()
-        && !facts.api_key
-        && facts.accounts.iter().any(|account| account.kind == LoginKind::OAuth);
-    if !named && !chosen {
+    if !facts.runs_codex() {
         return None;
     }
     if facts.plugin.is_none() {
@@ -133,5 +127,21 @@ fn harness(facts: &Facts, route: &Route, release: Version) -> Option<Finding> {
         .why("the route runs in its harness: a turn fails, harness \"codex\" is not registered")
         .mend(facts.command("plugins enable codex"))
         .mend(facts.command("gateway restart")),
+    )
+}
+
+/// A harness for a whole agent was taken up to 2026.5.7.
+fn ignored_harness(facts: &Facts, release: Version) -> Option<Finding> {
+    let key = facts.settings()?.ignored_harness.as_ref()?;
+    Some(
+        Finding::warning("agent-runtime-ignored", format!("{release} does not look at {key}"))
+            .file(&facts.config)
+            .key(key)
+            .why(format!(
+                "since {} the harness stands with the model or its provider: which one runs the \
+                 turn is the release's own choice now. OpenClaw's own doctor moves it",
+                Change::HarnessOfModel.stable()
+            ))
+            .mend(facts.command("doctor --fix")),
     )
 }

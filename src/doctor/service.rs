@@ -80,9 +80,8 @@ fn program(facts: &Facts, unit: &UnitRead) -> Vec<Finding> {
 fn doing(facts: &Facts, unit: &UnitRead, standing: &ServiceStatus) -> Vec<Finding> {
     let mut findings = Vec::new();
     let state = &standing.state;
-    let log = format!("journalctl --user -u {UNIT} -n 50 --no-pager");
     let failing = state.active == "failed" || (state.sub == "auto-restart" && state.restarts > 0);
-    if failing && state.exit == 78 {
+    if failing && state.exit == 78 && !standing.killed {
         findings.push(
             Finding::problem(
                 "service-refuses-config",
@@ -94,26 +93,18 @@ fn doing(facts: &Facts, unit: &UnitRead, standing: &ServiceStatus) -> Vec<Findin
             .mend(facts.command("doctor --fix")),
         );
     } else if failing {
-        let title = match state.active.as_str() {
-            "failed" => format!("the service has failed (exit status {})", state.exit),
-            _ => format!("the service starts over and over ({} restarts)", state.restarts),
+        findings.push(failed(facts, unit, standing));
+    } else if !state.condition().is_wanted() && !leftover::keeps_service_stopped(facts) {
+        let title = if standing.started {
+            format!("the service is stopped ({})", state.active)
+        } else {
+            "the service was not started since this user manager is there".to_owned()
         };
         findings.push(
-            Finding::problem("service-failed", title)
+            Finding::warning("service-stopped", title)
                 .file(&unit.path)
-                .why("nobody answers while it is down; its log says why")
-                .mend(log)
-                .mend(facts.command("gateway restart")),
-        );
-    } else if !state.condition().is_wanted() && !leftover::keeps_service_stopped(facts) {
-        findings.push(
-            Finding::warning(
-                "service-stopped",
-                format!("the service is stopped ({})", state.active),
-            )
-            .file(&unit.path)
-            .why("nobody answers until it is started")
-            .mend(format!("systemctl --user start {UNIT}")),
+                .why("nobody answers until it is started")
+                .mend(format!("systemctl --user start {UNIT}")),
         );
     }
     if standing.file == "disabled" {
@@ -138,6 +129,60 @@ fn doing(facts: &Facts, unit: &UnitRead, standing: &ServiceStatus) -> Vec<Findin
     }
     findings.extend(older_than_disk(facts, unit, standing));
     findings
+}
+
+/// Why it is down, by systemd's own word for it (systemd.service(5), "Result").
+fn failed(facts: &Facts, unit: &UnitRead, standing: &ServiceStatus) -> Finding {
+    let state = &standing.state;
+    let again = match state.active.as_str() {
+        "failed" => String::new(),
+        _ => format!(", and systemd starts it over and over ({} restarts)", state.restarts),
+    };
+    let log = format!("journalctl --user -u {UNIT} -n 50 --no-pager");
+    let finding = |id, title: String, why: &str| {
+        Finding::problem(id, format!("{title}{again}")).file(&unit.path).why(why).mend(log.clone())
+    };
+    let restart = facts.command("gateway restart");
+    match standing.result.as_str() {
+        "oom-kill" => finding(
+            "service-out-of-memory",
+            "the kernel killed the Gateway for want of memory".to_owned(),
+            "it is the machine's, and no release needs less: swap, or a limit of Node's own in the \
+             unit (NODE_OPTIONS=--max-old-space-size=...), and a conversation that is not resumed",
+        )
+        .mend("free -h"),
+        "resources" => finding(
+            "service-not-started",
+            "systemd could not start the Gateway".to_owned(),
+            "what the unit names before the program is not there: an EnvironmentFile, a directory",
+        )
+        .mend(facts.command("gateway install --force")),
+        // 200 and above are systemd's own, from before the program ran: 203 is EXEC.
+        "exit-code" if !standing.killed && state.exit >= 200 => finding(
+            "service-not-started",
+            format!("systemd could not run the Gateway's program (status {})", state.exit),
+            "the program, its directory or its user is not there as the unit names it",
+        )
+        .mend(facts.command("gateway install --force")),
+        "timeout" | "watchdog" => finding(
+            "service-failed",
+            "the Gateway did not come up, or go, in time".to_owned(),
+            "systemd ended it at its limit of time; its log says what it waited for",
+        )
+        .mend(restart),
+        _ if standing.killed => finding(
+            "service-killed",
+            format!("the Gateway was ended by signal {}", state.exit),
+            "somebody, or the kernel, killed it: 9 is often memory, 6 and 11 are crashes of Node",
+        )
+        .mend(restart),
+        _ => finding(
+            "service-failed",
+            format!("the service has failed (exit status {})", state.exit),
+            "nobody answers while it is down; its log says why",
+        )
+        .mend(restart),
+    }
 }
 
 /// A process that began before the files were put there has the old ones loaded.

@@ -1,7 +1,9 @@
 //! The databases: whether the installed release opens them.
 
-use super::Facts;
+use camino::Utf8Path;
+
 use super::finding::Finding;
+use super::{Core, Facts};
 use crate::openclaw::Change;
 use crate::openclaw::names::schemas;
 
@@ -43,28 +45,54 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
                 ))
                 .mend(facts.install("latest")),
             );
-        } else if database.of_agent
-            && (1..supported).contains(&schema)
-            && Change::OlderAgentsWaitForDoctor.is_in(core.version)
-        {
-            findings.push(
-                Finding::warning(
-                    "state-from-older",
-                    format!("an agent's state waits to be moved to {}", core.version),
-                )
-                .file(&database.path)
-                .key("user_version")
-                .why(format!(
-                    "it has schema {schema} and {} works with {supported}, and leaves it alone until \
-                     its doctor has moved it. That is one-way: back it up first",
-                    core.version
-                ))
-                .mend(facts.command("backup create --verify"))
-                .mend(facts.command("doctor --fix")),
-            );
         }
     }
+    findings.extend(older(facts, core));
     findings
+}
+
+/// Agents whose databases a release leaves alone until its own doctor has moved them:
+/// it refuses their turns until then (#152935).
+fn older(facts: &Facts, core: &Core) -> Option<Finding> {
+    let (_, supported) = core.schemas.or_else(|| schemas(core.version))?;
+    if !Change::OlderAgentsWaitForDoctor.is_in(core.version) {
+        return None;
+    }
+    let waiting = facts.databases.iter().filter_map(|database| {
+        let schema = *database.schema.as_ref().ok().filter(|_| database.of_agent)?;
+        (1..supported).contains(&schema).then_some((database, schema))
+    });
+    let waiting: Vec<_> = waiting.collect();
+    let (first, schema) = waiting.first()?;
+    let agents: Vec<_> =
+        waiting.iter().filter_map(|(database, _)| agent_of(&database.path)).collect();
+    let title = match waiting.len() {
+        1 => {
+            format!("{} refuses an agent whose state is older: {}", core.version, agents.join(", "))
+        }
+        n => format!(
+            "{} refuses {n} agents whose state is older: {}",
+            core.version,
+            agents.join(", ")
+        ),
+    };
+    Some(
+        Finding::problem("state-from-older", title)
+            .file(&first.path)
+            .key("user_version")
+            .why(format!(
+                "it has schema {schema} and {} works with {supported}: no turn of theirs is started \
+                 until OpenClaw's own doctor has moved it, and it does so only while the Gateway is \
+                 stopped. That is one-way: back it up first",
+                core.version
+            ))
+            .mends(facts.offline_doctor()),
+    )
+}
+
+/// The agent whose database it is: `agents/ID/agent/FILE`.
+fn agent_of(path: &Utf8Path) -> Option<&str> {
+    path.ancestors().nth(2)?.file_name()
 }
 
 pub(super) fn sound(facts: &Facts) -> Option<String> {

@@ -2,21 +2,29 @@
 //! `systemctl --user show`, and leaves nothing behind.
 
 mod catalogue;
+mod gateway_environment;
+mod machine;
+mod needs;
 mod packages;
 mod settings;
 mod stores;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
+use serde_json::Value;
 
-use super::facts::{ApplyLeft, Core, Facts, OnPath, PinRead, UnitRead};
+use self::gateway_environment::GatewayEnvironment;
+use self::needs::Havings;
+use super::facts::{ApplyLeft, ConfigRead, Core, Facts, OnPath, PinRead, UnitRead};
 use crate::apply::{ApplyJournal, Operation};
 use crate::env::{
     Environment, OPENCLAW_CONFIG_PATH, OPENCLAW_HOME, OPENCLAW_NO_AUTO_UPDATE, OPENCLAW_STATE_DIR,
 };
 use crate::explain::Explain as _;
 use crate::installation::{self, Installation, LiveMachine, Unit};
+use crate::login::Place;
 use crate::pin::{PinFile, PinFileError};
+use crate::process::quoted;
 
 /// Looks at the live installation of these surroundings, at codexpin's own
 /// backups, and at a pin file.
@@ -40,15 +48,35 @@ pub async fn survey(
         Ok(installation) => installation.may_be_changed().err(),
         Err(error) => Some(error),
     };
-    let settings = settings::read(&config, lived_in);
-    let stores = stores::read(&state, home, lived_in);
+    let gateway = GatewayEnvironment::of(&state, lived_in, unit.as_ref());
+    let release = core.as_ref().map(|core| core.version);
+    let settings = settings::read(&config, &gateway.all, release);
+    let stores = stores::read(&state, home, &gateway.all, release);
+    let place = Place::new(&state, home).with_environment(&gateway.all);
+    let loaded = settings.loaded.as_ref();
+    let havings = Havings { gateway: &gateway.all, shell: environment };
+    let mut api_keys = gateway.api_keys();
+    api_keys.extend(settings.api_keys);
+    api_keys.extend(stores.api_keys);
     let (mut endpoints, broken_catalogues) = catalogue::of_agents(&state);
     endpoints.splice(0..0, settings.endpoints);
+    let of_user = matches!(&settings.config, ConfigRead::Read(read) if read.codex_of_user);
+    let user_home = stores::codex_home(home, &gateway.all);
+    let (of_codex, retired_compaction) =
+        catalogue::of_codex(&state, Some(user_home.as_path()).filter(|_| of_user));
+    endpoints.extend(of_codex);
     Facts {
         now,
         openclaw: how_to_call(environment, unit.as_ref(), core.as_ref(), &on_path),
-        plugin: packages::plugin(&state),
-        saved_configs: settings::saved(&config, core.as_ref().map(|core| core.version), lived_in),
+        plugin: packages::plugin(&state, release),
+        managed: packages::managed(&state),
+        missing: needs::missing(loaded, &place, &havings),
+        needs: loaded.map_or(0, |loaded| loaded.needs().len()),
+        login_shell: loaded
+            .and_then(|loaded| loaded.setting("env.shellEnv.enabled"))
+            .is_some_and(|value| *value == Value::Bool(true)),
+        machine: machine::read(&state),
+        saved_configs: settings::saved(&config, release, &gateway.all),
         node,
         unit: match &unit {
             Some(unit) => Some(read_unit(surroundings, unit).await),
@@ -62,10 +90,13 @@ pub async fn survey(
         settings: settings.config,
         written_by: settings.written_by,
         accounts: stores.accounts,
-        api_key: stores.api_key || settings.api_key,
+        api_keys,
+        orders: stores.orders,
+        codex_homes: stores.codex_homes,
         logins_unread: stores.unread,
         auth_files: stores.files,
         endpoints,
+        retired_compaction,
         broken_catalogues,
         databases: stores.databases,
         pin: pin(pin_file),
@@ -86,6 +117,12 @@ async fn read_unit(surroundings: &LiveMachine, unit: &Unit) -> UnitRead {
         node: unit.node.clone(),
         entry: unit.entry.clone(),
         written_by: value("OPENCLAW_SERVICE_VERSION"),
+        missing_files: unit
+            .environment_files
+            .iter()
+            .filter(|file| !file.path.exists())
+            .map(|file| (file.path.clone(), file.optional))
+            .collect(),
         no_auto_update: value(OPENCLAW_NO_AUTO_UPDATE).is_some_and(|value| is_true(&value)),
         standing: installation::standing(surroundings).await.map_err(|error| error.to_string()),
     }
@@ -109,7 +146,7 @@ fn how_to_call(
         for name in [OPENCLAW_HOME, OPENCLAW_STATE_DIR, OPENCLAW_CONFIG_PATH] {
             match (unit.environment.get(name), shell.get(name)) {
                 (Some(value), other) if other != Some(value) => {
-                    words.push(format!("{name}={value}"));
+                    words.push(format!("{name}={}", quoted(value)));
                 }
                 (None, Some(_)) => words.push(format!("{name}=")),
                 _ => {}
@@ -119,8 +156,8 @@ fn how_to_call(
     let first = on_path.first().map(|found| &found.directory);
     match (core, unit.and_then(|unit| unit.node.as_ref())) {
         (Some(core), Some(node)) if first != Some(&core.directory) => {
-            words.push(node.to_string());
-            words.push(core.directory.join("openclaw.mjs").to_string());
+            words.push(quoted(node.as_str()));
+            words.push(quoted(core.directory.join("openclaw.mjs").as_str()));
         }
         _ => words.push("openclaw".to_owned()),
     }

@@ -13,6 +13,10 @@ mod logins;
 mod packages;
 mod service;
 mod settings;
+mod surroundings;
+
+/// The codes that are promised to stay.
+const CODES: &str = include_str!("../../docs/doctor.md");
 
 fn version(text: &str) -> Version {
     text.parse().unwrap()
@@ -50,6 +54,7 @@ fn sound(release: &str) -> Facts {
         settings: ConfigRead::Read(Box::new(Settings {
             route: format!("{provider}/gpt-5.5@openclaw").parse().ok(),
             route_key: Some("agents.defaults.model.primary".to_owned()),
+            agent: "main".to_owned(),
             ..Settings::default()
         })),
         accounts: vec![account(
@@ -80,10 +85,14 @@ fn unit(release: Version) -> UnitRead {
         entry_exists: true,
         written_by: Some(release.to_string()),
         no_auto_update: false,
+        missing_files: Vec::new(),
         standing: Ok(ServiceStatus {
             state,
             file: "enabled".to_owned(),
             reload: false,
+            result: "success".to_owned(),
+            killed: false,
+            started: true,
             running_for: Some(std::time::Duration::from_hours(1)),
         }),
     }
@@ -101,6 +110,17 @@ fn account(provider: &str, format: LoginFormat) -> Account {
         has_access: true,
         renewable: true,
         account: Some(0),
+    }
+}
+
+fn key(place: KeyPlace, name: &str, provider: &str) -> ApiKey {
+    ApiKey {
+        place,
+        file: Some("/home/user/.openclaw/openclaw.json".into()),
+        label: name.to_owned(),
+        name: name.to_owned(),
+        provider: provider.to_owned(),
+        agent: None,
     }
 }
 
@@ -122,6 +142,8 @@ fn ids(facts: &Facts) -> Vec<String> {
     let findings = examine(facts).findings;
     for finding in &findings {
         assert!(!finding.why.is_empty(), "{finding:?} says why");
+        let code = format!("`{}`", finding.id);
+        assert!(CODES.contains(&code), "docs/doctor.md does not have {code}");
         assert!(
             finding.level == Level::Note
                 || !finding.commands.is_empty()

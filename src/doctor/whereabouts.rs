@@ -1,8 +1,11 @@
 //! Whether there is an installation, which of several it is, and whether codexpin
 //! can change it.
 
+use camino::Utf8Path;
+
 use super::finding::Finding;
 use super::{Facts, PinRead, UnitRead};
+use crate::process::quoted;
 
 pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -93,11 +96,23 @@ fn several(facts: &Facts) -> Option<Finding> {
             ),
         )
     };
-    let prefix = other.directory.as_str().strip_suffix("/lib/node_modules/openclaw");
     let finding = Finding::warning("two-copies", title).file(&other.command).why(why);
+    let prefix = |directory: &Utf8Path| {
+        directory.as_str().strip_suffix("/lib/node_modules/openclaw").map(str::to_owned)
+    };
     // Without a unit nobody knows which of them is in use.
-    Some(match prefix.filter(|_| facts.unit.is_some()) {
-        Some(prefix) => finding.mend(format!("npm uninstall -g openclaw --prefix {prefix}")),
-        None => finding,
+    if facts.unit.is_none() {
+        return Some(finding);
+    }
+    let reachable = facts.on_path.iter().any(|found| found.directory == core.directory);
+    Some(match (prefix(&other.directory), prefix(&core.directory)) {
+        (Some(other), _) if reachable => {
+            finding.mend(format!("npm uninstall -g openclaw --prefix {}", quoted(&other)))
+        }
+        // It is the only one that this shell finds: the service's has to be found first.
+        (_, Some(own)) => {
+            finding.mend(format!("export PATH={}:\"$PATH\"", quoted(&format!("{own}/bin"))))
+        }
+        _ => finding,
     })
 }

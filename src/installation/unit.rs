@@ -1,7 +1,7 @@
 //! A systemd unit file, as far as it says which program runs with which
 //! environment. Syntax: systemd.syntax(7), quoting and prefixes: systemd.service(5).
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::env::Environment;
 
@@ -12,8 +12,17 @@ pub(super) struct UnitText {
     pub(super) command: Vec<String>,
     /// `Environment=`.
     pub(super) environment: Environment,
-    /// `EnvironmentFile=`, without those that are marked as optional by `-`.
-    pub(super) environment_files: Vec<String>,
+    /// `EnvironmentFile=`.
+    pub(super) environment_files: Vec<EnvironmentFile>,
+}
+
+/// A file with variables of the service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnvironmentFile {
+    /// The file.
+    pub path: Utf8PathBuf,
+    /// Whether the service starts without it (`-` before the name).
+    pub optional: bool,
 }
 
 impl UnitText {
@@ -53,7 +62,10 @@ impl UnitText {
             }
             "EnvironmentFile" => match words.first() {
                 None => self.environment_files.clear(),
-                Some(file) => self.environment_files.push(file.trim_start_matches('-').to_owned()),
+                Some(file) => self.environment_files.push(EnvironmentFile {
+                    path: file.trim_start_matches('-').into(),
+                    optional: file.starts_with('-'),
+                }),
             },
             _ => {}
         }

@@ -4,6 +4,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::program_of;
 use super::service::systemd;
+use super::unit::{EnvironmentFile, UnitText};
 use crate::env::Environment;
 
 /// The service's unit as it is written. What it names need not be there.
@@ -17,6 +18,8 @@ pub struct Unit {
     pub entry: Option<Utf8PathBuf>,
     /// What the Gateway is started with.
     pub environment: Environment,
+    /// The files that some of it comes from; they need not be there, either.
+    pub environment_files: Vec<EnvironmentFile>,
 }
 
 /// Where the service's unit is, or would be.
@@ -29,5 +32,6 @@ pub fn unit(environment: &Environment, home: &Utf8Path) -> Option<Unit> {
     let path = systemd::unit_path(environment, home);
     let unit = systemd::read_unit(&path, home)?;
     let (entry, node) = program_of(&path, &unit).ok().unzip();
-    Some(Unit { path, node, entry, environment: unit.environment })
+    let UnitText { environment, environment_files, .. } = unit;
+    Some(Unit { path, node, entry, environment, environment_files })
 }

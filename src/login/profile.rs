@@ -47,6 +47,11 @@ impl<'a> Fields<'a> {
         written.strip_prefix('"').is_some_and(|rest| !rest.trim_end_matches('"').trim().is_empty())
     }
 
+    /// An object's own fields, still as they are written.
+    pub(super) fn fields(&self, name: &str) -> Option<Fields<'_>> {
+        serde_json::from_str(self.0.get(name)?.get()).ok()
+    }
+
     pub(super) fn object<T: for<'de> Deserialize<'de>>(&self, name: &str) -> Option<T> {
         serde_json::from_str(self.0.get(name)?.get()).ok()
     }
@@ -101,7 +106,7 @@ impl<'a> Fields<'a> {
 
 /// What a token says of itself, where it is a JWT. Not verified: the service does
 /// that.
-fn claims(token: &Secret) -> Option<Value> {
+pub(super) fn claims(token: &Secret) -> Option<Value> {
     let payload = token.reveal().split('.').nth(1)?;
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?).ok()
 }

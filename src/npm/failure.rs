@@ -41,7 +41,9 @@ impl NpmFailure {
         let script_line = error.detail.lines().find(|l| l.contains("error")).map(clean);
         Self {
             code: if code.is_empty() { ending.to_string() } else { code },
-            package: package_named(&text),
+            package: package_named(&text)
+                .or_else(|| git_source(&text))
+                .or_else(|| git_source(stderr)),
             script_line,
             summary: clean(error.summary.lines().next().unwrap_or("it gave no reason")),
         }
@@ -113,6 +115,9 @@ impl fmt::Display for NpmFailure {
             ),
             ("EDQUOT", _) => f.write_str("the disk quota is used up (EDQUOT)"),
             ("ENOSPC", _) => f.write_str("no space left on the disk (ENOSPC)"),
+            (code, Some(source)) if self.summary.contains("git") => {
+                write!(f, "a dependency cannot be fetched with git: {source} ({code})")
+            }
             (code, _) => match &self.script_line {
                 Some(line) if self.summary == "command failed" => {
                     write!(f, "an install script failed: {line}")
@@ -209,6 +214,22 @@ fn package_named(text: &str) -> Option<String> {
         .or_else(|| quoted("integrity checksum failed when using ", &[' ']).and(None))
 }
 
+/// Where a dependency comes from that npm fetches with git: `OWNER/NAME` on its host.
+/// npm quotes the command (`git ls-remote ssh://git@HOST/OWNER/NAME.git`).
+fn git_source(text: &str) -> Option<String> {
+    let command = text.lines().find(|line| line.contains("git ") && line.contains(".git"))?;
+    let address = command.split_whitespace().find(|word| {
+        word.trim_matches(['"', '\'']).contains(".git")
+            && (word.contains("://") || word.contains('@'))
+    })?;
+    let address = address.trim_matches(['"', '\'', ',']).trim_end_matches(".git");
+    let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
+    let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
+    // The host stays: it is public code's, and says whether git has to reach it by SSH.
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-._/:~".contains(c);
+    (!place.is_empty() && place.chars().all(plain)).then(|| place.replacen(':', "/", 1))
+}
+
 /// One line without addresses, and with nothing hidden in it: a report must not name a
 /// private registry's host.
 fn clean(line: &str) -> String {
@@ -241,6 +262,31 @@ mod tests {
         let failure = read(MISSING);
         assert_eq!(failure.to_string(), "cssomnom is not in the registry (E404)");
         assert_eq!(failure.meaning(), Meaning::Untestable);
+    }
+
+    #[test]
+    fn a_dependency_that_git_cannot_fetch_is_named() {
+        for (address, named) in [
+            ("ssh://git@github.com/somebody/signal-node.git", "github.com/somebody/signal-node"),
+            ("git@github.com:somebody/signal-node.git", "github.com/somebody/signal-node"),
+            ("https://example.org/a/b.git", "example.org/a/b"),
+        ] {
+            let detail = format!(
+                r"command git --no-replace-objects ls-remote {address}\nfatal: Could not read from remote repository."
+            );
+            let failure = read(&format!(
+                r#"{{"error":{{"code":128,"summary":"An unknown git error occurred","detail":"{detail}"}}}}"#
+            ));
+            assert_eq!(
+                failure.to_string(),
+                format!("a dependency cannot be fetched with git: {named} (128)")
+            );
+            assert_eq!(failure.meaning(), Meaning::Untestable);
+        }
+        let stderr = "npm error code 128\nnpm error An unknown git error occurred\nnpm error command git \
+                      --no-replace-objects ls-remote ssh://git@github.com/a/b.git\n";
+        let failure = NpmFailure::read(Ending::Exited(1), "", stderr);
+        assert!(failure.to_string().contains("github.com/a/b"), "{failure}");
     }
 
     #[test]

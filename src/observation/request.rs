@@ -108,10 +108,12 @@ pub enum RequestKind {
     Declined,
     /// The body could not be read as a Responses request.
     Malformed,
+    /// One request for a turn too many: see [`crate::question::Question::most_requests`].
+    Limited,
 }
 
 /// The kind of a request's credential, never the credential.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Credential {
     /// No `Authorization` header.

@@ -39,6 +39,8 @@ pub enum Change {
     /// Agents' databases of older releases are left alone until
     /// `openclaw doctor --fix` has moved them.
     OlderAgentsWaitForDoctor,
+    /// A login that only lies in an agent's `codex-home` is no longer used.
+    CodexHomeLoginUnread,
     /// `update.checkOnStart: false` stops updates, too; before, only the hints.
     ChecksOffStopsUpdates,
 }
@@ -67,7 +69,7 @@ const fn stable(change: Change, year: u16, month: u8, patch: u16, source: &'stat
 }
 
 /// All of them, in the order of release.
-pub const EDGES: [Edge; 13] = [
+pub const EDGES: [Edge; 14] = [
     stable(
         Change::HarnessOfModel,
         2026,
@@ -150,6 +152,15 @@ pub const EDGES: [Edge; 13] = [
         "taken over from earlier code, not looked at on both sides: 9.5 run",
     ),
     stable(
+        Change::CodexHomeLoginUnread,
+        2026,
+        9,
+        5,
+        "docs/plugins/codex-harness-reference/auth.md of 9.5 (\"does not read an existing \
+         codex-home/auth.json\") beside docs/plugins/codex-harness.md of 5.5; #152968, #153051: 9.4 \
+         answers with it and 9.5 does not",
+    ),
+    stable(
         Change::ChecksOffStopsUpdates,
         2026,
         9,
@@ -212,6 +223,7 @@ mod tests {
             (Change::SchemasInPackage, "2026.7.2-beta.2", "2026.7.2-beta.3"),
             (Change::OlderLoginsRefused, "2026.7.2-beta.4", "2026.7.2-beta.5"),
             (Change::OlderAgentsWaitForDoctor, "2026.9.4", "2026.9.5"),
+            (Change::CodexHomeLoginUnread, "2026.9.4", "2026.9.5"),
             (Change::ChecksOffStopsUpdates, "2026.9.4", "2026.9.5"),
         ] {
             assert!(!change.is_in(version(before)), "{change:?} before {before}");

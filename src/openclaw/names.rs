@@ -11,6 +11,9 @@ pub const OPENAI: &str = "openai";
 pub const OPENAI_CODEX: &str = "openai-codex";
 /// Both providers of OpenAI's models.
 pub const OPENAI_PROVIDERS: [&str; 2] = [OPENAI, OPENAI_CODEX];
+/// Variables whose key a release uses for OpenAI by itself; the second in the Codex
+/// app-server alone (docs/plugins/codex-harness.md of 5.5).
+pub const OPENAI_KEYS: [&str; 2] = ["OPENAI_API_KEY", "CODEX_API_KEY"];
 /// The Codex harness, and the plugin that brings it.
 pub const CODEX: &str = "codex";
 /// The two names that the API of a `ChatGPT` login has had, the older one first.

@@ -12,9 +12,12 @@ use super::{
 use crate::app::bisect::BisectReport;
 use crate::changes::Changes;
 use crate::event::SessionOpening;
+use crate::observation::Observation;
+use crate::observation::bill::{self, BillMove};
 use crate::question::{AskBy, Probe, Question, Through, Upgrade, Upstream};
 use crate::release::Version;
 use crate::release::pairing::Candidate;
+use crate::route::Route;
 use crate::search::{Contradiction, Mark, Outcome, Purpose};
 use crate::session::Conclusion;
 use crate::session::journal::SessionRequest;
@@ -169,9 +172,19 @@ struct SessionJson<'a> {
     pin_file: Option<&'a Utf8Path>,
     changes: Option<&'a Changes>,
     journal: &'a Utf8Path,
+    /// Candidates whose turns are paid for in another way than those of the good end.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    billing: Vec<CandidateBilling>,
     /// Candidates that answered both ways, by the ids of their checks.
     contradictions: &'a [Contradiction],
     checked: &'a [CheckRecord],
+}
+
+#[derive(Serialize)]
+struct CandidateBilling {
+    core: Version,
+    #[serde(flatten)]
+    billing: BillMove,
 }
 
 #[derive(Serialize)]
@@ -216,6 +229,11 @@ impl SessionEnding<'_> {
             pin_file: self.pinned.map(|(_, file)| file),
             changes: self.changes,
             journal: self.directory,
+            billing: self
+                .billing()
+                .into_iter()
+                .map(|(core, billing)| CandidateBilling { core, billing })
+                .collect(),
             contradictions: &conclusion.contradictions,
             checked: &conclusion.checks,
         }
@@ -255,6 +273,9 @@ impl SessionEnding<'_> {
         for told in &self.conclusion.contradictions {
             let _ = writeln!(text, "\n{}", self.contradiction(told));
         }
+        for (core, billing) in self.billing() {
+            let _ = writeln!(text, "\n{}", format!("bill  {core}: {billing}").yellow());
+        }
         let _ = writeln!(
             text,
             "\n{} of {}, {}, {}",
@@ -265,6 +286,26 @@ impl SessionEnding<'_> {
         );
         let _ = writeln!(text, "logs  {}", self.directory);
         text
+    }
+
+    /// Candidates whose turns are paid for in another way than those of the good end.
+    fn billing(&self) -> Vec<(Version, BillMove)> {
+        let checks = &self.conclusion.checks;
+        let good = |route: &Route| {
+            let good = checks.iter().filter(|check| check.verdict == Verdict::Good);
+            let first = good.min_by_key(|check| check.core)?;
+            first.observations.iter().find(|observation| observation.route == *route)
+        };
+        let of_check = |check: &CheckRecord| {
+            let moved =
+                |observation: &Observation| bill::moved(good(&observation.route), observation);
+            let moved = check.observations.iter().find_map(moved)?;
+            Some((check.core, moved))
+        };
+        let mut moves: Vec<_> = checks.iter().filter_map(of_check).collect();
+        moves.sort_by_key(|(core, _)| *core);
+        moves.dedup();
+        moves
     }
 
     fn found(&self, text: &mut String, last_good: usize, first_bad: usize) {

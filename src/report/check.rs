@@ -59,6 +59,9 @@ fn text(report: &CheckReport) -> String {
             }
         }
     }
+    for billing in report.routes.iter().filter_map(|route| route.billing.as_ref()) {
+        let _ = writeln!(text, "  {} {billing}", "bill ".yellow());
+    }
     if let Some(scripts) = &report.install_scripts
         && !scripts.not_run.is_empty()
     {

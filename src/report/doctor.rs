@@ -79,6 +79,14 @@ impl<'a> DoctorReport<'a> {
         for sound in sound {
             let _ = writeln!(text, "  {:width$}  {}", sound.what, sound.is);
         }
+        let left = &self.diagnosis.not_looked_at;
+        let width = left.iter().map(|left| left.what.len()).max().unwrap_or_default();
+        if !left.is_empty() {
+            let _ = writeln!(text, "\n{}", "not looked at".bold());
+        }
+        for left in left {
+            let _ = writeln!(text, "  {:width$}  {}", left.what, left.see);
+        }
         if self.core.is_some() && self.diagnosis.worst() != Some(Level::Problem) {
             let _ = writeln!(
                 text,

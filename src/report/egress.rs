@@ -74,7 +74,10 @@ fn meaning(kind: RequestKind) -> &'static str {
         RequestKind::Answered | RequestKind::WarmUp | RequestKind::Upgraded => "answered",
         RequestKind::Faulted => "faulted",
         RequestKind::Declined => "not there",
-        RequestKind::Refused | RequestKind::RefreshRefused | RequestKind::Malformed => "refused",
+        RequestKind::Refused
+        | RequestKind::RefreshRefused
+        | RequestKind::Malformed
+        | RequestKind::Limited => "refused",
         RequestKind::Passed | RequestKind::Forwarded | RequestKind::Registry => "passed",
         RequestKind::Unreachable => "no answer",
         RequestKind::TlsFailed => "no trust",

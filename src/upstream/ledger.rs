@@ -90,6 +90,14 @@ impl Ledger {
         LedgerEntry { ledger: self.clone(), sequence }
     }
 
+    /// Whether as many requests for a turn were answered, as asked for or with a fault, as
+    /// one turn may ask.
+    pub(super) fn is_spent(&self, most: Option<usize>) -> bool {
+        let answered = [RequestKind::Answered, RequestKind::Faulted];
+        let turns = || self.lock().kept.values().filter(|r| answered.contains(&r.kind)).count();
+        most.is_some_and(|most| turns() >= most)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Records> {
         self.records.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -59,6 +59,9 @@ pub struct LiveOptions {
     /// The user's proxy (`HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`) and authorities
     /// (`SSL_CERT_FILE`, `SSL_CERT_DIR`, `NODE_EXTRA_CA_CERTS`).
     pub environment: Environment,
+    /// How many requests for a turn a relay carries; none for as many as come. What goes
+    /// through a tunnel cannot be counted.
+    pub most_requests: Option<usize>,
 }
 
 /// Which way a candidate's requests take to the service.
@@ -107,7 +110,7 @@ pub struct Live {
 impl Live {
     /// Starts a live upstream in the current tokio runtime.
     pub async fn start(options: LiveOptions) -> Result<Self, LiveError> {
-        let LiveOptions { listener, mode, environment } = options;
+        let LiveOptions { listener, mode, environment, most_requests } = options;
         let network = Network::of(&environment)?;
         let forwarder = match mode {
             LiveMode::Tunnel => Forwarder::Tunnel(network),
@@ -116,7 +119,8 @@ impl Live {
                     .map_err(|error| LiveError::Authority(error.to_string()))?;
                 let loan = Loan::new(login)?;
                 let mask = loan.mask();
-                Forwarder::Relay(Relay { authority, loan, mask, client: network.client()? })
+                let client = network.client()?;
+                Forwarder::Relay(Relay { authority, loan, mask, client, most_requests })
             }
         };
         let listener = listen_on(listener, 0).await.map_err(LiveError::Listen)?;

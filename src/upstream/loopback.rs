@@ -73,6 +73,8 @@ pub struct LoopbackOptions {
     /// Hosts that are led to, as they are: the registries that some releases fetch
     /// packages from in their first turn.
     pub registries: Vec<HostPort>,
+    /// How many requests for a turn are answered; none for as many as come.
+    pub most_requests: Option<usize>,
 }
 
 impl Default for LoopbackOptions {
@@ -84,6 +86,7 @@ impl Default for LoopbackOptions {
             script: Script::default(),
             fault: None,
             registries: Vec::new(),
+            most_requests: None,
         }
     }
 }
@@ -142,6 +145,7 @@ impl Loopback {
             registries: options.registries,
             history: History::default(),
             ledger: Ledger::new(),
+            most_requests: options.most_requests,
         };
         let proxy = Arc::new(LoopbackProxy {
             address,

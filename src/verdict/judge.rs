@@ -36,8 +36,11 @@ pub fn judge(observation: &Observation, catalogue: &Catalogue) -> Verdict {
     if broken.is_empty() {
         return Verdict::Good;
     }
-    let known = seen_by_upstream(observation, catalogue)
-        .or_else(|| evidence::in_output(observation, catalogue));
+    let refused = seen_by_upstream(observation, catalogue);
+    if let (None, Some(failure)) = (&refused, without_end(observation)) {
+        return Verdict::Bad { failure };
+    }
+    let known = refused.or_else(|| evidence::in_output(observation, catalogue));
     if let Some((signature, evidence)) = known {
         return verdict_of(signature, evidence, has_its_plugin(observation));
     }
@@ -89,6 +92,19 @@ fn still_fetching(observation: &Observation) -> Option<Failure> {
     let advice = format!("--timeout {}", 600.max(observation.elapsed_ms / 1000 * 4));
     let failure = plain("still-fetching", title, evidence::of_request(fetched));
     Some(Failure { remedy: Some(advice), ..failure })
+}
+
+/// A turn that asks the model again and again and never comes to its reply. The limit is
+/// codexpin's, and far beyond what a turn takes: that it was reached is the release's.
+fn without_end(observation: &Observation) -> Option<Failure> {
+    let requests = &observation.requests;
+    let limited = requests.iter().find(|request| request.kind == RequestKind::Limited)?;
+    let answered = requests.iter().filter(|request| request.is_answered_turn()).count();
+    let title =
+        format!("the turn asks the model again and again: {answered} answers, and no reply");
+    let remedy = "a release that loops burns the account: stop its Gateway, then roll back";
+    let failure = plain("turn-without-end", &title, evidence::of_request(limited));
+    Some(Failure { remedy: Some(remedy.to_owned()), ..failure })
 }
 
 fn timed_out(observation: &Observation, catalogue: &Catalogue) -> Failure {

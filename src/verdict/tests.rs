@@ -41,6 +41,19 @@ fn a_reply_that_breaks_no_rule_is_good() {
 }
 
 #[test]
+fn a_turn_that_asks_the_model_without_end_has_a_verdict_of_its_own() {
+    let limited = RequestRecord { kind: RequestKind::Limited, status: Some(429), ..answered(None) };
+    let mut observation = failed("API rate limit reached");
+    observation.requests = vec![answered(None), answered(None), limited];
+    let failure = bad(&observation);
+    assert_eq!(failure.signature, "turn-without-end");
+    assert!(failure.title.contains("2 answers, and no reply"), "{}", failure.title);
+    observation = good();
+    observation.requests.push(RequestRecord { kind: RequestKind::Limited, ..answered(None) });
+    assert_eq!(judge(&observation), Verdict::Good, "it replied after all");
+}
+
+#[test]
 fn a_release_whose_time_went_into_fetching_packages_has_shown_nothing() {
     let fetched = request("registry.example", "", RequestKind::Registry, Some(200));
     let fetched = RequestRecord { model: None, ..fetched };

@@ -1,155 +1,16 @@
-//! `codexpin doctor` on made-up installations: a global npm package, a state
-//! directory, a unit, as far as it reads them.
+//! `codexpin doctor` on made-up installations.
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use camino::Utf8PathBuf;
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
-use crate::machine::{Machine, Run, machines_node, tree, which};
-
-/// What no output may have in it.
-const CANARIES: [&str; 6] = [
-    "canary-refresh",
-    "canary-account",
-    "canary-person@example.com",
-    "canary-gateway-token",
-    "canary-api-key",
-    "canary-url-password",
-];
-
-/// A machine with an installation.
-struct Patient {
-    machine: Machine,
-}
-
-impl Patient {
-    /// With this release, a login that is good, and nothing wrong.
-    fn new(release: &str) -> Self {
-        let mut machine = Machine::new();
-        machine.only_with(&["node"]);
-        let path = format!("{}:{}", machine.root().join("npm/bin"), machine.root().join("bin"));
-        machine.set("PATH", path);
-        let patient = Self { machine };
-        patient.install("npm", release);
-        patient.config(json!({
-            "meta": { "lastTouchedVersion": release, "lastTouchedAt": "2026-05-20T10:00:00Z" },
-            "gateway": { "auth": { "mode": "token", "token": "canary-gateway-token" } },
-            "agents": { "defaults": { "model": { "primary": "openai-codex/gpt-5.5" } } },
-            "auth": { "profiles": { "openai-codex:canary-person@example.com": {
-                "provider": "openai-codex", "mode": "oauth",
-            } } },
-        }));
-        patient.logins(&[("openai-codex:canary-person@example.com", "2099-01-01T00:00:00Z")]);
-        patient
-    }
-
-    fn install(&self, prefix: &str, release: &str) {
-        let prefix = self.machine.root().join(prefix);
-        let package = prefix.join("lib/node_modules/openclaw");
-        let manifest = json!({
-            "name": "openclaw", "version": release, "bin": { "openclaw": "openclaw.mjs" },
-            "engines": { "node": format!(">={}", machines_node()) },
-        });
-        Self::write(package.join("package.json"), &manifest.to_string(), 0o644);
-        Self::write(package.join("openclaw.mjs"), "", 0o755);
-        Self::write(package.join("dist/index.js"), "", 0o644);
-        fs_err::create_dir_all(prefix.join("bin")).unwrap();
-        let target = "../lib/node_modules/openclaw/openclaw.mjs";
-        fs_err::os::unix::fs::symlink(target, prefix.join("bin/openclaw")).unwrap();
-    }
-
-    fn state(&self) -> Utf8PathBuf {
-        self.machine.home().join(".openclaw")
-    }
-
-    fn write(file: impl Into<Utf8PathBuf>, text: &str, mode: u32) {
-        let file = file.into();
-        fs_err::create_dir_all(file.parent().unwrap()).unwrap();
-        fs_err::write(&file, text).unwrap();
-        fs_err::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
-    }
-
-    #[expect(clippy::needless_pass_by_value, reason = "json! makes one")]
-    fn config(&self, config: Value) {
-        Self::write(self.state().join("openclaw.json"), &config.to_string(), 0o600);
-    }
-
-    fn agent(&self, file: &str) -> Utf8PathBuf {
-        self.state().join("agents/main/agent").join(file)
-    }
-
-    /// As releases of May keep logins.
-    fn logins(&self, logins: &[(&str, &str)]) {
-        let profile = |(name, ends): &(&str, &str)| {
-            let ends: jiff::Timestamp = ends.parse().unwrap();
-            let claims = json!({ "exp": ends.as_second(), "https://api.openai.com/auth": {
-                "chatgpt_account_id": "canary-account",
-            } });
-            let claims = URL_SAFE_NO_PAD.encode(claims.to_string());
-            let profile = json!({
-                "type": "oauth", "provider": "openai-codex", "refresh": "canary-refresh",
-                "access": format!("e30.{claims}.x"), "expires": ends.as_millisecond(),
-                "email": "canary-person@example.com",
-            });
-            ((*name).to_owned(), profile)
-        };
-        let profiles: serde_json::Map<_, _> = logins.iter().map(profile).collect();
-        let store = json!({ "version": 1, "profiles": profiles });
-        Self::write(self.agent("auth-profiles.json"), &store.to_string(), 0o600);
-    }
-
-    fn unit(&self, prefix: &str) {
-        let entry =
-            self.machine.root().join(prefix).join("lib/node_modules/openclaw/dist/index.js");
-        let node = self.machine.root().join("bin/node");
-        let unit = format!("[Service]\nExecStart={node} {entry} gateway --port 18999\n");
-        let file = ".config/systemd/user/openclaw-gateway.service";
-        Self::write(self.machine.home().join(file), &unit, 0o644);
-    }
-
-    /// A database as newer releases have one, under a write-ahead log.
-    fn database(&self, schema: i64) {
-        let file = self.state().join("state/openclaw.sqlite");
-        fs_err::create_dir_all(file.parent().unwrap()).unwrap();
-        codexpin::sqlite::write(&file, |connection| {
-            connection.pragma_update(None, "journal_mode", "wal")?;
-            connection.pragma_update(None, "user_version", schema)
-        })
-        .unwrap();
-    }
-
-    /// Runs it, and sees to it that it changed nothing and told no secret.
-    #[track_caller]
-    fn doctor(&self, words: &str) -> Run {
-        let before = tree(&self.state());
-        let run = self.machine.run(&format!("doctor {words}"));
-        let after = tree(&self.state());
-        assert_eq!(before.keys().collect::<Vec<_>>(), after.keys().collect::<Vec<_>>());
-        assert!(before == after, "doctor changed a file");
-        for canary in CANARIES {
-            assert!(!run.stdout.contains(canary), "{canary} in {}", run.stdout);
-            assert!(!run.stderr.contains(canary), "{canary} in {}", run.stderr);
-        }
-        run
-    }
-
-    #[track_caller]
-    fn ids(&self) -> (i32, Vec<String>) {
-        let run = self.doctor("--json");
-        let value: Value = serde_json::from_str(&run.stdout).unwrap();
-        assert_eq!(value["format"], 1);
-        let findings = value["findings"].as_array().unwrap().iter();
-        (run.code, findings.map(|finding| finding["id"].as_str().unwrap().to_owned()).collect())
-    }
-}
+use crate::machine::{Machine, tree, which};
+use crate::patient::Patient;
 
 /// Three things that stop it, and some that can bite.
 fn ailing() -> Patient {
-    let patient = Patient::new("2026.6.1");
+    let patient = Patient::new("2026.6.1").in_a_public_place();
     patient.config(json!({
         "meta": { "lastTouchedVersion": "2026.7.1" },
         "gateway": { "auth": { "token": "canary-gateway-token" } },
@@ -200,7 +61,7 @@ fn the_json_of_a_doctor_keeps_its_shape() {
 
 #[test]
 fn the_exit_code_is_by_the_worst_finding() {
-    let patient = Patient::new("2026.5.18");
+    let patient = Patient::new("2026.5.18").in_a_public_place();
     assert_eq!(patient.ids(), (0, vec!["no-service".to_owned()]));
     let open = std::fs::Permissions::from_mode(0o640);
     fs_err::set_permissions(patient.agent("auth-profiles.json"), open).unwrap();
@@ -215,7 +76,7 @@ const BROKEN: &str = "{ // mine\n  agents: {\n";
 
 #[test]
 fn a_broken_config_is_a_finding_with_its_place_beside_the_others() {
-    let patient = Patient::new("2026.5.18");
+    let patient = Patient::new("2026.5.18").in_a_public_place();
     Patient::write(patient.state().join("openclaw.json"), BROKEN, 0o600);
     let open = std::fs::Permissions::from_mode(0o640);
     fs_err::set_permissions(patient.agent("auth-profiles.json"), open).unwrap();
@@ -278,6 +139,20 @@ fn an_empty_auth_file_is_found_which_no_log_tells_of() {
     assert_eq!(code, 1);
     assert!(ids.contains(&"login-file-empty".to_owned()), "{ids:?}");
     assert!(!ids.contains(&"logins-unreadable".to_owned()), "{ids:?}");
+}
+
+#[test]
+fn a_file_that_others_may_read_is_not_open_below_a_directory_that_they_may_not_enter() {
+    let patient = Patient::new("2026.5.18").in_a_public_place();
+    let mode = |mode| std::os::unix::fs::PermissionsExt::from_mode(mode);
+    fs_err::set_permissions(patient.agent("auth-profiles.json"), mode(0o644)).unwrap();
+    patient.doctor("").exits(3);
+    fs_err::set_permissions(patient.state(), mode(0o700)).unwrap();
+    patient.doctor("").exits(0);
+    fs_err::set_permissions(patient.state(), mode(0o710)).unwrap();
+    patient.doctor("").exits(3);
+    fs_err::set_permissions(patient.agent("auth-profiles.json"), mode(0o604)).unwrap();
+    patient.doctor("").exits(0);
 }
 
 #[test]

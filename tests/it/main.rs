@@ -5,6 +5,7 @@
 
 mod agent;
 mod machine;
+mod patient;
 mod registry;
 mod remedies;
 #[expect(dead_code, reason = "shared with the tests of real logins")]
@@ -18,6 +19,8 @@ mod command;
 mod config;
 mod diagnose;
 mod doctor;
+mod doctor_logins;
+mod doctor_service;
 mod egress;
 mod events;
 mod faults;

@@ -9,7 +9,7 @@ use crate::app::question::QuestionRequest;
 use crate::check::installation::LiveCheck;
 use crate::config;
 use crate::explain::{Class, Explain as _};
-use crate::installation::Installation;
+use crate::installation::{Installation, gateway_environment};
 use crate::observation::Observation;
 use crate::question::{Question, Through, Upstream};
 use crate::release::pairing::{Candidate, Plugin};
@@ -73,8 +73,11 @@ pub(in crate::app) async fn observe(
     question: Question,
     stop: &CancellationToken,
 ) -> Result<LiveAnswer, AppError> {
-    let config = config::load(&installation.config, &context.environment)?;
-    let route = config::route_of(&config)?.unwrap_or_else(Route::of_most);
+    // The service's variables, and not this shell's, decide which model it asks.
+    let gateway = gateway_environment(&context.environment, &context.live_machine().home);
+    let config = config::load(&installation.config, &gateway)?;
+    let route = config::route_in(&config, installation.core.version)?;
+    let route = route.unwrap_or_else(Route::of_most);
     let question = Question {
         upstream: Upstream::Installation,
         through: Through::Gateway,

@@ -43,6 +43,26 @@ pub struct CodexCli {
     pub missing_binary: Option<String>,
 }
 
+/// A plugin that `OpenClaw` installed and keeps, the Codex one among them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ManagedPackage {
+    /// Its npm name, such as `@openclaw/discord`.
+    pub name: String,
+    /// Its release.
+    pub version: Version,
+    /// The package directory.
+    pub directory: Utf8PathBuf,
+    /// The npm project that it stands in.
+    pub project: Utf8PathBuf,
+}
+
+impl ManagedPackage {
+    /// The name under which the config knows it: `discord`.
+    pub(in crate::doctor) fn plugin(&self) -> &str {
+        self.name.rsplit('/').next().unwrap_or(&self.name)
+    }
+}
+
 /// An `openclaw` on PATH.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OnPath {
@@ -71,6 +91,8 @@ pub struct UnitRead {
     pub written_by: Option<String>,
     /// Whether its environment has `OPENCLAW_NO_AUTO_UPDATE`.
     pub no_auto_update: bool,
+    /// Files with its variables that are not there, and whether it starts without them.
+    pub missing_files: Vec<(Utf8PathBuf, bool)>,
     /// What systemd says, or why it says nothing.
     pub standing: Result<ServiceStatus, String>,
 }

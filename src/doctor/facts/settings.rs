@@ -28,12 +28,24 @@ pub struct Settings {
     pub route_key: Option<String>,
     /// The model is named, but not as `provider/model`.
     pub not_a_model: Option<String>,
+    /// The login that the model is tied to (`provider/model@profile`): label and whole name.
+    pub profile: Option<(String, String)>,
+    /// The agent that a turn goes to.
+    pub agent: String,
+    /// A harness named for a whole agent, which newer releases do not look at: where.
+    pub ignored_harness: Option<String>,
     /// Where the harness is named.
     pub harness_key: Option<String>,
     /// Models that answer where the first does not.
     pub fallbacks: Vec<Fallbacks>,
     /// Whether Codex may load.
     pub codex: PluginSwitch,
+    /// The app-server uses the user's own Codex home (`appServer.homeScope: "user"`).
+    pub codex_of_user: bool,
+    /// Variables that the app-server is not given (`appServer.clearEnv`).
+    pub codex_without: Vec<String>,
+    /// Plugins and channels that are turned off.
+    pub off: Vec<String>,
     /// Who updates.
     pub updates: Updates,
     /// `auth.order`: the profiles that a provider is asked with; never printed.

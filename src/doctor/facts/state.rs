@@ -30,6 +30,40 @@ pub struct Account {
     pub account: Option<usize>,
 }
 
+/// An API key of OpenAI's that a turn could be billed to. The key itself is not among it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiKey {
+    /// Where it is.
+    pub place: KeyPlace,
+    /// The file that it is in; none where it is the shell's.
+    pub file: Option<Utf8PathBuf>,
+    /// What it is called there: a profile's label, a variable, a setting.
+    pub label: String,
+    /// The profile's name as the store has it; never printed. Else the same as the label.
+    pub name: String,
+    /// The provider that it is for.
+    pub provider: String,
+    /// The agent whose it is; none where it is everybody's.
+    pub agent: Option<String>,
+}
+
+/// Where an API key is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyPlace {
+    /// A profile in a store of logins that the release reads.
+    Profile,
+    /// The environment of the service.
+    Service,
+    /// The environment of this shell, where there is no service.
+    Shell,
+    /// `.env` of the state directory.
+    DotEnv,
+    /// `openclaw.json`.
+    Config,
+    /// `auth.json` of a Codex home.
+    CodexHome,
+}
+
 /// A file with logins in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuthFile {
@@ -37,25 +71,49 @@ pub struct AuthFile {
     pub path: Utf8PathBuf,
     /// Its size in bytes.
     pub size: u64,
-    /// Its permissions.
+    /// Its permissions, without those that a directory above it takes away.
     pub mode: u32,
 }
 
-/// Where a provider's models are asked.
+/// Where a provider's models, or one of them, are asked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Endpoint {
-    /// The config, or an agent's `models.json`.
+    /// The config, an agent's `models.json`, or Codex's own `config.toml`.
     pub file: Utf8PathBuf,
-    /// Whether it is the config.
-    pub in_config: bool,
-    /// The provider's place in it: `models.providers.openai-codex`.
+    /// Which of them it is.
+    pub kind: EndpointKind,
+    /// Its place in it: `models.providers.openai-codex`, or a model of that one.
     pub key: String,
     /// The provider.
     pub provider: String,
+    /// The model that differs from its provider; none for the provider itself.
+    pub model: Option<String>,
     /// Its `baseUrl`, without user, password and query.
     pub base_url: Option<String>,
-    /// Its `api`, and those of its models.
-    pub apis: Vec<String>,
+    /// Its `api`.
+    pub api: Option<String>,
+}
+
+impl Endpoint {
+    /// What a person calls it.
+    pub(in crate::doctor) fn name(&self) -> String {
+        match &self.model {
+            Some(model) => format!("{}/{model}", self.provider),
+            None => self.provider.clone(),
+        }
+    }
+}
+
+/// What kind of file says where models are asked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum EndpointKind {
+    /// `openclaw.json`.
+    #[default]
+    Config,
+    /// An agent's `models.json`, which goes before the config.
+    Catalogue,
+    /// `config.toml` of a Codex home.
+    Codex,
 }
 
 /// A database of `OpenClaw`'s.

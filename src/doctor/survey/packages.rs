@@ -4,11 +4,15 @@ use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::doctor::facts::{CodexCli, Core, InstalledPlugin, OnPath};
+use crate::doctor::facts::{CodexCli, Core, InstalledPlugin, ManagedPackage, OnPath};
 use crate::env::Environment;
-use crate::installation::{ManagedPlugin, Package, Unit};
+use crate::installation::{Package, Unit};
 use crate::process;
-use crate::release::PackageName;
+use crate::release::pairing::pairs;
+use crate::release::{PackageName, Version};
+
+/// The Codex plugin.
+const PLUGIN: &str = PackageName::PLUGIN.as_str();
 
 /// Every `openclaw` on PATH that is another package than those before it.
 pub(super) fn on_path(environment: &Environment) -> Vec<OnPath> {
@@ -76,10 +80,16 @@ pub(super) fn node_of(unit: Option<&Unit>, environment: &Environment) -> Option<
     }
 }
 
-/// The plugin in the state directory, with the Codex CLI that it finds.
-pub(super) fn plugin(state: &Utf8Path) -> Option<InstalledPlugin> {
-    let found = ManagedPlugin::find(state).ok().flatten()?;
-    let directory = found.package.directory.clone();
+/// The Codex plugin in the state directory, with the Codex CLI that it finds. Of several
+/// generations the one that belongs to the core, else the one that was put there last.
+pub(super) fn plugin(state: &Utf8Path, core: Option<Version>) -> Option<InstalledPlugin> {
+    let found = managed(state).into_iter().filter(|package| package.name == PLUGIN);
+    let best = |package: &ManagedPackage| {
+        let belongs = core.is_some_and(|core| pairs(core, package.version));
+        (belongs, changed(&package.directory.join("package.json")))
+    };
+    let found = found.max_by_key(best)?;
+    let directory = found.directory;
     let wants_codex = manifest(&directory).and_then(|manifest| {
         let wanted = &manifest["dependencies"]["@openai/codex"];
         wanted.as_str().map(ToOwned::to_owned)
@@ -89,7 +99,32 @@ pub(super) fn plugin(state: &Utf8Path) -> Option<InstalledPlugin> {
         .map(|directory| directory.join("node_modules/@openai/codex"))
         .take_while(|place| place.starts_with(state))
         .find_map(|place| codex(&place));
-    Some(InstalledPlugin { version: found.version(), directory, wants_codex, codex })
+    Some(InstalledPlugin { version: found.version, directory, wants_codex, codex })
+}
+
+/// Every package of `OpenClaw`'s own in the npm projects of the state directory: one
+/// project a plugin and generation, or in older releases one for all of them.
+pub(super) fn managed(state: &Utf8Path) -> Vec<ManagedPackage> {
+    let npm = state.join("npm");
+    let mut projects: Vec<_> = directories(&npm.join("projects"));
+    projects.push(npm);
+    let in_project = |project: Utf8PathBuf| {
+        let packages = directories(&project.join("node_modules/@openclaw")).into_iter();
+        packages.filter_map(move |directory| {
+            let package = Package::read(&directory).ok()?;
+            let name = manifest(&directory)?["name"].as_str()?.to_owned();
+            let (version, project) = (package.version, project.clone());
+            Some(ManagedPackage { name, version, directory, project })
+        })
+    };
+    projects.into_iter().flat_map(in_project).collect()
+}
+
+fn directories(place: &Utf8Path) -> Vec<Utf8PathBuf> {
+    let entries = place.read_dir_utf8().into_iter().flatten().flatten();
+    let mut found: Vec<_> = entries.map(camino::Utf8DirEntry::into_path).collect();
+    found.sort();
+    found
 }
 
 fn codex(directory: &Utf8Path) -> Option<CodexCli> {

@@ -7,13 +7,14 @@ use serde_json::Value;
 use super::catalogue;
 use crate::config::{self, ConfigError, Loaded};
 use crate::doctor::facts::{
-    ConfigRead, Endpoint, Fallbacks, PluginSwitch, SavedConfig, Settings, Updates,
+    ApiKey, ConfigRead, Endpoint, EndpointKind, Fallbacks, KeyPlace, PluginSwitch, SavedConfig,
+    Settings, Updates,
 };
 use crate::env::Environment;
 use crate::explain::Explain as _;
 use crate::login;
-use crate::openclaw::names::{CODEX, OPENAI_PROVIDERS};
-use crate::openclaw::refuses_config_of;
+use crate::openclaw::names::{CODEX, OPENAI, OPENAI_KEYS, OPENAI_PROVIDERS};
+use crate::openclaw::{Change, refuses_config_of};
 use crate::release::Version;
 
 /// What was read of the config.
@@ -22,18 +23,20 @@ pub(super) struct Read {
     /// The release that wrote it last.
     pub(super) written_by: Option<Version>,
     pub(super) endpoints: Vec<Endpoint>,
-    /// Whether it, or the Gateway's environment, names an API key of OpenAI's.
-    pub(super) api_key: bool,
+    /// The API keys of OpenAI's that it names.
+    pub(super) api_keys: Vec<ApiKey>,
+    /// The config as it is written.
+    pub(super) loaded: Option<Loaded>,
 }
 
-/// Reads the config as the Gateway with this environment reads it.
-pub(super) fn read(path: &Utf8Path, environment: &Environment) -> Read {
-    let in_environment = environment.get("OPENAI_API_KEY").is_some();
+/// Reads the config as this release's Gateway with this environment reads it.
+pub(super) fn read(path: &Utf8Path, environment: &Environment, release: Option<Version>) -> Read {
     let none = |config, written_by| Read {
         config,
         written_by,
         endpoints: Vec::new(),
-        api_key: in_environment,
+        api_keys: Vec::new(),
+        loaded: None,
     };
     let loaded = match config::read(path, environment) {
         Ok(Some(loaded)) => loaded,
@@ -46,29 +49,41 @@ pub(super) fn read(path: &Utf8Path, environment: &Environment) -> Read {
         }
     };
     let written_by = loaded.last_touched();
+    let as_written = Some(loaded.clone());
     match loaded.with_variables(environment) {
         Ok(loaded) => Read {
             endpoints: endpoints(&loaded),
-            api_key: in_environment
-                || loaded.setting("env.OPENAI_API_KEY").is_some()
-                || loaded.setting("env.vars.OPENAI_API_KEY").is_some()
-                || loaded.setting("models.providers.openai.apiKey").is_some(),
-            config: ConfigRead::Read(Box::new(settings(&loaded))),
+            api_keys: api_keys(&loaded),
+            config: ConfigRead::Read(Box::new(settings(&loaded, release))),
             written_by,
+            loaded: as_written,
         },
         // The hint is of `--route`.
-        Err(error) => none(ConfigRead::Unset(error.to_string(), None), written_by),
+        Err(error) => Read {
+            loaded: as_written,
+            ..none(ConfigRead::Unset(error.to_string(), None), written_by)
+        },
     }
 }
 
-fn settings(loaded: &Loaded) -> Settings {
-    let (route, not_a_model) = match config::route_of(loaded) {
+fn settings(loaded: &Loaded, release: Option<Version>) -> Settings {
+    let of_agent = config::agent_harness(loaded);
+    let taken = release.is_some_and(|release| !Change::HarnessOfModel.is_in(release));
+    let route = match release {
+        Some(release) => config::route_in(loaded, release),
+        None => config::route_of(loaded),
+    };
+    let (route, not_a_model) = match route {
         Ok(route) => (route, None),
         Err(error) => (None, Some(error.to_string())),
     };
     let codex = loaded.settings("agents.*.models.*.agentRuntime.id");
     let listed = loaded.settings("agents.*.*.models.*.agentRuntime.id");
     let harness = codex.iter().chain(&listed).find(|(_, value)| **value == *CODEX);
+    let harness = harness.map(|(key, _)| key.to_string());
+    let of_agent = of_agent.map(|(key, _)| key.to_string());
+    let (harness_key, ignored_harness) =
+        if taken { (harness.or(of_agent), None) } else { (harness, of_agent) };
     let text = |dotted: &str| loaded.setting(dotted)?.as_str().map(ToOwned::to_owned);
     let is = |dotted: &str, wanted: bool| {
         loaded.setting(dotted).and_then(Value::as_bool) == Some(wanted)
@@ -77,17 +92,63 @@ fn settings(loaded: &Loaded) -> Settings {
         route,
         not_a_model,
         route_key: config::model_key(loaded).map(|key| key.to_string()),
-        harness_key: harness.map(|(key, _)| key.to_string()),
+        profile: config::model_profile(loaded).map(|name| (login::label(&name), name)),
+        agent: loaded.agent(),
+        ignored_harness,
+        harness_key,
         fallbacks: fallbacks(loaded),
         codex: PluginSwitch { off: switched_off(loaded) },
+        codex_of_user: text(&app_server("homeScope")).as_deref() == Some("user"),
+        codex_without: words(loaded, &app_server("clearEnv")),
         updates: Updates {
             auto: is("update.auto.enabled", true),
             checks_off: is("update.checkOnStart", false),
             channel: text("update.channel"),
         },
+        off: off(loaded),
         order: order(loaded),
         profiles: profiles(loaded),
     }
+}
+
+/// Plugins and channels that do not load, whatever they are.
+fn off(loaded: &Loaded) -> Vec<String> {
+    let switches = ["plugins.entries.*.enabled", "channels.*.enabled"];
+    let switches = switches.iter().flat_map(|pattern| loaded.settings(pattern));
+    let off = switches.filter(|(_, value)| **value == Value::Bool(false));
+    let named = off.filter_map(|(key, _)| key.to_string().rsplit('.').nth(1).map(str::to_owned));
+    named.chain(words(loaded, "plugins.deny")).collect()
+}
+
+/// A setting of the Codex app-server.
+fn app_server(name: &str) -> String {
+    format!("plugins.entries.codex.config.appServer.{name}")
+}
+
+fn words(loaded: &Loaded, dotted: &str) -> Vec<String> {
+    let words = loaded.setting(dotted).and_then(Value::as_array).into_iter().flatten();
+    words.filter_map(Value::as_str).map(ToOwned::to_owned).collect()
+}
+
+/// The settings that give the Gateway a key of OpenAI's.
+fn api_keys(loaded: &Loaded) -> Vec<ApiKey> {
+    let variables = OPENAI_KEYS.iter().flat_map(|name| {
+        [format!("env.{name}"), format!("env.vars.{name}")].map(|place| (place, OPENAI))
+    });
+    let providers =
+        OPENAI_PROVIDERS.map(|provider| (format!("models.providers.{provider}.apiKey"), provider));
+    let set = variables.chain(providers).filter(|(dotted, _)| {
+        loaded.setting(dotted).is_some_and(|value| value.as_str() != Some(""))
+    });
+    set.map(|(dotted, provider)| ApiKey {
+        place: KeyPlace::Config,
+        file: Some(loaded.file().to_owned()),
+        label: dotted.clone(),
+        name: dotted,
+        provider: provider.to_owned(),
+        agent: None,
+    })
+    .collect()
 }
 
 fn fallbacks(loaded: &Loaded) -> Vec<Fallbacks> {
@@ -145,15 +206,11 @@ fn profiles(loaded: &Loaded) -> Vec<(String, String)> {
 
 fn endpoints(loaded: &Loaded) -> Vec<Endpoint> {
     let providers = loaded.setting("models.providers").and_then(Value::as_object);
-    let endpoint = |(name, provider): (&String, &Value)| {
-        catalogue::endpoint(name, provider).map(|endpoint| Endpoint {
-            file: loaded.file().to_owned(),
-            in_config: true,
-            key: format!("models.providers.{name}"),
-            ..endpoint
-        })
+    let of_provider = |(name, provider): (&String, &Value)| {
+        let place = (loaded.file(), EndpointKind::Config, format!("models.providers.{name}"));
+        catalogue::of_provider(place, name, provider)
     };
-    providers.into_iter().flatten().filter_map(endpoint).collect()
+    providers.into_iter().flatten().flat_map(of_provider).collect()
 }
 
 /// Copies of the config, `OpenClaw`'s own or a person's, that the release starts

@@ -55,7 +55,7 @@ fn no_login_is_a_problem_where_the_route_asks_with_one() {
     assert_eq!(ids(&facts), [""; 0]);
     let mut facts = sound("2026.9.5");
     facts.accounts.clear();
-    facts.api_key = true;
+    facts.api_keys = vec![key(KeyPlace::Service, "OPENAI_API_KEY", "openai")];
     assert_eq!(ids(&facts), [""; 0], "an API key will do");
 }
 
@@ -110,6 +110,30 @@ fn a_profile_that_only_the_config_knows_is_a_warning() {
     assert_eq!(ids(&facts), ["warning profile-without-login"]);
     let text = format!("{:?}", finding(&facts, "profile-without-login"));
     assert!(!text.contains("somebody"), "{text}");
+}
+
+#[test]
+fn a_profile_that_the_config_names_alone_is_a_problem_where_the_route_needs_a_login() {
+    let name = |text: &str| (text.to_owned(), text.to_owned());
+    let mut facts = sound("2026.9.5");
+    settings(&mut facts).profiles = vec![name("openai:work")];
+    assert_eq!(ids(&facts), ["problem profile-without-login"]);
+    settings(&mut facts).profiles.clear();
+    settings(&mut facts).profile = Some(name("openai:work"));
+    assert_eq!(ids(&facts), ["problem profile-without-login"], "openai/gpt-5.5@openai:work");
+    settings(&mut facts).profile = Some(name("openai:default"));
+    assert_eq!(ids(&facts), [""; 0]);
+    settings(&mut facts).profiles = vec![name("openai:work")];
+    settings(&mut facts).route = "anthropic/claude".parse().ok();
+    assert_eq!(ids(&facts), ["warning profile-without-login"], "the route needs none");
+}
+
+#[test]
+fn a_stale_login_that_no_route_needs_is_no_more_than_a_note() {
+    let mut facts = with(|account| (account.expires, account.renewable) = (Some(hours(-1)), false));
+    assert_eq!(ids(&facts), ["problem login-ended"], "the only one, and needed");
+    settings(&mut facts).route = "anthropic/claude".parse().ok();
+    assert_eq!(ids(&facts), ["note login-ended"]);
 }
 
 #[test]

@@ -75,6 +75,13 @@ fn a_second_copy_on_path_is_a_warning_that_says_which_one_answers() {
     facts.on_path = vec![other];
     let found = finding(&facts, "two-copies");
     assert_eq!(found.title, "the service runs 2026.6.11, and `openclaw` in this shell is 2026.9.5");
+    assert_eq!(found.commands, ["export PATH=/npm/bin:\"$PATH\""], "it is the only one on PATH");
+    facts.on_path.push(OnPath {
+        command: "/npm/bin/openclaw".into(),
+        directory: "/npm/lib/node_modules/openclaw".into(),
+        version: Some(version("2026.6.11")),
+    });
+    let found = finding(&facts, "two-copies");
     assert_eq!(found.commands, ["npm uninstall -g openclaw --prefix /usr/local"]);
 }
 
@@ -176,7 +183,7 @@ fn a_database_of_a_newer_release_is_a_problem() {
     assert_eq!(with("2026.9.5", known, database(Ok(17), false)), none);
     assert_eq!(with("2026.9.5", known, database(Ok(18), false)), ["problem state-from-newer"]);
     assert_eq!(with("2026.9.5", known, database(Ok(21), true)), none);
-    assert_eq!(with("2026.9.5", known, database(Ok(1), true)), ["warning state-from-older"]);
+    assert_eq!(with("2026.9.5", known, database(Ok(1), true)), ["problem state-from-older"]);
     assert_eq!(with("2026.9.5", known, database(Ok(0), true)), none, "it is new");
     assert_eq!(with("2026.6.11", None, database(Ok(1), false)), none);
     assert_eq!(with("2026.6.11", None, database(Ok(17), false)), ["problem state-from-newer"]);
@@ -204,4 +211,32 @@ fn the_registry_is_told_of_only_where_it_was_asked() {
     let gone = RegistryFacts { has_core: false, ..fine };
     assert_eq!(said(Ok(gone)), ["warning not-in-registry"]);
     assert_eq!(said(Err("no route to host".to_owned())), ["warning registry-unheard"]);
+}
+
+#[test]
+fn a_pin_with_a_plugin_is_not_what_is_installed_without_one() {
+    let pinned = (version("2026.6.11"), Some(version("2026.6.11")));
+    let pin =
+        PinRead::Read { path: "/w/known-good.toml".into(), current: Some(pinned), bad: vec![] };
+    let mut facts = Facts { pin, ..sound("2026.6.11") };
+    assert_eq!(ids(&facts), ["warning not-the-pin"]);
+    let title = finding(&facts, "not-the-pin").title;
+    assert_eq!(title, "the pin has the plugin 2026.6.11, and none is installed");
+    facts.plugin = Some(plugin("2026.6.11"));
+    assert_eq!(ids(&facts), [""; 0]);
+}
+
+#[test]
+fn paths_with_spaces_are_one_word_of_a_command() {
+    let mut facts = sound("2026.6.1");
+    facts.core.as_mut().unwrap().directory = "/my npm/lib/node_modules/openclaw".into();
+    facts.databases =
+        vec![Database { path: "/s/a.sqlite".into(), of_agent: false, schema: Ok(99) }];
+    facts.auth_files = vec![AuthFile { path: "/my state/auth.json".into(), size: 9, mode: 0o644 }];
+    assert_eq!(
+        finding(&facts, "state-from-newer").commands,
+        ["npm install -g openclaw@latest --prefix '/my npm'"]
+    );
+    let commands = finding(&facts, "login-file-open").commands;
+    assert_eq!(commands, ["chmod 600 '/my state/auth.json'"]);
 }

@@ -84,3 +84,32 @@ fn a_unit_of_another_release_is_a_note() {
     facts.unit.as_mut().unwrap().written_by = None;
     assert_eq!(ids(&facts), [""; 0], "newer releases leave the mark out");
 }
+
+#[test]
+fn a_gateway_that_was_killed_or_never_ran_is_told_as_that() {
+    let down = |result: &str, exit: i32, killed: bool| {
+        let facts = with(|standing| {
+            standing.state.active = "failed".to_owned();
+            standing.state.exit = exit;
+            (standing.result, standing.killed) = (result.to_owned(), killed);
+        });
+        (ids(&facts), examine(&facts).findings[0].title.clone())
+    };
+    let (names, title) = down("oom-kill", 9, true);
+    assert_eq!(names, ["problem service-out-of-memory"]);
+    assert!(title.contains("for want of memory"), "{title}");
+    let (names, title) = down("signal", 9, true);
+    assert_eq!((names[0].as_str(), title.contains("signal 9")), ("problem service-killed", true));
+    let (names, title) = down("exit-code", 203, false);
+    assert_eq!((names[0].as_str(), title.contains("203")), ("problem service-not-started", true));
+    assert_eq!(down("resources", 0, false).0, ["problem service-not-started"]);
+    assert_eq!(down("timeout", 15, true).0, ["problem service-failed"]);
+    assert_eq!(down("signal", 78, true).0, ["problem service-killed"], "no exit status");
+
+    let never = with(|standing| {
+        standing.state.active = "inactive".to_owned();
+        standing.started = false;
+    });
+    assert_eq!(ids(&never), ["warning service-stopped"]);
+    assert!(finding(&never, "service-stopped").title.contains("was not started"));
+}

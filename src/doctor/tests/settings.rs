@@ -79,7 +79,11 @@ fn the_codex_harness_needs_its_plugin() {
     assert_eq!(ids(&with("2026.7.1", "openai/gpt-5.5@codex")), missing);
     assert_eq!(ids(&with("2026.5.18", "openai-codex/gpt-5.5@codex")), missing);
     assert_eq!(ids(&with("2026.7.1", "openai/gpt-5.5")), missing, "chosen for a ChatGPT login");
-    let keyed = Facts { api_key: true, ..with("2026.7.1", "openai/gpt-5.5") };
+    let keyed = Facts {
+        api_keys: vec![key(KeyPlace::Service, "OPENAI_API_KEY", "openai")],
+        accounts: Vec::new(),
+        ..with("2026.7.1", "openai/gpt-5.5")
+    };
     assert_eq!(ids(&keyed), [""; 0]);
     assert_eq!(ids(&with("2026.5.18", "openai-codex/gpt-5.5")), [""; 0]);
     assert_eq!(ids(&with("2026.7.1", "openai/gpt-5.5@openclaw")), [""; 0]);
@@ -105,14 +109,19 @@ fn fallbacks_are_told_as_they_hide_a_broken_route() {
 }
 
 fn endpoint(in_config: bool, provider: &str, url: Option<&str>, api: Option<&str>) -> Endpoint {
-    let place = if in_config { "models.providers" } else { "providers" };
+    let (kind, place) = if in_config {
+        (EndpointKind::Config, "models.providers")
+    } else {
+        (EndpointKind::Catalogue, "providers")
+    };
     Endpoint {
         file: "/home/user/.openclaw/agents/main/agent/models.json".into(),
-        in_config,
+        kind,
         key: format!("{place}.{provider}"),
         provider: provider.to_owned(),
+        model: None,
         base_url: url.map(str::to_owned),
-        apis: api.map(str::to_owned).into_iter().collect(),
+        api: api.map(str::to_owned),
     }
 }
 
@@ -147,8 +156,61 @@ fn an_api_of_another_release_is_told_and_a_problem_where_it_is_asked() {
     assert_eq!(at("2026.9.5", codex("openai-codex-responses")), ["warning api-stale"], "not asked");
     let mut openai = endpoint(false, "openai", None, Some("openai-codex-responses"));
     assert_eq!(at("2026.9.5", openai.clone()), ["problem api-stale"]);
-    openai.apis = vec!["openai-chatgpt-responses".to_owned()];
+    openai.api = Some("openai-chatgpt-responses".to_owned());
     assert_eq!(at("2026.9.5", openai), [""; 0]);
+}
+
+#[test]
+fn a_models_own_api_and_address_are_told_as_the_models() {
+    let model = |id: &str| Endpoint {
+        key: "models.providers.openai.models[1]".to_owned(),
+        model: Some(id.to_owned()),
+        ..endpoint(true, "openai", None, Some("openai-chatgpt-responses"))
+    };
+    let of = |endpoint| {
+        let mut facts = Facts { endpoints: vec![endpoint], ..sound("2026.5.28") };
+        settings(&mut facts).route = "openai/gpt-5.5@codex".parse().ok();
+        facts.plugin = Some(plugin("2026.5.28"));
+        facts
+    };
+    let found = finding(&of(model("gpt-5.5")), "api-stale");
+    assert_eq!(found.level, Level::Problem);
+    assert!(found.title.starts_with("openai/gpt-5.5 speaks"), "{}", found.title);
+    assert_eq!(
+        found.commands,
+        ["openclaw config set 'models.providers.openai.models[1].api' openai-codex-responses"]
+    );
+    assert_eq!(finding(&of(model("other")), "api-stale").level, Level::Warning);
+}
+
+#[test]
+fn an_address_is_looked_at_wherever_the_route_can_use_it() {
+    let stale = Some("https://chatgpt.com/backend-api/v1");
+    let codex = || endpoint(false, "codex", stale, None);
+    assert_eq!(at("2026.5.18", codex()), ["warning base-url-stale"]);
+    let own = || endpoint(true, "mine", Some("https://chatgpt.com/backend-api/responses"), None);
+    assert_eq!(at("2026.5.18", own()), [""; 0], "nothing uses it");
+    let mut facts = Facts { endpoints: vec![own()], ..sound("2026.5.18") };
+    settings(&mut facts).route = "mine/gpt-5.5".parse().ok();
+    assert_eq!(ids(&facts), ["problem base-url-stale"]);
+    let mut facts = Facts { endpoints: vec![codex()], ..sound("2026.5.5") };
+    settings(&mut facts).route = "codex/gpt-5.5".parse().ok();
+    assert_eq!(ids(&facts), ["problem base-url-stale"]);
+    let written = endpoint(false, "codex", Some("https://chatgpt.com/backend-api"), None);
+    let mut facts = Facts { endpoints: vec![written], ..sound("2026.5.18") };
+    settings(&mut facts).route = "openai-codex/gpt-5.5@codex".parse().ok();
+    facts.plugin = Some(plugin("2026.5.18"));
+    assert_eq!(ids(&facts), [""; 0], "the release writes that one, and Codex does not use it");
+}
+
+#[test]
+fn a_codex_that_is_told_to_compact_by_a_retired_address_is_a_problem() {
+    let file: camino::Utf8PathBuf = "/home/a user/codex-home/config.toml".into();
+    let facts = Facts { retired_compaction: vec![file], ..sound("2026.6.11") };
+    assert_eq!(ids(&facts), ["problem codex-compaction-retired"]);
+    let commands = finding(&facts, "codex-compaction-retired").commands;
+    let first = "sed -i.bak '/remote_compaction_v2/d' '/home/a user/codex-home/config.toml'";
+    assert_eq!(commands[0], first);
 }
 
 #[test]

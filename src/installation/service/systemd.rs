@@ -64,6 +64,12 @@ pub struct ServiceStatus {
     pub file: String,
     /// Whether the unit file was changed since systemd read it.
     pub reload: bool,
+    /// `Result`: `success`, `exit-code`, `signal`, `oom-kill`, `resources` ...
+    pub result: String,
+    /// Whether its main process was ended by a signal; [`ServiceState::exit`] is its number then.
+    pub killed: bool,
+    /// Whether it was ever started since the user manager is there.
+    pub started: bool,
     /// How long its main process has been there.
     pub running_for: Option<Duration>,
 }
@@ -74,7 +80,7 @@ pub struct ServiceStatus {
 ///
 /// No user manager is reachable, or it does not answer.
 pub async fn standing(machine: &LiveMachine) -> Result<ServiceStatus, ServiceError> {
-    let more = "UnitFileState,NeedDaemonReload,ExecMainStartTimestampMonotonic";
+    let more = "UnitFileState,NeedDaemonReload,Result,ExecMainCode,ExecMainStartTimestampMonotonic";
     let properties = Properties::read(machine, &format!("{STATE},{more}")).await?;
     let state = properties.state();
     let begun = properties.value("ExecMainStartTimestampMonotonic").parse().unwrap_or_default();
@@ -84,6 +90,10 @@ pub async fn standing(machine: &LiveMachine) -> Result<ServiceStatus, ServiceErr
     Ok(ServiceStatus {
         file: properties.value("UnitFileState").to_owned(),
         reload: properties.value("NeedDaemonReload") == "yes",
+        result: properties.value("Result").to_owned(),
+        // `CLD_KILLED` and `CLD_DUMPED` of waitid(2).
+        killed: ["2", "3"].contains(&properties.value("ExecMainCode")),
+        started: begun > 0,
         running_for: running_for.filter(|_| begun > 0 && state.is_running()),
         state,
     })
@@ -251,7 +261,7 @@ pub(in crate::installation) fn read_unit(path: &Utf8Path, home: &Utf8Path) -> Op
     texts.extend(drop_ins.iter().filter_map(|file| fs_err::read_to_string(file).ok()));
     let mut unit = UnitText::parse(texts.iter().map(String::as_str), home);
     for file in unit.environment_files.clone() {
-        if let Ok(text) = fs_err::read_to_string(&file) {
+        if let Ok(text) = fs_err::read_to_string(&file.path) {
             unit.add_environment_file(&text);
         }
     }

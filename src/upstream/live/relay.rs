@@ -37,6 +37,8 @@ pub(super) struct Relay {
     pub(super) loan: Loan,
     pub(super) mask: Mask,
     pub(super) client: reqwest::Client,
+    /// How many requests for a turn are carried.
+    pub(super) most_requests: Option<usize>,
 }
 
 impl Relay {
@@ -86,6 +88,9 @@ impl Relay {
         };
         if is_turn(parts.uri.path()) && parts.method == Method::POST {
             entry.model(model(&parts.headers, body.clone()).as_deref());
+            if ledger.is_spent(self.most_requests) {
+                return limited(&entry);
+            }
         }
         let path = parts.uri.path().to_owned();
         let method = parts.method.clone();
@@ -104,7 +109,15 @@ impl Relay {
             Some(upgrade) if sent.status() == StatusCode::SWITCHING_PROTOCOLS => {
                 let ledger = ledger.clone();
                 let mask = self.mask.clone();
-                let socket = WebSocketRelay { host, path_and_query, credential, ledger, mask };
+                let most_requests = self.most_requests;
+                let socket = WebSocketRelay {
+                    host,
+                    path_and_query,
+                    credential,
+                    ledger,
+                    mask,
+                    most_requests,
+                };
                 self.upgraded(tasks, sent, upgrade, socket)
             }
             _ => self.carried(sent, entry).await,
@@ -182,6 +195,14 @@ impl Relay {
         without_hops(headers);
         self.mask.blot_headers(headers);
     }
+}
+
+/// Refuses to carry one request too many: going on burns the account.
+fn limited(entry: &LedgerEntry) -> Response<LiveBody> {
+    entry.settle(Some(429), RequestKind::Limited);
+    entry.note("the limit of one turn");
+    let error = json!({"error": {"message": "too many requests within one turn", "code": "codexpin_limit"}});
+    answer(StatusCode::TOO_MANY_REQUESTS, &error)
 }
 
 /// The answer of codexpin's own at the place where logins are renewed.

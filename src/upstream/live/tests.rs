@@ -42,7 +42,8 @@ async fn relay(service: &Service) -> Live {
 async fn start(service: &Service, mode: LiveMode, word: &str) -> Live {
     let bind = || std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let listener = matches!(mode, LiveMode::Tunnel).then(bind);
-    let options = LiveOptions { listener, mode, environment: service.environment(word) };
+    let options =
+        LiveOptions { listener, mode, environment: service.environment(word), most_requests: None };
     assert!(!format!("{options:?}").contains("canary"));
     Live::start(options).await.unwrap()
 }

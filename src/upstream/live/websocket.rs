@@ -28,6 +28,8 @@ pub(super) struct WebSocketRelay {
     /// Gets a record for each request that comes as a message.
     pub(super) ledger: Ledger,
     pub(super) mask: Mask,
+    /// How many requests for a turn are carried.
+    pub(super) most_requests: Option<usize>,
 }
 
 /// What is said on a WebSocket, and the request that is being answered on it.
@@ -58,7 +60,9 @@ impl WebSocketRelay {
                 message = candidate.next() => match message {
                     Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
                     Some(Ok(message)) => {
-                        conversation.asks(&message);
+                        if !conversation.asks(&message) {
+                            return;
+                        }
                         service.send(message).await
                     }
                     _ => return,
@@ -88,13 +92,14 @@ impl WebSocketRelay {
 
 impl Conversation {
     /// Enters a request for a response. `response.append` and a request within
-    /// `response` are from the first draft of the protocol.
-    fn asks(&mut self, message: &Message) {
-        let Some(request) = object(message) else { return };
+    /// `response` are from the first draft of the protocol. Whether it may be carried.
+    fn asks(&mut self, message: &Message) -> bool {
+        let Some(request) = object(message) else { return true };
         let kind = request.get("type").and_then(Value::as_str);
         if !matches!(kind, Some("response.create" | "response.append")) {
-            return;
+            return true;
         }
+        let spent = self.socket.ledger.is_spent(self.socket.most_requests);
         let inner = request.get("response").filter(|inner| inner.is_object()).unwrap_or(&request);
         let entry = self.socket.ledger.open(Head {
             scheme: Scheme::Https,
@@ -107,7 +112,13 @@ impl Conversation {
         });
         entry.model(inner.get("model").and_then(Value::as_str));
         let warm_up = inner.get("generate").and_then(Value::as_bool) == Some(false);
+        if spent && !warm_up {
+            entry.settle(Some(429), RequestKind::Limited);
+            entry.note("the limit of one turn");
+            return false;
+        }
         self.asked = Some(OpenRequest { entry, warm_up });
+        true
     }
 
     /// Settles the request with the service's word on it: an `error` event has the

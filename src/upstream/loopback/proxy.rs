@@ -1,4 +1,4 @@
-//! The edge: connections in, [`decide`] asked, its answer written. Knows HTTP
+//! The edge: connections in, `decision` asked, its answer written. Knows HTTP
 //! and TLS, and decides nothing.
 
 use std::net::SocketAddr;
@@ -19,7 +19,6 @@ use tokio::net::TcpStream;
 
 use super::answer::{Content, Flow, LoopbackAnswer};
 use super::body::{self, BodyTail, LoopbackBody};
-use super::decision::decide;
 use super::prompt::TurnRequest;
 use super::request::{LoopbackService, RequestBody, RequestFacts, RequestTarget};
 use super::reset::{Reset, ResetOnPurpose};
@@ -125,7 +124,7 @@ impl LoopbackProxy {
             fault: self.state.fault,
             now: Timestamp::now().as_second(),
         };
-        let answer = decide(&facts);
+        let answer = self.state.answer(&facts);
         entry.answered(&answer);
         if let (RequestBody::Turn(TurnRequest { store: true, asked, .. }), Content::Turn { .. }) =
             (facts.body, &answer.content)

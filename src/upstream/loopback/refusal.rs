@@ -33,6 +33,12 @@ pub(super) fn error(message: &str, kind: &str, code: Option<&str>) -> Value {
     json!({"error": {"message": message, "type": kind, "param": null, "code": code}})
 }
 
+/// codexpin's own refusal: the release has asked too often within one turn.
+pub(super) fn limited() -> LoopbackAnswer {
+    let said = error("too many requests within one turn", "requests", Some("codexpin_limit"));
+    LoopbackAnswer::json(429, RequestKind::Limited, said).noted("the limit of one turn")
+}
+
 /// What `chatgpt.com` says to an access token that has ended.
 pub(super) fn token_expired() -> Value {
     json!({

@@ -3,7 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::answer::LoopbackAnswer;
+use super::decision::decide;
 use super::history::History;
+use super::refusal;
+use super::request::{RequestBody, RequestFacts};
 use super::script::Script;
 use crate::host::HostPort;
 use crate::question::Fault;
@@ -18,4 +22,17 @@ pub(super) struct LoopbackState {
     pub(super) registries: Vec<HostPort>,
     pub(super) history: History,
     pub(super) ledger: Ledger,
+    /// How many requests for a turn are answered.
+    pub(super) most_requests: Option<usize>,
+}
+
+impl LoopbackState {
+    /// The answer to a request; none that costs anything once too many were asked.
+    pub(super) fn answer(&self, facts: &RequestFacts) -> LoopbackAnswer {
+        let asks = matches!(facts.body, RequestBody::Turn(_));
+        if asks && self.ledger.is_spent(self.most_requests) {
+            return refusal::limited();
+        }
+        decide(facts)
+    }
 }

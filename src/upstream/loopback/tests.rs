@@ -229,6 +229,21 @@ async fn no_token_is_in_any_record() {
 }
 
 #[tokio::test]
+async fn a_turn_that_asks_without_end_is_stopped_at_its_limit() {
+    let options = LoopbackOptions { most_requests: Some(2), ..LoopbackOptions::default() };
+    let loopback = Loopback::start(options).await.unwrap();
+    let (client, token) = (trusting(&loopback), chatgpt_token("x"));
+    let mut statuses = Vec::new();
+    for _ in 0..4 {
+        statuses.push(ask(&client, CODEX, &token, turn(true)).await.status().as_u16());
+    }
+    assert_eq!(statuses, [200, 200, 429, 429]);
+    let records = loopback.shutdown().await;
+    let limited = records.iter().filter(|record| record.kind == RequestKind::Limited).count();
+    assert_eq!(limited, 2);
+}
+
+#[tokio::test]
 async fn a_client_that_leaves_in_mid_stream_is_recorded() {
     let pace = Duration::from_hours(1);
     let loopback =

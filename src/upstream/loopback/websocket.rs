@@ -16,7 +16,6 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::answer::{Content, Flow, LoopbackAnswer};
-use super::decision::decide;
 use super::prompt::TurnRequest;
 use super::request::{RequestBody, RequestFacts, RequestTarget};
 use super::responses::{ResponseTurn, keep_alive, response_id};
@@ -105,7 +104,7 @@ impl LoopbackWebSocket {
             fault: self.state.fault,
             now: jiff::Timestamp::now().as_second(),
         };
-        let answer = decide(&facts);
+        let answer = self.state.answer(&facts);
         entry.answered(&answer);
         let (messages, after) = messages(answer, entry.sequence() + 1, facts.now);
         self.send(socket, &messages, &entry).await?;
