@@ -17,7 +17,6 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::search::Mark;
-pub use evidence::excerpt;
 pub use judge::{judge, judge_all};
 
 /// What a check says about a candidate.

@@ -130,6 +130,8 @@ fn verdict_of(signature: &Signature, evidence: Evidence, has_its_plugin: bool) -
         FailureKind::Account
         | FailureKind::Environment
         | FailureKind::State
+        | FailureKind::Conversation
+        | FailureKind::Outdated
         | FailureKind::Cosmetic => Verdict::Skip { reason: SkipReason::NotTheRelease { failure } },
     }
 }
