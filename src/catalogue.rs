@@ -393,8 +393,8 @@ impl Catalogue {
         // that says only how it ended where none says why.
         let noise = |at: usize| self.signatures[at].kind == FailureKind::Cosmetic;
         let generic = |at: usize| self.signatures[at].generic;
-        let first =
-            shown.min_by_key(|p| (noise(p.signature), generic(p.signature), p.rank, p.signature))?;
+        let first = shown
+            .min_by_key(|p| (noise(p.signature), generic(p.signature), p.rank, p.signature))?;
         Some(Match {
             place: first.signature,
             signature: &self.signatures[first.signature],

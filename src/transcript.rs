@@ -6,17 +6,14 @@
 //!                                   line ─▶ sign (is it of a failure?) · owner (whose is it?)
 //! ```
 
-mod dress;
 mod excerpt;
-mod json;
 mod line;
 mod owner;
 mod sign;
 mod time;
 
 pub use excerpt::excerpt;
-pub use json::{MOST_OF_A_DOCUMENT, document_end};
-pub use line::{Level, Line};
+pub use line::{Line, LineLevel, MOST_OF_A_DOCUMENT, document_end};
 pub use owner::{owner, speaks_of_another_plugin};
 pub use sign::{Depth, Sign, WORDS, answered, raw_part, release, run, turn_begun};
-pub use time::Clock;
+pub use time::LogClock;

@@ -19,7 +19,7 @@ use crate::explain::Class;
 use crate::installation;
 use crate::installation::journal::{self, UnitJournal};
 use crate::pin::PinFile;
-use crate::transcript::Clock;
+use crate::transcript::LogClock;
 
 /// What is read at once. Bytes.
 const BLOCK: usize = 1024 * 1024;
@@ -74,7 +74,7 @@ pub async fn diagnose(
         (None, None) => Some(from("24h")?),
         (None, Some(_)) => None,
     };
-    let clock = Clock { now, zone: TimeZone::system() };
+    let clock = LogClock { now, zone: TimeZone::system() };
     let scan = Scan::new(context.catalogue()?, clock, from);
     let hand = on_hand(context, &request.pin_file);
     let reading = LogReader { context, scan, follow: request.follow, follower, hand, now };

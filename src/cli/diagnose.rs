@@ -2,15 +2,15 @@
 
 use camino::Utf8PathBuf;
 
-use super::{PinFileArgument, exit};
 use super::output::{CommandOutput, JsonArgument};
+use super::{PinFileArgument, exit};
 use crate::app::AppError;
 use crate::app::context::Context;
 use crate::app::diagnose::{DiagnoseRequest, Follower, ReadLog, diagnose};
 use crate::diagnose::LogFinding;
 use crate::exit_code::ExitCode;
-use crate::report::diagnose::{self as report, DiagnosisReport};
 use crate::report::OutputForm;
+use crate::report::diagnose::{self as report, DiagnosisReport};
 
 /// Read a log and say what happened, whose it is, and what to do next.
 ///

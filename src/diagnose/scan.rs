@@ -10,7 +10,8 @@ use super::ownership;
 use super::{Diagnosis, LogFinding, Quote, UnknownFailure, Weight};
 use crate::catalogue::{Catalogue, FailureKind, Match, Rank, Subject};
 use crate::transcript::{
-    self, Clock, Depth, Level, Line, MOST_OF_A_DOCUMENT, Sign, document_end, excerpt, raw_part,
+    self, Depth, Line, LineLevel, LogClock, MOST_OF_A_DOCUMENT, Sign, document_end, excerpt,
+    raw_part,
 };
 
 /// A longer line is looked at in pieces. Bytes.
@@ -28,7 +29,7 @@ const TURNS: usize = 64;
 #[derive(Debug)]
 pub struct Scan<'a> {
     catalogue: &'a Catalogue,
-    clock: Clock,
+    clock: LogClock,
     finder: Finder,
     since: Option<Timestamp>,
     /// The beginning of a line, or of a document, whose end has not come yet.
@@ -46,6 +47,8 @@ pub struct Scan<'a> {
     answered: Option<Quote>,
     release: Option<String>,
     raw_at: Option<u64>,
+    /// Whose the last line was.
+    owner: Option<(u64, Subject)>,
     now: Option<Timestamp>,
     in_code: bool,
     has_code: bool,
@@ -55,18 +58,20 @@ pub struct Scan<'a> {
 
 /// Where a statement stands.
 #[derive(Debug, Clone, Copy)]
-struct Place<'a> {
+struct Standing<'a> {
     line: u64,
     /// By the line itself, or else by the last one that said.
     at: Option<Timestamp>,
     run: Option<&'a str>,
+    /// Whose it is, where it is not the turn's.
+    owner: Option<Subject>,
     /// Whether it may be a person's prose about a log.
     loose: bool,
 }
 
 impl<'a> Scan<'a> {
     /// Lines from before `since` are passed over, as far as they say their time.
-    pub fn new(catalogue: &'a Catalogue, clock: Clock, since: Option<Timestamp>) -> Self {
+    pub fn new(catalogue: &'a Catalogue, clock: LogClock, since: Option<Timestamp>) -> Self {
         Self {
             catalogue,
             clock,
@@ -82,6 +87,7 @@ impl<'a> Scan<'a> {
             answered: None,
             release: None,
             raw_at: None,
+            owner: None,
             now: None,
             in_code: false,
             has_code: false,
@@ -153,9 +159,8 @@ impl<'a> Scan<'a> {
     /// The turn that began first and has not ended long after.
     fn hung(&self) -> Option<UnknownFailure> {
         let now = self.now?;
-        let hangs = |begun: &&(String, Quote)| {
-            begun.1.at.is_some_and(|at| now.duration_since(at) > HANGS)
-        };
+        let hangs =
+            |begun: &&(String, Quote)| begun.1.at.is_some_and(|at| now.duration_since(at) > HANGS);
         let (_, begun) = self.turns.iter().find(hangs)?;
         let minutes = now.duration_since(begun.at?).as_mins();
         let text = format!("{} (no end of it {minutes} minutes later)", begun.text);
@@ -240,7 +245,13 @@ impl<'a> Scan<'a> {
             self.has_code = true;
             return;
         }
-        for line in Line::read(text, &self.clock) {
+        let mut lines = Line::read(text, &self.clock);
+        let says = |line: &Line| self.catalogue.in_line(line.place, &line.text).is_some();
+        if lines.len() > 1 && lines.iter().any(says) {
+            // What one of its statements says needs not be looked for in the whole document.
+            lines.iter_mut().for_each(|line| line.raw = None);
+        }
+        for line in lines {
             let at = line.at.or_else(|| self.time_before(before)).or(self.now);
             if let (Some(since), Some(at)) = (self.since, at)
                 && at < since
@@ -250,11 +261,21 @@ impl<'a> Scan<'a> {
             self.now = line.at.or(self.now);
             let run = transcript::run(&line.text);
             let loose = !(line.dressed || self.in_code);
-            self.statement(&line, Place { line: number, at, run, loose });
+            let owner = self.owner_of(&line, number);
+            self.statement(&line, Standing { line: number, at, run, owner, loose });
         }
     }
 
-    fn statement(&mut self, line: &Line, place: Place<'_>) {
+    /// Whose a line is. What follows a line and has no head of its own goes on with it.
+    fn owner_of(&mut self, line: &Line, number: u64) -> Option<Subject> {
+        let goes_on = |&(last, _): &(u64, Subject)| !line.dressed && last + 1 == number;
+        let before = self.owner.filter(goes_on).map(|(_, owner)| owner);
+        let owner = transcript::owner(line).or(before);
+        self.owner = owner.map(|owner| (number, owner));
+        owner
+    }
+
+    fn statement(&mut self, line: &Line, place: Standing<'_>) {
         if let Some(release) = transcript::release(&line.text) {
             self.release = Some(release.to_owned());
         }
@@ -281,13 +302,11 @@ impl<'a> Scan<'a> {
         }
     }
 
-    fn known(&self, line: &Line, place: Place<'_>) -> Option<Match<'a>> {
+    fn known(&self, line: &Line, place: Standing<'_>) -> Option<Match<'a>> {
         let prepared = |signature: usize| {
-            self.prepared.get(&signature).is_some_and(|(before, then)| {
-                match (then, place.at) {
-                    (Some(then), Some(at)) => at.duration_since(*then).abs() <= PREPARES,
-                    _ => place.line.saturating_sub(*before) <= ECHO,
-                }
+            self.prepared.get(&signature).is_some_and(|(before, then)| match (then, place.at) {
+                (Some(then), Some(at)) => at.duration_since(*then).abs() <= PREPARES,
+                _ => place.line.saturating_sub(*before) <= ECHO,
             })
         };
         let found = self.catalogue.in_line_after(line.place, &line.text, prepared);
@@ -297,7 +316,7 @@ impl<'a> Scan<'a> {
         })
     }
 
-    fn watch_turns(&mut self, line: &Line, place: Place<'_>) {
+    fn watch_turns(&mut self, line: &Line, place: Standing<'_>) {
         if let Some(run) = transcript::turn_begun(&line.text) {
             if self.turns.len() == TURNS {
                 self.turns.remove(0);
@@ -310,8 +329,8 @@ impl<'a> Scan<'a> {
         }
     }
 
-    fn finding(&mut self, line: &Line, shown: &Match<'_>, place: Place<'_>) {
-        let signature = ownership::assigned(shown.signature, line);
+    fn finding(&mut self, line: &Line, shown: &Match<'_>, place: Standing<'_>) {
+        let signature = ownership::assigned(shown.signature, line, place.owner);
         let of_the_turn = ownership::is_of_the_turn(signature.subject);
         let noise = signature.kind == FailureKind::Cosmetic;
         let key = (shown.place, signature.subject);
@@ -373,11 +392,11 @@ impl<'a> Scan<'a> {
     }
 
     /// A line of a failure that nothing in the catalogue names.
-    fn unknown(&mut self, line: &Line, sign: Sign, place: Place<'_>) {
-        let owner = transcript::owner(line);
+    fn unknown(&mut self, line: &Line, sign: Sign, place: Standing<'_>) {
+        let owner = place.owner;
         let weight = match (line.level, sign.depth) {
             _ if sign.ends_something => Weight::Ends,
-            (Some(Level::Warning), _) | (_, Depth::Echo) => Weight::Warns,
+            (Some(LineLevel::Warning), _) | (_, Depth::Echo) => Weight::Warns,
             _ => Weight::Fails,
         };
         let failure = UnknownFailure {
@@ -408,7 +427,7 @@ impl<'a> Scan<'a> {
     }
 
     /// Whether the failure that is being told goes on with this line, or another begins.
-    fn goes_on(&mut self, line: &Line, place: Place<'_>) {
+    fn goes_on(&mut self, line: &Line, place: Standing<'_>) {
         if !self.incident.takes(place.run, place.line, line.at) {
             let ended = std::mem::take(&mut self.incident);
             let heavier = |new: &UnknownFailure| {
@@ -435,7 +454,7 @@ impl<'a> Scan<'a> {
     }
 }
 
-fn quote(line: &Line, place: Place<'_>, matters: usize) -> Quote {
+fn quote(line: &Line, place: Standing<'_>, matters: usize) -> Quote {
     Quote { line: place.line, at: place.at, text: excerpt(&line.text, matters) }
 }
 

@@ -71,6 +71,11 @@ impl NpmFailure {
         }
     }
 
+    /// Whether npm left a dependency to git, which failed.
+    fn is_of_git(&self) -> bool {
+        self.summary.contains("git error")
+    }
+
     fn killed(&self) -> bool {
         self.code.starts_with("killed by signal") || self.code.starts_with("stopped at")
     }
@@ -95,6 +100,13 @@ impl fmt::Display for NpmFailure {
                  dependencies run (ESTRICTALLOWSCRIPTS)",
             ),
             ("ENOSPC", _) => f.write_str("no space left on the disk (ENOSPC)"),
+            (code, Some(package)) if self.is_of_git() => {
+                write!(
+                    f,
+                    "the git dependency {package} cannot be fetched: {} ({code})",
+                    self.summary
+                )
+            }
             (code, _) => match &self.script_line {
                 Some(line) if self.summary == "command failed" => {
                     write!(f, "an install script failed: {line}")
@@ -169,6 +181,16 @@ fn package_named(text: &str) -> Option<String> {
         let name_end = resource[1..].find('@').map_or(resource.len(), |at| at + 1);
         return Some(resource[..name_end].to_owned());
     }
+    if text.contains("git error") {
+        // `command git ls-remote ssh://git@host/owner/name.git`: the host is nobody's business.
+        let mut words = text.split_whitespace();
+        let address = words.find(|word| word.contains("://") || word.starts_with("git@"))?;
+        let path = address.rsplit([':']).next()?.trim_start_matches('/');
+        let path = path.strip_prefix("git@").unwrap_or(path);
+        let name = path.split_once('/').filter(|(host, _)| host.contains('.'));
+        let name = name.map_or(path, |(_, name)| name);
+        return Some(name.trim_end_matches(".git").to_owned());
+    }
     quoted("No matching version found for ", &[' ', '\n'])
         .map(|name| name.trim_end_matches('.').to_owned())
         .or_else(|| quoted("integrity checksum failed when using ", &[' ']).and(None))
@@ -206,6 +228,23 @@ mod tests {
         let failure = read(MISSING);
         assert_eq!(failure.to_string(), "cssomnom is not in the registry (E404)");
         assert_eq!(failure.meaning(), Meaning::Untestable);
+    }
+
+    #[test]
+    fn a_dependency_that_git_cannot_fetch_is_named() {
+        for address in [
+            "ssh://git@git.example/owner/libsignal-node.git",
+            "https://git.example/owner/libsignal-node.git",
+            "git@git.example:owner/libsignal-node.git",
+        ] {
+            let failure = read(&format!(
+                r#"{{"error":{{"code":128,"summary":"An unknown git error occurred","detail":"command git --no-replace-objects ls-remote {address}\nfatal: could not read"}}}}"#
+            ));
+            assert_eq!(
+                failure.to_string(),
+                "the git dependency owner/libsignal-node cannot be fetched: An unknown git error occurred (128)"
+            );
+        }
     }
 
     #[test]

@@ -66,7 +66,11 @@ impl DiagnosisReport<'_> {
                 self.findings(&mut text, main);
                 if let Some(unknown) = unknown {
                     let quote = &unknown.quote;
-                    let _ = writeln!(text, "\nalso without a name  {}  ({}:{})", quote.text, self.log, quote.line);
+                    let _ = writeln!(
+                        text,
+                        "\nalso without a name  {}  ({}:{})",
+                        quote.text, self.log, quote.line
+                    );
                 }
             }
             (None, Some(unknown)) => self.unknown(&mut text, unknown),
@@ -90,7 +94,11 @@ impl DiagnosisReport<'_> {
         let _ = writeln!(text, "{}\n{}", main.signature.title.bold(), whose(main));
         if let Some(answered) = diagnosis.answered.as_ref().filter(|_| diagnosis.is_over(main)) {
             let at = answered.at.map(|at| format!(" at {at:.0}")).unwrap_or_default();
-            let _ = writeln!(text, "It is over: a turn was answered since{at} (line {}).", answered.line);
+            let _ = writeln!(
+                text,
+                "It is over: a turn was answered since{at} (line {}).",
+                answered.line
+            );
         }
         self.details(text, main, true);
         let others = diagnosis.findings.iter().filter(|finding| !finding.is_noise());
@@ -176,7 +184,8 @@ impl DiagnosisReport<'_> {
                 );
             }
             Silence::TooOld(newest) => {
-                let _ = writeln!(text, "It ends at {newest:.0}: too old to tell what is wrong now.");
+                let _ =
+                    writeln!(text, "It ends at {newest:.0}: too old to tell what is wrong now.");
             }
         }
     }
@@ -219,11 +228,15 @@ fn next(text: &mut String, steps: &[NextStep]) {
 
 fn whose(main: &LogFinding) -> &'static str {
     match (main.signature.kind, main.signature.subject) {
-        (_, Subject::Channel) => "It is a channel or its plugin; the model's route is not in question.",
+        (_, Subject::Channel) => {
+            "It is a channel or its plugin; the model's route is not in question."
+        }
         (_, Subject::Plugin) if main.signature.kind != FailureKind::Incomplete => {
             "It is another plugin; the model's route is not in question."
         }
-        (_, Subject::Updater) => "It is OpenClaw's updater, stopped half-way; no release is judged by it.",
+        (_, Subject::Updater) => {
+            "It is OpenClaw's updater, stopped half-way; no release is judged by it."
+        }
         (FailureKind::Release, _) => "It is the release.",
         (FailureKind::Route, _) => "It is the route: a setting that this release does not take.",
         (FailureKind::Account, _) => "It is the account, and not a release.",
@@ -235,8 +248,12 @@ fn whose(main: &LogFinding) -> &'static str {
             "It is who else uses the state on this machine, and not a release."
         }
         (FailureKind::Environment, _) => "It is this machine or its network, and not a release.",
-        (FailureKind::Incomplete, _) => "It is a piece that is not installed, or not of this release.",
-        (FailureKind::State, _) => "It is the state on disk, and not what the release does with a turn.",
+        (FailureKind::Incomplete, _) => {
+            "It is a piece that is not installed, or not of this release."
+        }
+        (FailureKind::State, _) => {
+            "It is the state on disk, and not what the release does with a turn."
+        }
         (FailureKind::Conversation, _) => {
             "It is this one conversation: not the release, not the login, not the other conversations."
         }
@@ -263,7 +280,7 @@ mod tests {
     use super::*;
     use crate::catalogue::Catalogue;
     use crate::diagnose::Scan;
-    use crate::transcript::Clock;
+    use crate::transcript::LogClock;
 
     fn of(log: &str) -> String {
         with(log, &OnHand::default())
@@ -272,7 +289,7 @@ mod tests {
     fn with(log: &str, hand: &OnHand) -> String {
         let catalogue = Catalogue::built_in();
         let now: Timestamp = "2026-11-21T13:00:00Z".parse().unwrap();
-        let mut scan = Scan::new(&catalogue, Clock::utc(now), None);
+        let mut scan = Scan::new(&catalogue, LogClock::utc(now), None);
         scan.feed(log.as_bytes());
         let diagnosis = &scan.end();
         let report = DiagnosisReport { diagnosis, log: "gateway.log", hand, now };
@@ -319,10 +336,8 @@ mod tests {
 
     #[test]
     fn what_a_turn_was_answered_after_is_told_as_over() {
-        let told = of(
-            "2026-11-21T08:00:00Z Error: getaddrinfo ENOTFOUND chatgpt.com\n\
-             2026-11-21T08:01:00Z [agent/embedded] embedded run agent end: runId=7 isError=false\n",
-        );
+        let told = of("2026-11-21T08:00:00Z Error: getaddrinfo ENOTFOUND chatgpt.com\n\
+             2026-11-21T08:01:00Z [agent/embedded] embedded run agent end: runId=7 isError=false\n");
         assert!(told.contains("It is over: a turn was answered since"), "{told}");
     }
 }

@@ -45,7 +45,7 @@ pub fn excerpt(line: &str, at: usize) -> String {
     // The beginning of a line says who speaks.
     let speaker = before.split_once(']').filter(|(tag, _)| tag.starts_with('[') && tag.len() < 40);
     let speaker = speaker.map(|(tag, _)| format!("{tag}] ")).unwrap_or_default();
-    let room = LONGEST - needed - speaker.chars().count();
+    let room = LONGEST.saturating_sub(needed + speaker.chars().count());
     let kept: String = before.chars().skip(head.saturating_sub(room)).collect();
     // Not in the middle of a word.
     let kept = kept.split_once(' ').map_or("", |(_, rest)| rest);
@@ -63,7 +63,16 @@ fn visible(c: char) -> char {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn no_line_makes_it_panic(line in "(\\[x\\] )?\\PC{0,400}( https://a/b/c)?\\PC{0,300}", at in 0usize..800) {
+            let _ = excerpt(&line, at);
+        }
+    }
 
     #[test]
     fn what_matters_in_a_long_line_is_in_what_is_quoted_of_it() {

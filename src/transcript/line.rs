@@ -1,18 +1,21 @@
 //! A line as patterns are held against it.
 
+mod dress;
+mod json;
+
 use std::borrow::Cow;
 
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::dress::undress;
-use super::json;
-use super::time::Clock;
+use super::time::LogClock;
 use crate::catalogue::TextSource;
+use dress::undress;
+pub use json::{MOST_OF_A_DOCUMENT, document_end};
 
 /// How a line was written, as far as it says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Level {
+pub enum LineLevel {
     /// As an error.
     Error,
     /// As a warning.
@@ -21,7 +24,7 @@ pub enum Level {
     Other,
 }
 
-impl Level {
+impl LineLevel {
     /// The level of this name, in any program's spelling.
     pub(super) fn named(name: &str) -> Option<Self> {
         const LONGEST: usize = 9;
@@ -49,7 +52,7 @@ pub struct Line {
     /// When, where the line says so.
     pub at: Option<Timestamp>,
     /// How it was written, where the line says so.
-    pub level: Option<Level>,
+    pub level: Option<LineLevel>,
     /// Whom journald names for it.
     pub program: Option<String>,
     /// Where it comes from.
@@ -79,12 +82,12 @@ impl Default for Line {
 impl Line {
     /// What a line of a log says: one thing, and as many as it lists where it is a
     /// document of JSON.
-    pub fn read(bytes: &[u8], clock: &Clock) -> Vec<Self> {
+    pub fn read(bytes: &[u8], clock: &LogClock) -> Vec<Self> {
         Self::read_text(&plain(bytes), clock, 0)
     }
 
     /// One that was handed over `depth` times already.
-    pub(super) fn read_text(text: &str, clock: &Clock, depth: usize) -> Vec<Self> {
+    pub(super) fn read_text(text: &str, clock: &LogClock, depth: usize) -> Vec<Self> {
         const DEEPEST: usize = 3;
         let bare = undress(text, clock);
         let dressed = bare.at.is_some() || bare.text.starts_with('[') || bare.level.is_some();
@@ -126,7 +129,7 @@ impl Line {
     }
 
     /// Only the time of a line, for those that are not looked at otherwise.
-    pub fn time_of(bytes: &[u8], clock: &Clock) -> Option<Timestamp> {
+    pub fn time_of(bytes: &[u8], clock: &LogClock) -> Option<Timestamp> {
         const NEAR: usize = 120;
         let head = plain(&bytes[..bytes.len().min(NEAR)]).into_owned();
         let bare = undress(&head, clock);
@@ -148,7 +151,7 @@ impl Line {
     }
 
     /// A line without its dress, for what goes over several lines.
-    pub fn undressed(bytes: &[u8], clock: &Clock) -> String {
+    pub fn undressed(bytes: &[u8], clock: &LogClock) -> String {
         undress(&plain(bytes), clock).text.to_owned()
     }
 }

@@ -73,7 +73,9 @@ pub fn owner(line: &Line) -> Option<Subject> {
     if ["systemd", "kernel", "systemd-oomd"].map(Some).contains(&line.program.as_deref()) {
         return Some(Subject::Gateway);
     }
-    if text.starts_with("[gateway]") || text.contains("Gateway failed to start") {
+    let gateway =
+        ["Gateway failed to start", "gateway closed", "gateway timeout", "127.0.0.1:18789"];
+    if text.starts_with("[gateway]") || gateway.iter().any(|words| text.contains(words)) {
         return Some(Subject::Gateway);
     }
     None
@@ -85,8 +87,11 @@ pub fn speaks_of_another_plugin(text: &str) -> bool {
         let name = ["tagged", "project", "package", "named"].iter().find_map(|n| found.name(n));
         name.is_some_and(|name| {
             let name = name.as_str().trim_start_matches("@openclaw/");
-            let own = ["codex", "openai", "openai-codex", "state", "failed", "load", "loading", "loaded"];
-            !own.contains(&name) && !["plugin", "duplicate", "the", "is", "not", "requires", "a", "s"].contains(&name)
+            let own =
+                ["codex", "openai", "openai-codex", "state", "failed", "load", "loading", "loaded"];
+            !own.contains(&name)
+                && !["plugin", "duplicate", "the", "is", "not", "requires", "a", "s"]
+                    .contains(&name)
         })
     })
 }
@@ -115,7 +120,10 @@ mod tests {
     fn a_line_is_told_by_its_tag_its_plugin_and_its_host() {
         for (text, subject) in [
             ("[telegram] polling failed: 409", Some(Subject::Channel)),
-            ("[gateway/channels/feishu] feishu[default]: failed to dispatch", Some(Subject::Channel)),
+            (
+                "[gateway/channels/feishu] feishu[default]: failed to dispatch",
+                Some(Subject::Channel),
+            ),
             ("[plugins] discord failed to load from /x", Some(Subject::Channel)),
             ("[plugins] exa failed to load from /x", Some(Subject::Plugin)),
             ("[plugins] codex failed to load from /x", None),
@@ -125,7 +133,8 @@ mod tests {
         ] {
             assert_eq!(of(text), subject, "{text}");
         }
-        let names = |text: &str| Line { text: text.to_owned(), ..Line::default() }.names_another_host();
+        let names =
+            |text: &str| Line { text: text.to_owned(), ..Line::default() }.names_another_host();
         assert!(names("getaddrinfo EAI_AGAIN api.search.example"));
         assert!(!names("getaddrinfo EAI_AGAIN chatgpt.com"));
         assert!(!names("read ECONNRESET"));

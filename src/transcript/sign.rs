@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use regex::{Regex, RegexSet};
 
-use super::line::{Level, Line};
+use super::line::{Line, LineLevel};
 
 /// How near to the cause the words of a line are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,7 +48,9 @@ fn pattern(text: &str) -> Regex {
 }
 
 static RAW: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r#"\b(?:rawError|rawErrorPreview|stderr|detail|cause|errorMessage|lastError)(?:=|\\*": ?)(?P<quote>\\*"?)"#)
+    pattern(
+        r#"\b(?:rawError|rawErrorPreview|stderr|detail|cause|errorMessage|lastError)(?:=|\\*": ?)(?P<quote>\\*"?)"#,
+    )
 });
 static ECHO: LazyLock<Regex> = LazyLock::new(|| {
     pattern(concat!(
@@ -93,9 +95,8 @@ static ENDS: LazyLock<RegexSet> = LazyLock::new(|| {
     ])
     .expect("valid patterns")
 });
-static RUN: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r#"\b(?:runId|run)(?:=|\\*": ?\\*")(?P<run>[\w-]{1,64})"#)
-});
+static RUN: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r#"\b(?:runId|run)(?:=|\\*": ?\\*")(?P<run>[\w-]{1,64})"#));
 static RELEASE: LazyLock<Regex> = LazyLock::new(|| {
     pattern(concat!(
         r"[Oo]pen[Cc]law(?: Gateway)?(?: version:?)?[@ ]\(?v?",
@@ -113,7 +114,7 @@ impl Line {
         let ends_something = ENDS.is_match(text);
         let sign = |depth, at| Some(Sign { depth, at, ends_something });
         if let Some(raw) = raw_part(text)
-            && (ends_something || SAID.is_match(text) || self.level == Some(Level::Error))
+            && (ends_something || SAID.is_match(text) || self.level == Some(LineLevel::Error))
         {
             return sign(Depth::Raw, raw.start);
         }
@@ -124,7 +125,7 @@ impl Line {
             return sign(Depth::Thrown, found.start());
         }
         let said = SAID.find(text);
-        if said.is_none() && self.level != Some(Level::Error) {
+        if said.is_none() && self.level != Some(LineLevel::Error) {
             return None;
         }
         sign(Depth::Said, said.map_or(0, |found| found.start()))

@@ -9,21 +9,21 @@ use regex::{Captures, Regex};
 
 /// What a time that says neither its year nor its zone is read by.
 #[derive(Debug, Clone)]
-pub struct Clock {
+pub struct LogClock {
     /// Nothing was written later than this.
     pub now: Timestamp,
     /// The zone of times that name none: journald writes those of its machine.
     pub zone: TimeZone,
 }
 
-impl Clock {
+impl LogClock {
     /// A clock that goes by UTC.
     pub fn utc(now: Timestamp) -> Self {
         Self { now, zone: TimeZone::UTC }
     }
 }
 
-impl Default for Clock {
+impl Default for LogClock {
     /// For what makes no use of times.
     fn default() -> Self {
         Self::utc(Timestamp::UNIX_EPOCH)
@@ -69,7 +69,7 @@ static EPOCH: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// The time at the beginning of a text, and what is after it.
-pub(super) fn leading<'a>(text: &'a str, clock: &Clock) -> Option<(Timestamp, &'a str)> {
+pub(super) fn leading<'a>(text: &'a str, clock: &LogClock) -> Option<(Timestamp, &'a str)> {
     let first = *text.as_bytes().first()?;
     if !(first.is_ascii_digit() || first == b'[' || first == b'(' || first.is_ascii_uppercase()) {
         return None;
@@ -88,7 +88,7 @@ pub(super) fn leading<'a>(text: &'a str, clock: &Clock) -> Option<(Timestamp, &'
 }
 
 /// A time that is a whole field: RFC 3339, or any of the forms above.
-pub(super) fn field(text: &str, clock: &Clock) -> Option<Timestamp> {
+pub(super) fn field(text: &str, clock: &LogClock) -> Option<Timestamp> {
     text.parse().ok().or_else(|| leading(text, clock).map(|(at, _)| at))
 }
 
@@ -96,7 +96,7 @@ fn nanoseconds(fraction: &str) -> i32 {
     format!("{fraction:0<9}").parse().unwrap_or(0)
 }
 
-fn instant(found: &Captures<'_>, clock: &Clock) -> Option<Timestamp> {
+fn instant(found: &Captures<'_>, clock: &LogClock) -> Option<Timestamp> {
     let number = |name: &str| found.name(name).and_then(|part| part.as_str().parse::<i8>().ok());
     let year = ["y", "year", "later_year"].iter().find_map(|name| found.name(name));
     let year = year.and_then(|year| year.as_str().parse::<i16>().ok());
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_time_is_read_in_every_form_in_which_logs_have_it() {
-        let clock = Clock::utc("2026-11-24T12:00:00Z".parse().unwrap());
+        let clock = LogClock::utc("2026-11-24T12:00:00Z".parse().unwrap());
         for (text, at) in [
             ("2026-11-21T08:04:18Z x", "2026-11-21T08:04:18Z"),
             ("2026-11-21T08:04:18.250+02:00 x", "2026-11-21T06:04:18.25Z"),

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::{Evidence, EvidenceSource};
 use crate::catalogue::{Catalogue, FailureKind, Match, Rank, Signature, TextSource};
 use crate::observation::{Observation, RequestRecord};
-use crate::transcript::{Clock, Line, excerpt};
+use crate::transcript::{Line, LogClock, excerpt};
 
 pub(super) fn of_request(request: &RequestRecord) -> Evidence {
     let status = request.status.map(|status| format!(" -> {status}")).unwrap_or_default();
@@ -82,7 +82,7 @@ fn said(line: &str) -> Vec<Cow<'_, str>> {
     if !line.starts_with('{') {
         return vec![Cow::Borrowed(line)];
     }
-    let lines = Line::read(line.as_bytes(), &Clock::default()).into_iter();
+    let lines = Line::read(line.as_bytes(), &LogClock::default()).into_iter();
     lines.map(|line| Cow::Owned(line.raw.unwrap_or(line.text))).collect()
 }
 

@@ -57,9 +57,14 @@ fn by_exit_code(observation: &Observation, catalogue: &Catalogue) -> Verdict {
         AgentEnding::TimedOut => Verdict::Bad { failure: timed_out(observation, catalogue) },
         AgentEnding::Exited(_) | AgentEnding::Signalled(_) => {
             let text = pass::PassFailure::Exit(observation.ending).to_string();
-            Verdict::Bad {
-                failure: plain("check-command", "the check command says bad", of_process(text)),
-            }
+            // One that fails in another way, with another status, is another failure.
+            let fingerprint = match observation.ending {
+                AgentEnding::Exited(status) => Some(status.to_string()),
+                AgentEnding::Signalled(signal) => Some(format!("signal-{signal}")),
+                AgentEnding::TimedOut => None,
+            };
+            let failure = plain("check-command", "the check command says bad", of_process(text));
+            Verdict::Bad { failure: Failure { fingerprint, ..failure } }
         }
     }
 }

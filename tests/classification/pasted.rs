@@ -53,10 +53,12 @@ fn whatever_is_pasted_is_told_by_what_failed_whose_it_is_and_what_helps() {
         let diagnosis = diagnosed(&text);
         let said = told(&diagnosis);
         let steps = steps(&diagnosis, &OnHand::default());
-        let step = steps.first().map(|step| [&[step.say.clone()], &step.run[..]].concat().join(" "));
-        let quote = diagnosis.main().map(|main| &main.first).or_else(|| {
-            diagnosis.unknown.as_ref().map(|unknown| &unknown.quote)
-        });
+        let step =
+            steps.first().map(|step| [&[step.say.clone()], &step.run[..]].concat().join(" "));
+        let quote = diagnosis
+            .main()
+            .map(|main| &main.first)
+            .or_else(|| diagnosis.unknown.as_ref().map(|unknown| &unknown.quote));
         let quote = quote.or(diagnosis.findings.first().map(|finding| &finding.first));
         let quote = quote.map(|quote| quote.text.clone()).unwrap_or_default();
         if said != *expected || !quote.contains(quoted.as_str()) {
@@ -135,7 +137,8 @@ fn no_paste_of_somebody_elses_failure_blames_the_release() {
             Err(_) => row[2].replace("\\n", "\n"),
         };
         let diagnosis = diagnosed(&text);
-        let blames = diagnosis.main().is_some_and(|main| main.signature.kind == FailureKind::Release);
+        let blames =
+            diagnosis.main().is_some_and(|main| main.signature.kind == FailureKind::Release);
         assert!(!blames || expected == "release", "{row:?}");
     }
 }

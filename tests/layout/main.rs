@@ -42,6 +42,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "route",
             "search",
             "session",
+            "transcript",
             "upstream",
             "verdict",
         ],

@@ -8,8 +8,8 @@ use super::*;
 
 static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(Catalogue::built_in);
 
-fn clock() -> Clock {
-    Clock::utc("2026-11-24T12:00:00Z".parse().unwrap())
+fn clock() -> LogClock {
+    LogClock::utc("2026-11-24T12:00:00Z".parse().unwrap())
 }
 
 fn diagnose(log: &[u8]) -> Diagnosis {

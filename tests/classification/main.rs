@@ -10,14 +10,14 @@ use std::path::{Path, PathBuf};
 use codexpin::catalogue::{Catalogue, FailureKind, TextSource};
 use codexpin::diagnose::Scan;
 use codexpin::observation::Observation;
-use codexpin::transcript::Clock;
+use codexpin::transcript::LogClock;
 use codexpin::verdict::{Verdict, judge};
 use serde_json::Value;
 
 mod pasted;
 
-fn clock() -> Clock {
-    Clock::utc("2026-11-24T12:00:00Z".parse().unwrap())
+fn clock() -> LogClock {
+    LogClock::utc("2026-11-24T12:00:00Z".parse().unwrap())
 }
 
 const CORPUS: &str = "tests/corpus";
@@ -143,14 +143,7 @@ fn every_sample_of_the_corpus_is_called_what_it_is() {
         if answer.said != sample.expected {
             wrong.push(format!("{}: {}, not {}", sample.path, answer.said, sample.expected));
         }
-        let blameless = [
-            "account",
-            "environment",
-            "cosmetic",
-            "state",
-            "conversation",
-            "outdated",
-        ];
+        let blameless = ["account", "environment", "cosmetic", "state", "conversation", "outdated"];
         let innocent = blameless.contains(&sample.cause.as_str());
         assert!(!(answer.blames_the_release && innocent), "{}", sample.path);
         assert!(answer.quote.is_none_or(|quote| !quote.is_empty()), "{}", sample.path);
@@ -237,7 +230,11 @@ fn the_strings_of_the_catalogue_are_recognised_in_every_shape() {
     let unnamed: Vec<_> = catalogue
         .signatures()
         .iter()
-        .filter(|signature| !named.contains(&signature.id) && signature.id != "wants-refresh" && signature.id != "login-loop")
+        .filter(|signature| {
+            !named.contains(&signature.id)
+                && signature.id != "wants-refresh"
+                && signature.id != "login-loop"
+        })
         .map(|signature| signature.id.as_str())
         .collect();
     assert!(unnamed.is_empty(), "no string shows {unnamed:?}");

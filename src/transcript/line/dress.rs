@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 use jiff::Timestamp;
 use regex::Regex;
 
-use super::line::Level;
-use super::time::{self, Clock};
+use super::LineLevel;
+use crate::transcript::time::{self, LogClock};
 
 /// A line without its dress, and what the dress said.
 #[derive(Debug, Default)]
@@ -15,7 +15,7 @@ pub(super) struct Undressed<'a> {
     pub(super) at: Option<Timestamp>,
     /// Whom journald names: `systemd`, `node`, `kernel`.
     pub(super) program: Option<&'a str>,
-    pub(super) level: Option<Level>,
+    pub(super) level: Option<LineLevel>,
     /// Of `openclaw logs`, which writes it without brackets.
     pub(super) subsystem: Option<&'a str>,
     pub(super) text: &'a str,
@@ -36,12 +36,13 @@ static CONTAINER: LazyLock<Regex> =
 static NUMBER: LazyLock<Regex> = LazyLock::new(|| pattern(r"^\d{1,7}(?:\t|: ?|\s*[|│] ?|  +| )"));
 /// What follows a line's number, and nothing else that begins with one.
 static HEAD: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r#"^(?:\[|\{"|\d{4}-\d\d-\d\d|\d\d:\d\d:\d\d|(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) )"#)
+    pattern(
+        r#"^(?:\[|\{"|\d{4}-\d\d-\d\d|\d\d:\d\d:\d\d|(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) )"#,
+    )
 });
 /// `host program[1234]: ` of journald; the kernel and systemd are named without a number too.
-static JOURNAL: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r"^[^\s\[\]:=]+ (?P<program>[\w.@/+-]+)(?:\[\d+\])?: ?")
-});
+static JOURNAL: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"^[^\s\[\]:=]+ (?P<program>[\w.@/+-]+)(?:\[\d+\])?: ?"));
 /// `stdout F ` of container runtimes.
 static RUNTIME: LazyLock<Regex> = LazyLock::new(|| pattern(r"^std(?:out|err) [FP] "));
 /// `time="..." level=error msg="..."`.
@@ -50,12 +51,29 @@ static LOGFMT: LazyLock<Regex> = LazyLock::new(|| {
 });
 /// Names of `OpenClaw`'s subsystems that have no slash in them.
 const SUBSYSTEMS: [&str; 20] = [
-    "gateway", "ws", "plugins", "diagnostic", "agent", "agents", "tools", "cron", "hooks", "state",
-    "telegram", "discord", "slack", "whatsapp", "signal", "feishu", "memory", "browser", "update",
+    "gateway",
+    "ws",
+    "plugins",
+    "diagnostic",
+    "agent",
+    "agents",
+    "tools",
+    "cron",
+    "hooks",
+    "state",
+    "telegram",
+    "discord",
+    "slack",
+    "whatsapp",
+    "signal",
+    "feishu",
+    "memory",
+    "browser",
+    "update",
     "openclaw",
 ];
 
-pub(super) fn undress<'a>(line: &'a str, clock: &Clock) -> Undressed<'a> {
+pub(super) fn undress<'a>(line: &'a str, clock: &LogClock) -> Undressed<'a> {
     let mut bare = Undressed { text: line.trim(), ..Undressed::default() };
     for _ in 0..LAYERS {
         let before = bare.text.len();
@@ -83,7 +101,7 @@ pub(super) fn undress<'a>(line: &'a str, clock: &Clock) -> Undressed<'a> {
                 (found.name("time"), found.name("level"), found.name("text"))
         {
             bare.at = bare.at.or_else(|| time::field(time.as_str(), clock));
-            bare.level = Level::named(level.as_str());
+            bare.level = LineLevel::named(level.as_str());
             bare.text = text.as_str();
         }
         if let Some((at, rest)) = time::leading(bare.text, clock) {
@@ -115,7 +133,7 @@ fn after_time(bare: &mut Undressed<'_>) {
         bare.text = bare.text[whole.end()..].trim_start();
     }
     let (word, rest) = split_word(bare.text);
-    let Some(level) = Level::named(word.trim_matches(['[', ']', '(', ')', ':', '|'])) else {
+    let Some(level) = LineLevel::named(word.trim_matches(['[', ']', '(', ')', ':', '|'])) else {
         return;
     };
     bare.level = Some(level);
@@ -138,7 +156,7 @@ fn shouted_level(bare: &mut Undressed<'_>) {
     let name = word.trim_matches(['[', ']', ':']);
     if name.len() >= 3
         && name.chars().all(|c| c.is_ascii_uppercase())
-        && let Some(level) = Level::named(name)
+        && let Some(level) = LineLevel::named(name)
     {
         (bare.level, bare.text) = (Some(level), rest);
     }

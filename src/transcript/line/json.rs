@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::line::{Level, Line};
-use super::time::{self, Clock};
+use super::{Line, LineLevel};
+use crate::transcript::time::{self, LogClock};
 
 /// A document over several lines is no longer than this. Bytes.
 pub const MOST_OF_A_DOCUMENT: usize = 64 * 1024;
@@ -20,7 +20,7 @@ const NO_WORDS: [&str; 6] = ["_meta", "time", "hostname", "traceId", "spanId", "
 const DEEPEST: usize = 12;
 
 /// What an object says, whichever program wrote it.
-pub(super) fn lines(object: &Map<String, Value>, clock: &Clock) -> Vec<Line> {
+pub(super) fn lines(object: &Map<String, Value>, clock: &LogClock) -> Vec<Line> {
     if object.contains_key("_meta") || object.contains_key("0") {
         return vec![of_file_log(object, clock)];
     }
@@ -34,31 +34,51 @@ pub(super) fn lines(object: &Map<String, Value>, clock: &Clock) -> Vec<Line> {
         let at = moment(object, &["time"], clock);
         return inner(log, Line { at, ..Line::default() }, clock);
     }
-    let words = ["message", "msg", "raw"].iter().find_map(|key| text(object, key));
-    let level = ["level", "severity"].iter().find_map(|key| text(object, key));
-    let at = moment(object, &["time", "timestamp", "ts", "@timestamp"], clock);
-    if let Some(words) = words.filter(|_| at.is_some() || object.contains_key("subsystem")) {
-        // `openclaw logs --json`, and what else writes a line as an object.
-        let subsystem = text(object, "subsystem").or_else(|| text(object, "module"));
-        let tag = subsystem.map(|name| format!("[{name}] ")).unwrap_or_default();
-        let level = level.and_then(Level::named);
-        let outer = Line { at, level, dressed: true, ..Line::default() };
-        let mut lines = inner(words, outer, clock);
-        if let Some(first) = lines.first_mut().filter(|line| !line.text.starts_with('[')) {
-            first.text.insert_str(0, &tag);
-            // What is beside the message: `error`, `code`, `runId`.
-            let told = |key: &String| {
-                ["time", "timestamp", "ts", "@timestamp", "level", "message", "msg", "raw", "type"]
-                    .contains(&key.as_str())
-            };
-            for (key, value) in object.iter().filter(|(key, _)| !told(key)) {
-                first.text.push(' ');
-                add(&mut first.text, key, value, 0);
-            }
-            first.text.truncate(first.text.trim_end().len());
-        }
+    if let Some(lines) = of_message(object, clock) {
         return lines;
     }
+    of_document(object, clock)
+}
+
+/// `openclaw logs --json`, and what else writes a line as an object.
+fn of_message(object: &Map<String, Value>, clock: &LogClock) -> Option<Vec<Line>> {
+    const TOLD: [&str; 11] = [
+        "time",
+        "timestamp",
+        "ts",
+        "@timestamp",
+        "level",
+        "message",
+        "msg",
+        "raw",
+        "type",
+        "subsystem",
+        "module",
+    ];
+    let words = ["message", "msg", "raw"].iter().find_map(|key| text(object, key))?;
+    let level = ["level", "severity"].iter().find_map(|key| text(object, key));
+    let at = moment(object, &["time", "timestamp", "ts", "@timestamp"], clock);
+    if at.is_none() && !object.contains_key("subsystem") {
+        return None;
+    }
+    let subsystem = text(object, "subsystem").or_else(|| text(object, "module"));
+    let tag = subsystem.map(|name| format!("[{name}] ")).unwrap_or_default();
+    let level = level.and_then(LineLevel::named);
+    let mut lines = inner(words, Line { at, level, ..Line::default() }, clock);
+    if let Some(first) = lines.first_mut().filter(|line| !line.text.starts_with('[')) {
+        first.text.insert_str(0, &tag);
+        // What is beside the message: `error`, `code`, `runId`.
+        for (key, value) in object.iter().filter(|(key, _)| !TOLD.contains(&key.as_str())) {
+            first.text.push(' ');
+            add(&mut first.text, key, value, 0);
+        }
+        first.text.truncate(first.text.trim_end().len());
+    }
+    Some(lines)
+}
+
+/// What a command printed as JSON, or wrote down: a statement for each thing in it.
+fn of_document(object: &Map<String, Value>, clock: &LogClock) -> Vec<Line> {
     let mut said = Vec::new();
     let at = moment(object, &["time", "timestamp", "ts", "at", "finishedAt", "updatedAt"], clock);
     statements(&Value::Object(object.clone()), &mut said, 0);
@@ -78,12 +98,12 @@ fn text<'a>(object: &'a Map<String, Value>, key: &str) -> Option<&'a str> {
     object.get(key).and_then(Value::as_str)
 }
 
-fn moment(object: &Map<String, Value>, keys: &[&str], clock: &Clock) -> Option<Timestamp> {
+fn moment(object: &Map<String, Value>, keys: &[&str], clock: &LogClock) -> Option<Timestamp> {
     keys.iter().find_map(|key| match object.get(*key)? {
         Value::String(text) => time::field(text, clock),
         Value::Number(number) => {
             let number = number.as_i64()?;
-            let milliseconds = if number > 100_000_000_000 { number } else { number * 1000 };
+            let milliseconds = if number > 100_000_000_000 { number } else { number.saturating_mul(1000) };
             Timestamp::from_millisecond(milliseconds).ok()
         }
         _ => None,
@@ -91,7 +111,7 @@ fn moment(object: &Map<String, Value>, keys: &[&str], clock: &Clock) -> Option<T
 }
 
 /// A line that was handed over in an object, with what the object says of it.
-fn inner(words: &str, outer: Line, clock: &Clock) -> Vec<Line> {
+fn inner(words: &str, outer: Line, clock: &LogClock) -> Vec<Line> {
     let lines = words.lines().flat_map(|line| Line::read_text(line, clock, 1));
     lines
         .map(|line| Line {
@@ -104,13 +124,13 @@ fn inner(words: &str, outer: Line, clock: &Clock) -> Vec<Line> {
         .collect()
 }
 
-fn of_file_log(object: &Map<String, Value>, clock: &Clock) -> Line {
+fn of_file_log(object: &Map<String, Value>, clock: &LogClock) -> Line {
     let level = object.get("_meta").and_then(|meta| meta.get("logLevelName"));
     let date = object.get("_meta").and_then(|meta| meta.get("date")).and_then(Value::as_str);
     Line {
         at: moment(object, &["time"], clock)
             .or_else(|| date.and_then(|date| time::field(date, clock))),
-        level: level.and_then(Value::as_str).and_then(Level::named),
+        level: level.and_then(Value::as_str).and_then(LineLevel::named),
         text: words(object),
         dressed: true,
         ..Line::default()
@@ -118,26 +138,28 @@ fn of_file_log(object: &Map<String, Value>, clock: &Clock) -> Line {
 }
 
 /// `journalctl --output=json`. A message that is no plain text comes as its bytes.
-fn of_journal(object: &Map<String, Value>, message: &Value, clock: &Clock) -> Vec<Line> {
+fn of_journal(object: &Map<String, Value>, message: &Value, clock: &LogClock) -> Vec<Line> {
     let bytes = |values: &Vec<Value>| {
         let bytes = values.iter().filter_map(|value| u8::try_from(value.as_u64()?).ok());
-        String::from_utf8_lossy(&anstream::adapter::strip_bytes(&bytes.collect::<Vec<_>>()).into_vec())
-            .into_owned()
+        String::from_utf8_lossy(
+            &anstream::adapter::strip_bytes(&bytes.collect::<Vec<_>>()).into_vec(),
+        )
+        .into_owned()
     };
     let said = match message {
         Value::String(text) => anstream::adapter::strip_str(text).to_string(),
         Value::Array(values) => bytes(values),
         _ => return Vec::new(),
     };
-    let at = ["__REALTIME_TIMESTAMP", "_SOURCE_REALTIME_TIMESTAMP"].iter().find_map(|key| {
-        Timestamp::from_microsecond(text(object, key)?.parse().ok()?).ok()
-    });
+    let at = ["__REALTIME_TIMESTAMP", "_SOURCE_REALTIME_TIMESTAMP"]
+        .iter()
+        .find_map(|key| Timestamp::from_microsecond(text(object, key)?.parse().ok()?).ok());
     let program = text(object, "SYSLOG_IDENTIFIER").or_else(|| text(object, "_COMM"));
     // 3 is what journald calls an error. The program's own word goes before it.
     let level = text(object, "PRIORITY").and_then(|priority| priority.parse::<u8>().ok());
     let outer = Line {
         at,
-        level: level.map(|level| if level <= 3 { Level::Error } else { Level::Other }),
+        level: level.map(|level| if level <= 3 { LineLevel::Error } else { LineLevel::Other }),
         program: program.map(str::to_owned),
         ..Line::default()
     };
@@ -232,7 +254,10 @@ fn own_words<'a>(
 /// `lines` begins with that line. `Ok(None)`: it is none. `Err(())`: it may be one, and
 /// its end has not come.
 #[expect(clippy::result_unit_err, reason = "there is nothing to say of an end that has not come")]
-pub fn document_end(lines: &[u8], undressed: impl Fn(&[u8]) -> String) -> Result<Option<usize>, ()> {
+pub fn document_end(
+    lines: &[u8],
+    undressed: impl Fn(&[u8]) -> String,
+) -> Result<Option<usize>, ()> {
     const MOST_LINES: usize = 2000;
     let (mut depth, mut from) = (0_usize, 0);
     for number in 0..MOST_LINES {
