@@ -34,7 +34,7 @@ pub(super) fn assigned(signature: &Signature, line: &Line, whose: Option<Subject
 fn of_a_tool(signature: &mut Signature) {
     signature.kind = FailureKind::Cosmetic;
     signature.subject = Subject::Tool;
-    signature.title = format!("a tool failed, and not the agent: {}", signature.title);
+    signature.title = "a tool failed, and not the agent".to_owned();
     signature.meaning = Some(
         "The line is a tool's, of another host than OpenAI's. The route is not judged by it."
             .to_owned(),
@@ -49,8 +49,12 @@ fn of_a_plugin(signature: &mut Signature, subject: Subject) {
     let pairing = matches!(signature.kind, FailureKind::Release | FailureKind::Route);
     signature.subject = subject;
     signature.trials.clear();
-    let whose = if subject == Subject::Channel { "a channel's" } else { "another plugin's" };
-    signature.title = format!("{} (it is {whose})", signature.title);
+    let whose = if subject == Subject::Channel { "a channel" } else { "a plugin" };
+    signature.title = match (pairing, signature.kind) {
+        (true, _) => format!("{whose} and the core do not fit together"),
+        (_, FailureKind::Account) => format!("{whose} has its own login or limit refused"),
+        _ => format!("{whose} does not reach its host"),
+    };
     if pairing {
         signature.kind = FailureKind::Incomplete;
         signature.meaning = Some(

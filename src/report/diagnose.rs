@@ -173,7 +173,9 @@ impl DiagnosisReport<'_> {
     }
 
     fn silence(&self, text: &mut String) {
-        let found = format!("no failure in {} of {}", self.lines(), self.log);
+        // What is noise may be a failure of something else's.
+        let whose = if self.diagnosis.findings.is_empty() { "" } else { " of the agent" };
+        let found = format!("no failure{whose} in {} of {}", self.lines(), self.log);
         let _ = writeln!(text, "{}", found.bold());
         match self.diagnosis.silence(self.now) {
             Silence::Tells => {}

@@ -32,7 +32,7 @@ static TOOL: LazyLock<Regex> = LazyLock::new(|| {
 });
 static UPDATER: LazyLock<Regex> = LazyLock::new(|| {
     pattern(concat!(
-        r"^\[(?:update|updater)(?:/[\w/-]+)?\]|^OpenClaw update|\bopenclaw update\b|candidate doctor lint|",
+        r"^\[(?:update|updater)(?:/[\w/-]+)?\]|^OpenClaw update|candidate doctor lint|",
         r"^Failed phase|^Reason code|\bmode=(?:npm|pnpm|git|bun)\b|serviceRestartSafe|^Phase: "
     ))
 });
@@ -40,7 +40,7 @@ static UPDATER: LazyLock<Regex> = LazyLock::new(|| {
 static PLUGIN: LazyLock<Regex> = LazyLock::new(|| {
     pattern(concat!(
         r"^\[plugins?\] (?P<tagged>[\w@/-]+)[ :]|/npm/projects/openclaw-(?P<project>[a-z0-9-]+?)-[0-9a-f]{4,}|",
-        r"@openclaw/(?P<package>[a-z0-9-]+)|\bplugin(?:=| |: ?)\x22?(?P<named>[\w@/-]+)\x22?"
+        r"@openclaw/(?P<package>[a-z0-9-]+)|\bplugin(?:=\x22?|:? \x22)(?P<named>[\w@/-]+)"
     ))
 });
 /// The hosts through which the model is asked.
@@ -50,6 +50,10 @@ static HOST: LazyLock<Regex> = LazyLock::new(|| {
         r"(?:ENOTFOUND|EAI_AGAIN) (?P<name>[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)|https?://(?P<address>[\w.-]+)"
     ))
 });
+
+/// What a channel hands on: the agent's reply, or what it says of OpenAI.
+static HANDED_ON: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"\b(?:sent|replied)\b|(?i:openai|chatgpt)|\bgpt-\d"));
 
 /// Whose line this is; none where it may be the turn's own.
 pub fn owner(line: &Line) -> Option<Subject> {
@@ -62,7 +66,7 @@ pub fn owner(line: &Line) -> Option<Subject> {
         return Some(Subject::Tool);
     }
     if CHANNEL.is_match(text) {
-        return Some(Subject::Channel);
+        return (!HANDED_ON.is_match(text)).then_some(Subject::Channel);
     }
     if speaks_of_another_plugin(text) {
         return Some(Subject::Plugin);
@@ -87,11 +91,10 @@ pub fn speaks_of_another_plugin(text: &str) -> bool {
         let name = ["tagged", "project", "package", "named"].iter().find_map(|n| found.name(n));
         name.is_some_and(|name| {
             let name = name.as_str().trim_start_matches("@openclaw/");
+            // The route's own; and words that follow the tag without being a name.
             let own =
-                ["codex", "openai", "openai-codex", "state", "failed", "load", "loading", "loaded"];
+                ["codex", "openai", "openai-codex", "plugin", "duplicate", "failed", "loaded"];
             !own.contains(&name)
-                && !["plugin", "duplicate", "the", "is", "not", "requires", "a", "s"]
-                    .contains(&name)
         })
     })
 }
@@ -124,6 +127,8 @@ mod tests {
                 "[gateway/channels/feishu] feishu[default]: failed to dispatch",
                 Some(Subject::Channel),
             ),
+            ("[slack] sent: Missing API key for OpenAI on the gateway.", None),
+            ("[plugins] plugin state store open failed: x", None),
             ("[plugins] discord failed to load from /x", Some(Subject::Channel)),
             ("[plugins] exa failed to load from /x", Some(Subject::Plugin)),
             ("[plugins] codex failed to load from /x", None),

@@ -64,6 +64,12 @@ fn whatever_is_pasted_is_told_by_what_failed_whose_it_is_and_what_helps() {
         if said != *expected || !quote.contains(quoted.as_str()) {
             wrong.push(format!("{file}: {said}, not {expected}: {quote:?} with {quoted:?}"));
         }
+        // One failure is told once.
+        let mut ids: Vec<_> = diagnosis.findings.iter().map(|f| &f.signature.id).collect();
+        ids.dedup();
+        if ids.len() != diagnosis.findings.len() {
+            wrong.push(format!("{file}: told twice: {ids:?}"));
+        }
         if !step.clone().unwrap_or_default().contains(first.as_str()) {
             wrong.push(format!("{file}: next {step:?}, not {first:?}"));
         }

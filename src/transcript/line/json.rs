@@ -103,7 +103,8 @@ fn moment(object: &Map<String, Value>, keys: &[&str], clock: &LogClock) -> Optio
         Value::String(text) => time::field(text, clock),
         Value::Number(number) => {
             let number = number.as_i64()?;
-            let milliseconds = if number > 100_000_000_000 { number } else { number.saturating_mul(1000) };
+            let milliseconds =
+                if number > 100_000_000_000 { number } else { number.saturating_mul(1000) };
             Timestamp::from_millisecond(milliseconds).ok()
         }
         _ => None,
