@@ -375,13 +375,13 @@ impl Catalogue {
         prepared: impl Fn(usize) -> bool,
     ) -> Option<Match<'_>> {
         let matched = self.set.matches(line);
-        let live = place == TextSource::Live;
+        let is_live = place == TextSource::Live;
         let shown = matched.iter().map(|at| &self.patterns[at]).filter(|pattern| {
             let belongs = match &pattern.at {
                 PatternScope::LogOrReply => place != TextSource::Npm,
-                PatternScope::Only(only) => *only == place || (*only == TextSource::Log && live),
+                PatternScope::Only(only) => *only == place || (*only == TextSource::Log && is_live),
                 PatternScope::Tag(tag) => {
-                    (place == TextSource::Log || live) && line.contains(tag.as_str())
+                    (place == TextSource::Log || is_live) && line.contains(tag.as_str())
                 }
             };
             let alone = self.signatures[pattern.signature].after.is_none();

@@ -37,6 +37,9 @@ impl Finder {
     }
 }
 
+/// No shorter beginning of a pattern is looked for. Bytes.
+const SHORTEST: usize = 6;
+
 /// What a line has to have in it for a pattern to match, bound to neither of its ends: it
 /// may begin with a time and end with a carriage return. What follows after anything
 /// whatever is left to the catalogue: it costs a pass over many lines too much.
@@ -46,7 +49,6 @@ fn beginning(pattern: &str) -> String {
     if anchored(whole) {
         whole = &whole[..whole.len() - 1];
     }
-    const SHORTEST: usize = 6;
     let (mut depth, mut escaped, mut class) = (0_usize, false, false);
     for (at, byte) in whole.bytes().enumerate() {
         let is_escaped = std::mem::take(&mut escaped);
@@ -59,10 +61,8 @@ fn beginning(pattern: &str) -> String {
             b')' if !class => depth = depth.saturating_sub(1),
             // An alternative that comes later has nothing of this beginning.
             b'|' if depth == 0 && !class => break,
-            b'.' if depth == 0 && !class && at >= SHORTEST => {
-                if whole[at + 1..].starts_with(['*', '+', '{']) && !has_alternative(&whole[at..]) {
-                    return format!("(?:{})", &whole[..at]);
-                }
+            b'.' if depth == 0 && !class && at >= SHORTEST && may_end_at(&whole[at..]) => {
+                return format!("(?:{})", &whole[..at]);
             }
             _ => {}
         }
@@ -70,13 +70,21 @@ fn beginning(pattern: &str) -> String {
     format!("(?:{whole})")
 }
 
-fn has_alternative(rest: &str) -> bool {
-    rest.contains('|') && !rest.contains('(')
+/// Whether what follows is anything, and no other alternative comes after it.
+fn may_end_at(rest: &str) -> bool {
+    let repeated = rest[1..].starts_with(['*', '+', '{']);
+    let alternative = rest.contains('|') && !rest.contains('(');
+    repeated && !alternative
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_built_in_table_is_looked_for_in_one_pass() {
+        assert!(Finder::of(&Catalogue::built_in()).0.is_some());
+    }
 
     #[test]
     fn what_comes_after_anything_is_left_out_of_the_first_look() {

@@ -4,7 +4,6 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{LogFinding, UnknownFailure};
 use crate::catalogue::Subject;
-use crate::transcript::Depth;
 
 /// Lines that name no run belong to what failed this near before them.
 const NEAR_LINES: u64 = 30;
@@ -32,16 +31,14 @@ impl Incident {
     /// Whether a line is of the same failure. Only what the line itself says counts, so
     /// that it does not matter how the log was cut.
     pub(super) fn takes(&self, run: Option<&str>, line: u64, at: Option<Timestamp>) -> bool {
-        match (self.run.as_deref(), run) {
-            (Some(own), Some(run)) => own == run,
-            _ => {
-                let soon = match (self.last_at, at) {
-                    (Some(last), Some(at)) => at.duration_since(last).abs() <= NEAR_TIME,
-                    _ => true,
-                };
-                self.last_line > 0 && line.saturating_sub(self.last_line) <= NEAR_LINES && soon
-            }
+        if let (Some(own), Some(run)) = (self.run.as_deref(), run) {
+            return own == run;
         }
+        let soon = match (self.last_at, at) {
+            (Some(last), Some(at)) => at.duration_since(last).abs() <= NEAR_TIME,
+            _ => true,
+        };
+        self.last_line > 0 && line.saturating_sub(self.last_line) <= NEAR_LINES && soon
     }
 
     pub(super) fn goes_on(&mut self, run: Option<&str>, line: u64, at: Option<Timestamp>) {
@@ -54,13 +51,14 @@ impl Incident {
 
     /// Keeps what is nearer to the cause; of two that are alike, the earlier one.
     pub(super) fn add_unknown(&mut self, failure: UnknownFailure) {
-        let weight = self.unknown.as_ref().map(|known| known.weight);
-        let nearer = |depth: Depth| self.unknown.as_ref().is_none_or(|known| depth < known.depth);
-        if nearer(failure.depth) {
-            self.unknown = Some(failure.clone());
+        let Some(known) = &mut self.unknown else {
+            self.unknown = Some(failure);
+            return;
+        };
+        let weight = known.weight.max(failure.weight);
+        if failure.depth < known.depth {
+            *known = failure;
         }
-        if let Some(known) = &mut self.unknown {
-            known.weight = known.weight.max(failure.weight).max(weight.unwrap_or_default());
-        }
+        known.weight = weight;
     }
 }

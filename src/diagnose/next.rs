@@ -62,7 +62,7 @@ fn of_finding(finding: &LogFinding, diagnosis: &Diagnosis, hand: &OnHand) -> Vec
     }
     let answers = || NextStep::new("see whether the agent answers again", &["codexpin check live"]);
     match (signature.kind, signature.subject) {
-        (FailureKind::Release | FailureKind::Route, _) => steps.extend(back(hand)),
+        (FailureKind::Release | FailureKind::Route, _) => steps.push(back(hand)),
         (FailureKind::Outdated, _) => steps.push(NextStep::new(
             "neither a rollback nor a bisection helps: older releases meet the same",
             &[],
@@ -88,19 +88,19 @@ fn of_finding(finding: &LogFinding, diagnosis: &Diagnosis, hand: &OnHand) -> Vec
 }
 
 /// The way back, or to it.
-fn back(hand: &OnHand) -> Option<NextStep> {
+fn back(hand: &OnHand) -> NextStep {
     match hand.pinned {
-        Some(pinned) if hand.installed == Some(pinned) => Some(NextStep::new(
+        Some(pinned) if hand.installed == Some(pinned) => NextStep::new(
             format!("{pinned} is the pinned release: see whether it answers now"),
             &["codexpin check live"],
-        )),
+        ),
         Some(pinned) => {
-            Some(NextStep::new(format!("or go back to the pin {pinned}"), &["codexpin apply"]))
+            NextStep::new(format!("or go back to the pin {pinned}"), &["codexpin apply"])
         }
-        None => Some(NextStep::new(
+        None => NextStep::new(
             "or find the release where it began, and a pin to go back to",
             &["codexpin bisect GOOD installed"],
-        )),
+        ),
     }
 }
 

@@ -34,7 +34,7 @@ pub(super) fn assigned(signature: &Signature, line: &Line, whose: Option<Subject
 fn of_a_tool(signature: &mut Signature) {
     signature.kind = FailureKind::Cosmetic;
     signature.subject = Subject::Tool;
-    signature.title = "a tool failed, and not the agent".to_owned();
+    "a tool failed, and not the agent".clone_into(&mut signature.title);
     signature.meaning = Some(
         "The line is a tool's, of another host than OpenAI's. The route is not judged by it."
             .to_owned(),

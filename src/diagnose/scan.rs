@@ -249,7 +249,9 @@ impl<'a> Scan<'a> {
         let says = |line: &Line| self.catalogue.in_line(line.place, &line.text).is_some();
         if lines.len() > 1 && lines.iter().any(says) {
             // What one of its statements says needs not be looked for in the whole document.
-            lines.iter_mut().for_each(|line| line.raw = None);
+            for line in &mut lines {
+                line.raw = None;
+            }
         }
         for line in lines {
             let at = line.at.or_else(|| self.time_before(before)).or(self.now);

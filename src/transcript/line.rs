@@ -114,7 +114,8 @@ impl Line {
         }
         let mut text = bare.text.trim_end_matches(',').to_owned();
         if let Some((object, rest)) = json::within(&text).filter(|_| bare.subsystem.is_some()) {
-            text = [object.as_str(), rest].join(" ").trim().to_owned();
+            text =
+                if rest.is_empty() { object } else { format!("{object} {rest}").trim().to_owned() };
         }
         if let Some(name) = bare.subsystem {
             text = format!("[{name}] {text}");

@@ -46,9 +46,9 @@ static PLUGIN: LazyLock<Regex> = LazyLock::new(|| {
 /// The hosts through which the model is asked.
 static ROUTE_HOST: LazyLock<Regex> = LazyLock::new(|| pattern(r"\b(?:openai|chatgpt)\.com\b"));
 static HOST: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(concat!(
-        r"(?:ENOTFOUND|EAI_AGAIN) (?P<name>[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)|https?://(?P<address>[\w.-]+)"
-    ))
+    pattern(
+        r"(?:ENOTFOUND|EAI_AGAIN) (?P<name>[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)|https?://(?P<address>[\w.-]+)",
+    )
 });
 
 /// What a channel hands on: the agent's reply, or what it says of OpenAI.

@@ -68,14 +68,15 @@ static EPOCH: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"^(?P<seconds>1\d{9})\.(?P<fraction>\d{3,9})\s+").expect("a valid pattern")
 });
 
+/// A time is at its end within so many bytes; a long line is not looked through.
+const LONGEST: usize = 80;
+
 /// The time at the beginning of a text, and what is after it.
 pub(super) fn leading<'a>(text: &'a str, clock: &LogClock) -> Option<(Timestamp, &'a str)> {
     let first = *text.as_bytes().first()?;
     if !(first.is_ascii_digit() || first == b'[' || first == b'(' || first.is_ascii_uppercase()) {
         return None;
     }
-    // A time is at its end within so many bytes; a long line is not looked through.
-    const LONGEST: usize = 80;
     let head = &text[..text.floor_char_boundary(LONGEST.min(text.len()))];
     if let Some(found) = TIME.captures(head) {
         let at = instant(&found, clock)?;

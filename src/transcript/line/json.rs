@@ -32,7 +32,7 @@ pub(super) fn lines(object: &Map<String, Value>, clock: &LogClock) -> Vec<Line> 
     {
         // `docker`'s own file: one object a line of the program's.
         let at = moment(object, &["time"], clock);
-        return inner(log, Line { at, ..Line::default() }, clock);
+        return inner(log, &Line { at, ..Line::default() }, clock);
     }
     if let Some(lines) = of_message(object, clock) {
         return lines;
@@ -64,7 +64,7 @@ fn of_message(object: &Map<String, Value>, clock: &LogClock) -> Option<Vec<Line>
     let subsystem = text(object, "subsystem").or_else(|| text(object, "module"));
     let tag = subsystem.map(|name| format!("[{name}] ")).unwrap_or_default();
     let level = level.and_then(LineLevel::named);
-    let mut lines = inner(words, Line { at, level, ..Line::default() }, clock);
+    let mut lines = inner(words, &Line { at, level, ..Line::default() }, clock);
     if let Some(first) = lines.first_mut().filter(|line| !line.text.starts_with('[')) {
         first.text.insert_str(0, &tag);
         // What is beside the message: `error`, `code`, `runId`.
@@ -112,7 +112,7 @@ fn moment(object: &Map<String, Value>, keys: &[&str], clock: &LogClock) -> Optio
 }
 
 /// A line that was handed over in an object, with what the object says of it.
-fn inner(words: &str, outer: Line, clock: &LogClock) -> Vec<Line> {
+fn inner(words: &str, outer: &Line, clock: &LogClock) -> Vec<Line> {
     let lines = words.lines().flat_map(|line| Line::read_text(line, clock, 1));
     lines
         .map(|line| Line {
@@ -164,7 +164,7 @@ fn of_journal(object: &Map<String, Value>, message: &Value, clock: &LogClock) ->
         program: program.map(str::to_owned),
         ..Line::default()
     };
-    inner(&said, outer, clock)
+    inner(&said, &outer, clock)
 }
 
 /// `[subsystem] message key=value ...`, as the same line reads on a terminal.
@@ -228,7 +228,9 @@ fn statements(value: &Value, said: &mut Vec<String>, depth: usize) {
         said.push(text);
     }
     for list in lists {
-        list.iter().for_each(|item| statements(item, said, depth + 1));
+        for item in list {
+            statements(item, said, depth + 1);
+        }
     }
 }
 
