@@ -53,8 +53,7 @@ fn whatever_is_pasted_is_told_by_what_failed_whose_it_is_and_what_helps() {
         let diagnosis = diagnosed(&text);
         let said = told(&diagnosis);
         let steps = steps(&diagnosis, &OnHand::default());
-        let step =
-            steps.first().map(|step| [&[step.say.clone()], &step.run[..]].concat().join(" "));
+        let step = steps.first().map(|step| format!("{} {}", step.say, step.run.join(" ")));
         let quote = diagnosis
             .main()
             .map(|main| &main.first)
@@ -82,7 +81,8 @@ fn every_pasted_file_has_its_expectation() {
     let known: Vec<_> = rows("expected.tsv").into_iter().map(|row| row[0].clone()).collect();
     for entry in fs::read_dir(PASTED).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
-        assert!(name.ends_with(".tsv") || known.contains(&name), "{name}");
+        let is_table = Path::new(&name).extension().is_some_and(|extension| extension == "tsv");
+        assert!(is_table || known.contains(&name), "{name}");
     }
 }
 
