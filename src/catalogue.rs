@@ -28,8 +28,12 @@ pub enum FailureKind {
     Environment,
     /// A piece of the candidate that the registry does not have.
     Incomplete,
-    /// State that another release wrote.
+    /// State that another release wrote, or that is broken.
     State,
+    /// One of OpenClaw's conversations: its history, its binding or its lock.
+    Conversation,
+    /// The client, which OpenAI no longer takes: only going forward helps.
+    Outdated,
     /// Noise beside a right reply.
     Cosmetic,
 }
@@ -44,9 +48,83 @@ impl FailureKind {
             Self::Environment => "environment",
             Self::Incomplete => "incomplete",
             Self::State => "state",
+            Self::Conversation => "conversation",
+            Self::Outdated => "outdated",
             Self::Cosmetic => "cosmetic",
         }
     }
+
+    /// What it speaks of where nothing else is said.
+    fn subject(self) -> Subject {
+        match self {
+            Self::Release | Self::Route => Subject::Route,
+            Self::Account => Subject::Account,
+            Self::Environment => Subject::Machine,
+            Self::Incomplete => Subject::Plugin,
+            Self::State => Subject::State,
+            Self::Conversation => Subject::Conversation,
+            Self::Outdated => Subject::Service,
+            Self::Cosmetic => Subject::Tool,
+        }
+    }
+}
+
+/// What part of the whole a failure is in. What is not the route's does not judge it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Subject {
+    /// How the model is asked: release, model, harness, address.
+    Route,
+    /// What a tool reaches for.
+    Tool,
+    /// A channel, or the plugin that provides it.
+    Channel,
+    /// A plugin that neither asks the model nor is a channel.
+    Plugin,
+    /// The Gateway's process, and what its unit gives it.
+    Gateway,
+    /// The machine and its network.
+    Machine,
+    /// One conversation.
+    Conversation,
+    /// What OpenClaw keeps on disk.
+    State,
+    /// The login and what it may use.
+    Account,
+    /// OpenAI's side.
+    Service,
+    /// OpenClaw's own updater.
+    Updater,
+}
+
+impl Subject {
+    /// Its name.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Route => "route",
+            Self::Tool => "tool",
+            Self::Channel => "channel",
+            Self::Plugin => "plugin",
+            Self::Gateway => "gateway",
+            Self::Machine => "machine",
+            Self::Conversation => "conversation",
+            Self::State => "state",
+            Self::Account => "account",
+            Self::Service => "service",
+            Self::Updater => "updater",
+        }
+    }
+}
+
+/// Whom a failure stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailureScope {
+    /// The candidate that was asked.
+    #[default]
+    Candidate,
+    /// Every candidate alike, as long as it lasts: asking on finds nothing.
+    EveryCandidate,
 }
 
 /// What may make a failing candidate answer, and can be tried in a scratch home.
@@ -74,6 +152,14 @@ pub struct Signature {
     pub id: String,
     /// What it speaks of.
     pub kind: FailureKind,
+    /// What part of the whole it is in.
+    pub subject: Subject,
+    /// Whom it stops.
+    pub scope: FailureScope,
+    /// Whether it says only how something ended. It gives way to whatever the same line
+    /// or run says of the cause.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub generic: bool,
     /// What is wrong, in one line.
     pub title: String,
     /// What that means, in a sentence.
@@ -94,13 +180,30 @@ pub struct Signature {
     /// Where it was seen, as a dated hint; never a reason for a verdict.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub releases: Option<String>,
+    /// The first release in which it was seen, as a hint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
+    /// The first release that is said to be without it, as a hint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fixed: Option<String>,
     /// Whether the user's own file has it.
     pub own: bool,
+    /// Whether it is of a connection: then whose it is goes by who wanted to connect.
+    #[serde(skip)]
+    network: bool,
+    /// What has to have been written shortly before.
+    #[serde(skip)]
+    after: Option<Regex>,
     #[serde(skip)]
     requests: Vec<RequestRule>,
 }
 
 impl Signature {
+    /// Whether it is of a connection: then it is whose connection it was.
+    pub fn is_of_a_network(&self) -> bool {
+        self.network
+    }
+
     /// What to do, with the commands as they are typed.
     pub fn advice(&self) -> Option<String> {
         let remedy = self.remedy.as_ref()?;
@@ -126,6 +229,8 @@ pub enum Rank {
 pub enum TextSource {
     /// A log, or stderr.
     Log,
+    /// A log of what runs for days, over updates: of the live installation.
+    Live,
     /// The reply.
     Reply,
     /// npm's output.
@@ -187,6 +292,8 @@ pub struct Catalogue {
 pub struct Match<'a> {
     /// The failure that it shows.
     pub signature: &'a Signature,
+    /// Its place in the table.
+    pub place: usize,
     /// In whose words.
     pub rank: Rank,
     /// Where in the line the match begins. Bytes.
@@ -234,9 +341,18 @@ impl Catalogue {
         self.signatures.iter().find(|signature| signature.id == id)
     }
 
-    /// Every pattern, as it is written.
+    /// Every pattern, in all shapes of a line.
     pub fn patterns(&self) -> impl Iterator<Item = &str> {
-        self.patterns.iter().map(|pattern| pattern.text.as_str())
+        let before = self.signatures.iter().filter_map(|signature| signature.after.as_ref());
+        self.patterns.iter().map(|pattern| pattern.text.as_str()).chain(before.map(Regex::as_str))
+    }
+
+    /// The signatures, by their place, for which this line has to come before.
+    pub fn prepared_by<'a>(&'a self, line: &'a str) -> impl Iterator<Item = usize> + 'a {
+        let prepares = |signature: &Signature| {
+            signature.after.as_ref().is_some_and(|after| after.is_match(line))
+        };
+        (0..self.signatures.len()).filter(move |place| prepares(&self.signatures[*place]))
     }
 
     /// A cheap look at any number of lines at once: whether one of them may show
@@ -247,19 +363,40 @@ impl Catalogue {
 
     /// The failure that a line shows, raw words before friendly ones.
     pub fn in_line(&self, place: TextSource, line: &str) -> Option<Match<'_>> {
+        self.in_line_after(place, line, |_| false)
+    }
+
+    /// The same, where `prepared` says which signatures that need a line before theirs
+    /// have had it.
+    pub fn in_line_after(
+        &self,
+        place: TextSource,
+        line: &str,
+        prepared: impl Fn(usize) -> bool,
+    ) -> Option<Match<'_>> {
         let matched = self.set.matches(line);
+        let is_live = place == TextSource::Live;
         let shown = matched.iter().map(|at| &self.patterns[at]).filter(|pattern| {
             let belongs = match &pattern.at {
                 PatternScope::LogOrReply => place != TextSource::Npm,
-                PatternScope::Only(only) => *only == place,
-                PatternScope::Tag(tag) => place == TextSource::Log && line.contains(tag.as_str()),
+                PatternScope::Only(only) => *only == place || (*only == TextSource::Log && is_live),
+                PatternScope::Tag(tag) => {
+                    (place == TextSource::Log || is_live) && line.contains(tag.as_str())
+                }
             };
-            belongs && !pattern.unless.as_ref().is_some_and(|unless| unless.is_match(line))
+            let alone = self.signatures[pattern.signature].after.is_none();
+            (alone || prepared(pattern.signature))
+                && belongs
+                && !pattern.unless.as_ref().is_some_and(|unless| unless.is_match(line))
         });
-        // A cosmetic signature counts only where no other one matches the line.
+        // A cosmetic signature counts only where no other one matches the line, and one
+        // that says only how it ended where none says why.
         let noise = |at: usize| self.signatures[at].kind == FailureKind::Cosmetic;
-        let first = shown.min_by_key(|p| (noise(p.signature), p.rank, p.signature))?;
+        let generic = |at: usize| self.signatures[at].generic;
+        let first = shown
+            .min_by_key(|p| (noise(p.signature), generic(p.signature), p.rank, p.signature))?;
         Some(Match {
+            place: first.signature,
             signature: &self.signatures[first.signature],
             rank: first.rank,
             at: first.text.find(line).map_or(0, |found| found.start()),

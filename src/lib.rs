@@ -26,6 +26,8 @@
 //!   home, so that a check can ask what that config asks.
 //! - [`catalogue`] is what is known of failures, as data; [`verdict`] judges an
 //!   observation by it: good, bad with a failure, or skip with a reason. Pure.
+//! - [`transcript`] reads what programs wrote: a line in any dress, whether it is of a
+//!   failure, and whose it is. Pure.
 //! - [`diagnose`] holds the catalogue against a log of any length. Pure.
 //! - [`remedy`] turns what the catalogue knows of a failure into other questions
 //!   to ask of the same release. Pure.
@@ -92,6 +94,7 @@ pub mod search;
 pub mod secret;
 pub mod session;
 pub mod sqlite;
+pub mod transcript;
 pub mod upstream;
 pub mod verdict;
 pub mod visible;

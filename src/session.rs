@@ -77,7 +77,7 @@ pub async fn run<L: Lab>(
 ) -> Result<Conclusion, SessionError> {
     let begun = Instant::now();
     let mut checks = journal.checks().to_vec();
-    let mut search = reading::search_of(journal.request(), &mut checks);
+    let mut search = reading::search_of(journal.request(), &mut checks, session.catalogue);
     search.go_on();
     let mut pool = CheckPool::new(session, jobs(journal));
     let ended = drive(session, journal, &mut search, &mut pool).await;
@@ -136,7 +136,7 @@ fn learn<L: Lab>(
     for line in observations.iter().flat_map(|seen| &seen.state_left_out) {
         session.events.warn(format!("not carried over to the other candidates: {line}"));
     }
-    search.learn(&ask, reading::reading(&verdict));
+    search.learn(&ask, reading::reading(&verdict, session.catalogue));
     let purpose = search.purpose(ask.id);
     let core = journal.request().line[ask.place].core;
     let record = CheckRecord { ask, core, verdict, observations, purpose, counts: false };

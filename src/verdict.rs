@@ -17,7 +17,6 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::search::Mark;
-pub use evidence::excerpt;
 pub use judge::{judge, judge_all, passes};
 
 /// What a check says about a candidate.
@@ -52,15 +51,15 @@ pub struct Failure {
     pub remedy: Option<String>,
     /// Whether the configuration has its part in it: another setting may answer.
     pub of_route: bool,
-    /// Of an unknown failure: what its best line is without numbers, names and
-    /// paths, shortened to eight hexadecimal digits.
+    /// What tells it from others of its signature. Of an unknown failure: what its best line
+    /// is without numbers, names and paths, shortened to eight hexadecimal digits; of a
+    /// check command: its exit status.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<String>,
 }
 
 impl Failure {
-    /// Identifies it among other failures: its name in the catalogue; for an unknown one,
-    /// that and its fingerprint.
+    /// Identifies it among other failures: its name, and its fingerprint where it has one.
     pub fn key(&self) -> String {
         match &self.fingerprint {
             Some(fingerprint) => format!("{}-{fingerprint}", self.signature),

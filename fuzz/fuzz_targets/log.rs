@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use codexpin::catalogue::Catalogue;
 use codexpin::diagnose::Scan;
 use codexpin::observation::Observation;
+use codexpin::transcript::LogClock;
 use codexpin::{redact, verdict};
 use libfuzzer_sys::fuzz_target;
 
@@ -19,7 +20,7 @@ fuzz_target!(|bytes: &[u8]| {
     let (cut, log) =
         bytes.split_first().map_or((1, bytes), |(cut, log)| (usize::from(*cut) + 1, log));
     let found = |pieces: &mut dyn Iterator<Item = &[u8]>| {
-        let mut scan = Scan::new(&CATALOGUE, None);
+        let mut scan = Scan::new(&CATALOGUE, LogClock::default(), None);
         pieces.for_each(|piece| scan.feed(piece));
         let diagnosis = scan.end();
         let ids =

@@ -8,13 +8,18 @@ use std::time::Duration;
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err::File;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use super::AppError;
 use super::context::Context;
+use crate::diagnose::next::OnHand;
 use crate::diagnose::since::since;
 use crate::diagnose::{Diagnosis, LogFinding, Scan};
 use crate::explain::Class;
+use crate::installation;
 use crate::installation::journal::{self, UnitJournal};
+use crate::pin::PinFile;
+use crate::transcript::LogClock;
 
 /// What is read at once. Bytes.
 const BLOCK: usize = 1024 * 1024;
@@ -31,6 +36,8 @@ pub struct DiagnoseRequest {
     pub since: Option<String>,
     /// Whether to go on reading until codexpin is stopped.
     pub follow: bool,
+    /// Where to look for what there is to go back to.
+    pub pin_file: Utf8PathBuf,
 }
 
 /// What a log says.
@@ -40,6 +47,10 @@ pub struct ReadLog {
     pub name: String,
     /// What is in it.
     pub diagnosis: Diagnosis,
+    /// What the machine has.
+    pub hand: OnHand,
+    /// When it was read.
+    pub now: Timestamp,
 }
 
 /// Hears what a log that is followed says.
@@ -63,12 +74,24 @@ pub async fn diagnose(
         (None, None) => Some(from("24h")?),
         (None, Some(_)) => None,
     };
-    let scan = Scan::new(context.catalogue()?, from);
-    let reading = LogReader { context, scan, follow: request.follow, follower };
+    let clock = LogClock { now, zone: TimeZone::system() };
+    let scan = Scan::new(context.catalogue()?, clock, from);
+    let hand = on_hand(context, &request.pin_file);
+    let reading = LogReader { context, scan, follow: request.follow, follower, hand, now };
     match request.file.as_deref() {
         Some(file) if file == "-" => reading.stdin(),
         Some(file) => reading.file(file.as_str(), &context.cwd.join(file)),
         None => reading.live(from.unwrap_or(now)).await,
+    }
+}
+
+/// What there is to go back to. That something of it cannot be read is `doctor`'s to tell.
+fn on_hand(context: &Context, pin_file: &Utf8Path) -> OnHand {
+    let installed = installation::find(&context.environment, &context.directories.home).ok();
+    let pins = PinFile::open(&context.cwd.join(pin_file)).ok();
+    OnHand {
+        installed: installed.map(|installed| installed.version),
+        pinned: pins.and_then(|pins| pins.current_version()),
     }
 }
 
@@ -78,6 +101,8 @@ struct LogReader<'a> {
     scan: Scan<'a>,
     follow: bool,
     follower: &'a mut dyn Follower,
+    hand: OnHand,
+    now: Timestamp,
 }
 
 impl LogReader<'_> {
@@ -188,13 +213,16 @@ impl LogReader<'_> {
     }
 
     fn begun(&mut self, name: &str) -> FailureCounts {
-        let log = ReadLog { name: name.to_owned(), diagnosis: self.scan.so_far() };
+        let name = name.to_owned();
+        let diagnosis = self.scan.so_far();
+        let log = ReadLog { name, diagnosis, hand: self.hand, now: self.now };
         self.follower.begun(&log);
         FailureCounts::of(&log.diagnosis)
     }
 
     fn read(self, name: &str) -> ReadLog {
-        ReadLog { name: name.to_owned(), diagnosis: self.scan.end() }
+        let name = name.to_owned();
+        ReadLog { name, diagnosis: self.scan.end(), hand: self.hand, now: self.now }
     }
 }
 

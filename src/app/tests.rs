@@ -253,7 +253,12 @@ const UNKNOWN_MODEL: &str = "2026-05-19T12:00:00.000Z error Unknown model: opena
 async fn a_log_is_read_by_its_name_from_where_codexpin_was_started() {
     let machine = EmptyMachine::new();
     machine.write("gateway.log", UNKNOWN_MODEL);
-    let request = DiagnoseRequest { file: Some("gateway.log".into()), since: None, follow: false };
+    let request = DiagnoseRequest {
+        file: Some("gateway.log".into()),
+        since: None,
+        follow: false,
+        pin_file: "known-good.toml".into(),
+    };
     let log = diagnose(&machine.context(), &request, &mut Heard::default()).await.unwrap();
     assert_eq!(log.name, "gateway.log");
     assert_eq!(log.diagnosis.main().unwrap().signature.id, "unknown-model");
@@ -269,7 +274,12 @@ async fn a_followed_log_tells_what_was_in_it_and_ends_when_codexpin_is_stopped()
     machine.write("gateway.log", UNKNOWN_MODEL);
     let context = machine.context();
     context.stop.cancel();
-    let request = DiagnoseRequest { file: Some("gateway.log".into()), since: None, follow: true };
+    let request = DiagnoseRequest {
+        file: Some("gateway.log".into()),
+        since: None,
+        follow: true,
+        pin_file: "known-good.toml".into(),
+    };
     let mut heard = Heard::default();
     diagnose(&context, &request, &mut heard).await.unwrap();
     assert_eq!(heard.0.len(), 1, "{:?}", heard.0);

@@ -1,9 +1,14 @@
 //! The table as it is written, and what is made of it.
 
-use regex::Regex;
+use std::sync::LazyLock;
+
+use regex::{Captures, Regex};
 use serde::Deserialize;
 
-use super::{FailureKind, Pattern, PatternScope, Rank, RequestRule, Signature, TextSource, Trial};
+use super::{
+    FailureKind, FailureScope, Pattern, PatternScope, Rank, RequestRule, Signature, Subject,
+    TextSource, Trial,
+};
 use crate::observation::RequestKind;
 
 /// A table that cannot be used.
@@ -51,6 +56,11 @@ struct SignatureFile {
 pub(super) struct Row {
     pub(super) id: String,
     kind: FailureKind,
+    subject: Option<Subject>,
+    #[serde(default)]
+    scope: FailureScope,
+    #[serde(default)]
+    generic: bool,
     title: String,
     meaning: Option<String>,
     remedy: Option<String>,
@@ -61,6 +71,11 @@ pub(super) struct Row {
     #[serde(default)]
     issues: Vec<u32>,
     releases: Option<String>,
+    since: Option<String>,
+    fixed: Option<String>,
+    after: Option<String>,
+    #[serde(default)]
+    network: bool,
     #[serde(default)]
     requests: Vec<RequestRow>,
     #[serde(default)]
@@ -133,9 +148,15 @@ pub(super) fn compile(rows: Vec<Row>) -> Result<(Vec<Signature>, Vec<Pattern>), 
         }
         let requests: Result<Vec<_>, _> =
             row.requests.into_iter().map(|request| request.compile(&row.id)).collect();
+        let after = row.after.map(|after| regex(&row.id, &after)).transpose()?;
         signatures.push(Signature {
+            after,
+            network: row.network,
             id: row.id,
             kind: row.kind,
+            subject: row.subject.unwrap_or(row.kind.subject()),
+            scope: row.scope,
+            generic: row.generic,
             title: row.title,
             meaning: row.meaning,
             remedy: row.remedy,
@@ -143,6 +164,8 @@ pub(super) fn compile(rows: Vec<Row>) -> Result<(Vec<Signature>, Vec<Pattern>), 
             trials: row.trials,
             issues: row.issues,
             releases: row.releases,
+            since: row.since,
+            fixed: row.fixed,
             own: row.own,
             requests: requests?,
         });
@@ -152,12 +175,29 @@ pub(super) fn compile(rows: Vec<Row>) -> Result<(Vec<Signature>, Vec<Pattern>), 
 
 fn regex(id: &str, pattern: &str) -> Result<Regex, TableError> {
     // A quotation mark may be escaped: one backslash in JSON, three in JSON within JSON.
-    let anywhere = pattern.replace(r#"\""#, "\"").replace('"', r#"\\*""#);
+    let anywhere = in_any_shape(&pattern.replace(r#"\""#, "\"").replace('"', r#"\\*""#));
     Regex::new(&anywhere).map_err(|error| TableError::Pattern {
         id: id.to_owned(),
         pattern: pattern.to_owned(),
         why: error.to_string().lines().last().unwrap_or_default().trim().to_owned(),
     })
+}
+
+/// What reads `key=value ` in a line of words may be `"key":"value",` in one of JSON.
+fn in_any_shape(pattern: &str) -> String {
+    static KEY: LazyLock<Regex> = LazyLock::new(|| {
+        #[expect(clippy::expect_used, reason = "the pattern is part of the program")]
+        Regex::new(r"(\w)=|\[[^\]]*\]").expect("the pattern is valid")
+    });
+    // In a class of characters an equals sign is one.
+    let text = KEY.replace_all(pattern, |found: &Captures<'_>| match found.get(1) {
+        Some(letter) => format!(r#"{}(?:=|\\*"[ \t]*:[ \t]*\\*"?)"#, letter.as_str()),
+        None => found[0].to_owned(),
+    });
+    match text.strip_suffix(' ') {
+        Some(text) => format!(r#"(?:{text}(?:[ ,}}"\\]|$))"#),
+        None => text.into_owned(),
+    }
 }
 
 impl PatternRow {
@@ -169,12 +209,13 @@ impl PatternRow {
         let at = match placed.of.as_deref() {
             None => PatternScope::LogOrReply,
             Some("log") => PatternScope::Only(TextSource::Log),
+            Some("live") => PatternScope::Only(TextSource::Live),
             Some("reply") => PatternScope::Only(TextSource::Reply),
             Some("npm") => PatternScope::Only(TextSource::Npm),
             Some(tag) if tag.starts_with('[') => PatternScope::Tag(tag.to_owned()),
             Some(other) => {
                 let form = format!(
-                    "signature {id:?}: `of` is log, reply, npm or a [tag], and not {other:?}"
+                    "signature {id:?}: `of` is log, live, reply, npm or a [tag], and not {other:?}"
                 );
                 return Err(TableError::Form(form));
             }

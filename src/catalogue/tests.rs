@@ -117,7 +117,10 @@ fn what_is_wrong_with_a_users_table_is_named() {
         (entry("a", "raw = ['x']").repeat(2), "signature \"a\" is there twice"),
         (entry("A b", "raw = ['x']"), "\"A b\" is no name for a signature"),
         (entry("a", ""), "signature \"a\" has no pattern and no request"),
-        (entry("a", "raw = [{ text = 'x', of = 'stdin' }]"), "`of` is log, reply, npm or a [tag]"),
+        (
+            entry("a", "raw = [{ text = 'x', of = 'stdin' }]"),
+            "`of` is log, live, reply, npm or a [tag]",
+        ),
         (entry("a", "raws = ['x']"), "unknown field `raws`"),
         ("[[signatures]]\nid = \"a\"".to_owned(), "unknown field `signatures`"),
         (entry("a", "requests = [{}]"), "signature \"a\" has a request that everything is"),

@@ -2,50 +2,95 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::finder::Finder;
-use super::line::LogLine;
-use super::{Diagnosis, LogFinding, Quote};
-use crate::catalogue::{Catalogue, FailureKind, Rank};
-use crate::verdict::excerpt;
+use super::incident::{FindingKey, Incident};
+use super::ownership;
+use super::{Diagnosis, LogFinding, Quote, UnknownFailure, Weight};
+use crate::catalogue::{Catalogue, FailureKind, Match, Rank, Subject};
+use crate::transcript::{
+    self, Depth, Line, LineLevel, LogClock, MOST_OF_A_DOCUMENT, Sign, document_end, excerpt,
+    raw_part,
+};
 
 /// A longer line is looked at in pieces. Bytes.
 const LONGEST_LINE: usize = 256 * 1024;
 /// So many lines after the raw words, a summary is taken for an echo of them.
 const ECHO: u64 = 200;
-
-/// So many lines of a block may only look like an error.
-const LOOKED_AT: usize = 50;
+/// What prepares a signature does so for this long, and for as many lines as an echo.
+const PREPARES: SignedDuration = SignedDuration::from_mins(10);
+/// A turn that began so long before the log's end, and did not end, hangs.
+const HANGS: SignedDuration = SignedDuration::from_mins(10);
+/// So many turns are watched at once.
+const TURNS: usize = 64;
 
 /// A log that is being read.
 #[derive(Debug)]
 pub struct Scan<'a> {
     catalogue: &'a Catalogue,
+    clock: LogClock,
     finder: Finder,
     since: Option<Timestamp>,
-    /// The beginning of a line whose end has not come yet.
+    /// The beginning of a line, or of a document, whose end has not come yet.
     rest: Vec<u8>,
-    found: BTreeMap<usize, LogFinding>,
+    found: BTreeMap<FindingKey, LogFinding>,
+    incident: Incident,
+    /// The failure to tell of where the catalogue has none: of a turn or the Gateway,
+    /// and of anything else.
+    unknown: Option<UnknownFailure>,
+    aside: Option<UnknownFailure>,
+    /// When the signatures that need a line before theirs had it, by place.
+    prepared: BTreeMap<usize, (u64, Option<Timestamp>)>,
+    /// Turns that began.
+    turns: Vec<(String, Quote)>,
+    answered: Option<Quote>,
+    release: Option<String>,
     raw_at: Option<u64>,
+    /// Whose the last line was.
+    owner: Option<(u64, Subject)>,
     now: Option<Timestamp>,
-    unknown: Option<Quote>,
+    in_code: bool,
+    has_code: bool,
     lines: u64,
     bytes: u64,
 }
 
+/// Where a statement stands.
+#[derive(Debug, Clone, Copy)]
+struct Standing<'a> {
+    line: u64,
+    /// By the line itself, or else by the last one that said.
+    at: Option<Timestamp>,
+    run: Option<&'a str>,
+    /// Whose it is, where it is not the turn's.
+    owner: Option<Subject>,
+    /// Whether it may be a person's prose about a log.
+    loose: bool,
+}
+
 impl<'a> Scan<'a> {
     /// Lines from before `since` are passed over, as far as they say their time.
-    pub fn new(catalogue: &'a Catalogue, since: Option<Timestamp>) -> Self {
+    pub fn new(catalogue: &'a Catalogue, clock: LogClock, since: Option<Timestamp>) -> Self {
         Self {
             catalogue,
+            clock,
             finder: Finder::of(catalogue),
             since,
             rest: Vec::new(),
             found: BTreeMap::new(),
-            raw_at: None,
-            now: None,
+            incident: Incident::default(),
             unknown: None,
+            aside: None,
+            prepared: BTreeMap::new(),
+            turns: Vec::new(),
+            answered: None,
+            release: None,
+            raw_at: None,
+            owner: None,
+            now: None,
+            in_code: false,
+            has_code: false,
             lines: 0,
             bytes: 0,
         }
@@ -54,32 +99,27 @@ impl<'a> Scan<'a> {
     /// Takes in what comes next, cut anywhere.
     pub fn feed(&mut self, bytes: &[u8]) {
         self.bytes += bytes.len() as u64;
-        let Some(last) = memchr::memrchr(b'\n', bytes) else {
-            self.rest.extend_from_slice(bytes);
-            if self.rest.len() > LONGEST_LINE {
-                let piece = std::mem::take(&mut self.rest);
-                self.block(&piece);
-            }
-            return;
-        };
-        let (whole, rest) = bytes.split_at(last + 1);
         if self.rest.is_empty() {
-            self.block(whole);
+            let read = self.whole_lines(bytes);
+            self.rest.extend_from_slice(&bytes[read..]);
         } else {
-            let first = memchr::memchr(b'\n', whole).map_or(whole.len(), |at| at + 1);
-            let mut line = std::mem::take(&mut self.rest);
-            line.extend_from_slice(&whole[..first]);
-            self.block(&line);
-            self.block(&whole[first..]);
+            let mut all = std::mem::take(&mut self.rest);
+            all.extend_from_slice(bytes);
+            let read = self.whole_lines(&all);
+            all.drain(..read);
+            self.rest = all;
         }
-        self.rest.extend_from_slice(rest);
+        if self.rest.len() > LONGEST_LINE && memchr::memchr(b'\n', &self.rest).is_none() {
+            let piece = std::mem::take(&mut self.rest);
+            self.block(&piece, true);
+        }
     }
 
     /// The end of the log.
     pub fn end(mut self) -> Diagnosis {
         let rest = std::mem::take(&mut self.rest);
-        self.block(&rest);
-        if !rest.is_empty() {
+        self.block(&rest, true);
+        if !rest.is_empty() && !rest.ends_with(b"\n") {
             self.lines += 1;
         }
         self.so_far()
@@ -87,112 +127,348 @@ impl<'a> Scan<'a> {
 
     /// What was found until now.
     pub fn so_far(&self) -> Diagnosis {
-        let findings: Vec<_> = self.found.values().cloned().collect();
-        let unknown = self.unknown.clone().filter(|_| findings.iter().all(LogFinding::is_noise));
-        Diagnosis { findings, unknown, lines: self.lines, bytes: self.bytes }
+        // Beside what programs wrote, a person's words about it count for nothing.
+        let firm = self.has_code && self.found.values().any(|finding| !finding.loose);
+        let findings: Vec<_> =
+            self.found.values().filter(|finding| !(firm && finding.loose)).cloned().collect();
+        let explains = |finding: &LogFinding| !finding.is_noise() && finding.is_of_the_turn();
+        let explained = findings.iter().any(explains);
+        let newest = [self.incident.unknown.as_ref(), self.unknown.as_ref()];
+        let of_a_turn = newest.into_iter().flatten().max_by_key(|failure| failure.weight).cloned();
+        let aside = self.aside.clone().filter(|aside| {
+            // A tool that failed beside a right reply is none of the agent's failures.
+            !(aside.subject == Subject::Tool && self.answered.is_some())
+        });
+        let hung = self.hung().filter(|_| of_a_turn.is_none());
+        let noise = findings.iter().all(LogFinding::is_noise);
+        let unknown = of_a_turn
+            .filter(|failure| !explained && (noise || failure.weight >= Weight::Ends))
+            .or(hung.filter(|_| !explained))
+            .or(aside.filter(|_| noise));
+        Diagnosis {
+            findings,
+            unknown,
+            answered: self.answered.clone(),
+            newest: self.now,
+            release: self.release.clone(),
+            lines: self.lines,
+            bytes: self.bytes,
+        }
     }
 
-    /// Whole lines.
-    fn block(&mut self, block: &[u8]) {
+    /// The turn that began first and has not ended long after.
+    fn hung(&self) -> Option<UnknownFailure> {
+        let now = self.now?;
+        let hangs =
+            |begun: &&(String, Quote)| begun.1.at.is_some_and(|at| now.duration_since(at) > HANGS);
+        let (_, begun) = self.turns.iter().find(hangs)?;
+        let minutes = now.duration_since(begun.at?).as_mins();
+        let text = format!("{} (no end of it {minutes} minutes later)", begun.text);
+        Some(UnknownFailure {
+            quote: Quote { text, ..begun.clone() },
+            subject: Subject::Route,
+            depth: Depth::Said,
+            weight: Weight::Ends,
+        })
+    }
+
+    /// The whole lines at the beginning; how many bytes they are.
+    fn whole_lines(&mut self, bytes: &[u8]) -> usize {
+        let Some(last) = memchr::memrchr(b'\n', bytes) else { return 0 };
+        self.block(&bytes[..=last], false)
+    }
+
+    /// Whole lines. How many bytes were read: a document whose end is not there yet
+    /// waits for it, unless nothing comes any more.
+    fn block(&mut self, block: &[u8], is_last: bool) -> usize {
         let mut from = 0;
+        let mut read = block.len();
         let (mut counted, mut line_number) = (0, self.lines + 1);
         while let Some(at) = self.finder.next(block, from) {
             let start = memchr::memrchr(b'\n', &block[..at]).map_or(0, |at| at + 1);
             let end = memchr::memchr(b'\n', &block[at..]).map_or(block.len(), |to| at + to);
             line_number += newlines(&block[counted..start]);
             counted = start;
-            self.line(&block[..end], start, line_number);
-            if end >= block.len() {
+            match self.document(&block[start..], end - start) {
+                Err(()) if !is_last => {
+                    read = start;
+                    break;
+                }
+                Ok(Some((text, length))) => {
+                    self.line(&text, &block[..start], line_number);
+                    from = start + length;
+                }
+                Ok(None) | Err(()) => {
+                    self.line(&block[start..end], &block[..start], line_number);
+                    from = end + 1;
+                }
+            }
+            if from >= block.len() {
                 break;
             }
-            from = end + 1;
         }
-        self.errors_without_a_name(block);
+        let block = &block[..read];
         if let Some(at) = self.last_time(block) {
             self.now = Some(at);
         }
         self.lines += newlines(block);
+        read
     }
 
-    /// One line that may show something: `block` ends where it does.
-    fn line(&mut self, block: &[u8], start: usize, number: u64) {
-        let line = LogLine::of(&block[start..]);
-        let Some(shown) = self.catalogue.in_line(line.place, &line.text) else { return };
-        let at = line.at.or_else(|| self.last_time(&block[..start])).or(self.now);
-        if let (Some(since), Some(at)) = (self.since, at)
-            && at < since
-        {
-            return;
+    /// The document that begins with the first of these lines, as one line, and how long it
+    /// is. An error where its end has not come.
+    fn document(&self, lines: &[u8], first: usize) -> Result<Option<(Vec<u8>, usize)>, ()> {
+        if !lines[..first].trim_ascii_end().ends_with(b"{") {
+            return Ok(None);
         }
-        let near = |raw: u64| number.saturating_sub(raw) <= ECHO;
-        match shown.rank {
-            Rank::Raw if shown.signature.kind != FailureKind::Cosmetic => {
-                self.raw_at = Some(number);
-            }
-            Rank::Friendly if self.raw_at.is_some_and(near) => return,
-            Rank::Raw | Rank::Friendly => {}
-        }
-        let Some(place) =
-            self.catalogue.signatures().iter().position(|known| known.id == shown.signature.id)
-        else {
-            return;
+        let undressed = |line: &[u8]| Line::undressed(line, &self.clock);
+        let length = match document_end(lines, undressed) {
+            Ok(Some(length)) => length,
+            Ok(None) => return Ok(None),
+            Err(()) if lines.len() > MOST_OF_A_DOCUMENT => return Ok(None),
+            Err(()) => return Err(()),
         };
-        let quote = || Quote { line: number, at, text: excerpt(&line.text, shown.at) };
-        let finding = self.found.entry(place).or_insert_with(|| LogFinding {
-            signature: shown.signature.clone(),
-            count: 0,
-            rank: shown.rank,
-            first: quote(),
-            last: None,
-        });
-        if shown.rank < finding.rank {
-            (finding.rank, finding.first) = (shown.rank, quote());
+        let mut text = lines[..first].trim_ascii_end().to_vec();
+        for line in lines[first..length].split(|byte| *byte == b'\n') {
+            text.push(b' ');
+            text.extend_from_slice(undressed(line).as_bytes());
         }
-        finding.count += 1;
-        finding.last = finding.last.max(at);
+        text.truncate(text.trim_ascii_end().len());
+        Ok(Some((text, length)))
     }
 
-    /// Keeps the last line that speaks of an error and matches nothing in the catalogue,
-    /// for a log in which nothing else is found.
-    fn errors_without_a_name(&mut self, block: &[u8]) {
-        if !self.found.values().all(LogFinding::is_noise) {
+    /// One line that may show something, after these.
+    fn line(&mut self, text: &[u8], before: &[u8], number: u64) {
+        let quoted = text.iter().position(|byte| !b" \t>".contains(byte)).unwrap_or(0);
+        if text[quoted..].starts_with(b"```") {
+            self.in_code = !self.in_code;
+            self.has_code = true;
             return;
         }
-        let mut end = block.len();
-        for _ in 0..LOOKED_AT {
-            let at = [&b"rror"[..], b"RROR", b"FATAL"]
-                .into_iter()
-                .filter_map(|word| memchr::memmem::rfind(&block[..end], word))
-                .max();
-            let Some(at) = at else { return };
-            let start = memchr::memrchr(b'\n', &block[..at]).map_or(0, |at| at + 1);
-            let stop = memchr::memchr(b'\n', &block[at..]).map_or(block.len(), |to| at + to);
-            let line = LogLine::of(&block[start..stop]);
-            if let Some(matters) = line.error() {
-                self.quote_unknown(block, start, &line, matters);
+        let mut lines = Line::read(text, &self.clock);
+        let says = |line: &Line| self.catalogue.in_line(line.place, &line.text).is_some();
+        if lines.len() > 1 && lines.iter().any(says) {
+            // What one of its statements says needs not be looked for in the whole document.
+            for line in &mut lines {
+                line.raw = None;
+            }
+        }
+        for line in lines {
+            let at = line.at.or_else(|| self.time_before(before)).or(self.now);
+            if let (Some(since), Some(at)) = (self.since, at)
+                && at < since
+            {
+                continue;
+            }
+            self.now = line.at.or(self.now);
+            let run = transcript::run(&line.text);
+            let loose = !(line.dressed || self.in_code);
+            let owner = self.owner_of(&line, number);
+            self.statement(&line, Standing { line: number, at, run, owner, loose });
+        }
+    }
+
+    /// Whose a line is. What follows a line and has no head of its own goes on with it.
+    fn owner_of(&mut self, line: &Line, number: u64) -> Option<Subject> {
+        let goes_on = |&(last, _): &(u64, Subject)| !line.dressed && last + 1 == number;
+        let before = self.owner.filter(goes_on).map(|(_, owner)| owner);
+        let owner = transcript::owner(line).or(before);
+        self.owner = owner.map(|owner| (number, owner));
+        owner
+    }
+
+    fn statement(&mut self, line: &Line, place: Standing<'_>) {
+        if let Some(release) = transcript::release(&line.text) {
+            self.release = Some(release.to_owned());
+        }
+        for signature in self.catalogue.prepared_by(&line.text) {
+            self.prepared.insert(signature, (place.line, place.at));
+        }
+        self.watch_turns(line, place);
+        if transcript::answered(&line.text) {
+            self.answered = Some(quote(line, place, 0));
+            return;
+        }
+        let known = self.known(line, place);
+        match (known, line.sign()) {
+            (Some(shown), sign) => match unknown_cause(self.catalogue, &shown, line) {
+                Some(at) => {
+                    let ends_something = sign.is_some_and(|sign| sign.ends_something);
+                    let sign = Sign { depth: Depth::Raw, at, ends_something };
+                    self.unknown(line, sign, place);
+                }
+                None => self.finding(line, &shown, place),
+            },
+            (None, Some(sign)) => self.unknown(line, sign, place),
+            (None, None) => {}
+        }
+    }
+
+    fn known(&self, line: &Line, place: Standing<'_>) -> Option<Match<'a>> {
+        let prepared = |signature: usize| {
+            self.prepared.get(&signature).is_some_and(|(before, then)| match (then, place.at) {
+                (Some(then), Some(at)) => at.duration_since(*then).abs() <= PREPARES,
+                _ => place.line.saturating_sub(*before) <= ECHO,
+            })
+        };
+        let found = self.catalogue.in_line_after(line.place, &line.text, prepared);
+        found.or_else(|| {
+            let raw = line.raw.as_deref()?;
+            Some(Match { at: 0, ..self.catalogue.in_line_after(line.place, raw, prepared)? })
+        })
+    }
+
+    fn watch_turns(&mut self, line: &Line, place: Standing<'_>) {
+        if let Some(run) = transcript::turn_begun(&line.text) {
+            if self.turns.len() == TURNS {
+                self.turns.remove(0);
+            }
+            self.turns.push((run.to_owned(), quote(line, place, 0)));
+        } else if let Some(run) = place.run
+            && line.text.contains("end")
+        {
+            self.turns.retain(|(begun, _)| begun != run);
+        }
+    }
+
+    fn finding(&mut self, line: &Line, shown: &Match<'_>, place: Standing<'_>) {
+        let signature = ownership::assigned(shown.signature, line, place.owner);
+        let of_the_turn = ownership::is_of_the_turn(signature.subject);
+        let noise = signature.kind == FailureKind::Cosmetic;
+        let key = (shown.place, signature.subject);
+        let explains = shown.rank == Rank::Raw && !signature.generic && of_the_turn;
+        if !noise && of_the_turn {
+            self.goes_on(line, place);
+            let near = |raw: u64| place.line.saturating_sub(raw) <= ECHO;
+            let echo = shown.rank == Rank::Friendly && self.raw_at.is_some_and(near);
+            let raw = |failure: &UnknownFailure| failure.depth == Depth::Raw;
+            let less = signature.generic && self.incident.unknown.as_ref().is_some_and(raw);
+            if !explains && (echo || less || self.incident.explained) {
                 return;
             }
-            end = start;
+            if shown.rank == Rank::Raw {
+                self.raw_at = Some(place.line);
+            }
+            if explains {
+                self.explain();
+            } else if !self.incident.provisional.iter().any(|(other, _)| *other == key) {
+                let before = self.found.get(&key).cloned();
+                self.incident.provisional.push((key, before));
+            }
+        }
+        let quote = quote(line, place, shown.at);
+        let finding = self.found.entry(key).or_insert_with(|| LogFinding {
+            signature,
+            count: 0,
+            rank: shown.rank,
+            first: quote.clone(),
+            last: None,
+            last_line: 0,
+            loose: true,
+        });
+        if shown.rank < finding.rank || (finding.loose && !place.loose) {
+            (finding.rank, finding.first) = (shown.rank, quote);
+        }
+        finding.loose &= place.loose;
+        finding.count += 1;
+        finding.last = finding.last.max(place.at);
+        finding.last_line = place.line;
+    }
+
+    /// The cause of what is being told has come: what was taken for it gives way.
+    fn explain(&mut self) {
+        if std::mem::replace(&mut self.incident.explained, true) {
+            return;
+        }
+        self.incident.unknown = None;
+        self.give_way();
+    }
+
+    fn give_way(&mut self) {
+        for (key, before) in std::mem::take(&mut self.incident.provisional) {
+            match before {
+                Some(before) => _ = self.found.insert(key, before),
+                None => _ = self.found.remove(&key),
+            }
         }
     }
 
-    fn quote_unknown(&mut self, block: &[u8], start: usize, line: &LogLine, matters: usize) {
-        let at = line.at.or_else(|| self.last_time(&block[..start])).or(self.now);
-        if let (Some(since), Some(at)) = (self.since, at)
-            && at < since
-        {
+    /// A line of a failure that nothing in the catalogue names.
+    fn unknown(&mut self, line: &Line, sign: Sign, place: Standing<'_>) {
+        let owner = place.owner;
+        let weight = match (line.level, sign.depth) {
+            _ if sign.ends_something => Weight::Ends,
+            (Some(LineLevel::Warning), _) | (_, Depth::Echo) => Weight::Warns,
+            _ => Weight::Fails,
+        };
+        let failure = UnknownFailure {
+            quote: quote(line, place, sign.at),
+            subject: owner.unwrap_or(Subject::Route),
+            depth: sign.depth,
+            weight,
+        };
+        if owner.is_some_and(|owner| !ownership::is_of_the_turn(owner)) {
+            let heavier = |aside: &UnknownFailure| failure.weight >= aside.weight;
+            if self.aside.as_ref().is_none_or(heavier) {
+                self.aside = Some(failure);
+            }
             return;
         }
-        let number = self.lines + 1 + newlines(&block[..start]);
-        self.unknown = Some(Quote { line: number, at, text: excerpt(&line.text, matters) });
+        if place.loose && self.has_code {
+            return;
+        }
+        self.goes_on(line, place);
+        if self.incident.explained {
+            return;
+        }
+        if sign.depth == Depth::Raw {
+            self.raw_at = Some(place.line);
+            self.give_way();
+        }
+        self.incident.add_unknown(failure);
+    }
+
+    /// Whether the failure that is being told goes on with this line, or another begins.
+    fn goes_on(&mut self, line: &Line, place: Standing<'_>) {
+        if !self.incident.takes(place.run, place.line, line.at) {
+            let ended = std::mem::take(&mut self.incident);
+            let heavier = |new: &UnknownFailure| {
+                self.unknown.as_ref().is_none_or(|known| new.weight >= known.weight)
+            };
+            if let Some(unknown) = ended.unknown.filter(heavier) {
+                self.unknown = Some(unknown);
+            }
+        }
+        self.incident.goes_on(place.run, place.line, line.at);
     }
 
     /// The time that the last line of these says which says one; a few are asked.
     fn last_time(&self, block: &[u8]) -> Option<Timestamp> {
         const ASKED: usize = 50;
-        self.since?;
-        block.rsplit(|byte| *byte == b'\n').take(ASKED).find_map(LogLine::time_of)
+        let mut lines = block.rsplit(|byte| *byte == b'\n').take(ASKED);
+        lines.find_map(|line| Line::time_of(line, &self.clock))
     }
+
+    /// The same, only where it matters.
+    fn time_before(&self, before: &[u8]) -> Option<Timestamp> {
+        self.since?;
+        self.last_time(before)
+    }
+}
+
+fn quote(line: &Line, place: Standing<'_>, matters: usize) -> Quote {
+    Quote { line: place.line, at: place.at, text: excerpt(&line.text, matters) }
+}
+
+/// Where a line passes on the words of whoever failed, and the failure that it shows is
+/// not in them but in a summary, or in how it ended: the cause is one that nobody knows.
+fn unknown_cause(catalogue: &Catalogue, shown: &Match<'_>, line: &Line) -> Option<usize> {
+    const LABEL: usize = 16;
+    let gives_way = shown.rank == Rank::Friendly || shown.signature.generic;
+    let raw = raw_part(&line.text).filter(|_| gives_way)?;
+    let within = (raw.start.saturating_sub(LABEL)..raw.end).contains(&shown.at);
+    let known = catalogue.in_line(line.place, &line.text[raw.clone()]).is_some();
+    (!within && !known).then_some(raw.start)
 }
 
 fn newlines(bytes: &[u8]) -> u64 {

@@ -90,6 +90,7 @@ impl NpmFailure {
         }
     }
 
+    /// Whether npm left a dependency to git, which failed.
     fn killed(&self) -> bool {
         self.code.starts_with("killed by signal") || self.code.starts_with("stopped at")
     }
@@ -208,6 +209,16 @@ fn package_named(text: &str) -> Option<String> {
     if let Some(resource) = quoted("The requested resource '", &['\'']) {
         let name_end = resource[1..].find('@').map_or(resource.len(), |at| at + 1);
         return Some(resource[..name_end].to_owned());
+    }
+    if text.contains("git error") {
+        // `command git ls-remote ssh://git@host/owner/name.git`: the host is nobody's business.
+        let mut words = text.split_whitespace();
+        let address = words.find(|word| word.contains("://") || word.starts_with("git@"))?;
+        let path = address.rsplit([':']).next()?.trim_start_matches('/');
+        let path = path.strip_prefix("git@").unwrap_or(path);
+        let name = path.split_once('/').filter(|(host, _)| host.contains('.'));
+        let name = name.map_or(path, |(_, name)| name);
+        return Some(name.trim_end_matches(".git").to_owned());
     }
     quoted("No matching version found for ", &[' ', '\n'])
         .map(|name| name.trim_end_matches('.').to_owned())

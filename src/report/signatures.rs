@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::paint::Paint as _;
 use super::{OutputForm, print_if_json, terminal};
-use crate::catalogue::Signature;
+use crate::catalogue::{FailureScope, Signature};
 
 #[derive(Serialize)]
 struct SignaturesJson<'a> {
@@ -37,6 +37,10 @@ fn details(signature: &Signature) -> String {
         let _ = writeln!(text, "  {} {what}", format!("{name:<8}").dimmed());
     };
     row("kind", signature.kind.word());
+    row("subject", signature.subject.word());
+    if signature.scope == FailureScope::EveryCandidate {
+        row("scope", "every candidate alike");
+    }
     if let Some(meaning) = &signature.meaning {
         row("meaning", meaning);
     }
@@ -52,6 +56,12 @@ fn details(signature: &Signature) -> String {
     }
     if let Some(releases) = &signature.releases {
         row("seen", releases);
+    }
+    if let Some(since) = &signature.since {
+        row("since", since);
+    }
+    if let Some(fixed) = &signature.fixed {
+        row("fixed", fixed);
     }
     if signature.own {
         row("from", "your own table");

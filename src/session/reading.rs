@@ -2,28 +2,21 @@
 
 use super::journal::SessionRequest;
 use super::record::CheckRecord;
+use crate::catalogue::{Catalogue, FailureScope};
 use crate::search::{FailureKey, Halving, NoisePolicy, Reading, Strategy as _};
 use crate::verdict::{SkipReason, Verdict};
 
-/// What every candidate would meet. That one wants to renew a lent login is not among
-/// them: others may not.
-const SHARED: [&str; 7] = [
-    "usage-limit",
-    "rate-limit",
-    "login-refused",
-    "login-used-elsewhere",
-    "service-outage",
-    "cloudflare-challenge",
-    "network",
-];
-
 /// What the search reads in a verdict.
-pub(super) fn reading(verdict: &Verdict) -> Reading {
+pub(super) fn reading(verdict: &Verdict, catalogue: &Catalogue) -> Reading {
+    let stops_all = |id: &str| {
+        let signature = catalogue.signature(id);
+        signature.is_some_and(|signature| signature.scope == FailureScope::EveryCandidate)
+    };
     match verdict {
         Verdict::Good => Reading::Good,
         Verdict::Bad { failure } => Reading::Bad(FailureKey(failure.key())),
         Verdict::Skip { reason: SkipReason::NotTheRelease { failure } }
-            if SHARED.contains(&failure.signature.as_str()) =>
+            if stops_all(&failure.signature) =>
         {
             Reading::Shared
         }
@@ -33,7 +26,11 @@ pub(super) fn reading(verdict: &Verdict) -> Reading {
 
 /// The search of a session, told all answers so far. Each record is told what the
 /// search makes of it.
-pub(super) fn search_of(request: &SessionRequest, checks: &mut [CheckRecord]) -> Halving {
+pub(super) fn search_of(
+    request: &SessionRequest,
+    checks: &mut [CheckRecord],
+    catalogue: &Catalogue,
+) -> Halving {
     let policy = NoisePolicy {
         any_failure: request.any_failure,
         // The loopback has no outages: no failure is shared with it.
@@ -41,7 +38,7 @@ pub(super) fn search_of(request: &SessionRequest, checks: &mut [CheckRecord]) ->
     };
     let mut search = Halving::over(request.line.len(), policy);
     for check in checks.iter() {
-        search.learn(&check.ask, reading(&check.verdict));
+        search.learn(&check.ask, reading(&check.verdict, catalogue));
     }
     explain(&search, checks);
     search

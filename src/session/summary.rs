@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::journal::{self, JournalError, SessionRequest};
 use super::reading::search_of;
 use super::record::CheckRecord;
+use crate::catalogue::Catalogue;
 use crate::fs::foreign;
 use crate::search::{Mark, Outcome};
 
@@ -48,7 +49,7 @@ impl SessionSummary {
         };
         let journal::JournalContents { begun, request, mut checks, concluded, .. } =
             journal::parse(&path, &text)?;
-        search_of(&request, &mut checks);
+        search_of(&request, &mut checks, &Catalogue::built_in());
         let outcome = concluded.map(|(_, outcome)| outcome);
         Ok(Self { id, directory, begun, request, checks, outcome })
     }

@@ -1,8 +1,11 @@
 //! The lines of an observation, and which of them says what failed.
 
+use std::borrow::Cow;
+
 use super::{Evidence, EvidenceSource};
 use crate::catalogue::{Catalogue, FailureKind, Match, Rank, Signature, TextSource};
 use crate::observation::{Observation, RequestRecord};
+use crate::transcript::{Line, LogClock, excerpt};
 use crate::visible;
 
 pub(super) fn of_request(request: &RequestRecord) -> Evidence {
@@ -20,16 +23,26 @@ pub(super) fn in_output<'a>(
     observation: &Observation,
     catalogue: &'a Catalogue,
 ) -> Option<(&'a Signature, Evidence)> {
-    let shown = |&(source, _, line): &(EvidenceSource, usize, &str)| {
-        let found = catalogue.in_line(place(source), line)?;
+    let lines: Vec<_> = lines(observation)
+        .into_iter()
+        .flat_map(|(source, number, line)| {
+            said(line).into_iter().map(move |text| (source, number, text))
+        })
+        .collect();
+    let shown = |(source, _, line): &(EvidenceSource, usize, Cow<'_, str>)| {
+        let found = catalogue.in_line(place(*source), line)?;
         (found.signature.kind != FailureKind::Cosmetic).then_some(found)
     };
-    let lines = lines(observation);
     let found: Vec<(_, Match<'_>)> =
         lines.iter().filter_map(|line| Some((line, shown(line)?))).collect();
-    let named = [Rank::Raw, Rank::Friendly]
-        .into_iter()
-        .find_map(|rank| found.iter().find(|(_, found)| found.rank == rank))?
+    // A cause before how it ended, and raw words before a summary of them.
+    let first = |generic: bool, rank: Rank| {
+        found.iter().find(|(_, found)| found.signature.generic == generic && found.rank == rank)
+    };
+    let named = first(false, Rank::Raw)
+        .or_else(|| first(true, Rank::Raw))
+        .or_else(|| first(false, Rank::Friendly))
+        .or_else(|| first(true, Rank::Friendly))?
         .1;
     let same = |found: &Match<'_>| found.signature.id == named.signature.id;
     let ((source, number, line), quoted) = found
@@ -50,13 +63,29 @@ fn place(source: EvidenceSource) -> TextSource {
     }
 }
 
-/// The last line that speaks of an error, or else the last line.
+/// The line nearest to the cause, the earliest of those that are equally near; or else
+/// the last line.
 pub(super) fn best_line(observation: &Observation) -> Option<Evidence> {
     let lines = lines(observation);
-    let error = |line: &str| line.to_ascii_lowercase().contains("error");
-    let best = lines.iter().rev().find(|(_, _, line)| error(line)).or(lines.last())?;
-    let (source, number, line) = *best;
-    Some(Evidence { source, line: Some(number), text: excerpt(line, 0) })
+    let signs = lines.iter().filter_map(|(source, number, line)| {
+        let text = said(line).into_iter().next()?.into_owned();
+        let line = Line { text, ..Line::default() };
+        let sign = line.sign()?;
+        Some((sign.depth, (*source, *number, line.text, sign.at)))
+    });
+    let nearest = signs.min_by_key(|(depth, _)| *depth).map(|(_, line)| line);
+    let last = lines.last().map(|(source, number, line)| (*source, *number, (*line).to_owned(), 0));
+    let (source, number, line, at) = nearest.or(last)?;
+    Some(Evidence { source, line: Some(number), text: excerpt(&line, at) })
+}
+
+/// What a line says: itself, or what an object of JSON that it is says.
+fn said(line: &str) -> Vec<Cow<'_, str>> {
+    if !line.starts_with('{') {
+        return vec![Cow::Borrowed(line)];
+    }
+    let lines = Line::read(line.as_bytes(), &LogClock::default()).into_iter();
+    lines.map(|line| Cow::Owned(line.raw.unwrap_or(line.text))).collect()
 }
 
 /// Raw before friendly: the Gateway runs the turn, the agent reports it.
@@ -73,35 +102,4 @@ fn numbered(
     text: &str,
 ) -> impl Iterator<Item = (EvidenceSource, usize, &str)> {
     text.lines().enumerate().map(move |(at, line)| (source, at + 1, line.trim()))
-}
-
-/// A line for a person to read: a sentence or two of it, with what matters at
-/// byte `at` in it.
-pub fn excerpt(line: &str, at: usize) -> String {
-    const LONGEST: usize = 240;
-    const BEFORE: usize = 60;
-    if line.chars().count() <= LONGEST {
-        return visible::line(line).into_owned();
-    }
-    let before = line.get(..at).unwrap_or_default().chars().count();
-    // The beginning of a line says who speaks: it stays as long as the match fits.
-    let from = if before + BEFORE < LONGEST { 0 } else { before - BEFORE };
-    let text: String = line.chars().skip(from).take(LONGEST).collect();
-    let opening = if from > 0 { "…" } else { "" };
-    format!("{opening}{}…", visible::line(text.trim()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_matters_in_a_long_line_is_in_what_is_quoted_of_it() {
-        let line = format!("{}Unknown model: x{}", "a".repeat(5000), "b".repeat(5000));
-        let text = excerpt(&line, 5000);
-        assert!(text.contains("Unknown model: x") && text.chars().count() < 250, "{text}");
-        assert_eq!(excerpt("short", 2), "short");
-        assert_eq!(excerpt("over\rwritten \u{9b}31m", 2), "over\\rwritten \\u{9b}31m");
-        assert!(excerpt(&line, 0).starts_with('a'));
-    }
 }

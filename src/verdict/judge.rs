@@ -73,9 +73,14 @@ fn by_exit_code(observation: &Observation, catalogue: &Catalogue) -> Verdict {
         AgentEnding::TimedOut => Verdict::Bad { failure: timed_out(observation, catalogue) },
         AgentEnding::Exited(_) | AgentEnding::Signalled(_) | AgentEnding::Limited(_) => {
             let text = pass::PassFailure::Exit(observation.ending).to_string();
-            Verdict::Bad {
-                failure: plain("check-command", "the check command says bad", of_process(&text)),
-            }
+            // One that fails in another way, with another status, is another failure.
+            let fingerprint = match observation.ending {
+                AgentEnding::Exited(status) => Some(status.to_string()),
+                AgentEnding::Signalled(signal) => Some(format!("signal-{signal}")),
+                AgentEnding::TimedOut | AgentEnding::Limited(_) => None,
+            };
+            let failure = plain("check-command", "the check command says bad", of_process(&text));
+            Verdict::Bad { failure: Failure { fingerprint, ..failure } }
         }
     }
 }
@@ -164,6 +169,8 @@ fn verdict_of(signature: &Signature, evidence: Evidence, has_its_plugin: bool) -
         FailureKind::Account
         | FailureKind::Environment
         | FailureKind::State
+        | FailureKind::Conversation
+        | FailureKind::Outdated
         | FailureKind::Cosmetic => Verdict::Skip { reason: SkipReason::NotTheRelease { failure } },
     }
 }

@@ -340,6 +340,8 @@ fn the_exit_code_of_a_check_command_is_the_verdict() {
     for ending in [1, 124, 126, 127].map(AgentEnding::Exited) {
         let Verdict::Bad { failure } = ended(ending) else { panic!("{ending:?}") };
         assert_eq!(failure.signature, "check-command");
+        let AgentEnding::Exited(status) = ending else { panic!("{ending:?}") };
+        assert_eq!(failure.key(), format!("check-command-{status}"));
     }
     let Verdict::Bad { failure } = ended(AgentEnding::TimedOut) else { panic!("it hung") };
     assert_eq!(failure.signature, "turn-timed-out");

@@ -8,8 +8,12 @@ use super::*;
 
 static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(Catalogue::built_in);
 
+fn clock() -> LogClock {
+    LogClock::utc("2026-11-24T12:00:00Z".parse().unwrap())
+}
+
 fn diagnose(log: &[u8]) -> Diagnosis {
-    let mut scan = Scan::new(&CATALOGUE, None);
+    let mut scan = Scan::new(&CATALOGUE, clock(), None);
     scan.feed(log);
     scan.end()
 }
@@ -31,7 +35,7 @@ fn known_failures_are_counted_and_the_first_line_of_each_is_quoted() {
     let diagnosis = diagnose(LOG.as_bytes());
     assert_eq!(ids(&diagnosis), [("usage-limit", 1), ("unknown-model", 2)]);
     assert_eq!(diagnosis.findings[1].first.line, 4);
-    assert_eq!((diagnosis.lines, diagnosis.unknown), (5, None));
+    assert_eq!((diagnosis.lines, diagnosis.unknown.is_none()), (5, true));
 }
 
 #[test]
@@ -43,7 +47,7 @@ fn a_summary_counts_only_where_nothing_raw_was_said_before_it() {
 #[test]
 fn an_error_that_nobody_knows_is_quoted_as_unknown() {
     let diagnosis = diagnose(b"start\nTypeError: x is not a function\nbye");
-    let unknown = diagnosis.unknown.unwrap();
+    let unknown = diagnosis.unknown.unwrap().quote;
     assert_eq!((unknown.line, unknown.text.as_str()), (2, "TypeError: x is not a function"));
     assert_eq!(diagnosis.lines, 3);
     assert!(diagnose(b"all is well\n").unknown.is_none());
@@ -55,13 +59,13 @@ fn noise_hides_neither_a_summary_nor_an_error_that_nobody_knows() {
     let summary = diagnose(format!("{noise}FailoverError: LLM request timed out.\n").as_bytes());
     assert_eq!(summary.main().unwrap().signature.id, "turn-timed-out");
     let unknown = diagnose(format!("{noise}TypeError: x is not a function\n").as_bytes());
-    assert_eq!(unknown.unknown.unwrap().line, 2);
+    assert_eq!(unknown.unknown.unwrap().quote.line, 2);
 }
 
 #[test]
 fn an_error_is_known_by_its_level_and_not_by_a_field_that_denies_it() {
     let leveled = r#"{"0":"it broke","_meta":{"logLevelName":"ERROR"}}"#;
-    assert_eq!(diagnose(leveled.as_bytes()).unknown.unwrap().text, "it broke");
+    assert_eq!(diagnose(leveled.as_bytes()).unknown.unwrap().quote.text, "it broke");
     let denied = r#"{"0":{"event":"run end","isError":false},"_meta":{"logLevelName":"INFO"}}"#;
     assert!(diagnose(denied.as_bytes()).unknown.is_none());
     assert!(diagnose(b"ERROR: it broke\n").unknown.is_some());
@@ -85,7 +89,7 @@ fn a_users_pattern_may_be_bound_to_the_ends_of_a_line() {
     let own = "[[signature]]\nid = \"own\"\nkind = \"account\"\ntitle = \"t\"\nraw = ['^our proxy said no$']\n";
     let catalogue = Catalogue::with(own).unwrap();
     for line in ["our proxy said no\r\n", "2026-11-21T08:00:00Z our proxy said no\n"] {
-        let mut scan = Scan::new(&catalogue, None);
+        let mut scan = Scan::new(&catalogue, clock(), None);
         scan.feed(line.as_bytes());
         assert_eq!(ids(&scan.end()), [("own", 1)], "{line:?}");
     }
@@ -101,7 +105,7 @@ fn quotation_marks_in_a_line_of_json_are_seen_through() {
 fn lines_from_before_since_are_passed_over() {
     let log = "2026-11-21T08:00:00Z Unknown model: a\nUnknown model: of the line before\n\
                2026-11-21T10:00:00Z [gateway] 403 <html\nno time 403 <html\n";
-    let mut scan = Scan::new(&CATALOGUE, Some("2026-11-21T09:00:00Z".parse().unwrap()));
+    let mut scan = Scan::new(&CATALOGUE, clock(), Some("2026-11-21T09:00:00Z".parse().unwrap()));
     scan.feed(log.as_bytes());
     let diagnosis = scan.end();
     assert_eq!(ids(&diagnosis), [("cloudflare-403", 2)]);
@@ -110,7 +114,7 @@ fn lines_from_before_since_are_passed_over() {
 
 #[test]
 fn a_line_without_end_is_looked_at_in_bounded_memory() {
-    let mut scan = Scan::new(&CATALOGUE, None);
+    let mut scan = Scan::new(&CATALOGUE, clock(), None);
     for _ in 0..64 {
         scan.feed(&vec![b'x'; 100_000]);
         assert!(scan.rest.len() <= LONGEST_LINE + 100_000);
@@ -135,7 +139,7 @@ proptest! {
         bytes in proptest::collection::vec(any::<u8>(), 0..2000), cut in 0usize..2000
     ) {
         let whole = diagnose(&bytes);
-        let mut scan = Scan::new(&CATALOGUE, Some(Timestamp::UNIX_EPOCH));
+        let mut scan = Scan::new(&CATALOGUE, clock(), Some(Timestamp::UNIX_EPOCH));
         let cut = cut.min(bytes.len());
         scan.feed(&bytes[..cut]);
         scan.feed(&bytes[cut..]);
@@ -160,7 +164,7 @@ proptest! {
             .chain([failure]).chain(after.iter().map(String::as_str)).collect();
         let mut log = lines.join(end).into_bytes();
         log.insert(0, 0xff);
-        let mut scan = Scan::new(&CATALOGUE, None);
+        let mut scan = Scan::new(&CATALOGUE, clock(), None);
         let cut = cut.min(log.len());
         scan.feed(&log[..cut]);
         scan.feed(&log[cut..]);

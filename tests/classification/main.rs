@@ -10,8 +10,15 @@ use std::path::{Path, PathBuf};
 use codexpin::catalogue::{Catalogue, FailureKind, TextSource};
 use codexpin::diagnose::Scan;
 use codexpin::observation::Observation;
+use codexpin::transcript::LogClock;
 use codexpin::verdict::{Verdict, judge};
 use serde_json::Value;
+
+mod pasted;
+
+fn clock() -> LogClock {
+    LogClock::utc("2026-11-24T12:00:00Z".parse().unwrap())
+}
 
 const CORPUS: &str = "tests/corpus";
 
@@ -67,7 +74,7 @@ impl Answer {
     }
 
     fn from_log(log: &str, catalogue: &Catalogue) -> Self {
-        let mut scan = Scan::new(catalogue, None);
+        let mut scan = Scan::new(catalogue, clock(), None);
         scan.feed(log.as_bytes());
         let diagnosis = scan.end();
         let Some(main) = diagnosis.main() else {
@@ -136,7 +143,7 @@ fn every_sample_of_the_corpus_is_called_what_it_is() {
         if answer.said != sample.expected {
             wrong.push(format!("{}: {}, not {}", sample.path, answer.said, sample.expected));
         }
-        let blameless = ["account", "environment", "cosmetic", "state"];
+        let blameless = ["account", "environment", "cosmetic", "state", "conversation", "outdated"];
         let innocent = blameless.contains(&sample.cause.as_str());
         assert!(!(answer.blames_the_release && innocent), "{}", sample.path);
         assert!(answer.quote.is_none_or(|quote| !quote.is_empty()), "{}", sample.path);
@@ -198,7 +205,7 @@ fn the_strings_of_the_catalogue_are_recognised_in_every_shape() {
     for row in strings.lines().filter(|row| !row.starts_with('#') && !row.is_empty()) {
         let (id, line) = row.split_once('\t').unwrap();
         named.insert(id.to_owned());
-        let place = if line.starts_with("npm ") { TextSource::Npm } else { TextSource::Log };
+        let place = if line.starts_with("npm ") { TextSource::Npm } else { TextSource::Live };
         let found = catalogue.in_line(place, line).map(|found| found.signature.id.clone());
         assert_eq!(found.as_deref(), Some(id), "{line}");
         let json = serde_json::json!({"0": r#"{"subsystem":"x"}"#, "1": line, "_meta": {}});
@@ -213,7 +220,7 @@ fn the_strings_of_the_catalogue_are_recognised_in_every_shape() {
                 format!("{json}\n")
             },
         ] {
-            let mut scan = Scan::new(&catalogue, None);
+            let mut scan = Scan::new(&catalogue, clock(), None);
             scan.feed(shape.as_bytes());
             let ids: Vec<_> =
                 scan.end().findings.into_iter().map(|found| found.signature.id).collect();
@@ -223,7 +230,11 @@ fn the_strings_of_the_catalogue_are_recognised_in_every_shape() {
     let unnamed: Vec<_> = catalogue
         .signatures()
         .iter()
-        .filter(|signature| !named.contains(&signature.id) && signature.id != "wants-refresh")
+        .filter(|signature| {
+            !named.contains(&signature.id)
+                && signature.id != "wants-refresh"
+                && signature.id != "login-loop"
+        })
         .map(|signature| signature.id.as_str())
         .collect();
     assert!(unnamed.is_empty(), "no string shows {unnamed:?}");
