@@ -2,7 +2,7 @@
 
 use super::journal::SessionRequest;
 use super::record::CheckRecord;
-use crate::search::{FailureKey, Halving, NoisePolicy, Reading, Strategy as _};
+use crate::search::{FailureKey, Reading, Strategy};
 use crate::verdict::{SkipReason, Verdict};
 
 /// What every candidate would meet. That one wants to renew a lent login is not among
@@ -33,22 +33,19 @@ pub(super) fn reading(verdict: &Verdict) -> Reading {
 
 /// The search of a session, told all answers so far. Each record is told what the
 /// search makes of it.
-pub(super) fn search_of(request: &SessionRequest, checks: &mut [CheckRecord]) -> Halving {
-    let policy = NoisePolicy {
-        any_failure: request.any_failure,
-        // The loopback has no outages: no failure is shared with it.
-        shared_upstream: request.question.upstream.lending().is_some(),
-    };
-    let mut search = Halving::over(request.line.len(), policy);
+pub(super) fn search_of(request: &SessionRequest, checks: &mut [CheckRecord]) -> Box<dyn Strategy> {
+    // The loopback has no outages: no failure is shared with it.
+    let shared_upstream = request.question.upstream.lending().is_some();
+    let mut search = request.search.strategy(request.line.len(), shared_upstream);
     for check in checks.iter() {
         search.learn(&check.ask, reading(&check.verdict));
     }
-    explain(&search, checks);
+    explain(search.as_ref(), checks);
     search
 }
 
 /// Tells each record what the search makes of it by now.
-pub(super) fn explain(search: &Halving, checks: &mut [CheckRecord]) {
+pub(super) fn explain(search: &dyn Strategy, checks: &mut [CheckRecord]) {
     for check in checks {
         check.purpose = search.purpose(check.ask.id);
         check.counts = search.counts(check.ask.id);

@@ -21,6 +21,7 @@ mod doctor;
 mod egress;
 mod events;
 mod faults;
+mod flaky;
 mod gateway;
 mod help;
 mod install_credentials;

@@ -1,7 +1,9 @@
 use super::*;
 use crate::observation::{Observation, sample};
+use crate::question::Question;
+use crate::release::pairing::Candidate;
 use crate::release::pairing::Plugin;
-use crate::search::{Ask as SearchAsk, Reason};
+use crate::search::{Ask as SearchAsk, Reason, SearchPlan};
 
 fn candidate(core: &str, with_plugin: bool) -> Candidate {
     let version = core.parse().unwrap();
@@ -35,7 +37,8 @@ fn told(line: Vec<Candidate>, conclusion: &Conclusion) -> (String, serde_json::V
         nodes: vec![None; line.len()],
         line,
         pin_file: "known-good.toml".into(),
-        any_failure: false,
+        search: SearchPlan::BEFORE_PLANS,
+        find_fix: false,
         max_turns: None,
         account: None,
     };
@@ -52,7 +55,19 @@ fn told(line: Vec<Candidate>, conclusion: &Conclusion) -> (String, serde_json::V
 
 fn ended(outcome: Outcome, checks: Vec<CheckRecord>) -> Conclusion {
     let elapsed = std::time::Duration::from_secs(1);
-    Conclusion { outcome, checks, contradictions: Vec::new(), installs: 0, elapsed }
+    let (ends, pinnable, confidence, limit) = ((0, 2), true, None, None);
+    let contradictions = Vec::new();
+    Conclusion {
+        outcome,
+        checks,
+        contradictions,
+        ends,
+        pinnable,
+        confidence,
+        limit,
+        installs: 0,
+        elapsed,
+    }
 }
 
 fn line(with_plugin: [bool; 3]) -> Vec<Candidate> {
