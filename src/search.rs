@@ -27,6 +27,7 @@ mod hypotheses;
 mod outcome;
 mod plan;
 mod policy;
+mod recurrence;
 mod stop;
 mod strategy;
 mod tally;

@@ -49,6 +49,9 @@ pub struct Conclusion {
     pub pinnable: bool,
     /// How likely the outcome is right; none where answers were taken for certain.
     pub confidence: Option<f64>,
+    /// Where the line broke before, and was mended: the first place that failed, and the
+    /// first one after it that answered again.
+    pub earlier_stretch: Option<(usize, usize)>,
     /// What ended it before its own end, where something did.
     pub limit: Option<LimitReached>,
     /// How many prefixes were made, not counting those that were there already.
@@ -122,7 +125,7 @@ pub async fn run<L: Lab>(
     }
     let mut checks = journal.checks().to_vec();
     reading::explain(search.as_ref(), &mut checks);
-    let Belief { ends, confidence, .. } = search.belief();
+    let Belief { ends, confidence, earlier_stretch, .. } = search.belief();
     let pinnable = outcome.last_good().is_some_and(|good| search.pinning(good) == Pinning::Ready);
     Ok(Conclusion {
         outcome,
@@ -131,6 +134,7 @@ pub async fn run<L: Lab>(
         ends,
         pinnable,
         confidence,
+        earlier_stretch,
         limit,
         installs,
         elapsed: begun.elapsed(),

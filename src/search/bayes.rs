@@ -6,6 +6,7 @@
 use super::bisection::steps_back;
 use super::hypotheses::Posterior;
 use super::policy::{Answers, PASSES_BEFORE_PIN};
+use super::recurrence::EarlierStretch;
 use super::stop::{StopRule, Verge};
 use super::tally::Tally;
 use super::{
@@ -52,7 +53,7 @@ impl Bayes {
     fn verge(&self, tallies: Vec<Tally>) -> Verge {
         match self.needed_first(&tallies) {
             Some(place) => Verge::Place(place),
-            None => self.rule.next(&Posterior::of(tallies)),
+            None => self.rule.next(&self.posterior_of(tallies)),
         }
     }
 
@@ -79,7 +80,24 @@ impl Bayes {
     }
 
     fn posterior(&self) -> Posterior {
-        Posterior::of(self.answers.tallies())
+        self.posterior_of(self.answers.tallies())
+    }
+
+    /// Where the line broke, was mended and broke again, the search is for where it broke
+    /// last: the earlier stretch is left out.
+    fn posterior_of(&self, mut tallies: Vec<Tally>) -> Posterior {
+        if let Some(stretch) = self.earlier_stretch(&tallies) {
+            for tally in &mut tallies[stretch.first_bad..stretch.good_again] {
+                *tally = Tally { untestable: true, ..Tally::default() };
+            }
+        }
+        Posterior::of(tallies)
+    }
+
+    /// A stretch that was mended. What is looked for by name is one failure, from one
+    /// release on.
+    fn earlier_stretch(&self, tallies: &[Tally]) -> Option<EarlierStretch> {
+        EarlierStretch::of(tallies).filter(|_| !self.answers.policy.same_failure)
     }
 
     fn ask(&self, place: usize, reason: Reason) -> Ask {
@@ -138,7 +156,7 @@ impl Strategy for Bayes {
             Verge::Answer(_) => None,
         };
         let Some(ask) = running.first() else { return after(tallies, 1.0).into_iter().collect() };
-        let bad = Posterior::of(tallies.clone()).chance_bad(ask.place);
+        let bad = self.posterior_of(tallies.clone()).chance_bad(ask.place);
         let (mut passed, mut failed) = (tallies.clone(), tallies);
         passed[ask.place].passes += 1;
         failed[ask.place].fails += 1;
@@ -171,6 +189,9 @@ impl Strategy for Bayes {
                 && posterior.chance_of(self.length..=self.length) < 0.05,
             ends: (0, last),
             confidence: Some(confidence),
+            earlier_stretch: self
+                .earlier_stretch(&self.answers.tallies())
+                .map(|stretch| (stretch.first_bad, stretch.good_again)),
         }
     }
 
@@ -179,7 +200,12 @@ impl Strategy for Bayes {
     }
 
     fn counts(&self, ask: u32) -> bool {
-        self.answers.speaks(ask, |place| self.posterior().chance_bad(place) > 0.5)
+        let stretch = self.earlier_stretch(&self.answers.tallies());
+        let posterior = self.posterior();
+        self.answers.speaks(ask, |place| {
+            stretch.is_some_and(|s| (s.first_bad..s.good_again).contains(&place))
+                || posterior.chance_bad(place) > 0.5
+        })
     }
 
     fn contradictions(&self) -> Vec<Contradiction> {

@@ -230,6 +230,7 @@ impl Strategy for Halving {
             verified: path.ends_verified(),
             ends: path.ends(),
             confidence: None,
+            earlier_stretch: None,
         }
     }
 

@@ -66,8 +66,7 @@ impl Posterior {
         let (mut false_fail, mut false_pass) = (vec![], vec![]);
         for first_bad in 0..=length {
             let (bad_passes, bad_fails) = (passes - good_passes, fails - good_fails);
-            let fit = marginal(FALSE_FAIL, good_fails, good_passes)
-                + marginal(FALSE_PASS, bad_passes, bad_fails);
+            let fit = fit((good_passes, good_fails), (bad_passes, bad_fails));
             weights.push(f64::ln(prior(first_bad)) + fit);
             evidence.push(fit);
             false_fail.push(next(FALSE_FAIL, good_fails, good_passes));
@@ -159,6 +158,12 @@ impl Posterior {
         let Tally { passes, fails, untestable } = self.tallies[place];
         untestable && passes + fails == 0
     }
+}
+
+/// How likely these answers are: passes and fails of the good candidates, and of the bad
+/// ones. The logarithm.
+pub(super) fn fit(good: (u32, u32), bad: (u32, u32)) -> f64 {
+    marginal(FALSE_FAIL, good.1, good.0) + marginal(FALSE_PASS, bad.0, bad.1)
 }
 
 /// The likelihood of so many false and true answers, in whatever order; its logarithm.

@@ -122,6 +122,9 @@ pub struct Belief {
     pub ends: (usize, usize),
     /// How likely the likeliest answer is right; none where answers are taken for certain.
     pub confidence: Option<f64>,
+    /// Where the line broke before, and was mended: the first candidate that was seen to
+    /// fail, and the first one after it that answered again.
+    pub earlier_stretch: Option<(usize, usize)>,
 }
 
 /// Decides a search from its answers.

@@ -8,6 +8,7 @@ use super::SessionEnding;
 use crate::report::{counted, duration};
 use crate::search::{Mark, Outcome};
 use crate::session::LimitReached;
+use crate::verdict::Verdict;
 
 impl SessionEnding<'_> {
     /// How likely the answer is right, and what it rests on; nothing where answers were
@@ -34,6 +35,14 @@ impl SessionEnding<'_> {
         let rests_on = rests_on.join(", ");
         let colon = if rests_on.is_empty() { "" } else { ": " };
         let _ = writeln!(text, "sure  {}, {word}{colon}{rests_on}", percent(confidence));
+        if let Some((bad, good)) = self.conclusion.earlier_stretch {
+            let _ = writeln!(
+                text,
+                "      before that it broke and was mended: {} failed, {} answered again",
+                self.core(bad),
+                self.core(good)
+            );
+        }
     }
 
     /// How often a candidate showed this, whatever was made of it.
@@ -92,7 +101,7 @@ impl SessionEnding<'_> {
             }
             let why = self.conclusion.check_of(given).map(|check| &check.verdict);
             let why = match why {
-                Some(crate::verdict::Verdict::Skip { reason }) => format!(" ({reason})"),
+                Some(Verdict::Skip { reason }) => format!(" ({reason})"),
                 _ => String::new(),
             };
             let _ = writeln!(

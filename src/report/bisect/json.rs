@@ -41,6 +41,9 @@ struct OutcomeJson {
     skipped: Vec<Version>,
     /// How likely that is right, from 0 to 1; null where answers were taken for certain.
     confidence: Option<f64>,
+    /// Where it broke before and was mended: a release that failed, and one after it that
+    /// answered again.
+    earlier_stretch: Option<[Version; 2]>,
     /// The releases that stood for the ends of the line.
     ends: [Version; 2],
 }
@@ -94,6 +97,10 @@ impl SessionEnding<'_> {
         OutcomeJson {
             outcome,
             confidence: self.conclusion.confidence,
+            earlier_stretch: self
+                .conclusion
+                .earlier_stretch
+                .map(|(bad, good)| [self.core(bad), self.core(good)]),
             ends: [self.core(good_end), self.core(bad_end)],
             last_good: good.map(|place| self.core(place)),
             first_bad: bad.map(|place| self.core(place)),

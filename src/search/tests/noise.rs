@@ -122,6 +122,33 @@ fn only_the_failure_that_is_looked_for_counts_under_noise_too() {
     assert_eq!(run.outcome(), Outcome::Found { last_good: 2, first_bad: 3 });
 }
 
+#[test]
+fn where_it_broke_before_and_was_mended_the_last_boundary_is_found_and_both_are_told() {
+    // Broken at 4, mended at 9, broken for good at 14.
+    let truth = readings("ggggbbbbbgggggbbbbbb");
+    let mut search = bayes(20);
+    for (id, place) in [(1, 6), (2, 6), (3, 11), (4, 11), (5, 2), (6, 17), (7, 11), (8, 6)] {
+        let ask = Ask { id, place, reason: Reason::Search };
+        search.learn(&ask, truth[place].clone());
+    }
+    assert_eq!(search.belief().earlier_stretch, Some((6, 11)));
+    let run = drive(search, 1, |ask| truth[ask.place].clone(), |_| 0);
+    assert_eq!(run.outcome(), Outcome::Found { last_good: 13, first_bad: 14 });
+    assert!(run.search.counts(1), "its failures are its own");
+    // One flake is no stretch.
+    let mut search = bayes(20);
+    for (id, place, reading) in [
+        (1, 6, bad("b")),
+        (2, 11, Reading::Good),
+        (3, 6, Reading::Good),
+        (4, 17, bad("b")),
+        (5, 2, Reading::Good),
+    ] {
+        search.learn(&Ask { id, place, reason: Reason::Search }, reading);
+    }
+    assert_eq!(search.belief().earlier_stretch, None);
+}
+
 /// Fixed seeds: the share is a number, not a chance. `examples/simulate.rs` has the table.
 #[test]
 fn the_answer_is_as_often_right_as_it_says() {
