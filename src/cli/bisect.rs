@@ -173,7 +173,9 @@ impl Bisect {
             carry_state: self.carry_state,
             search: self.search.request(),
         };
+        // Where nobody can be asked, the refusal names both ways.
         if output.form == OutputForm::Text
+            && terminal::is_watched()
             && let Some((good, bad)) = output.of(reversed_ends(context, &request)).await?
         {
             let question = format!(
