@@ -7,7 +7,7 @@ use super::bisection::steps_back;
 use super::hypotheses::Posterior;
 use super::policy::{Answers, PASSES_BEFORE_PIN};
 use super::recurrence::EarlierStretch;
-use super::stop::{StopRule, Verge};
+use super::stop::{NextStep, StopRule};
 use super::tally::Tally;
 use super::{
     Ask, Belief, Contradiction, Next, NoisePolicy, Outcome, Pinning, Purpose, Reading, Reason,
@@ -50,9 +50,9 @@ impl Bayes {
     }
 
     /// What it comes to with these answers.
-    fn verge(&self, tallies: Vec<Tally>) -> Verge {
+    fn step(&self, tallies: Vec<Tally>) -> NextStep {
         match self.needed_first(&tallies) {
-            Some(place) => Verge::Place(place),
+            Some(place) => NextStep::Ask(place),
             None => self.rule.next(&self.posterior_of(tallies)),
         }
     }
@@ -124,12 +124,12 @@ impl Strategy for Bayes {
         if let Some((of, place)) = self.answers.awaited_control() {
             return Next::Ask(self.ask(place, Reason::Control { of }));
         }
-        match self.verge(self.answers.tallies()) {
-            Verge::Answer(outcome) => Next::Done(outcome),
-            Verge::Place(place) if place == 0 || place == self.length - 1 => {
+        match self.step(self.answers.tallies()) {
+            NextStep::Done(outcome) => Next::Done(outcome),
+            NextStep::Ask(place) if place == 0 || place == self.length - 1 => {
                 Next::Ask(self.ask(place, Reason::End))
             }
-            Verge::Place(place) => Next::Ask(self.ask(place, Reason::Search)),
+            NextStep::Ask(place) => Next::Ask(self.ask(place, Reason::Search)),
         }
     }
 
@@ -151,9 +151,9 @@ impl Strategy for Bayes {
 
     fn wanted(&self, running: &[Ask]) -> Vec<(usize, f64)> {
         let tallies = self.answers.tallies();
-        let after = |tallies: Vec<Tally>, chance: f64| match self.verge(tallies) {
-            Verge::Place(place) => Some((place, chance)),
-            Verge::Answer(_) => None,
+        let after = |tallies: Vec<Tally>, chance: f64| match self.step(tallies) {
+            NextStep::Ask(place) => Some((place, chance)),
+            NextStep::Done(_) => None,
         };
         let Some(ask) = running.first() else { return after(tallies, 1.0).into_iter().collect() };
         let bad = self.posterior_of(tallies.clone()).chance_bad(ask.place);

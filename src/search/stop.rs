@@ -14,11 +14,11 @@ pub(super) struct StopRule {
 
 /// What is to be done next.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Verge {
+pub(super) enum NextStep {
     /// This candidate is asked.
-    Place(usize),
+    Ask(usize),
     /// The answer is there.
-    Answer(Outcome),
+    Done(Outcome),
 }
 
 /// Less than this, and a check says nothing. Bits.
@@ -31,19 +31,22 @@ const SURER: f64 = 3.0;
 const INSTALLED: f64 = 0.9;
 
 impl StopRule {
-    pub(super) fn next(self, posterior: &Posterior) -> Verge {
+    pub(super) fn next(self, posterior: &Posterior) -> NextStep {
         let groups = posterior.groups();
         let likeliest = groups.iter().max_by(|a, b| a.chance.total_cmp(&b.chance));
         let sure = |group: &&Group| group.chance >= self.needed(posterior, group);
         let Some(group) = likeliest.filter(sure) else {
             return match most_telling(posterior) {
-                Some(place) => Verge::Place(place),
-                None => Verge::Answer(self.interval(posterior)),
+                Some(place) => NextStep::Ask(place),
+                None => NextStep::Done(self.interval(posterior)),
             };
         };
         match self.lacks(posterior, group) {
-            Some(place) => Verge::Place(place),
-            None => Verge::Answer(answer(group, posterior.length())),
+            Some(place) => NextStep::Ask(place),
+            None if is_observed(posterior, group) => {
+                NextStep::Done(answer(group, posterior.length()))
+            }
+            None => NextStep::Done(self.interval(posterior)),
         }
     }
 
@@ -111,6 +114,14 @@ fn most_telling(posterior: &Posterior) -> Option<usize> {
     let askable = (0..posterior.length()).filter(|place| !posterior.tally(*place).untestable);
     let best = askable.max_by(|a, b| worth(*a).total_cmp(&worth(*b)));
     best.filter(|place| gains[*place] > WORTHLESS)
+}
+
+/// Whether the candidates beside the boundary were seen to answer and to fail, and are not
+/// only supposed to.
+fn is_observed(posterior: &Posterior, group: &Group) -> bool {
+    let (first, last) = (*group.first_bad.start(), *group.first_bad.end());
+    let good = first.checked_sub(1).is_none_or(|good| posterior.tally(good).passes > 0);
+    good && (last == posterior.length() || posterior.tally(last).fails > 0)
 }
 
 fn answer(group: &Group, length: usize) -> Outcome {

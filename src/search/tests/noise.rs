@@ -230,6 +230,9 @@ proptest! {
         let truth: Vec<Vec<Reading>> = letters.iter().map(|script| readings(&script.iter().collect::<String>())).collect();
         let policy = NoisePolicy { same_failure, shared_upstream: false };
         let run = drive(Bayes::over(truth.len(), policy, 0.99, 2), 1, by_script(&truth), |_| 0);
-        prop_assert!(matches!(run.end, Next::Done(_)));
+        if let Outcome::Found { last_good, first_bad } | Outcome::Range { last_good, first_bad } = run.outcome() {
+            prop_assert!(times(&run.log, last_good, true) > 0, "{:?}", run.log);
+            prop_assert!(run.log.iter().any(|(a, r)| a.place == first_bad && matches!(r, Reading::Bad(_))));
+        }
     }
 }
