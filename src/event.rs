@@ -81,6 +81,9 @@ pub enum Event {
         checks: u32,
         /// Whether both ends are verified.
         verified: bool,
+        /// How likely the likeliest boundary is right; none where answers are taken for
+        /// certain.
+        confidence: Option<f64>,
     },
     /// A login is lent to a candidate.
     LoginLent {
@@ -234,6 +237,11 @@ pub struct SessionOpening {
     pub session: String,
     /// The candidates, the good end first.
     pub line: Vec<Candidate>,
+    /// Whether the first release is looked for that answers again; the good end is the
+    /// newest then.
+    pub find_fix: bool,
+    /// Whether the good end is not given.
+    pub seeks_good_end: bool,
     /// What they are asked.
     pub question: Question,
     /// The versions of Node that they run on.

@@ -21,6 +21,7 @@ use crate::prefix::store::PrefixStore;
 use crate::prefix::{InstallError, StoreError};
 use crate::question::{AskBy, Question};
 use crate::release::PackageName;
+use crate::release::pairing::Candidate;
 use crate::route::Route;
 use crate::session::job::Job;
 use crate::session::lab::{Lab, LabError};
@@ -68,7 +69,7 @@ impl Lab for RealLab {
     ) -> Result<Prefix, LabError> {
         let core = job.candidate.core;
         // Before the install, which takes a minute.
-        if let Some(reason) = missing_piece(job) {
+        if let Some(reason) = missing_piece(&job.candidate, &job.question) {
             return Err(reason.into());
         }
         if let Some(account) = self.account.as_ref().filter(|account| account.pace.is_spent()) {
@@ -175,11 +176,11 @@ impl RealLab {
     }
 }
 
-/// Why the candidate cannot be asked this question at all.
-fn missing_piece(job: &Job) -> Option<SkipReason> {
-    let routes = &job.question.routes;
+/// Why the candidate cannot be asked this question at all, as the registry has it.
+pub fn missing_piece(candidate: &Candidate, question: &Question) -> Option<SkipReason> {
+    let routes = &question.routes;
     let asks_codex_only = !routes.is_empty() && routes.iter().all(Route::wants_codex);
-    (asks_codex_only && job.candidate.plugin.is_none()).then(|| {
+    (asks_codex_only && candidate.plugin.is_none()).then(|| {
         let piece = format!("the registry has no {} for it", PackageName::PLUGIN);
         SkipReason::Missing { piece }
     })

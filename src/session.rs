@@ -8,6 +8,7 @@
 mod check_pool;
 pub mod error;
 mod format3;
+mod format4;
 pub mod job;
 pub mod journal;
 pub mod lab;
@@ -24,7 +25,7 @@ use crate::catalogue::Catalogue;
 use crate::event::{Event, Events};
 use crate::question::{StateCarry, Variation};
 use crate::release::pairing::Candidate;
-use crate::search::{Belief, Contradiction, Halving, Next, Outcome, Pause, Strategy};
+use crate::search::{Ask, Belief, Contradiction, Next, Outcome, Pause, Pinning, Strategy};
 use crate::verdict::{self, Verdict};
 use check_pool::{CheckPool, CheckResult};
 use error::SessionError;
@@ -42,6 +43,17 @@ pub struct Conclusion {
     pub checks: Vec<CheckRecord>,
     /// The candidates that answered both ways.
     pub contradictions: Vec<Contradiction>,
+    /// The places that stood for the ends, where an end could not be judged.
+    pub ends: (usize, usize),
+    /// Whether the last good candidate answered often enough to be pinned.
+    pub pinnable: bool,
+    /// How likely the outcome is right; none where answers were taken for certain.
+    pub confidence: Option<f64>,
+    /// Where the line broke before, and was mended: the first place that failed, and the
+    /// first one after it that answered again.
+    pub earlier_stretch: Option<(usize, usize)>,
+    /// What ended it before its own end, where something did.
+    pub limit: Option<LimitReached>,
     /// How many prefixes were made, not counting those that were there already.
     pub installs: usize,
     /// How long it took, this time. An earlier part of a resumed session is not in it.
@@ -53,6 +65,24 @@ impl Conclusion {
     pub fn check_of(&self, place: usize) -> Option<&CheckRecord> {
         self.checks.iter().rev().find(|check| check.place() == place)
     }
+}
+
+/// How long a session may go on, this time.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Limits {
+    /// So many checks.
+    pub checks: Option<usize>,
+    /// So long; a check under way is still waited for.
+    pub time: Option<Duration>,
+}
+
+/// The limit that ended a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LimitReached {
+    /// All checks that were allowed are made.
+    Checks(usize),
+    /// Its time is over.
+    Time(Duration),
 }
 
 /// What a session works with, besides its journal.
@@ -68,6 +98,8 @@ pub struct Session<'a, L: Lab> {
     pub stop: &'a CancellationToken,
     /// How many candidates may be asked at the same time.
     pub parallel: usize,
+    /// How long it may go on.
+    pub limits: Limits,
 }
 
 /// Drives a search to its end.
@@ -80,30 +112,54 @@ pub async fn run<L: Lab>(
     let mut search = reading::search_of(journal.request(), &mut checks, session.catalogue);
     search.go_on();
     let mut pool = CheckPool::new(session, jobs(journal));
-    let ended = drive(session, journal, &mut search, &mut pool).await;
+    let ended = match journal.outcome() {
+        // It has ended: what was found then is told again.
+        Some(outcome) => Ok((outcome.clone(), None)),
+        None => drive(session, journal, search.as_mut(), &mut pool, begun).await,
+    };
     // However it ended, no check and no install is left running.
     let installs = pool.end().await;
-    let outcome = ended?;
-    journal.conclude(&outcome)?;
+    let (outcome, limit) = ended?;
+    if limit.is_none() {
+        journal.conclude(&outcome)?;
+    }
     let mut checks = journal.checks().to_vec();
-    reading::explain(&search, &mut checks);
-    let contradictions = search.contradictions();
-    Ok(Conclusion { outcome, checks, contradictions, installs, elapsed: begun.elapsed() })
+    reading::explain(search.as_ref(), &mut checks);
+    let Belief { ends, confidence, earlier_stretch, .. } = search.belief();
+    let pinnable = outcome.last_good().is_some_and(|good| search.pinning(good) == Pinning::Ready);
+    Ok(Conclusion {
+        outcome,
+        checks,
+        contradictions: search.contradictions(),
+        ends,
+        pinnable,
+        confidence,
+        earlier_stretch,
+        limit,
+        installs,
+        elapsed: begun.elapsed(),
+    })
 }
 
 async fn drive<L: Lab>(
     session: &Session<'_, L>,
     journal: &mut Journal,
-    search: &mut Halving,
+    search: &mut dyn Strategy,
     pool: &mut CheckPool<L>,
-) -> Result<Outcome, SessionError> {
+    begun: Instant,
+) -> Result<(Outcome, Option<LimitReached>), SessionError> {
+    let before = journal.checks().len();
     let mut belief = search.belief();
     tell(&belief, &journal.request().line, session.events);
     loop {
-        match search.next(pool.running()) {
-            Next::Done(outcome) => return Ok(outcome),
+        let limit = session.limits.reached(journal.checks().len() - before, begun.elapsed());
+        match next(search, pool.running()) {
+            Next::Done(outcome) => return Ok((outcome, None)),
             Next::Pause(pause) => return Err(paused(pause, journal)),
-            Next::Ask(ask) if pool.running().len() < session.parallel => {
+            Next::Ask(_) if limit.is_some() && pool.running().is_empty() => {
+                return Ok((search.so_far(), limit));
+            }
+            Next::Ask(ask) if limit.is_none() && pool.running().len() < session.parallel => {
                 let logs = journal.logs_for(ask.id, journal.request().line[ask.place].core);
                 pool.begin(ask, logs);
             }
@@ -111,12 +167,33 @@ async fn drive<L: Lab>(
                 let result = pool.result(search.wanted(pool.running())).await?;
                 learn(session, journal, search, result)?;
                 let now = search.belief();
+                let line = &journal.request().line;
+                tell_moved_ends(&belief, &now, line, session.events);
                 if now != belief {
                     belief = now;
-                    tell(&belief, &journal.request().line, session.events);
+                    tell(&belief, line, session.events);
                 }
             }
         }
+    }
+}
+
+/// What is next, what has to be asked before a pin included: a candidate that passes now
+/// and then may not be the last good one at all, and then the search goes on.
+fn next(search: &dyn Strategy, running: &[Ask]) -> Next {
+    let next = search.next(running);
+    let Next::Done(outcome) = &next else { return next };
+    match outcome.last_good().map(|good| search.pinning(good)) {
+        Some(Pinning::After(_)) if !running.is_empty() => Next::Wait,
+        Some(Pinning::After(ask)) => Next::Ask(ask),
+        _ => next,
+    }
+}
+
+impl Limits {
+    fn reached(self, checks: usize, elapsed: Duration) -> Option<LimitReached> {
+        let checks = self.checks.filter(|limit| checks >= *limit).map(LimitReached::Checks);
+        checks.or(self.time.filter(|limit| elapsed >= *limit).map(LimitReached::Time))
     }
 }
 
@@ -124,7 +201,7 @@ async fn drive<L: Lab>(
 fn learn<L: Lab>(
     session: &Session<'_, L>,
     journal: &mut Journal,
-    search: &mut Halving,
+    search: &mut dyn Strategy,
     CheckResult { ask, seen }: CheckResult,
 ) -> Result<(), SessionError> {
     let require = journal.request().question.require;
@@ -172,6 +249,18 @@ fn paused(pause: Pause, journal: &Journal) -> SessionError {
     }
 }
 
+/// Says that another candidate stands for an end that cannot be judged.
+fn tell_moved_ends(before: &Belief, now: &Belief, line: &[Candidate], events: &Events) {
+    for (name, before, now) in
+        [("good", before.ends.0, now.ends.0), ("bad", before.ends.1, now.ends.1)]
+    {
+        if before != now {
+            let (before, now) = (line[before].core, line[now].core);
+            events.note(format!("{before} cannot be judged: {now} stands for the {name} end"));
+        }
+    }
+}
+
 fn tell(belief: &Belief, line: &[Candidate], events: &Events) {
     events.tell(Event::Search {
         last_good: line[belief.last_good].core,
@@ -179,6 +268,7 @@ fn tell(belief: &Belief, line: &[Candidate], events: &Events) {
         left: belief.left,
         checks: belief.checks_left,
         verified: belief.verified,
+        confidence: belief.confidence,
     });
 }
 

@@ -1,6 +1,9 @@
 //! Searching for the first bad release of a line, from its beginning or on from where
 //! a session was interrupted.
 
+mod line;
+mod plan;
+
 use std::sync::atomic::Ordering;
 
 use camino::Utf8PathBuf;
@@ -21,15 +24,19 @@ use crate::npm::registry::Freshness;
 use crate::observation::Observation;
 use crate::pin::{FirstBad, Pin, PinFile};
 use crate::release::end::End;
-use crate::release::line;
 use crate::route::Route;
-use crate::search::Outcome;
+use crate::search::{Outcome, SearchPlan};
+pub use crate::session::Limits;
 use crate::session::error::SessionError;
 use crate::session::journal::{self, Journal, SessionRequest};
 use crate::session::lab::LabError;
 use crate::session::{self, Conclusion, Session};
 use crate::upstream::pace::PaceError;
 use crate::verdict::{self, Verdict};
+use line::{between_judgeable_ends, line_of};
+
+pub use line::reversed_ends;
+pub use plan::SearchRequest;
 
 /// How long a lent login has to be good for: a dozen checks with their installs.
 const SESSION: SignedDuration = SignedDuration::from_mins(30);
@@ -37,10 +44,13 @@ const SESSION: SignedDuration = SignedDuration::from_mins(30);
 /// A line to search, and what its candidates are asked.
 #[derive(Debug, Clone)]
 pub struct BisectRequest {
-    /// A release that answers: a version, a dist-tag, `installed` or a date.
-    pub good: String,
-    /// A newer release that does not.
-    pub bad: String,
+    /// A release that answers: a version, a dist-tag, `installed` or a date. None: it is
+    /// looked for from the bad one back.
+    pub good: Option<String>,
+    /// A newer release that does not. None: the installed one, or else the latest.
+    pub bad: Option<String>,
+    /// Whether the first release is looked for that answers again, after the bad one.
+    pub find_fix: bool,
     /// Whether betas between the ends are candidates, too.
     pub betas: bool,
     /// What each candidate is asked.
@@ -49,8 +59,8 @@ pub struct BisectRequest {
     pub pin_file: Utf8PathBuf,
     /// Whether candidates meet the state that the good end left, instead of a fresh one.
     pub carry_state: bool,
-    /// Whether every failure counts, and not only the one that the bad end shows.
-    pub any_failure: bool,
+    /// How the line is searched.
+    pub search: SearchRequest,
 }
 
 /// A session to go on with.
@@ -63,6 +73,8 @@ pub struct ResumeRequest {
     pub max_turns: Option<usize>,
     /// What installs may reach besides the registries and what the session has already.
     pub open_install: Vec<HostPort>,
+    /// How long this part of the session may go on.
+    pub limits: Limits,
 }
 
 /// What a session came to.
@@ -87,15 +99,17 @@ pub struct BisectReport {
 pub async fn bisect(context: &Context, request: BisectRequest) -> Result<BisectReport, AppError> {
     // A table of signatures that cannot be read is told before a session begins.
     context.catalogue()?;
+    let limits = request.search.limits;
     let session = begin(context, request).await?;
-    search(context, session).await
+    search(context, session, limits).await
 }
 
 /// Goes on with a session that was interrupted.
 pub async fn resume(context: &Context, request: ResumeRequest) -> Result<BisectReport, AppError> {
     context.catalogue()?;
+    let limits = request.limits;
     let session = reopen(context, request).await?;
-    search(context, session).await
+    search(context, session, limits).await
 }
 
 /// A session whose candidates are about to be asked.
@@ -111,24 +125,30 @@ async fn begin(context: &Context, request: BisectRequest) -> Result<OpenSession,
     let asked = request.question.prepare(context, SESSION, only_loopback).await?;
     let PreparedQuestion { mut question, config, account, watch } = asked;
     question.carry_state = request.carry_state;
-    let (good, bad): (End, End) = (request.good.parse()?, request.bad.parse()?);
+    // A slip in their form is told before anything is looked for.
+    for end in [&request.good, &request.bad].into_iter().flatten() {
+        end.parse::<End>()?;
+    }
     // A pin file that cannot be written to is better known now than at the end.
     let pin_file = context.cwd.join(&request.pin_file);
     PinFile::open_or_new(&pin_file)?.try_out()?;
     let releases = context.releases(Freshness::Cached).await?;
-    let good = context.resolve(&good, &releases)?;
-    let bad = context.resolve(&bad, &releases)?;
-    let line = line::between(&releases.candidates(), good, bad, request.betas)?;
+    let line = line_of(context, &request, &releases)?;
+    let line = between_judgeable_ends(context, line, &question)?;
     let asked_with = (config, account.clone());
     let (lab, why_node) = lab::build(context, &line, None, &question, asked_with).await?;
     let request = SessionRequest {
         max_turns: account.as_ref().map(|account| account.pace.max_turns()),
         account: account.and_then(|account| account.account_hash()),
+        search: SearchPlan {
+            seeks_good_end: request.good.is_none() && !request.find_fix,
+            ..request.search.plan(&question)
+        },
+        find_fix: request.find_fix,
         question,
         nodes: line.iter().map(|c| lab.nodes.of(c.core).ok().cloned()).collect(),
         line,
         pin_file,
-        any_failure: request.any_failure,
     };
     let older = journal::unfinished(&context.directories.sessions());
     let journal = Journal::begin(&context.directories.sessions(), request, Timestamp::now())?;
@@ -169,6 +189,8 @@ fn open(
     context.events.tell(Event::SessionStarted(Box::new(SessionOpening {
         session: journal.id().to_owned(),
         line: request.line.clone(),
+        find_fix: request.find_fix,
+        seeks_good_end: request.search.seeks_good_end,
         question: request.question.clone(),
         nodes: lab.nodes.versions().into_iter().map(str::to_owned).collect(),
         why_node,
@@ -178,13 +200,17 @@ fn open(
 }
 
 /// Searches to the end, or says how to go on.
-async fn search(context: &Context, open: OpenSession) -> Result<BisectReport, AppError> {
+async fn search(
+    context: &Context,
+    open: OpenSession,
+    limits: Limits,
+) -> Result<BisectReport, AppError> {
     let OpenSession { mut journal, lab, watch } = open;
     let catalogue = context.catalogue()?;
     let go_on = format!("codexpin resume {}", journal.id());
     context.on_sudden_end(&go_on);
-    let session =
-        Session { lab: &lab, catalogue, events: &context.events, stop: &context.stop, parallel: 1 };
+    let (events, stop) = (&context.events, &context.stop);
+    let session = Session { lab: &lab, catalogue, events, stop, parallel: 1, limits };
     let result = session::run(&session, &mut journal).await;
     let ended = match result {
         Ok(conclusion) => conclude(context, conclusion, &journal, &lab).await,
@@ -204,9 +230,12 @@ async fn conclude(
 ) -> Result<BisectReport, AppError> {
     let request = journal.request().clone();
     let pinned = match conclusion.outcome {
-        Outcome::Found { last_good, first_bad } | Outcome::Range { last_good, first_bad } => {
+        Outcome::Found { last_good, first_bad } | Outcome::Range { last_good, first_bad }
+            if conclusion.pinnable =>
+        {
             let tested = tested(&request, &conclusion, last_good, context.catalogue()?);
-            let blamed = matches!(conclusion.outcome, Outcome::Found { .. });
+            // The bad release next to a fix is none that broke anything.
+            let blamed = matches!(conclusion.outcome, Outcome::Found { .. }) && !request.find_fix;
             let first_bad = blamed.then(|| first_bad_of(&conclusion, first_bad)).flatten();
             let pinned = write_pin(context, &request.pin_file, lab, tested, first_bad).await;
             let again =

@@ -11,7 +11,8 @@ use crate::session::journal::SessionRequest;
 
 /// What changed between the last good and the first bad release, written into
 /// the session's directory. None where the search found no such pair. Whatever
-/// goes wrong is told and costs nothing but this.
+/// goes wrong is told and costs nothing but this. None for a fix, too: what a release says
+/// of itself is looked through for what it broke.
 pub(super) async fn found(
     context: &Context,
     request: &SessionRequest,
@@ -24,6 +25,9 @@ pub(super) async fn found(
     else {
         return None;
     };
+    if request.find_fix {
+        return None;
+    }
     let core = |place: usize| request.line[place].core;
     let span = Span {
         last_good: core(last_good),

@@ -6,7 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use jiff::SignedDuration;
 
 use super::AppError;
-use super::bisect::{BisectRequest, ResumeRequest, bisect, resume};
+use super::bisect::{BisectRequest, ResumeRequest, SearchRequest, bisect, resume};
 use super::check::{CheckExtras, CheckRequest, check};
 use super::context::{Context, Watching};
 use super::diagnose::{DiagnoseRequest, Follower, ReadLog, diagnose};
@@ -204,13 +204,14 @@ async fn an_end_that_names_no_release_is_refused_before_anything_is_looked_for()
     assert!(error.hint().unwrap().contains("2026-05-18"), "{:?}", error.hint());
 
     let request = BisectRequest {
-        good: "2026.5.18".to_owned(),
-        bad: "what is this".to_owned(),
+        good: Some("2026.5.18".to_owned()),
+        bad: Some("what is this".to_owned()),
+        find_fix: false,
         betas: false,
         question: question(),
         pin_file: "known-good.toml".into(),
         carry_state: false,
-        any_failure: false,
+        search: SearchRequest::default(),
     };
     let error = bisect(&machine.context(), request).await.unwrap_err();
     assert!(error.to_string().contains("what is this"), "{error}");

@@ -21,7 +21,9 @@ pub fn of_verdict(verdict: &Verdict) -> ExitCode {
 pub fn of_search(outcome: &Outcome) -> ExitCode {
     match outcome {
         Outcome::Found { .. } => ExitCode::Success,
-        Outcome::Range { .. } | Outcome::EndSkipped { .. } => ExitCode::Inconclusive,
+        Outcome::Range { .. } | Outcome::EndSkipped { .. } | Outcome::Inconclusive { .. } => {
+            ExitCode::Inconclusive
+        }
         Outcome::NoRegression | Outcome::GoodEndIsBad => ExitCode::NoRegression,
     }
 }

@@ -42,9 +42,9 @@ impl Explain for LineError {
             Self::SameEnd { version } => {
                 Some(format!("`codexpin check {version}` asks this one release for a reply"))
             }
-            Self::WrongOrder { good, bad } => {
-                Some(format!("the good end comes first: `codexpin bisect {bad} {good}`"))
-            }
+            Self::WrongOrder { good, bad } => Some(format!(
+                "`codexpin bisect {bad} {good}` finds the first release between them that does not answer,\n      `codexpin bisect {bad} {good} --find-fix` the first one that answers again"
+            )),
         }
     }
 

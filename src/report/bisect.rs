@@ -1,9 +1,12 @@
 //! A session: its first lines and its ending.
 
+mod certainty;
+mod json;
+mod opening;
+
 use std::fmt::Write as _;
 
 use camino::Utf8Path;
-use serde::Serialize;
 
 use super::paint::Paint as _;
 use super::{
@@ -11,118 +14,17 @@ use super::{
 };
 use crate::app::bisect::BisectReport;
 use crate::changes::Changes;
-use crate::event::SessionOpening;
 use crate::observation::Observation;
 use crate::observation::bill::{self, BillMove};
-use crate::question::{AskBy, Probe, Question, Through, Upgrade, Upstream};
 use crate::release::Version;
-use crate::release::pairing::Candidate;
 use crate::route::Route;
-use crate::search::{Contradiction, Mark, Outcome, Purpose};
+use crate::search::{AnswerKind, Contradiction, Mark, Outcome, Purpose};
 use crate::session::Conclusion;
 use crate::session::journal::SessionRequest;
 use crate::session::record::CheckRecord;
 use crate::verdict::{SkipReason, Verdict};
 
-/// The first lines of a session, to stderr: they are no result.
-pub(super) fn opening(opening: &SessionOpening) {
-    terminal::say(opening_text(opening).trim_end());
-}
-
-fn opening_text(opening: &SessionOpening) -> String {
-    let mut text = String::new();
-    let mut row = |name: &str, what: String| {
-        let _ = writeln!(text, "{} {what}", format!("{name:<9}").dimmed());
-    };
-    if let (Some(good), Some(bad)) = (opening.line.first(), opening.line.last()) {
-        let candidates = counted(opening.line.len(), "candidate", "candidates");
-        row("line", format!("{} (good?) .. {} (bad?), {candidates}", good.core, bad.core));
-    }
-    row("route", opening.question.routes_in_words());
-    if let Some(how) = how(&opening.question) {
-        row("check", how);
-    }
-    row(
-        "upstream",
-        match &opening.question.upstream {
-            Upstream::Live(lending) => format!("live: {lending}"),
-            Upstream::Loopback | Upstream::Installation => {
-                "loopback: no account, no tokens spent, no network but the registry".to_owned()
-            }
-        },
-    );
-    if let Some(lending) = opening.question.upstream.lending() {
-        let about = turns(opening.line.len()) * opening.question.routes.len();
-        let about = counted(about, "turn", "turns");
-        let most = opening.max_turns.map(|most| format!(", at most {most}")).unwrap_or_default();
-        row("", format!("about {about}{most}"));
-        row("", "a failure counts once the last good release has answered again".to_owned());
-        if lending.relay {
-            row(
-                "",
-                "candidates hold a made-up login; TLS fingerprint and timing are codexpin's"
-                    .to_owned(),
-            );
-        }
-    }
-    row("plugin", plugins(&opening.line));
-    let nodes = &opening.nodes;
-    let several =
-        if nodes.len() > 1 { " (no one Node fits all: it is a second variable)" } else { "" };
-    let why = opening.why_node.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
-    row("node", format!("{}{several}{why}", nodes.join(", ")));
-    let known =
-        opening.checked.map(|n| format!(", going on after {}", counted(n, "check", "checks")));
-    row("session", format!("{}{}", opening.session, known.unwrap_or_default()));
-    text
-}
-
-/// About how many turns a search takes: both ends, the halvings, and a control
-/// for every other one.
-fn turns(length: usize) -> usize {
-    let halvings = length.next_power_of_two().ilog2() as usize;
-    2 + halvings + halvings.div_ceil(2) + 1
-}
-
-/// What the check does beyond a text reply from the agent's own process.
-pub(super) fn how(question: &Question) -> Option<String> {
-    let mut parts = Vec::new();
-    match &question.ask {
-        AskBy::Probe(Probe::Text) => {}
-        AskBy::Probe(Probe::Tool) => parts.push("a tool call, then the reply".to_owned()),
-        AskBy::Probe(Probe::Multitool(calls)) => {
-            let calls = counted((*calls).into(), "tool call", "tool calls");
-            parts.push(format!("{calls}, then the reply"));
-        }
-        AskBy::Command(command) => parts.push(format!("`{command}`")),
-    }
-    if question.through == Through::Gateway {
-        parts.push("through the release's own Gateway".to_owned());
-    }
-    if let Some(config) = &question.config {
-        parts.push(format!("with the settings of {config}"));
-    }
-    if question.carry_state {
-        parts.push("in the state that the good end left".to_owned());
-    }
-    if question.upgrade == Upgrade::Doctor {
-        parts.push("after the release's `openclaw doctor --fix`".to_owned());
-    }
-    (!parts.is_empty()).then(|| parts.join(", "))
-}
-
-/// Which candidates have a plugin: a core alone does not behave as a user's does.
-fn plugins(line: &[Candidate]) -> String {
-    let without = line.iter().filter(|candidate| candidate.plugin.is_none()).count();
-    match without {
-        0 => "@openclaw/codex for every candidate".to_owned(),
-        n if n == line.len() => {
-            "none: this registry has no @openclaw/codex for these releases, so each is tested as core only"
-                .to_owned()
-        }
-        n => format!("this registry has no @openclaw/codex for {n} of {}: those are tested as core only", line.len()),
-    }
-}
+pub(super) use opening::{how, opening};
 
 /// Prints how a session ended, for a person or as JSON.
 pub fn print(report: &BisectReport, form: OutputForm) {
@@ -158,98 +60,9 @@ impl<'a> SessionEnding<'a> {
     }
 }
 
-#[derive(Serialize)]
-struct SessionJson<'a> {
-    session: &'a str,
-    #[serde(flatten)]
-    outcome: OutcomeJson,
-    question: &'a Question,
-    upstream: &'static str,
-    checks: usize,
-    installs: usize,
-    elapsed_ms: u128,
-    pinned: Option<Version>,
-    pin_file: Option<&'a Utf8Path>,
-    changes: Option<&'a Changes>,
-    journal: &'a Utf8Path,
-    /// Candidates whose turns are paid for in another way than those of the good end.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    billing: Vec<CandidateBilling>,
-    /// Candidates that answered both ways, by the ids of their checks.
-    contradictions: &'a [Contradiction],
-    checked: &'a [CheckRecord],
-}
-
-#[derive(Serialize)]
-struct CandidateBilling {
-    core: Version,
-    #[serde(flatten)]
-    billing: BillMove,
-}
-
-#[derive(Serialize)]
-struct OutcomeJson {
-    outcome: &'static str,
-    last_good: Option<Version>,
-    first_bad: Option<Version>,
-    /// Candidates between the two that could not be judged.
-    skipped: Vec<Version>,
-}
-
 impl SessionEnding<'_> {
     fn core(&self, place: usize) -> Version {
         self.request.line[place].core
-    }
-
-    fn json(&self) -> SessionJson<'_> {
-        let conclusion = self.conclusion;
-        let outcome = match &conclusion.outcome {
-            Outcome::Found { last_good, first_bad } => {
-                self.ends("found", Some(*last_good), Some(*first_bad))
-            }
-            Outcome::Range { last_good, first_bad } => {
-                self.ends("range", Some(*last_good), Some(*first_bad))
-            }
-            Outcome::NoRegression => {
-                self.ends("no-regression", Some(self.request.line.len() - 1), None)
-            }
-            // Whether an older release answers is not known: the good end is not the first bad one.
-            Outcome::GoodEndIsBad => self.ends("good-end-is-bad", None, None),
-            Outcome::EndSkipped { .. } => self.ends("end-skipped", None, None),
-        };
-        SessionJson {
-            session: self.session,
-            outcome,
-            question: &self.request.question,
-            upstream: self.request.question.upstream.word(),
-            checks: self.asked(),
-            installs: conclusion.installs,
-            elapsed_ms: conclusion.elapsed.as_millis(),
-            pinned: self.pinned.map(|(core, _)| core),
-            pin_file: self.pinned.map(|(_, file)| file),
-            changes: self.changes,
-            journal: self.directory,
-            billing: self
-                .billing()
-                .into_iter()
-                .map(|(core, billing)| CandidateBilling { core, billing })
-                .collect(),
-            contradictions: &conclusion.contradictions,
-            checked: &conclusion.checks,
-        }
-    }
-
-    fn ends(&self, outcome: &'static str, good: Option<usize>, bad: Option<usize>) -> OutcomeJson {
-        let between = match (good, bad) {
-            (Some(good), Some(bad)) => good + 1..bad,
-            _ => 0..0,
-        };
-        OutcomeJson {
-            outcome,
-            last_good: good.map(|place| self.core(place)),
-            first_bad: bad.map(|place| self.core(place)),
-            skipped: between.map(|place| self.core(place)).collect(),
-        }
     }
 
     /// How many times a candidate was asked.
@@ -269,6 +82,9 @@ impl SessionEnding<'_> {
             Outcome::NoRegression => self.no_regression(&mut text),
             Outcome::GoodEndIsBad => self.good_end_is_bad(&mut text),
             Outcome::EndSkipped { end } => self.end_skipped(&mut text, *end),
+            Outcome::Inconclusive { last_good, first_bad } => {
+                self.inconclusive(&mut text, *last_good, *first_bad);
+            }
         }
         for told in &self.conclusion.contradictions {
             let _ = writeln!(text, "\n{}", self.contradiction(told));
@@ -310,8 +126,14 @@ impl SessionEnding<'_> {
 
     fn found(&self, text: &mut String, last_good: usize, first_bad: usize) {
         let (good, bad) = (self.core(last_good), self.core(first_bad));
-        let headline = format!("{bad} is the first bad release; {good} is the last good one");
+        let headline = if self.request.find_fix {
+            format!("{good} is the first release that answers again; {bad} is the last bad one")
+        } else {
+            format!("{bad} is the first bad release; {good} is the last good one")
+        };
         let _ = writeln!(text, "\n{}\n", headline.bold());
+        self.moved_ends(text);
+        self.certainty(text);
         self.why(text, first_bad);
         self.history(text);
         self.pinned_and_next(text, good, bad);
@@ -319,7 +141,11 @@ impl SessionEnding<'_> {
 
     fn range(&self, text: &mut String, last_good: usize, first_bad: usize) {
         let (good, bad) = (self.core(last_good), self.core(first_bad));
-        let headline = format!("the first bad release comes after {good} and not after {bad}");
+        let headline = if self.request.find_fix {
+            format!("the first release that answers again comes after {bad} and not after {good}")
+        } else {
+            format!("the first bad release comes after {good} and not after {bad}")
+        };
         let _ = writeln!(text, "\n{}\n", headline.bold());
         let _ = writeln!(text, "between them, nothing could be judged:");
         for place in last_good + 1..first_bad {
@@ -335,6 +161,8 @@ impl SessionEnding<'_> {
             let _ = writeln!(text, "  {:<16} {why}", self.core(place));
         }
         text.push('\n');
+        self.moved_ends(text);
+        self.certainty(text);
         self.why(text, first_bad);
         self.history(text);
         self.pinned_and_next(text, good, bad);
@@ -347,7 +175,7 @@ impl SessionEnding<'_> {
         let _ = writeln!(text, "why   {title}");
         let _ = writeln!(text, "      {evidence}");
         // Nothing is known of what comes before the good end.
-        if failure.of_route && place > 0 {
+        if failure.of_route && place > 0 && !self.request.find_fix {
             let _ = writeln!(
                 text,
                 "      The same configuration is answered before it: the release changed what it accepts."
@@ -364,7 +192,7 @@ impl SessionEnding<'_> {
 
     /// The failures that the line shows besides that of the first bad candidate.
     fn history(&self, text: &mut String) {
-        let history = history::lines(&self.conclusion.checks);
+        let history = history::lines(&self.request.line, &self.conclusion.checks);
         if !history.is_empty() {
             let _ = write!(text, "\n{history}");
         }
@@ -376,10 +204,7 @@ impl SessionEnding<'_> {
         let first = self.conclusion.checks.iter().find(another)?;
         let ends = [self.core(0), self.core(self.request.line.len() - 1)];
         let failure = first.verdict.failure()?.key();
-        Some(format!(
-            "codexpin bisect {} {} --any-failure    count {failure} as well",
-            ends[0], ends[1]
-        ))
+        Some(format!("codexpin bisect {} {}    count {failure} as well", ends[0], ends[1]))
     }
 
     fn pinned_and_next(&self, text: &mut String, good: Version, bad: Version) {
@@ -388,9 +213,16 @@ impl SessionEnding<'_> {
         }
         if let Some((core, file)) = self.pinned {
             let _ = writeln!(text, "\npinned {core} in {file}");
+        } else if !self.conclusion.pinnable {
+            let _ =
+                writeln!(text, "\nnot pinned: {good} answers now and then, and fails now and then");
         }
-        let _ =
-            writeln!(text, "\nnext  codexpin apply             roll this machine back to {good}");
+        let what = if self.request.find_fix {
+            "bring this machine to"
+        } else {
+            "roll this machine back to"
+        };
+        let _ = writeln!(text, "\nnext  codexpin apply             {what} {good}");
         let _ = writeln!(text, "      codexpin check {bad:<11} see it fail again");
         let _ = writeln!(
             text,
@@ -403,9 +235,12 @@ impl SessionEnding<'_> {
     }
 
     fn no_regression(&self, text: &mut String) {
-        let (good, bad) = (self.core(0), self.core(self.request.line.len() - 1));
+        let (good, bad) = self.conclusion.ends;
+        let (good, bad) = (self.core(good), self.core(bad));
         let headline = format!("no regression: both {good} and {bad} answer");
         let _ = writeln!(text, "\n{}\n", headline.bold());
+        self.moved_ends(text);
+        self.certainty(text);
         self.differs_from_a_users(text);
         let _ =
             writeln!(text, "next  name a newer bad end, or another route: --route provider/model");
@@ -420,14 +255,16 @@ impl SessionEnding<'_> {
     }
 
     fn good_end_is_bad(&self, text: &mut String) {
-        let good = self.core(0);
-        let bad = self.request.line.len() - 1;
+        let (place, bad) = self.conclusion.ends;
+        let good = self.core(place);
         let both = self.conclusion.check_of(bad).is_some_and(|c| c.counts && c.mark() == Mark::Bad);
         let either = if both { " either" } else { "" };
         let headline = format!("the good end {good} does not answer{either}");
         let _ = writeln!(text, "\n{}\n", headline.bold());
-        self.why(text, 0);
-        if let Some(remedy) = self.remedy(0) {
+        self.moved_ends(text);
+        self.certainty(text);
+        self.why(text, place);
+        if let Some(remedy) = self.remedy(place) {
             let _ = writeln!(text, "      {remedy}");
         }
         self.differs_from_a_users(text);
@@ -440,7 +277,7 @@ impl SessionEnding<'_> {
     fn end_skipped(&self, text: &mut String, end: usize) {
         let name = if end == 0 { "good" } else { "bad" };
         let headline = format!(
-            "the {name} end {} could not be judged, so nothing between can be",
+            "neither the {name} end {} could be judged, nor any release that could stand for it",
             self.core(end)
         );
         let _ = writeln!(text, "\n{}\n", headline.bold());
@@ -456,19 +293,10 @@ impl SessionEnding<'_> {
         if matches!(reason, SkipReason::Incomplete { .. } | SkipReason::Missing { .. }) {
             self.differs_from_a_users(text);
         }
-        let neighbour = if end == 0 { 1 } else { end - 1 };
-        let (mut good, mut bad) = (self.core(0), self.core(self.request.line.len() - 1));
-        if self.request.line.len() > 2 {
-            if end == 0 {
-                good = self.core(neighbour);
-            } else {
-                bad = self.core(neighbour);
-            }
-            let _ = writeln!(
-                text,
-                "\nnext  codexpin bisect {good} {bad}    with the release next to it"
-            );
-        }
+        let _ = writeln!(
+            text,
+            "\nnext  name another {name} end, or another route: --route provider/model"
+        );
         if let Some(remedy) = reason.failure().and_then(|failure| failure.remedy.as_deref()) {
             let _ = writeln!(text, "      {remedy}");
         }
@@ -481,8 +309,16 @@ impl SessionEnding<'_> {
             1 => "once".to_owned(),
             n => counted(n, "time", "times"),
         };
+        let what = match self.request.search.answers {
+            AnswerKind::Deterministic => "contradicts itself",
+            AnswerKind::Flaky { .. } => "flakes",
+        };
+        let counts = match self.request.search.answers {
+            AnswerKind::Deterministic => "; the last answer counts",
+            AnswerKind::Flaky { .. } => "",
+        };
         format!(
-            "{core} contradicts itself: it answered {} and failed {}; the last answer counts",
+            "{core} {what}: it answered {} and failed {}{counts}",
             times(&told.good),
             times(&told.bad)
         )

@@ -1,46 +1,130 @@
-//! A line of candidates that fail in several ways, read as a history.
+//! A line of candidates read as a history: which of them answer, which fail in which way,
+//! and which were not asked where one gives way to the other.
 
 use std::fmt::Write as _;
 
+use serde::Serialize;
+
+use crate::release::Version;
+use crate::release::pairing::Candidate;
 use crate::search::Purpose;
 use crate::session::record::CheckRecord;
 use crate::verdict::Verdict;
 
-/// What was seen along the line, oldest first; nothing where there was one
-/// failure at most.
-pub(super) fn lines(checked: &[CheckRecord]) -> String {
-    let mut checks: Vec<_> = checked.iter().filter(|check| check.counts).collect();
-    checks.sort_by_key(|check| check.place());
-    let mut spans: Vec<(String, Vec<&CheckRecord>)> = Vec::new();
-    for check in checks {
-        let word = word(check);
+/// Candidates, one after the other, of which the same is known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct HistorySpan {
+    first: Version,
+    last: Version,
+    /// How many releases of the line that is, those between that were not asked included.
+    releases: usize,
+    #[serde(flatten)]
+    what: HistoryWord,
+}
+
+/// What is known of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "what")]
+enum HistoryWord {
+    Answers,
+    Fails {
+        failure: String,
+        /// Whether it is another failure than that which was looked for.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        left_out: bool,
+    },
+    NotJudged,
+    NotAsked,
+}
+
+/// What is known along the line, oldest first.
+pub(super) fn spans(line: &[Candidate], checked: &[CheckRecord]) -> Vec<HistorySpan> {
+    let word = |place: usize| {
+        let check = checked.iter().rfind(|check| check.counts && check.place() == place);
+        check.map_or(HistoryWord::NotAsked, HistoryWord::of)
+    };
+    // First place, last place and word of each span.
+    let mut spans: Vec<(usize, usize, HistoryWord)> = Vec::new();
+    for place in 0..line.len() {
+        let word = word(place);
+        if word == HistoryWord::NotAsked {
+            continue;
+        }
         match spans.last_mut() {
-            Some((last, span)) if *last == word => span.push(check),
-            _ => spans.push((word, vec![check])),
+            // What lies between two of a kind is of that kind, as far as is known.
+            Some((_, last, before)) if *before == word => *last = place,
+            before => {
+                let after = before.map_or(0, |(_, last, _)| *last + 1);
+                if after < place {
+                    spans.push((after, place - 1, HistoryWord::NotAsked));
+                }
+                spans.push((place, place, word));
+            }
         }
     }
-    let failures = spans.iter().filter(|(_, span)| matches!(span[0].verdict, Verdict::Bad { .. }));
+    let span = |(first, last, what): (usize, usize, HistoryWord)| HistorySpan {
+        first: line[first].core,
+        last: line[last].core,
+        releases: last - first + 1,
+        what,
+    };
+    let mut spans: Vec<_> = spans.into_iter().map(span).collect();
+    // A line on which a fix is looked for begins with the newest.
+    if is_newest_first(line) {
+        spans.reverse();
+        for span in &mut spans {
+            std::mem::swap(&mut span.first, &mut span.last);
+        }
+    }
+    spans
+}
+
+fn is_newest_first(line: &[Candidate]) -> bool {
+    line.first().map(|candidate| candidate.core) > line.last().map(|candidate| candidate.core)
+}
+
+/// The same for a person; nothing where there was one failure at most, and where all
+/// was asked that lies between it and what answers.
+pub(super) fn lines(line: &[Candidate], checked: &[CheckRecord]) -> String {
+    let spans = spans(line, checked);
+    let failures = spans.iter().filter(|span| matches!(span.what, HistoryWord::Fails { .. }));
     if failures.count() < 2 {
         return String::new();
     }
     let mut text = String::new();
-    for (at, (word, span)) in spans.iter().enumerate() {
+    for (at, span) in spans.iter().enumerate() {
         let name = if at == 0 { "history" } else { "" };
-        let (first, last) = (span[0].core, span[span.len() - 1].core);
+        let HistorySpan { first, last, .. } = span;
         let cores = if first == last { first.to_string() } else { format!("{first} .. {last}") };
-        let _ = writeln!(text, "{name:<8} {cores:<26} {word}");
+        let _ = writeln!(text, "{name:<8} {cores:<26} {}", span.in_words());
     }
     text
 }
 
-fn word(check: &CheckRecord) -> String {
-    match (&check.verdict, check.purpose) {
-        (Verdict::Good, _) => "answers".to_owned(),
-        (Verdict::Bad { failure }, Purpose::Another) => {
-            format!("{} (not counted: another failure than that of the bad end)", failure.key())
+impl HistoryWord {
+    fn of(check: &CheckRecord) -> Self {
+        match &check.verdict {
+            Verdict::Good => Self::Answers,
+            Verdict::Bad { failure } => {
+                Self::Fails { failure: failure.key(), left_out: check.purpose == Purpose::Another }
+            }
+            Verdict::Skip { .. } => Self::NotJudged,
         }
-        (Verdict::Bad { failure }, _) => failure.key(),
-        (Verdict::Skip { .. }, _) => "could not be judged".to_owned(),
+    }
+}
+
+impl HistorySpan {
+    fn in_words(&self) -> String {
+        match &self.what {
+            HistoryWord::Answers => "answers".to_owned(),
+            HistoryWord::Fails { failure, left_out: true } => {
+                format!("{failure} (not counted: another failure than that of the bad end)")
+            }
+            HistoryWord::Fails { failure, .. } => failure.clone(),
+            HistoryWord::NotJudged => "could not be judged".to_owned(),
+            HistoryWord::NotAsked if self.releases == 1 => "not asked".to_owned(),
+            HistoryWord::NotAsked => format!("not asked ({} releases)", self.releases),
+        }
     }
 }
 
@@ -75,6 +159,13 @@ mod tests {
 
     #[test]
     fn several_failures_in_one_line_are_told_in_its_order() {
+        let candidate = |place: usize| Candidate {
+            core: format!("2026.5.{}", place + 1).parse().unwrap(),
+            core_integrity: None,
+            node: None,
+            plugin: None,
+        };
+        let line: Vec<_> = (0..6).map(candidate).collect();
         let checked = [
             check(0, None, Purpose::Search),
             check(5, Some("unknown-model"), Purpose::Search),
@@ -82,11 +173,12 @@ mod tests {
             check(1, None, Purpose::Search),
             check(4, Some("unknown-model"), Purpose::Search),
         ];
-        insta::assert_snapshot!(lines(&checked), @r"
+        insta::assert_snapshot!(lines(&line, &checked), @r"
         history  2026.5.1 .. 2026.5.2       answers
+                 2026.5.3                   not asked
                  2026.5.4                   module-missing (not counted: another failure than that of the bad end)
                  2026.5.5 .. 2026.5.6       unknown-model
         ");
-        assert_eq!(lines(&checked[..2]), "");
+        assert_eq!(lines(&line, &checked[..2]), "");
     }
 }

@@ -101,9 +101,8 @@ impl ProgressState {
                 self.done += 1;
                 terminal::say(&verdict_line(*core, verdict, *elapsed_ms, *purpose));
             }
-            Event::Search { last_good, first_bad, left, checks, verified } => {
-                self.search(*last_good, *first_bad, *left, *checks, *verified);
-            }
+            Event::Search { checks: 0, .. } => {}
+            Event::Search { checks, .. } => self.search(search_line(event), *checks),
             Event::Note { text } => terminal::note(text),
             Event::Warning { text } => terminal::warning(text),
             Event::Failed { message, hint, .. } => terminal::error(message, hint.as_deref()),
@@ -121,15 +120,7 @@ impl ProgressState {
         }
     }
 
-    fn search(&mut self, good: Version, bad: Version, left: usize, checks: u32, verified: bool) {
-        if checks == 0 {
-            return;
-        }
-        let what = if verified {
-            format!("between {good} and {bad}: {}", counted(left, "candidate", "candidates"))
-        } else {
-            format!("verifying the ends {good} and {bad}")
-        };
+    fn search(&mut self, what: String, checks: u32) {
         let checks_left = counted(checks as usize, "check", "checks");
         let Some(bars) = self.bars() else {
             terminal::say(&format!("{what}, about {checks_left} to go"));
@@ -171,6 +162,27 @@ fn spinner(bars: &MultiProgress, message: &str) -> ProgressBar {
     bar.set_message(visible::line(message).into_owned());
     bar.enable_steady_tick(Duration::from_millis(100));
     bar
+}
+
+/// Where the search is.
+fn search_line(event: &Event) -> String {
+    let Event::Search { last_good, first_bad, left, verified, confidence, .. } = event else {
+        return String::new();
+    };
+    match confidence {
+        Some(chance) => format!(
+            "after {last_good}, not after {first_bad}: {}, the likeliest answer {:.0} % sure",
+            counted(*left + 1, "possible release", "possible releases"),
+            (chance * 100.0).floor()
+        ),
+        None if *verified => {
+            format!(
+                "between {last_good} and {first_bad}: {}",
+                counted(*left, "candidate", "candidates")
+            )
+        }
+        None => format!("verifying the ends {last_good} and {first_bad}"),
+    }
 }
 
 fn verdict_line(core: Version, verdict: &Verdict, elapsed_ms: u64, purpose: Purpose) -> String {

@@ -33,6 +33,15 @@ pub enum Outcome {
         /// The first candidate known to be bad.
         first_bad: usize,
     },
+    /// It ended before one answer was likely enough: no more checks were allowed, or
+    /// none would have said anything. What the last good and the first bad candidate
+    /// were narrowed down to.
+    Inconclusive {
+        /// The first bad one comes after this; none where the good end may be bad.
+        last_good: Option<usize>,
+        /// The first bad one is not after this; none where there may be no regression.
+        first_bad: Option<usize>,
+    },
     /// Both ends answer.
     NoRegression,
     /// The good end does not answer.
@@ -42,6 +51,16 @@ pub enum Outcome {
         /// The end's place.
         end: usize,
     },
+}
+
+impl Outcome {
+    /// The candidate to go back to.
+    pub fn last_good(&self) -> Option<usize> {
+        match self {
+            Self::Found { last_good, .. } | Self::Range { last_good, .. } => Some(*last_good),
+            _ => None,
+        }
+    }
 }
 
 /// Two answers of one candidate that cannot both be its own.

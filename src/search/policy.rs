@@ -3,8 +3,9 @@
 //!
 //! | answer | what is made of it |
 //! |---|---|
-//! | a failure that the line has not shown yet (not at the bad end) | the candidate is asked again, and that answer counts |
-//! | another failure than the bad end's, between the ends | a skip, unless any failure counts |
+//! | a failure that the line has not shown yet | the candidate is asked again, and that answer counts |
+//! | the same at the bad end, which is expected to fail | it is asked again where another one fails in another way, or where nothing else fails |
+//! | another failure than the bad end's, between the ends | a bad candidate as well; a skip where only the bad end's failure is looked for |
 //! | a failure, where a service is shared | it counts once the last good candidate has answered again |
 //! | the shared account, service or network failed | the search pauses; it counts for nothing |
 
@@ -14,11 +15,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{Ask, Contradiction, FailureKey, Mark, Pause, Reading, Reason};
 
+/// How often a candidate has to answer before it is pinned, where answers may be wrong.
+pub(super) const PASSES_BEFORE_PIN: u32 = 3;
+
 /// How noise is met.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct NoisePolicy {
-    /// Every failure counts, and not only that of the bad end.
-    pub any_failure: bool,
+    /// Only the failure of the bad end counts, and not every one.
+    pub same_failure: bool,
     /// The candidates share an account and a service that may fail by themselves.
     pub shared_upstream: bool,
 }
@@ -34,7 +38,8 @@ pub enum Purpose {
     Surprise,
     /// A failure that counts once its control has passed.
     Controlled,
-    /// A failure other than that of the bad end: it counts as a skip.
+    /// A failure other than that of the bad end, where only that one is looked for: it
+    /// counts as a skip.
     Another,
     /// The account, the service or the network failed: it counts for nothing, and the
     /// search pauses.
@@ -59,11 +64,11 @@ pub(super) enum CandidateState {
 /// All answers, and what the policy makes of them.
 #[derive(Debug, Clone)]
 pub(super) struct Answers {
-    policy: NoisePolicy,
-    length: usize,
-    all: Vec<(Ask, Reading)>,
+    pub(super) policy: NoisePolicy,
+    pub(super) length: usize,
+    pub(super) all: Vec<(Ask, Reading)>,
     /// Failures whose control was not made in time.
-    out_of_date: BTreeSet<u32>,
+    pub(super) out_of_date: BTreeSet<u32>,
     pause: Option<Pause>,
 }
 
@@ -95,6 +100,13 @@ impl Answers {
 
     pub(super) fn pause(&self) -> Option<Pause> {
         self.pause
+    }
+
+    /// How often this candidate answered.
+    pub(super) fn passes(&self, place: usize) -> u32 {
+        let own =
+            self.all.iter().filter(|(ask, seen)| ask.place == place && *seen == Reading::Good);
+        u32::try_from(own.count()).unwrap_or(u32::MAX)
     }
 
     /// The number of the next ask, none of the running ones having it.
@@ -171,7 +183,7 @@ impl Answers {
         (0..self.length).filter_map(of).collect()
     }
 
-    fn answer(&self, ask: u32) -> Option<&(Ask, Reading)> {
+    pub(super) fn answer(&self, ask: u32) -> Option<&(Ask, Reading)> {
         self.all.iter().find(|(known, _)| known.id == ask)
     }
 
@@ -188,7 +200,7 @@ impl Answers {
 
     /// Whether the account, the service or the network may have been what failed:
     /// the control failed, or was not made in time.
-    fn was_out_of_order(&self, ask: &Ask) -> bool {
+    pub(super) fn was_out_of_order(&self, ask: &Ask) -> bool {
         self.out_of_date.contains(&ask.id) || self.control_of(ask.id) == Some(false)
     }
 
@@ -211,23 +223,41 @@ impl Answers {
         CandidateState::Settled(Mark::Bad)
     }
 
-    /// The bad end is expected to fail, the good end is not. Between them a failure is
-    /// expected to be one that was seen with another candidate.
+    /// The good end is not expected to fail. Between the ends a failure is expected to be
+    /// one that was seen with another candidate, and so is the bad end's, once another
+    /// candidate has shown its own.
     fn is_surprise(
         &self,
         place: usize,
         key: &FailureKey,
         known: &BTreeSet<(usize, FailureKey)>,
     ) -> bool {
-        let asked_twice = self.all.iter().any(|(ask, _)| {
-            ask.place == place
-                && (matches!(ask.reason, Reason::Recheck { .. }) || self.was_rechecked(ask.id))
-        });
-        let elsewhere = known.iter().any(|(other, seen)| *other != place && seen == key);
-        place != self.length - 1 && !asked_twice && (place == 0 || !elsewhere)
+        let mut others = known.iter().filter(|(other, _)| *other != place);
+        let is_contradicted = others.clone().next().is_some();
+        let elsewhere = others.any(|(_, seen)| seen == key);
+        let is_expected = place == self.length - 1 && !is_contradicted;
+        !is_expected && !self.was_asked_again(place) && (place == 0 || !elsewhere)
     }
 
-    /// Whether a candidate between the ends fails in another way than the bad end.
+    /// The answer that makes this candidate bad, where nothing else bears it out: it was
+    /// not asked again, and no other candidate failed in this way.
+    pub(super) fn single_failure(&self, place: usize) -> Option<u32> {
+        let (ask, reading) = self.decisive(place)?;
+        let Reading::Bad(_) = reading else { return None };
+        let elsewhere =
+            self.all.iter().any(|(other, seen)| other.place != place && seen == reading);
+        (!elsewhere && !self.was_asked_again(place)).then_some(ask.id)
+    }
+
+    fn was_asked_again(&self, place: usize) -> bool {
+        self.all.iter().any(|(ask, _)| {
+            ask.place == place
+                && (matches!(ask.reason, Reason::Recheck { .. }) || self.was_rechecked(ask.id))
+        })
+    }
+
+    /// Whether a candidate fails in another way than the bad end, and stands for no end:
+    /// one before which nothing answers is to answer itself.
     fn is_another(
         &self,
         place: usize,
@@ -236,16 +266,25 @@ impl Answers {
     ) -> bool {
         let last = self.length - 1;
         let sought = known.iter().find(|(at, _)| *at == last);
-        !self.policy.any_failure
-            && place != 0
+        self.policy.same_failure
             && place != last
+            && self.control_for(place).is_some()
             && sought.is_some_and(|(_, sought)| sought != key)
     }
 
-    /// Whether a failure of this candidate needs a control. Before the good end
-    /// nothing answers that could be one.
-    fn is_controlled(&self, place: usize) -> bool {
-        self.policy.shared_upstream && place > 0
+    /// Whether a failure of this candidate needs a control. There is none where nothing
+    /// before it answers.
+    pub(super) fn is_controlled(&self, place: usize) -> bool {
+        self.policy.shared_upstream && self.control_for(place).is_some()
+    }
+
+    /// What may serve as a control for a failure of this candidate: the nearest before it
+    /// that answers, and not by supposition.
+    pub(super) fn control_for(&self, place: usize) -> Option<usize> {
+        let answers = |before: &usize| {
+            self.decisive(*before).is_some_and(|(_, reading)| *reading == Reading::Good)
+        };
+        (0..place).rfind(answers)
     }
 
     fn was_rechecked(&self, ask: u32) -> bool {
@@ -253,7 +292,7 @@ impl Answers {
     }
 
     /// Whether the control for a failure passed; none where it was not made.
-    fn control_of(&self, ask: u32) -> Option<bool> {
+    pub(super) fn control_of(&self, ask: u32) -> Option<bool> {
         let mut controls = self.all.iter().filter(|(c, _)| c.reason == Reason::Control { of: ask });
         controls.next_back().map(|(_, reading)| *reading == Reading::Good)
     }

@@ -36,6 +36,8 @@ pub enum Reason {
         /// The ask that failed.
         of: u32,
     },
+    /// It is about to be pinned: does it answer reliably?
+    Pin,
 }
 
 /// Identifies a failure.
@@ -91,10 +93,22 @@ pub enum Pause {
     },
 }
 
-/// What a search takes for true so far.
+/// Whether a candidate may be pinned.
 #[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pinning {
+    /// It answered often enough.
+    Ready,
+    /// This has to be asked first.
+    After(Ask),
+    /// It answers now and then, and fails now and then.
+    Refused,
+}
+
+/// What a search takes for true so far.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Belief {
-    /// The last good candidate; the good end until one is known.
+    /// The last good candidate; the good end until one is known. Under noise, the last one
+    /// before which the first bad one hardly is.
     pub last_good: usize,
     /// The first bad candidate; the bad end until one is known.
     pub first_bad: usize,
@@ -104,10 +118,17 @@ pub struct Belief {
     pub checks_left: u32,
     /// Whether both ends were found to be what they were given as.
     pub verified: bool,
+    /// The places that stand for the ends: others where an end cannot be judged.
+    pub ends: (usize, usize),
+    /// How likely the likeliest answer is right; none where answers are taken for certain.
+    pub confidence: Option<f64>,
+    /// Where the line broke before, and was mended: the first candidate that was seen to
+    /// fail, and the first one after it that answered again.
+    pub earlier_stretch: Option<(usize, usize)>,
 }
 
 /// Decides a search from its answers.
-pub trait Strategy {
+pub trait Strategy: fmt::Debug + Send {
     /// Takes an answer in. None is ever forgotten.
     fn learn(&mut self, ask: &Ask, reading: Reading);
 
@@ -117,6 +138,12 @@ pub trait Strategy {
 
     /// What to do next, while these asks are running.
     fn next(&self, running: &[Ask]) -> Next;
+
+    /// What it would say if it had to end now.
+    fn so_far(&self) -> Outcome;
+
+    /// Whether a candidate may be pinned: one that passes now and then must not be.
+    fn pinning(&self, place: usize) -> Pinning;
 
     /// The places that are worth installing while these asks are running, with the
     /// chance that each is asked; the likeliest first.

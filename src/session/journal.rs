@@ -1,7 +1,7 @@
 //! The session on disk: one line of JSON an answer, fsynced before the next step.
 //!
 //! A line that a crash cut short is the last one, and it is left out: that check is
-//! made again. A journal of the format before this one is read as well.
+//! made again. Journals of the two formats before this one are read as well.
 
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -11,8 +11,8 @@ use fs_err as fs;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::format3;
 use super::record::CheckRecord;
+use super::{format3, format4};
 use crate::explain::{Class, Explain};
 use crate::fs::{Lock, LockError, foreign, sync_directory};
 use crate::host::HostPort;
@@ -20,11 +20,11 @@ use crate::node::Node;
 use crate::question::{Question, Upstream};
 use crate::release::Version;
 use crate::release::pairing::Candidate;
-use crate::search::Outcome;
+use crate::search::{Outcome, SearchPlan};
 
 /// The format of the journal: 2 has questions of several routes, 3 says what each
-/// check is for, 4 names the ask that each check answers.
-const FORMAT: u32 = 4;
+/// check is for, 4 names the ask that each check answers, 5 says how the line is searched.
+const FORMAT: u32 = 5;
 pub(super) const FILE: &str = "journal.jsonl";
 
 /// What a session was asked to do: enough to go on with it after any end.
@@ -38,9 +38,13 @@ pub struct SessionRequest {
     pub nodes: Vec<Option<Node>>,
     /// Where the pin goes.
     pub pin_file: Utf8PathBuf,
-    /// Whether every failure counts, and not only that of the bad end.
+    /// How the line is searched.
+    #[serde(default = "format4::plan")]
+    pub search: SearchPlan,
+    /// Whether the first release is looked for that answers again; the line begins with the
+    /// newest then.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub any_failure: bool,
+    pub find_fix: bool,
     /// How many turns the account may be asked for, over all parts of the session;
     /// none where no account is asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -121,7 +125,7 @@ pub enum JournalError {
     },
     /// Another codexpin wrote it.
     #[error(
-        "{path} has format {found}; this codexpin knows formats {} and {FORMAT}",
+        "{path} has format {found}; this codexpin knows formats {} to {FORMAT}",
         format3::FORMAT
     )]
     OtherFormat {
@@ -391,7 +395,12 @@ pub(super) fn parse(path: &Utf8Path, text: &[u8]) -> Result<JournalContents, Jou
             continue;
         }
         match serde_json::from_slice(line).map_err(damaged)? {
-            JournalEntry::Begun { at, request, .. } => begun = Some((at, *request)),
+            JournalEntry::Begun { at, mut request, .. } => {
+                if format <= format4::FORMAT {
+                    request.search = format4::search_of(line).map_err(damaged)?;
+                }
+                begun = Some((at, *request));
+            }
             JournalEntry::Checked(check) => checks.push(*check),
             JournalEntry::Concluded { at, outcome } => concluded = Some((at, outcome)),
         }
@@ -432,7 +441,9 @@ fn format_of(line: &[u8], path: &Utf8Path) -> Result<u32, JournalError> {
         format: u32,
     }
     match serde_json::from_slice::<FormatLine>(line) {
-        Ok(FormatLine { format: format @ (FORMAT | format3::FORMAT) }) => Ok(format),
+        Ok(FormatLine { format: format @ (format3::FORMAT | format4::FORMAT | FORMAT) }) => {
+            Ok(format)
+        }
         Ok(FormatLine { format }) => {
             Err(JournalError::OtherFormat { path: path.to_owned(), found: format })
         }

@@ -3,7 +3,7 @@
 use super::journal::SessionRequest;
 use super::record::CheckRecord;
 use crate::catalogue::{Catalogue, FailureScope};
-use crate::search::{FailureKey, Halving, NoisePolicy, Reading, Strategy as _};
+use crate::search::{FailureKey, Reading, Strategy};
 use crate::verdict::{SkipReason, Verdict};
 
 /// What the search reads in a verdict.
@@ -30,22 +30,19 @@ pub(super) fn search_of(
     request: &SessionRequest,
     checks: &mut [CheckRecord],
     catalogue: &Catalogue,
-) -> Halving {
-    let policy = NoisePolicy {
-        any_failure: request.any_failure,
-        // The loopback has no outages: no failure is shared with it.
-        shared_upstream: request.question.upstream.lending().is_some(),
-    };
-    let mut search = Halving::over(request.line.len(), policy);
+) -> Box<dyn Strategy> {
+    // The loopback has no outages: no failure is shared with it.
+    let shared_upstream = request.question.upstream.lending().is_some();
+    let mut search = request.search.strategy(request.line.len(), shared_upstream);
     for check in checks.iter() {
         search.learn(&check.ask, reading(&check.verdict, catalogue));
     }
-    explain(&search, checks);
+    explain(search.as_ref(), checks);
     search
 }
 
 /// Tells each record what the search makes of it by now.
-pub(super) fn explain(search: &Halving, checks: &mut [CheckRecord]) {
+pub(super) fn explain(search: &dyn Strategy, checks: &mut [CheckRecord]) {
     for check in checks {
         check.purpose = search.purpose(check.ask.id);
         check.counts = search.counts(check.ask.id);

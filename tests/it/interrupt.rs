@@ -26,7 +26,7 @@ fn ctrl_c_stops_a_turn_saves_what_was_seen_and_says_how_to_go_on() {
     nothing_is_left(&machine, run.pid);
 
     machine.run("resume").exits(0);
-    assert_eq!(machine.registry.asked(), ["2026.6.1", "2026.6.5", "2026.6.5"]);
+    assert_eq!(machine.registry.asked(), ["2026.6.1", "2026.6.5", "2026.6.5", "2026.6.5"]);
 }
 
 #[test]

@@ -24,6 +24,7 @@ mod doctor_service;
 mod egress;
 mod events;
 mod faults;
+mod flaky;
 mod foreign_text;
 mod gateway;
 mod help;

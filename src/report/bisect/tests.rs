@@ -1,7 +1,9 @@
 use super::*;
 use crate::observation::{Observation, sample};
+use crate::question::Question;
+use crate::release::pairing::Candidate;
 use crate::release::pairing::Plugin;
-use crate::search::{Ask as SearchAsk, Reason};
+use crate::search::{Ask as SearchAsk, Reason, SearchPlan};
 
 fn candidate(core: &str, with_plugin: bool) -> Candidate {
     let version = core.parse().unwrap();
@@ -35,7 +37,8 @@ fn told(line: Vec<Candidate>, conclusion: &Conclusion) -> (String, serde_json::V
         nodes: vec![None; line.len()],
         line,
         pin_file: "known-good.toml".into(),
-        any_failure: false,
+        search: SearchPlan::BEFORE_PLANS,
+        find_fix: false,
         max_turns: None,
         account: None,
     };
@@ -52,7 +55,18 @@ fn told(line: Vec<Candidate>, conclusion: &Conclusion) -> (String, serde_json::V
 
 fn ended(outcome: Outcome, checks: Vec<CheckRecord>) -> Conclusion {
     let elapsed = std::time::Duration::from_secs(1);
-    Conclusion { outcome, checks, contradictions: Vec::new(), installs: 0, elapsed }
+    Conclusion {
+        outcome,
+        checks,
+        contradictions: Vec::new(),
+        ends: (0, 2),
+        pinnable: true,
+        confidence: None,
+        earlier_stretch: None,
+        limit: None,
+        installs: 0,
+        elapsed,
+    }
 }
 
 fn line(with_plugin: [bool; 3]) -> Vec<Candidate> {
@@ -103,4 +117,22 @@ fn a_candidate_that_contradicts_itself_is_told() {
         "2026.5.2 contradicts itself: it answered once and failed once; the last answer counts";
     assert!(text.contains(words), "{text}");
     assert_eq!(json["contradictions"][0]["bad"], serde_json::json!([3]));
+}
+
+#[test]
+fn a_line_that_broke_before_and_was_mended_tells_every_boundary_and_how_sure_it_is() {
+    let found = Outcome::Found { last_good: 1, first_bad: 2 };
+    let checks = vec![check(1, 0, false), check(2, 1, true), check(3, 2, false)];
+    let conclusion = Conclusion {
+        confidence: Some(0.987),
+        earlier_stretch: Some((0, 1)),
+        ..ended(found, checks)
+    };
+    let (text, json) = told(line([true; 3]), &conclusion);
+    let sure = "sure  98.7 %, very likely: 2026.5.2 answered 1 of 1, 2026.5.3 failed 1 of 1";
+    assert!(text.contains(sure), "{text}");
+    let before = "before that it broke and was mended: 2026.5.1 failed, 2026.5.2 answered again";
+    assert!(text.contains(before), "{text}");
+    assert_eq!(json["confidence"], 0.987);
+    assert_eq!(json["earlier_stretch"], serde_json::json!(["2026.5.1", "2026.5.2"]));
 }

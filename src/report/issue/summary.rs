@@ -15,7 +15,12 @@ pub(super) fn title(issue: &Issue<'_>) -> String {
     let (good, bad) = issue.session.ends();
     let failure = bad.and_then(|bad| issue.bad_check(bad)).map(|(_, failure)| failure);
     let what = failure.map_or("no reply", |failure| failure.title.as_str());
+    let find_fix = issue.session.request.find_fix;
     match (&issue.session.outcome, good, bad) {
+        (Some(Outcome::Found { .. }), Some(good), Some(bad)) if find_fix => {
+            let (good, bad) = (issue.candidate(good).core, issue.candidate(bad).core);
+            format!("{good} answers again ({bad}: {what})")
+        }
         (Some(Outcome::Found { .. }), Some(good), Some(bad)) => {
             let (good, bad) = (issue.candidate(good).core, issue.candidate(bad).core);
             format!("{bad}: {what} ({good} answers)")
@@ -46,7 +51,14 @@ pub(super) fn section(issue: &Issue<'_>) -> String {
     }
     let through = issue.through();
     let (good, bad) = issue.session.ends();
+    let find_fix = issue.session.request.find_fix;
     let _ = match (&issue.session.outcome, good, bad) {
+        (Some(Outcome::Found { .. }), Some(good), Some(bad)) if find_fix => writeln!(
+            text,
+            "{} is the first release that answers again through {through}. {}, the one before it, does not.",
+            issue.spec(good),
+            issue.spec(bad)
+        ),
         (Some(Outcome::Found { .. }), Some(good), Some(bad)) => writeln!(
             text,
             "{} is the first release that does not answer through {through}. {}, the one before it, does.",

@@ -9,7 +9,7 @@ use crate::observation::sample;
 use crate::observation::{AgentEnding, RequestKind};
 use crate::question::{AskBy, Lender, Lending, Upstream};
 use crate::release::pairing::Plugin;
-use crate::search::{Ask as SearchAsk, Outcome, Purpose, Reason};
+use crate::search::{Ask as SearchAsk, Outcome, Purpose, Reason, SearchPlan};
 use crate::session::journal::SessionRequest;
 use crate::verdict;
 
@@ -71,7 +71,8 @@ fn story(outcome: Option<Outcome>, checked: Vec<CheckRecord>) -> SessionSummary 
             nodes: vec![Some(node); line.len()],
             line,
             pin_file: "/home/ann/team/known-good.toml".into(),
-            any_failure: false,
+            search: SearchPlan::BEFORE_PLANS,
+            find_fix: false,
             max_turns: None,
             account: None,
         },

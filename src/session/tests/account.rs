@@ -9,10 +9,13 @@ async fn with_an_account_a_failure_counts_once_the_last_good_one_has_answered_ag
     let mut journal = bench.begin_live();
     let conclusion = bench.run(&lab, &mut journal).await.unwrap();
     assert_eq!(conclusion.outcome, Outcome::Found { last_good: 2, first_bad: 3 });
+    // The last one once more: three passes, and it may be pinned.
     let asked = ["2026.5.1", "2026.5.5", "2026.5.1", "2026.5.3", "2026.5.4", "2026.5.3"];
-    assert_eq!(lab.asked(), asked);
+    assert_eq!(lab.asked(), [&asked[..], &["2026.5.3"]].concat());
+    assert!(conclusion.pinnable);
+    assert_eq!(conclusion.checks[6].ask.reason, Reason::Pin);
     let counting = conclusion.checks.iter().filter(|check| check.counts);
-    assert_eq!(counting.map(CheckRecord::place).collect::<Vec<_>>(), [0, 4, 2, 3]);
+    assert_eq!(counting.map(CheckRecord::place).collect::<Vec<_>>(), [0, 4, 3, 2]);
     assert_eq!(conclusion.checks[2].ask.reason, Reason::Control { of: 2 });
     assert_eq!(conclusion.checks[5].ask.reason, Reason::Control { of: 5 });
 }

@@ -29,14 +29,16 @@ async fn candidates_that_cannot_be_installed_give_a_range() {
 }
 
 #[tokio::test]
-async fn a_failure_that_surprises_is_asked_once_more_and_a_known_one_is_not() {
+async fn a_failure_that_surprises_is_asked_once_more() {
     let bench = Bench::new(5);
     let mut script = scripts("ggggb");
     script[2] = vec!["TypeError: x is not a function", "OK"];
     let lab = ScriptedLab::of(&script);
     let conclusion = bench.run(&lab, &mut bench.begin()).await.unwrap();
     assert_eq!(conclusion.outcome, Outcome::Found { last_good: 3, first_bad: 4 });
-    assert_eq!(lab.asked(), ["2026.5.1", "2026.5.5", "2026.5.3", "2026.5.3", "2026.5.4"]);
+    // The boundary is at the bad end, whose failure nothing else shows: it is asked again.
+    let asked = ["2026.5.1", "2026.5.5", "2026.5.3", "2026.5.3", "2026.5.4", "2026.5.5"];
+    assert_eq!(lab.asked(), asked);
 }
 
 #[tokio::test]
@@ -118,4 +120,66 @@ async fn three_candidates_are_asked_side_by_side_with_the_same_answer() {
     ids.sort_unstable();
     ids.dedup();
     assert_eq!(ids.len(), three.checks.len());
+}
+
+fn flaky() -> SearchPlan {
+    let answers = AnswerKind::Flaky { confidence: 0.95, repeat: 2 };
+    SearchPlan { same_failure: false, answers, ..SearchPlan::BEFORE_PLANS }
+}
+
+#[tokio::test]
+async fn under_noise_one_flake_blames_nobody_and_the_last_good_one_passes_three_times() {
+    let bench = Bench::new(7);
+    let mut script = scripts("ggggbbb");
+    script[2] = vec![BAD, "OK"];
+    let lab = ScriptedLab::of(&script);
+    let mut journal = bench.begin_by(Upstream::Loopback, flaky());
+    let conclusion = bench.run(&lab, &mut journal).await.unwrap();
+    assert_eq!(conclusion.outcome, Outcome::Found { last_good: 3, first_bad: 4 });
+    assert!(conclusion.pinnable && conclusion.confidence.unwrap() >= 0.95);
+    let passes = conclusion.checks.iter().filter(|c| c.place() == 3 && c.mark() == Mark::Good);
+    assert!(passes.count() >= 3);
+}
+
+#[tokio::test]
+async fn a_session_that_reaches_its_limit_says_what_it_knows_and_goes_on_later() {
+    let bench = Bench::new(9);
+    let lab = ScriptedLab::of(&scripts("gggggbbbb"));
+    let mut journal = bench.begin();
+    let limits = Limits { checks: Some(3), time: None };
+    let conclusion = bench.run_within(limits, &lab, &mut journal).await.unwrap();
+    let known = Outcome::Inconclusive { last_good: Some(4), first_bad: Some(8) };
+    assert_eq!((conclusion.outcome, conclusion.limit), (known, Some(LimitReached::Checks(3))));
+    assert_eq!(lab.asked().len(), 3);
+    drop(journal);
+    let mut journal = Journal::resume(&bench.sessions, None).unwrap();
+    let conclusion = bench.run(&lab, &mut journal).await.unwrap();
+    assert_eq!(conclusion.outcome, Outcome::Found { last_good: 4, first_bad: 5 });
+    assert_eq!(lab.asked().len(), 5);
+}
+
+#[tokio::test]
+async fn an_end_that_cannot_be_judged_gives_way_to_the_next_and_that_is_told() {
+    let bench = Bench::new(6);
+    let lab = ScriptedLab::of(&scripts("gggbb-"));
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let heard = Arc::clone(&told);
+    let events = Events::to(move |timed| {
+        if let Event::Note { text } = timed.event {
+            heard.lock().unwrap().push(text);
+        }
+    });
+    let session = Session {
+        lab: &lab,
+        catalogue: &Catalogue::built_in(),
+        events: &events,
+        stop: &CancellationToken::new(),
+        parallel: 1,
+        limits: Limits::default(),
+    };
+    let conclusion = run(&session, &mut bench.begin()).await.unwrap();
+    assert_eq!(conclusion.outcome, Outcome::Found { last_good: 2, first_bad: 3 });
+    assert_eq!(conclusion.ends, (0, 4));
+    let words = "2026.5.6 cannot be judged: 2026.5.5 stands for the bad end";
+    assert_eq!(*told.lock().unwrap(), [words]);
 }

@@ -56,9 +56,9 @@ fn a_journal_that_cannot_be_read_is_refused_with_the_line() {
     std::fs::write(&path, format!("{text}nonsense\n")).unwrap();
     let error = Journal::resume(&bench.sessions, None).unwrap_err().to_string();
     assert!(error.contains("journal.jsonl:2 cannot be read"), "{error}");
-    std::fs::write(&path, text.replace("\"format\":4", "\"format\":9")).unwrap();
+    std::fs::write(&path, text.replace("\"format\":5", "\"format\":9")).unwrap();
     let error = Journal::resume(&bench.sessions, None).unwrap_err().to_string();
-    assert!(error.contains("has format 9; this codexpin knows formats 3 and 4"), "{error}");
+    assert!(error.contains("has format 9; this codexpin knows formats 3 to 5"), "{error}");
     let error = Journal::resume(&bench.sessions, Some("nonesuch")).unwrap_err().to_string();
     assert!(error.starts_with("there is no session nonesuch"), "{error}");
 }
@@ -69,6 +69,7 @@ fn in_format_3(text: &str) -> String {
         let mut value: serde_json::Value = serde_json::from_str(line).unwrap();
         if value["entry"] == "begun" {
             value["format"] = 3.into();
+            value["request"].as_object_mut().unwrap().shift_remove("search");
         }
         if value["entry"] == "checked" {
             let fields = value.as_object_mut().unwrap();
@@ -104,8 +105,30 @@ async fn a_journal_of_the_format_before_this_one_is_read_and_gone_on_with() {
     let conclusion = bench.run(&lab, &mut journal).await.unwrap();
     assert_eq!(conclusion.outcome, Outcome::Found { last_good: 4, first_bad: 5 });
     let text = std::fs::read_to_string(&path).unwrap();
-    assert!(text.starts_with("{\"entry\":\"begun\",\"format\":4"), "{text}");
+    assert!(text.starts_with("{\"entry\":\"begun\",\"format\":5"), "{text}");
     assert!(text.starts_with(today.trim_end()), "what was there is as it would be today");
+}
+
+#[test]
+fn a_session_from_before_there_were_plans_keeps_its_own_reading() {
+    let bench = Bench::new(3);
+    let journal = bench.begin();
+    let path = journal.directory().join("journal.jsonl");
+    drop(journal);
+    let today = std::fs::read_to_string(&path).unwrap();
+    for (any_failure, same_failure) in [(None, true), (Some(true), false)] {
+        let mut begun: serde_json::Value = serde_json::from_str(&today).unwrap();
+        begun["format"] = 4.into();
+        let request = begun["request"].as_object_mut().unwrap();
+        request.shift_remove("search");
+        request.extend(any_failure.map(|any| ("any_failure".to_owned(), any.into())));
+        std::fs::write(&path, format!("{begun}\n")).unwrap();
+        let plan = Journal::resume(&bench.sessions, None).unwrap().request().search;
+        assert_eq!(plan, SearchPlan { same_failure, ..SearchPlan::BEFORE_PLANS });
+        // And keeps it once it is written in today's format.
+        let plan = Journal::resume(&bench.sessions, None).unwrap().request().search;
+        assert_eq!(plan.same_failure, same_failure);
+    }
 }
 
 #[test]

@@ -28,7 +28,7 @@ async fn a_summary_takes_another_failure_for_no_end() {
     let bench = Bench::new(5);
     let (good, bad, other) = (vec!["OK"], vec![BAD], vec!["something else"]);
     let scripts = [good, other.clone(), other.clone(), other, bad];
-    let lab = ScriptedLab { fail_after: Some(4), ..ScriptedLab::of(&scripts) };
+    let lab = ScriptedLab { fail_after: Some(5), ..ScriptedLab::of(&scripts) };
     let mut journal = bench.begin();
     bench.run(&lab, &mut journal).await.unwrap_err();
     let summary = SessionSummary::read(&bench.sessions, None).unwrap();
