@@ -134,7 +134,7 @@ async fn begin(context: &Context, request: BisectRequest) -> Result<OpenSession,
     PinFile::open_or_new(&pin_file)?.try_out()?;
     let releases = context.releases(Freshness::Cached).await?;
     let line = line_of(context, &request, &releases)?;
-    let line = between_judgeable_ends(context, line, &question)?;
+    let line = between_judgeable_ends(context, &line, &question)?;
     let asked_with = (config, account.clone());
     let (lab, why_node) = lab::build(context, &line, None, &question, asked_with).await?;
     let request = SessionRequest {

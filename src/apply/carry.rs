@@ -41,7 +41,7 @@ pub enum CarryError {
 pub(super) fn find(place: &Place, from: Version, to: Version) -> Result<Option<Carry>, CarryError> {
     let logins = carry::find(place, from, to)?;
     let (mut taken_over, mut set_aside) = (Vec::new(), Vec::new());
-    for file in taken_over::find(&place.state)? {
+    for file in taken_over::find(&place.state) {
         match (to < from, file.original.exists()) {
             (true, false) => taken_over.push(file),
             (false, true) => {

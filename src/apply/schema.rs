@@ -34,11 +34,11 @@ pub(super) fn live(state: &Utf8Path) -> Result<Vec<StateDatabase>, SqliteError> 
 
 /// The first that `release` refuses, and the schema that it opens at most. A release
 /// without databases leaves them alone. `declared` is what its manifest says.
-pub(super) fn refused<'a>(
-    databases: &'a [StateDatabase],
+pub(super) fn refused(
+    databases: &[StateDatabase],
     release: Version,
     declared: Option<Schemas>,
-) -> Option<(&'a StateDatabase, i64)> {
+) -> Option<(&StateDatabase, i64)> {
     let opens = declared.or_else(|| {
         let (state, agent) = schemas(release)?;
         Some(Schemas { state, agent })

@@ -27,7 +27,7 @@ pub struct TakenOver {
 }
 
 /// All of them below a state directory, the newest copy of each; no link is followed.
-pub(super) fn find(state: &Utf8Path) -> io::Result<Vec<TakenOver>> {
+pub(super) fn find(state: &Utf8Path) -> Vec<TakenOver> {
     let passed_over = |entry: &walkdir::DirEntry| {
         entry.file_type().is_dir() && PASSED_OVER.iter().any(|name| entry.file_name() == *name)
     };
@@ -45,7 +45,7 @@ pub(super) fn find(state: &Utf8Path) -> io::Result<Vec<TakenOver>> {
         found.retain(|other| other.original != original);
         found.push(TakenOver { original, kept });
     }
-    Ok(found)
+    found
 }
 
 /// What a file was called before it was taken over: `runs.sqlite` of
@@ -53,7 +53,7 @@ pub(super) fn find(state: &Utf8Path) -> io::Result<Vec<TakenOver>> {
 /// `auth-state.json.sqlite-import.1795738543929.bak` (7.1).
 fn original(name: &str) -> Option<&str> {
     if let Some((original, time)) = name.split_once(".sqlite-import.") {
-        return time.ends_with(".bak").then_some(original);
+        return (time.rsplit('.').next() == Some("bak")).then_some(original);
     }
     let (original, time) = name.split_once(".migrated")?;
     (time.is_empty() || time.starts_with('-')).then_some(original)
@@ -147,7 +147,7 @@ mod tests {
             "agents/main/sessions/x.json.migrated",
             "migrated",
         ]);
-        let found = find(&state).unwrap();
+        let found = find(&state);
         let relative = |path: &Utf8Path| path.strip_prefix(&state).unwrap().to_string();
         let originals: Vec<_> = found.iter().map(|file| relative(&file.original)).collect();
         assert_eq!(
@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn what_is_brought_back_is_a_copy_and_what_is_set_aside_comes_back_as_it_was() {
         let (_guard, state) = state(&["tasks/runs.sqlite.migrated"]);
-        let file = find(&state).unwrap().remove(0);
+        let file = find(&state).remove(0);
         file.bring_back().unwrap();
         fs_err::write(&file.original, "written since").unwrap();
         file.bring_back().unwrap();

@@ -70,18 +70,18 @@ pub fn find(place: &Place, from: Version, to: Version) -> Result<Vec<LoginMove>,
         {
             continue;
         }
-        let mut moved = LoginMove {
+        let mut of_agent = LoginMove {
             agent,
             labels: Vec::new(),
             from: from_store,
             to: to_store,
             providers: providers.clone(),
         };
-        let Some(text) = moved.from.read()? else { continue };
-        let store = Store::parse(&text, moved.from.path())?;
-        moved.labels = moved.moving(&store).map(|(name, _)| label(name)).collect();
-        if !moved.labels.is_empty() {
-            moves.push(moved);
+        let Some(text) = of_agent.from.read()? else { continue };
+        let store = Store::parse(&text, of_agent.from.path())?;
+        of_agent.labels = of_agent.moving(&store).map(|(name, _)| label(name)).collect();
+        if !of_agent.labels.is_empty() {
+            moves.push(of_agent);
         }
     }
     Ok(moves)

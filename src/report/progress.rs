@@ -102,7 +102,7 @@ impl ProgressState {
                 terminal::say(&verdict_line(*core, verdict, *elapsed_ms, *purpose));
             }
             Event::Search { checks: 0, .. } => {}
-            Event::Search { checks, .. } => self.search(search_line(event), *checks),
+            Event::Search { checks, .. } => self.search(&search_line(event), *checks),
             Event::Note { text } => terminal::note(text),
             Event::Warning { text } => terminal::warning(text),
             Event::Failed { message, hint, .. } => terminal::error(message, hint.as_deref()),
@@ -120,7 +120,7 @@ impl ProgressState {
         }
     }
 
-    fn search(&mut self, what: String, checks: u32) {
+    fn search(&mut self, what: &str, checks: u32) {
         let checks_left = counted(checks as usize, "check", "checks");
         let Some(bars) = self.bars() else {
             terminal::say(&format!("{what}, about {checks_left} to go"));

@@ -45,6 +45,7 @@ impl Halving {
 
     /// The same, where the good end is not given: something that answers is looked for from
     /// the bad end back, in growing steps.
+    #[must_use]
     pub fn seeking_good_end(self, seeks_good_end: bool) -> Self {
         Self { seeks_good_end, ..self }
     }

@@ -345,7 +345,7 @@ fn is_borne_out(truth: &[Reading], policy: NoisePolicy, outcome: &Outcome) -> bo
     let mark = |place: usize| match &truth[place] {
         Reading::Good => Mark::Good,
         Reading::Skip | Reading::Shared => Mark::Skip,
-        other => {
+        other @ Reading::Bad(_) => {
             let is_sought = !matches!(truth[last], Reading::Bad(_)) || *other == truth[last];
             if !policy.same_failure || place == 0 || is_sought { Mark::Bad } else { Mark::Skip }
         }

@@ -80,7 +80,7 @@ mod tests {
         let text = excerpt(&line, 5000);
         assert!(text.contains("Unknown model: x") && text.chars().count() < 250, "{text}");
         assert_eq!(excerpt("short", 2), "short");
-        assert_eq!(excerpt("over\rwritten \u{9b}31m", 2), "over written  31m");
+        assert_eq!(excerpt("over\rwritten \u{9b}31m", 2), "over\\rwritten \\u{9b}31m");
         assert!(excerpt(&line, 0).starts_with('a'));
     }
 

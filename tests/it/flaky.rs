@@ -82,7 +82,7 @@ fn flaky_checks_lead_to_the_right_release() {
                 "{releases} releases, {false_fails} % false failures, {false_passes} % false \
                  passes: {right} of {runs} right, {bad_pins} bad pins, {checks} checks"
             );
-            eprintln!("{row}");
+            println!("{row}");
             if right * 100 < least * runs || bad_pins > 0 {
                 wrong.push(row);
             }
@@ -98,7 +98,7 @@ fn flaky_checks_lead_to_the_right_release() {
                 "{releases} releases, {false_fails} % false failures, no regression: {blamed} of \
                  {runs} blame a release"
             );
-            eprintln!("{row}");
+            println!("{row}");
             if blamed * 100 > runs {
                 wrong.push(row);
             }

@@ -72,7 +72,7 @@ pub async fn reversed_ends(
 /// Leaves ends out that cannot be asked at all, and says so before anything runs.
 pub(super) fn between_judgeable_ends(
     context: &Context,
-    line: Vec<Candidate>,
+    line: &[Candidate],
     question: &Question,
 ) -> Result<Vec<Candidate>, AppError> {
     let missing = |candidate: &Candidate| missing_piece(candidate, question);

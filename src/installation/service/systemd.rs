@@ -141,12 +141,11 @@ impl Systemd<'_> {
     fn words(&self, state: &ServiceState, answer: Option<bool>) -> String {
         let ServiceState { active, sub, restarts, exit, .. } = state;
         let why = match (answer, exit) {
-            (Some(true), _) => String::new(),
             (Some(false), _) => {
                 format!(", port {} does not answer as a Gateway", self.service.port)
             }
             (None, 78) => ", exit status 78: the release refuses the config".to_owned(),
-            (None, 0) => String::new(),
+            (Some(true), _) | (None, 0) => String::new(),
             (None, status) => format!(", exit status {status}"),
         };
         format!("{active} ({sub}), {restarts} restarts{why}")
