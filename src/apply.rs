@@ -64,9 +64,8 @@ use crate::login::Place;
 use crate::npm::Registry;
 use crate::npm::registry::Freshness;
 use crate::npm::run::Npm;
-use crate::openclaw::names::Schemas;
 use crate::openclaw::{Change, refuses_config_of};
-use crate::release::{PackageName, Version};
+use crate::release::{PackageName, Schemas, Version};
 
 /// What apply and undo work with.
 #[derive(Debug)]

@@ -3,12 +3,14 @@
 pub mod end;
 pub mod line;
 pub mod pairing;
+mod schemas;
 pub mod version;
 
 use std::fmt;
 
 use serde::Serialize;
 
+pub use schemas::Schemas;
 pub use version::{Channel, Version};
 
 /// The npm name of a package, such as `openclaw` or `@openclaw/codex`.

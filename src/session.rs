@@ -69,7 +69,7 @@ impl Conclusion {
 
 /// How long a session may go on, this time.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Limits {
+pub struct SessionLimits {
     /// So many checks.
     pub checks: Option<usize>,
     /// So long; a check under way is still waited for.
@@ -99,7 +99,7 @@ pub struct Session<'a, L: Lab> {
     /// How many candidates may be asked at the same time.
     pub parallel: usize,
     /// How long it may go on.
-    pub limits: Limits,
+    pub limits: SessionLimits,
 }
 
 /// Drives a search to its end.
@@ -190,7 +190,7 @@ fn next(search: &dyn Strategy, running: &[Ask]) -> Next {
     }
 }
 
-impl Limits {
+impl SessionLimits {
     fn reached(self, checks: usize, elapsed: Duration) -> Option<LimitReached> {
         let checks = self.checks.filter(|limit| checks >= *limit).map(LimitReached::Checks);
         checks.or(self.time.filter(|limit| elapsed >= *limit).map(LimitReached::Time))

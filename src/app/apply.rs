@@ -201,6 +201,12 @@ impl PreparedUndo<'_> {
         self.undone.record.from.core
     }
 
+    /// Whether its service was down when it was replaced.
+    pub fn was_down(&self) -> bool {
+        let record = &self.undone.record;
+        record.installation.service.is_some() && !record.service_ran
+    }
+
     /// Goes back.
     pub async fn run(&self) -> Result<ApplyOutcome, AppError> {
         let apply = self.live.apply();

@@ -26,7 +26,7 @@ use crate::pin::{FirstBad, Pin, PinFile};
 use crate::release::end::End;
 use crate::route::Route;
 use crate::search::{Outcome, SearchPlan};
-pub use crate::session::Limits;
+pub use crate::session::SessionLimits;
 use crate::session::error::SessionError;
 use crate::session::journal::{self, Journal, SessionRequest};
 use crate::session::lab::LabError;
@@ -74,7 +74,7 @@ pub struct ResumeRequest {
     /// What installs may reach besides the registries and what the session has already.
     pub open_install: Vec<HostPort>,
     /// How long this part of the session may go on.
-    pub limits: Limits,
+    pub limits: SessionLimits,
 }
 
 /// What a session came to.
@@ -203,7 +203,7 @@ fn open(
 async fn search(
     context: &Context,
     open: OpenSession,
-    limits: Limits,
+    limits: SessionLimits,
 ) -> Result<BisectReport, AppError> {
     let OpenSession { mut journal, lab, watch } = open;
     let catalogue = context.catalogue()?;

@@ -16,9 +16,8 @@ use super::warning::Warning;
 use crate::explain::{Class, Explain};
 use crate::installation::{Installation, ManagedPlugin};
 use crate::node::choice::{Node, satisfies};
-use crate::openclaw::names::Schemas;
 use crate::openclaw::refuses_config_of;
-use crate::release::Version;
+use crate::release::{Schemas, Version};
 
 /// A core and its plugin, by version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

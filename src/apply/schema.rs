@@ -3,8 +3,8 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::openclaw::names::{Schemas, schemas};
-use crate::release::Version;
+use crate::openclaw::names::schemas;
+use crate::release::{Schemas, Version};
 use crate::sqlite::{self, SqliteError};
 
 /// A database of the live state.

@@ -96,6 +96,9 @@ impl UndoArguments {
         let prepared = output.of(live.prepare_undo(self.backup.as_deref())).await?;
         let back = prepared.back();
         report.undo(prepared.backup(), prepared.installation.core.version, back);
+        if prepared.was_down() {
+            report.was_down(back);
+        }
         agree(self.yes, output.form, &format!("go back to {back}?"), "codexpin undo --yes")?;
         let outcome = output.of(prepared.run()).await?;
         let exit_code = exit::of_apply(&outcome);

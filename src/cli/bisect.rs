@@ -7,7 +7,7 @@ use super::question::QuestionArguments;
 use super::{PinFileArgument, exit};
 use crate::app::AppError;
 use crate::app::bisect::{
-    BisectReport, BisectRequest, Limits, ResumeRequest, SearchRequest, bisect, resume,
+    BisectReport, BisectRequest, ResumeRequest, SearchRequest, SessionLimits, bisect, resume,
     reversed_ends,
 };
 use crate::app::context::Context;
@@ -106,8 +106,8 @@ impl SearchArguments {
 }
 
 impl LimitArguments {
-    fn limits(self) -> Limits {
-        Limits {
+    fn limits(self) -> SessionLimits {
+        SessionLimits {
             checks: self.max_checks.and_then(|checks| checks.try_into().ok()),
             time: self.max_time.map(|minutes| Duration::from_secs(u64::from(minutes) * 60)),
         }

@@ -7,8 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::fs::foreign;
-use crate::openclaw::names::Schemas;
-use crate::release::Version;
+use crate::release::{Schemas, Version};
 
 /// A package directory and what its manifest says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -11,8 +11,7 @@ use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
-use crate::openclaw::names::Schemas;
-use crate::release::Version;
+use crate::release::{Schemas, Version};
 
 /// A package's releases, as one registry has them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

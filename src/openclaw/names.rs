@@ -1,7 +1,5 @@
 //! What a release calls things, and what it reads, by the table of [`Change`]s.
 
-use serde::{Deserialize, Serialize};
-
 use super::edge::Change;
 use crate::release::Version;
 
@@ -70,16 +68,6 @@ pub fn reads(release: Version, format: LoginFormat) -> bool {
         LoginFormat::Sealed => !in_database && Change::SealedLogins.is_in(release),
         LoginFormat::Sqlite => in_database,
     }
-}
-
-/// The `user_version`s of the databases that a release opens at most
-/// (`openclaw.schemaVersions` in its package.json).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Schemas {
-    /// Of `state/openclaw.sqlite`.
-    pub state: i64,
-    /// Of each agent's `openclaw-agent.sqlite`.
-    pub agent: i64,
 }
 
 /// Those of a release whose package.json does not say: state, agent.

@@ -78,6 +78,14 @@ impl ApplyReport {
         self.content.undone = Some(backup.to_owned());
     }
 
+    /// What an undo goes back to did not run then.
+    pub fn was_down(&self, back: Version) {
+        terminal::warning(&format!(
+            "the Gateway of {back} was not running when it was replaced: it may not come up now \
+             either, and then all is put back"
+        ));
+    }
+
     /// How it ended.
     pub fn outcome(&mut self, outcome: ApplyOutcome) {
         self.show_outcome(&outcome);

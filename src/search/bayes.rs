@@ -7,7 +7,7 @@ use super::bisection::steps_back;
 use super::hypotheses::Posterior;
 use super::policy::{Answers, PASSES_BEFORE_PIN};
 use super::recurrence::EarlierStretch;
-use super::stop::{NextStep, StopRule};
+use super::stop::{Decision, StopRule};
 use super::tally::Tally;
 use super::{
     Ask, Belief, Contradiction, Next, NoisePolicy, Outcome, Pinning, Purpose, Reading, Reason,
@@ -25,6 +25,7 @@ const MOST_ASKS_BEFORE_PIN: u32 = 15;
 pub struct Bayes {
     length: usize,
     seeks_good_end: bool,
+    begins_at_good_end: bool,
     answers: Answers,
     rule: StopRule,
 }
@@ -40,7 +41,7 @@ impl Bayes {
         assert!(length >= 2, "a line has two ends");
         let answers = Answers::new(length, policy);
         let rule = StopRule { confidence, repeat };
-        Self { length, seeks_good_end: false, answers, rule }
+        Self { length, seeks_good_end: false, begins_at_good_end: false, answers, rule }
     }
 
     /// The same, where the good end is not given: something that answers is looked for from
@@ -50,10 +51,16 @@ impl Bayes {
         Self { seeks_good_end, ..self }
     }
 
+    /// The same, with the good end first: a command that cannot be run is known by that.
+    #[must_use]
+    pub fn beginning_at_good_end(self, begins_at_good_end: bool) -> Self {
+        Self { begins_at_good_end, ..self }
+    }
+
     /// What it comes to with these answers.
-    fn step(&self, tallies: Vec<Tally>) -> NextStep {
+    fn step(&self, tallies: Vec<Tally>) -> Decision {
         match self.needed_first(&tallies) {
-            Some(place) => NextStep::Ask(place),
+            Some(place) => Decision::Ask(place),
             None => self.rule.next(&self.posterior_of(tallies)),
         }
     }
@@ -67,7 +74,8 @@ impl Bayes {
         };
         let last = self.length - 1;
         let has_control = tallies.iter().any(|tally| tally.passes > 0);
-        let wants_control = self.answers.policy.shared_upstream && !has_control && is_open(0);
+        let needs_control = self.answers.policy.shared_upstream || self.begins_at_good_end;
+        let wants_control = needs_control && !has_control && is_open(0);
         let wants_failure =
             self.answers.policy.same_failure && tallies[last].fails == 0 && is_open(last);
         if self.seeks_good_end && !has_control {
@@ -126,11 +134,11 @@ impl Strategy for Bayes {
             return Next::Ask(self.ask(place, Reason::Control { of }));
         }
         match self.step(self.answers.tallies()) {
-            NextStep::Done(outcome) => Next::Done(outcome),
-            NextStep::Ask(place) if place == 0 || place == self.length - 1 => {
+            Decision::Done(outcome) => Next::Done(outcome),
+            Decision::Ask(place) if place == 0 || place == self.length - 1 => {
                 Next::Ask(self.ask(place, Reason::End))
             }
-            NextStep::Ask(place) => Next::Ask(self.ask(place, Reason::Search)),
+            Decision::Ask(place) => Next::Ask(self.ask(place, Reason::Search)),
         }
     }
 
@@ -153,8 +161,8 @@ impl Strategy for Bayes {
     fn wanted(&self, running: &[Ask]) -> Vec<(usize, f64)> {
         let tallies = self.answers.tallies();
         let after = |tallies: Vec<Tally>, chance: f64| match self.step(tallies) {
-            NextStep::Ask(place) => Some((place, chance)),
-            NextStep::Done(_) => None,
+            Decision::Ask(place) => Some((place, chance)),
+            Decision::Done(_) => None,
         };
         let Some(ask) = running.first() else { return after(tallies, 1.0).into_iter().collect() };
         let bad = self.posterior_of(tallies.clone()).chance_bad(ask.place);

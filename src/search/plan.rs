@@ -38,8 +38,14 @@ impl SearchPlan {
         Self { same_failure: true, answers: AnswerKind::Deterministic, seeks_good_end: false };
 
     /// The strategy for a line of this many candidates. `shared_upstream`: they share an
-    /// account and a service that may fail by themselves.
-    pub fn strategy(self, length: usize, shared_upstream: bool) -> Box<dyn Strategy> {
+    /// account and a service that may fail by themselves. `by_command`: the user's own
+    /// command says what a candidate does.
+    pub fn strategy(
+        self,
+        length: usize,
+        shared_upstream: bool,
+        by_command: bool,
+    ) -> Box<dyn Strategy> {
         let policy = NoisePolicy { same_failure: self.same_failure, shared_upstream };
         let seeks = self.seeks_good_end;
         match self.answers {
@@ -48,7 +54,7 @@ impl SearchPlan {
             }
             AnswerKind::Flaky { confidence, repeat } => {
                 let search = Bayes::over(length, policy, confidence, repeat);
-                Box::new(search.seeking_good_end(seeks))
+                Box::new(search.seeking_good_end(seeks).beginning_at_good_end(by_command))
             }
         }
     }

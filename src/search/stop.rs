@@ -14,7 +14,7 @@ pub(super) struct StopRule {
 
 /// What is to be done next.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum NextStep {
+pub(super) enum Decision {
     /// This candidate is asked.
     Ask(usize),
     /// The answer is there.
@@ -31,22 +31,22 @@ const SURER: f64 = 3.0;
 const INSTALLED: f64 = 0.9;
 
 impl StopRule {
-    pub(super) fn next(self, posterior: &Posterior) -> NextStep {
+    pub(super) fn next(self, posterior: &Posterior) -> Decision {
         let groups = posterior.groups();
         let likeliest = groups.iter().max_by(|a, b| a.chance.total_cmp(&b.chance));
         let sure = |group: &&Group| group.chance >= self.needed(posterior, group);
         let Some(group) = likeliest.filter(sure) else {
             return match most_telling(posterior) {
-                Some(place) => NextStep::Ask(place),
-                None => NextStep::Done(self.interval(posterior)),
+                Some(place) => Decision::Ask(place),
+                None => Decision::Done(self.interval(posterior)),
             };
         };
         match self.lacks(posterior, group) {
-            Some(place) => NextStep::Ask(place),
+            Some(place) => Decision::Ask(place),
             None if is_observed(posterior, group) => {
-                NextStep::Done(answer(group, posterior.length()))
+                Decision::Done(answer(group, posterior.length()))
             }
-            None => NextStep::Done(self.interval(posterior)),
+            None => Decision::Done(self.interval(posterior)),
         }
     }
 

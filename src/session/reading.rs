@@ -3,6 +3,7 @@
 use super::journal::SessionRequest;
 use super::record::CheckRecord;
 use crate::catalogue::{Catalogue, FailureScope};
+use crate::question::AskBy;
 use crate::search::{FailureKey, Reading, Strategy};
 use crate::verdict::{SkipReason, Verdict};
 
@@ -33,7 +34,8 @@ pub(super) fn search_of(
 ) -> Box<dyn Strategy> {
     // The loopback has no outages: no failure is shared with it.
     let shared_upstream = request.question.upstream.lending().is_some();
-    let mut search = request.search.strategy(request.line.len(), shared_upstream);
+    let by_command = matches!(request.question.ask, AskBy::Command(_));
+    let mut search = request.search.strategy(request.line.len(), shared_upstream, by_command);
     for check in checks.iter() {
         search.learn(&check.ask, reading(&check.verdict, catalogue));
     }

@@ -248,12 +248,12 @@ impl Bench {
         lab: &ScriptedLab,
         journal: &mut Journal,
     ) -> Result<Conclusion, SessionError> {
-        run_session(parallel, Limits::default(), lab, journal).await
+        run_session(parallel, SessionLimits::default(), lab, journal).await
     }
 
     async fn run_within(
         &self,
-        limits: Limits,
+        limits: SessionLimits,
         lab: &ScriptedLab,
         journal: &mut Journal,
     ) -> Result<Conclusion, SessionError> {
@@ -263,7 +263,7 @@ impl Bench {
 
 async fn run_session(
     parallel: usize,
-    limits: Limits,
+    limits: SessionLimits,
     lab: &ScriptedLab,
     journal: &mut Journal,
 ) -> Result<Conclusion, SessionError> {

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::agent;
 use crate::machine::{Machine, Run};
 
 /// A machine whose registry has `2026.2.1` to `2026.2.{releases}`.
@@ -57,6 +58,17 @@ fn a_command_of_ones_own_is_asked_until_the_answer_is_likely_enough() {
     run.exits(0);
     assert_eq!((&value["first_bad"], &value["confidence"]), (&json!("2026.2.4"), &Value::Null));
     assert!(value["checks"].as_u64().unwrap() <= 5, "{}", value["checks"]);
+}
+
+#[test]
+fn one_flake_blames_nobody_where_the_user_says_that_answers_may_be_wrong() {
+    let machine = Machine::new();
+    let bad = ["2026.6.11", "2026.7.1"];
+    machine.registry.script_all(&bad, &agent::unknown_model());
+    machine.registry.script("2026.6.1", [agent::unknown_model(), agent::answers()]);
+    let run = machine.run("bisect 2026.5.18 2026.7.1 --confidence 95").exits(0);
+    assert!(run.stdout.contains("2026.6.11 is the first bad release"), "{}", run.stdout);
+    assert!(run.stdout.contains("\nsure  9"), "{}", run.stdout);
 }
 
 /// `cargo test --test it flaky -- --ignored --nocapture`; `FLAKY_RUNS` runs a row, 100 unless

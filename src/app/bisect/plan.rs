@@ -2,7 +2,7 @@
 
 use crate::question::Question;
 use crate::search::{AnswerKind, SearchPlan};
-use crate::session::Limits;
+use crate::session::SessionLimits;
 
 /// How a line is to be searched.
 #[derive(Debug, Clone, Copy, Default)]
@@ -17,7 +17,7 @@ pub struct SearchRequest {
     /// as the kind of check asks for.
     pub repeat: Option<u32>,
     /// How long the session may go on.
-    pub limits: Limits,
+    pub limits: SessionLimits,
 }
 
 /// How likely a result has to be right where nothing else is said.

@@ -146,7 +146,7 @@ async fn a_session_that_reaches_its_limit_says_what_it_knows_and_goes_on_later()
     let bench = Bench::new(9);
     let lab = ScriptedLab::of(&scripts("gggggbbbb"));
     let mut journal = bench.begin();
-    let limits = Limits { checks: Some(3), time: None };
+    let limits = SessionLimits { checks: Some(3), time: None };
     let conclusion = bench.run_within(limits, &lab, &mut journal).await.unwrap();
     let known = Outcome::Inconclusive { last_good: Some(4), first_bad: Some(8) };
     assert_eq!((conclusion.outcome, conclusion.limit), (known, Some(LimitReached::Checks(3))));
@@ -175,7 +175,7 @@ async fn an_end_that_cannot_be_judged_gives_way_to_the_next_and_that_is_told() {
         events: &events,
         stop: &CancellationToken::new(),
         parallel: 1,
-        limits: Limits::default(),
+        limits: SessionLimits::default(),
     };
     let conclusion = run(&session, &mut bench.begin()).await.unwrap();
     assert_eq!(conclusion.outcome, Outcome::Found { last_good: 2, first_bad: 3 });
