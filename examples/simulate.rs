@@ -128,7 +128,7 @@ impl Case {
         let (mut dice, mut score) = (Dice(0x2026_0501), Score::default());
         for _ in 0..runs {
             let line = self.line(&mut dice);
-            let mut search = plan.strategy(self.length, false);
+            let mut search = plan.strategy(self.length, false, false);
             let outcome = loop {
                 match search.next(&[]) {
                     Next::Done(outcome) => break outcome,
