@@ -130,3 +130,11 @@ fn what_is_wrong_with_a_users_table_is_named() {
         assert!(error.contains(says), "{error}");
     }
 }
+
+#[test]
+fn the_built_in_patterns_are_matched_together_whatever_letters_a_line_has() {
+    let catalogue = Catalogue::built_in();
+    assert!(together(&catalogue.patterns, false).is_ok(), "a pattern needs Unicode's classes");
+    let line = "\u{25c7}  caf\u{e9} \u{2192} Unknown model: openai-codex/gpt-5.5";
+    assert!(catalogue.may_be_in(line) && catalogue.in_line(TextSource::Log, line).is_some());
+}
