@@ -117,7 +117,7 @@ impl Apply<'_> {
         let replaced = earlier_config.is_some();
         let facts = PlanFacts {
             carry: self.carry(installation, installation.core.version, target.core.version)?,
-            databases: schema::live(&installation.state)?,
+            databases: schema::live(&installation.state, target.core.version)?,
             opens: self.opens(target.core.version).await?,
             config_written_by,
             config_broken: now.as_ref().err().map(ToString::to_string),
@@ -317,7 +317,8 @@ impl Apply<'_> {
         // The kept package says itself what it opens.
         let kept = replaced.iter().find(|part| part.kind == PartKind::Core);
         let opens = kept.and_then(|part| Package::read(&part.other).ok()?.schemas);
-        plan::check_databases(&schema::live(&installation.state)?, to.core, opens)?;
+        let databases = schema::live(&installation.state, to.core)?;
+        plan::check_databases(&databases, to.core, opens)?;
         let facts = PlanFacts { carry, ..self.facts(installation).await? };
         let mut plan = Plan::of_undo(installation, to, replaced, None, &facts);
         let name = backup_name(at, &plan);

@@ -3,6 +3,7 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::openclaw::Change;
 use crate::openclaw::names::schemas;
 use crate::release::{Schemas, Version};
 use crate::sqlite::{self, SqliteError};
@@ -18,9 +19,12 @@ pub struct StateDatabase {
     pub schema: i64,
 }
 
-/// The databases that are there. One that cannot be read is an error: nobody could
-/// say whether the other release opens it.
-pub(super) fn live(state: &Utf8Path) -> Result<Vec<StateDatabase>, SqliteError> {
+/// The databases that are there, for a release that opens any. One that cannot be read
+/// is an error then: nobody could say whether the release opens it.
+pub(super) fn live(state: &Utf8Path, release: Version) -> Result<Vec<StateDatabase>, SqliteError> {
+    if !Change::StateDatabases.is_in(release) {
+        return Ok(Vec::new());
+    }
     let agents = state.join("agents").read_dir_utf8().into_iter().flatten().flatten();
     let of_agents = agents.map(|agent| (agent.path().join("agent/openclaw-agent.sqlite"), true));
     let all = std::iter::once((state.join("state/openclaw.sqlite"), false)).chain(of_agents);
@@ -52,6 +56,18 @@ pub(super) fn refused(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_damaged_database_is_in_the_way_of_a_release_that_opens_it_alone() {
+        let guard = tempfile::tempdir().unwrap();
+        let state = Utf8Path::from_path(guard.path()).unwrap();
+        fs_err::create_dir(state.join("state")).unwrap();
+        fs_err::write(state.join("state/openclaw.sqlite"), "no database at all, and long enough")
+            .unwrap();
+        assert_eq!(live(state, "2026.5.28".parse().unwrap()).unwrap(), []);
+        let error = live(state, "2026.6.1".parse().unwrap()).unwrap_err().to_string();
+        assert!(error.contains("state/openclaw.sqlite"), "{error}");
+    }
 
     #[test]
     fn a_release_refuses_what_a_newer_one_has_migrated_and_leaves_what_it_does_not_know() {

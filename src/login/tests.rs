@@ -78,9 +78,12 @@ impl Machine {
         let path = self.write(&format!(".openclaw/{file}"), "");
         let database = rusqlite::Connection::open(path).unwrap();
         database.pragma_update(None, "journal_mode", "wal").unwrap();
-        let json = if key == "store" { "store_json" } else { "value_json" };
-        let sql =
-            format!("create table {table} ({key}_key, {json}, updated_at); create table t (x)");
+        let (json, at) = match key {
+            "store" => ("store_json", "updated_at"),
+            _ => ("value_json", "updated_at_ms"),
+        };
+        let columns = format!("{key}_key primary key, {json}, {at}");
+        let sql = format!("create table {table} ({columns}); create table t (x)");
         database.execute_batch(&sql).unwrap();
         let sql = format!("insert into {table} values (?1, ?2, 1)");
         database.execute(&sql, [row, &store]).unwrap();
@@ -440,4 +443,25 @@ fn a_renamed_provider_is_named_as_the_release_names_it_in_the_same_file() {
     let value: serde_json::Value =
         serde_json::from_str(&fs_err::read_to_string(&file).unwrap()).unwrap();
     assert_eq!(value, serde_json::from_str::<serde_json::Value>(&store).unwrap());
+}
+
+#[test]
+fn what_all_agents_share_goes_to_a_release_without_databases_and_comes_back() {
+    let machine = Machine::new();
+    drop(machine.database("config_machine_state"));
+    fs_err::create_dir_all(machine.place.state.join("agents/main/agent")).unwrap();
+    let shared = machine.place.state.join("state/openclaw.sqlite");
+    let down = moves(&machine, "2026.9.5", "2026.5.28").remove(0);
+    assert_eq!(down.from, carry::AgentStore::Shared(shared));
+    down.take().unwrap();
+    let login = machine.only();
+    assert_eq!(
+        (login.profile.as_str(), login.format),
+        ("openai-codex:default", LoginFormat::Inline)
+    );
+    assert!(login.holds_refresh);
+    moves(&machine, "2026.5.28", "2026.9.5")[0].take().unwrap();
+    let login = machine.only();
+    assert_eq!((login.profile.as_str(), login.format), ("openai:default", LoginFormat::Sqlite));
+    assert!(login.holds_refresh);
 }

@@ -51,6 +51,11 @@ fn an_apply_changes_nothing_without_a_yes_and_is_followed_line_by_line_with_one(
     assert_eq!(world.fingerprint(), before);
     assert!(!world.root.join("codexpin/backups").exists(), "no backup is begun");
 
+    let planned =
+        |more: &str| Said::of(&world.command(&format!("apply --dry-run{more}")), 0).stdout;
+    let live = "prove that the agent replies through its Gateway";
+    assert!(planned("").contains(live) && !planned(" --no-live-check").contains(live));
+
     let lines = Said::of(&world.command("apply --yes --json-lines"), 0).lines();
     assert_eq!((&lines[0]["format"], &lines[0]["command"]), (&1.into(), &"apply".into()));
     let expected = "planned staging staging stopping stopped saved swapped swapped starting started \

@@ -88,6 +88,22 @@ fn a_plan_touches_nothing() {
 }
 
 #[test]
+fn a_release_that_does_not_open_the_databases_is_refused_and_nothing_stops() {
+    let world = World::new();
+    let pin = world.pin(OLD);
+    world.migrate_databases();
+    let (before, pid) = (world.fingerprint(), world.service_pid());
+    for what in ["plan", "apply"] {
+        let refused = world.codexpin(json!({"do": what, "pin": pin}));
+        let expected = format!("it has schema 2, and {OLD} opens 1 at most");
+        assert!(refused.error().ends_with(&expected), "{refused:?}");
+        assert_eq!(refused.answer["exit"], 6);
+    }
+    assert_eq!((world.fingerprint(), world.service_pid()), (before, pid));
+    assert!(!world.root.join("codexpin/backups").exists(), "no backup is begun");
+}
+
+#[test]
 fn what_fails_its_proof_is_put_back_bit_for_bit() {
     let world = World::new();
     let before = world.fingerprint();

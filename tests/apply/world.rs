@@ -153,6 +153,12 @@ impl World {
         fs_err::write(self.state().join("update-check.json.migrated"), "{}").unwrap();
     }
 
+    /// As a release newer than `NEW` leaves them.
+    pub(crate) fn migrate_databases(&self) {
+        let database = rusqlite::Connection::open(self.login_database()).unwrap();
+        database.pragma_update(None, "user_version", 2).unwrap();
+    }
+
     fn login_database(&self) -> Utf8PathBuf {
         self.state().join("agents/main/agent/openclaw-agent.sqlite")
     }

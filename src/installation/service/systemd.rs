@@ -180,7 +180,10 @@ impl Service for Systemd<'_> {
         loop {
             let state = self.systemd_state().await?;
             let answer = if state.is_running() { answers(self.service.port).await } else { None };
-            let listener = listener::on_port(self.service.port, state.pid);
+            let listener = match answer {
+                Some(_) => listener::on_port(self.service.port, state.pid),
+                None => Listener::Unknown,
+            };
             // Where it cannot be seen whose the listener is, its answer has to do.
             if answer == Some(true) && !matches!(listener, Listener::Other { .. }) {
                 return Ok(());
