@@ -52,6 +52,9 @@ pub const CODEX_HOME: &str = "CODEX_HOME";
 
 /// Node: a file of authorities to trust besides its own.
 pub const NODE_EXTRA_CA_CERTS: &str = "NODE_EXTRA_CA_CERTS";
+/// Node: no compiled code is kept for the next start of the same program
+/// (<https://nodejs.org/api/cli.html#node_disable_compile_cache1>).
+pub const NODE_DISABLE_COMPILE_CACHE: &str = "NODE_DISABLE_COMPILE_CACHE";
 /// What the user may have set for TLS, and a candidate that speaks its own needs.
 pub const TRUSTED_AUTHORITIES: [&str; 4] =
     ["SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "CODEX_CA_CERTIFICATE"];
@@ -139,6 +142,8 @@ pub fn in_scratch_home(environment: Environment, home: &camino::Utf8Path) -> Env
         .with(OPENCLAW_STATE_DIR, state.as_str())
         .with(OPENCLAW_NO_AUTO_UPDATE, "1")
         .with(OPENCLAW_SKIP_CHANNELS, "1")
+        // Some 20 MB that would be written for a home that is used once.
+        .with(NODE_DISABLE_COMPILE_CACHE, "1")
         .with("NO_COLOR", "1")
 }
 

@@ -1,5 +1,6 @@
 //! The pass over a log.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
@@ -24,6 +25,8 @@ const PREPARES: SignedDuration = SignedDuration::from_mins(10);
 const HANGS: SignedDuration = SignedDuration::from_mins(10);
 /// So many turns are watched at once.
 const TURNS: usize = 64;
+/// So many lines more than there are may be looked over for ends that do not come.
+const MOST_IN_VAIN: u64 = 20_000;
 
 /// A log that is being read.
 #[derive(Debug)]
@@ -47,6 +50,8 @@ pub struct Scan<'a> {
     answered: Option<Quote>,
     release: Option<String>,
     raw_at: Option<u64>,
+    /// Lines that were looked over for the end of a document that has none.
+    in_vain: u64,
     /// Whose the last line was.
     owner: Option<(u64, Subject)>,
     now: Option<Timestamp>,
@@ -87,6 +92,7 @@ impl<'a> Scan<'a> {
             answered: None,
             release: None,
             raw_at: None,
+            in_vain: 0,
             owner: None,
             now: None,
             in_code: false,
@@ -189,7 +195,7 @@ impl<'a> Scan<'a> {
             let end = memchr::memchr(b'\n', &block[at..]).map_or(block.len(), |to| at + to);
             line_number += newlines(&block[counted..start]);
             counted = start;
-            match self.document(&block[start..], end - start) {
+            match self.document(&block[start..], end - start, line_number) {
                 Err(()) if !is_last => {
                     read = start;
                     break;
@@ -217,16 +223,29 @@ impl<'a> Scan<'a> {
 
     /// The document that begins with the first of these lines, as one line, and how long it
     /// is. An error where its end has not come.
-    fn document(&self, lines: &[u8], first: usize) -> Result<Option<(Vec<u8>, usize)>, ()> {
-        if !lines[..first].trim_ascii_end().ends_with(b"{") {
+    fn document(
+        &mut self,
+        lines: &[u8],
+        first: usize,
+        number: u64,
+    ) -> Result<Option<(Vec<u8>, usize)>, ()> {
+        // A log of beginnings alone would be read once for each of them.
+        let has_no_ends = self.in_vain > MOST_IN_VAIN + number;
+        if has_no_ends || !lines[..first].trim_ascii_end().ends_with(b"{") {
             return Ok(None);
         }
-        let undressed = |line: &[u8]| Line::undressed(line, &self.clock);
+        let looked_over = Cell::new(0);
+        let undressed = |line: &[u8]| {
+            looked_over.set(looked_over.get() + 1);
+            Line::undressed(line, &self.clock)
+        };
         let length = match document_end(lines, undressed) {
             Ok(Some(length)) => length,
-            Ok(None) => return Ok(None),
-            Err(()) if lines.len() > MOST_OF_A_DOCUMENT => return Ok(None),
-            Err(()) => return Err(()),
+            Err(()) if lines.len() <= MOST_OF_A_DOCUMENT => return Err(()),
+            Ok(None) | Err(()) => {
+                self.in_vain += looked_over.get();
+                return Ok(None);
+            }
         };
         let mut text = lines[..first].trim_ascii_end().to_vec();
         for line in lines[first..length].split(|byte| *byte == b'\n') {

@@ -45,6 +45,17 @@ fn a_summary_counts_only_where_nothing_raw_was_said_before_it() {
 }
 
 #[test]
+fn a_log_of_beginnings_without_ends_is_not_read_once_for_each() {
+    let lines = 100_000;
+    let mut scan = Scan::new(&CATALOGUE, clock(), None);
+    scan.feed("{\n".repeat(lines).as_bytes());
+    scan.feed(b"FailoverError: Unknown model: openai-codex/gpt-5.5\n");
+    let most = MOST_IN_VAIN + 2_000 + lines as u64;
+    assert!(scan.in_vain <= most, "{} lines looked over", scan.in_vain);
+    assert_eq!(ids(&scan.end()), [("unknown-model", 1)]);
+}
+
+#[test]
 fn an_error_that_nobody_knows_is_quoted_as_unknown() {
     let diagnosis = diagnose(b"start\nTypeError: x is not a function\nbye");
     let unknown = diagnosis.unknown.unwrap().quote;
