@@ -6,7 +6,8 @@
 //! ```text
 //! codexpin ──starts──▶ holder: makes the namespaces, brings `lo` up, listens
 //!    │ ◀── listening socket ──┘    and stays until codexpin lets go of it
-//!    └──starts──▶ codexpin again ──joins the holder's namespaces, exec──▶ program
+//!    │                             └─starts─▶ the first process inside
+//!    └──starts──▶ codexpin again: joins these namespaces ──starts──▶ program
 //! ```
 //!
 //! A socket belongs to the namespace in which it was made. So codexpin, which
@@ -14,9 +15,9 @@
 //! without a relay. All ports inside but the listener's are free.
 //!
 //! Programs inside have the user and group that they have outside, and no capability,
-//! root's neither: see the module `confine`. They cannot look into processes outside
-//! (`ptrace(2)`) nor, where the kernel has Landlock's scopes, signal them; abstract Unix
-//! sockets belong to the network namespace. What they see of the file system, and where
+//! root's neither: see the module `confine`. Processes outside are not there for them
+//! (see the module `processes`), nor can they look into them (`ptrace(2)`) or, where the kernel
+//! has Landlock's scopes, signal them; abstract Unix sockets belong to the network namespace. What they see of the file system, and where
 //! they may write, is a [`MountPlan`]'s: see the module `mounts`. Files of other users appear to
 //! belong to the overflow user (65534).
 
@@ -35,6 +36,8 @@ mod holder;
 mod mount_table;
 #[cfg(target_os = "linux")]
 mod mounts;
+#[cfg(target_os = "linux")]
+mod processes;
 #[cfg(target_os = "linux")]
 mod shim;
 

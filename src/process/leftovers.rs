@@ -2,7 +2,8 @@
 //!
 //! A process that left its group (`setsid`, a double fork) is found on Linux by
 //! the run's name in its environment, by its ancestry, or because this process
-//! adopted it (`PR_SET_CHILD_SUBREAPER`, see prctl(2)). Runs go on beside each
+//! adopted it (`PR_SET_CHILD_SUBREAPER`, see prctl(2)), or the first process of an
+//! enclosure did. Runs go on beside each
 //! other, so an adopted process may belong to one that is not over: its name
 //! says so. One without a name (its environment was emptied, and its parent is
 //! gone) is ended with the last run that may have left it.
@@ -89,6 +90,12 @@ impl ActiveRuns {
         !self.runs.values().any(|(name, leaves)| name != run && *leaves == Leftovers::Anything)
     }
 
+    /// A child of what holds an enclosure adopts what is abandoned inside.
+    fn is_first_in_an_enclosure(&self, pid: u32, table: &ProcessTable) -> bool {
+        let holder = table.get(&pid).and_then(|process| self.runs.get(&process.parent));
+        holder.is_some_and(|(_, leaves)| *leaves == Leftovers::Nothing)
+    }
+
     /// How many processes a run has now, besides the one that leads it.
     pub(super) fn count(&mut self, run: &str, group: u32) -> usize {
         let table = process_table();
@@ -106,10 +113,13 @@ impl ActiveRuns {
             Some(name) => name != run && self.has(name),
             None => false,
         };
+        let adopted = |process: &Process| {
+            process.parent == me || self.is_first_in_an_enclosure(process.parent, table)
+        };
         let seed = |process: &Process| match process.run.as_deref() {
-            Some(name) => name == run || (process.parent == me && !self.has(name)),
+            Some(name) => name == run || (adopted(process) && !self.has(name)),
             // A zombie is only to be reaped: it does not matter which run left it.
-            None => process.parent == me && (alone || process.ended),
+            None => adopted(process) && (alone || process.ended),
         };
         let mut left: BTreeSet<u32> = table
             .iter()
@@ -352,6 +362,23 @@ mod tests {
         let me = std::process::id();
         assert!(!left_with(me, None, "client", Leftovers::Anything));
         assert!(left_with(me, None, "client", Leftovers::Nothing));
+    }
+
+    #[test]
+    fn what_is_abandoned_in_an_enclosure_is_adopted_by_its_first_process() {
+        const HOLDER: u32 = 100_020;
+        const FIRST: u32 = 100_021;
+        let me = std::process::id();
+        let process = |parent| Process { parent, group: 0, started: 0, ended: false, run: None };
+        let table = ProcessTable::from([
+            (HOLDER, process(me)),
+            (FIRST, process(HOLDER)),
+            (LEFT, process(FIRST)),
+        ]);
+        let mut active = ActiveRuns::default();
+        active.add(HOLDER, "holder".to_owned(), Leftovers::Nothing);
+        active.add(CLIENT, "client".to_owned(), Leftovers::Anything);
+        assert_eq!(active.left_by("client", CLIENT, &table), BTreeSet::from([LEFT]));
     }
 
     #[test]

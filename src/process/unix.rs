@@ -41,6 +41,21 @@ pub(super) fn set_apart(command: &mut tokio::process::Command) {
     }
 }
 
+/// Asks the kernel to send the child SIGKILL when this process ends, and gives it every
+/// signal, whichever this one blocks.
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code, reason = "pre_exec has no safe form; what is called is async-signal-safe")]
+pub(super) fn end_with_parent(command: &mut std::process::Command) {
+    use std::os::unix::process::CommandExt as _;
+    // SAFETY: prctl(2) and sigprocmask(2) allocate nothing and take no lock.
+    unsafe {
+        command.pre_exec(|| {
+            nix::sys::signal::SigSet::all().thread_unblock()?;
+            Ok(nix::sys::prctl::set_pdeathsig(KILL)?)
+        });
+    }
+}
+
 /// Keeps what this process has in memory, a lent login above all, out of core dumps and
 /// from other processes of the user's: see `PR_SET_DUMPABLE` in prctl(2) and core(5). What
 /// it starts decides for itself whether it can be looked into, and leaves no core either.

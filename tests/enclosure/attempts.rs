@@ -253,7 +253,21 @@ const ATTEMPTS: &[Attempt] = &[
         "has files open that it was not given",
         "ls /proc/self/fd | grep -vxE '[0-3]' && echo made-up",
     ),
-    // To signal.
+    // To find, to hold up, and to signal.
+    attempt("finds a process", "test -d /proc/$P && echo made-up"),
+    attempt("lists the processes", "ls /proc | grep -x $P && echo made-up"),
+    attempt("reads a command line", "tr '\\0' ' ' < /proc/$P/cmdline | grep . && echo made-up"),
+    attempt("reads how a process is", "grep -q State /proc/$P/status && echo made-up"),
+    attempt("makes a process yield", "renice -n 5 -p $P && echo made-up"),
+    attempt("limits a process", "prlimit --pid $P --nofile=512 && echo made-up"),
+    attempt("binds a process to a core", "taskset -pc 0 $P && echo made-up"),
+    inside_only("ends the first process", "kill -KILL 1 && echo made-up"),
+    inside_only("reads the first process's environment", "cat /proc/1/environ && echo made-up"),
+    inside_only(
+        "shows other processes",
+        "mount -t proc proc /proc && test -d /proc/$P && echo made-up",
+    ),
+    inside_only("uncovers the processes", "umount -l /proc; test -d /proc/$P && echo made-up"),
     attempt("asks whether a process is there", "kill -0 $P && echo made-up"),
     attempt("stops a process", "kill -STOP $P && kill -CONT $P && echo made-up"),
     attempt("ends a process", "kill -TERM $V && echo made-up"),

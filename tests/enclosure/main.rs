@@ -152,21 +152,30 @@ async fn the_user_inside_is_the_user_outside() {
 
 #[tokio::test]
 async fn status_signal_output_and_stdin_are_as_outside() {
-    let enclosure = open().await;
-    let finished = run(&inside(&enclosure, "echo out; echo err >&2; exit 42")).await;
+    let (_guard, root) = in_tmp();
+    for enclosure in [open().await, open_with_mounts(&root, &[]).await] {
+        are_as_outside(&enclosure).await;
+    }
+}
+
+async fn are_as_outside(enclosure: &Enclosure) {
+    let finished = run(&inside(enclosure, "echo out; echo err >&2; exit 42")).await;
     assert_eq!(finished.ending, Ending::Exited(42));
     let output = (finished.stdout.text(), finished.stderr.text());
     assert_eq!(output, ("out\n".to_owned(), "err\n".to_owned()));
-    assert_eq!(run(&inside(&enclosure, "kill -9 $$")).await.ending, Ending::Signalled(9));
+    for (signal, number) in [("KILL", 9), ("TERM", 15), ("ABRT", 6)] {
+        let finished = run(&inside(enclosure, &format!("kill -{signal} $$"))).await;
+        assert_eq!(finished.ending, Ending::Signalled(number));
+    }
 
     let open_files = "readlink /proc/self/fd/0; echo /proc/$$/fd/*";
-    let here = run(&inside(&enclosure, open_files)).await.stdout.text();
+    let here = run(&inside(enclosure, open_files)).await.stdout.text();
     assert!(here.starts_with("/dev/null\n"), "{here}");
     // The three that every program has, and the directory that is read.
     assert_eq!(here.split_whitespace().count(), 1 + 4, "{here}");
     let names = "env | grep -vE '^(_|SHLVL|PWD|OLDPWD)=' | cut -d= -f1 | sort";
     let there = run(&outside("bash", &["-c", names])).await.stdout.text();
-    assert_eq!(run(&inside(&enclosure, names)).await.stdout.text(), there);
+    assert_eq!(run(&inside(enclosure, names)).await.stdout.text(), there);
 }
 
 #[tokio::test]
@@ -181,15 +190,54 @@ async fn a_time_limit_and_what_is_left_running_count_inside_as_well() {
 }
 
 #[tokio::test]
+async fn a_program_inside_that_ends_when_it_is_asked_to_has_the_time_for_it() {
+    let (_guard, root) = in_tmp();
+    let enclosure = open_with_mounts(&root, &[]).await;
+    let script = "trap 'sleep 0.3; echo goodbye; exit 0' TERM; echo ready; sleep 30 & wait";
+    let mut running = PROCESSES.start(&inside(&enclosure, script)).unwrap();
+    assert!(running.output_until(|stdout, _| stdout.contains("ready")).await);
+    assert_eq!(running.stop().await.unwrap().stdout.text(), "ready\ngoodbye\n");
+}
+
+#[tokio::test]
+async fn programs_inside_find_each_other_alone_and_none_outlives_their_enclosure() {
+    let (_guard, root) = in_tmp();
+    let enclosure = open_with_mounts(&root, &[]).await;
+    // In a session of its own, without the run's name, abandoned.
+    let time = format!("30{}", std::process::id());
+    let script = format!("(env -i setsid sleep {time} >/dev/null 2>&1 &); echo /proc/[0-9]*");
+    let finished = run(&inside(&enclosure, &script)).await;
+    let there = finished.stdout.text();
+    assert!(there.starts_with("/proc/1 ") && there.split(' ').count() <= 5, "{there}");
+    assert!(!there.contains(&format!("/proc/{} ", std::process::id())), "{there}");
+    enclosure.close().await.unwrap();
+    let sleeps = || {
+        let all = fs_err::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path());
+        let said = all.filter_map(|path| std::fs::read(path.join("cmdline")).ok());
+        said.into_iter().any(|words| words == format!("sleep\0{time}\0").as_bytes())
+    };
+    for _ in 0..500 {
+        if !sleeps() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("what was left inside still runs");
+}
+
+#[tokio::test]
 async fn a_program_that_cannot_be_started_inside_is_an_error_and_no_exit_status() {
-    let enclosure = open().await;
     let directory = tempfile::tempdir().unwrap();
     let script = Utf8Path::from_path(directory.path()).unwrap().join("script");
     fs_err::write(&script, "#!/no/such/interpreter\n").unwrap();
     fs_err::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let program = Program { executable: script.clone(), ..inside(&enclosure, "") };
-    let error = PROCESSES.start(&program).unwrap_err();
-    assert_eq!(error.to_string(), format!("{script} was not found"));
+    let (_guard, root) = in_tmp();
+    let visible = [script.clone()];
+    for enclosure in [open().await, open_with_mounts(&root, &visible).await] {
+        let program = Program { executable: script.clone(), ..inside(&enclosure, "") };
+        let error = PROCESSES.start(&program).unwrap_err();
+        assert_eq!(error.to_string(), format!("{script} was not found"));
+    }
 }
 
 #[tokio::test]
@@ -386,7 +434,7 @@ async fn an_ordinary_user_has_all_of_it_as_well() {
     program.environment = program.environment.with(SHIM, shim);
     let finished = run(&program).await;
     let text = finished.stdout.text();
-    assert!(finished.ending.success() && text.contains("result: ok. 15 passed"), "{text}");
+    assert!(finished.ending.success() && text.contains("result: ok. 17 passed"), "{text}");
 }
 
 fn is_running(pid: &str) -> bool {

@@ -20,6 +20,7 @@ pub(super) enum EnclosureStep {
     KeepUser,
     LoopbackUp,
     MakeMounts,
+    MakeProcesses,
     Listen,
     Enter,
     Confine,
@@ -33,6 +34,7 @@ impl fmt::Display for EnclosureStep {
             Self::KeepUser => "cannot keep the user in a new user namespace",
             Self::LoopbackUp => "cannot bring the loopback interface of a new network namespace up",
             Self::MakeMounts => "cannot make a file system of its own",
+            Self::MakeProcesses => "cannot make a namespace of processes",
             Self::Listen => "cannot listen in a new network namespace",
             Self::Enter => "cannot enter the enclosure",
             Self::Confine => "cannot give up privileges",
@@ -62,23 +64,22 @@ impl StepFailure {
 /// What came from the other side.
 #[derive(Debug)]
 pub(super) enum Message {
-    /// An open file, and the failure of a step that is not essential.
-    Open(OwnedFd, Option<StepFailure>),
+    /// Open files, one or two, and the failure of a step that is not essential.
+    Open(OwnedFd, Option<OwnedFd>, Option<StepFailure>),
     Failed(StepFailure),
     /// The other side is gone: it ended, or became the program.
     Closed,
 }
 
-/// Sends an open file, and the failure of a step that is not essential.
+/// Sends one or two open files, and the failure of a step that is not essential.
 pub(super) fn send(
     to: &UnixStream,
-    file: BorrowedFd<'_>,
+    files: &[BorrowedFd<'_>],
     without: Option<StepFailure>,
 ) -> io::Result<()> {
-    let files = [file];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
     let mut attached = SendAncillaryBuffer::new(&mut space);
-    attached.push(SendAncillaryMessage::ScmRights(&files));
+    attached.push(SendAncillaryMessage::ScmRights(files));
     // An open file travels with at least one byte, see unix(7).
     let text = serde_json::to_vec(&without)?;
     sendmsg(to, &[IoSlice::new(&text)], &mut attached, SendFlags::NOSIGNAL)?;
@@ -97,19 +98,21 @@ pub(super) fn report_failure(mut to: &UnixStream, failure: StepFailure) {
 /// inherited by programs.
 pub(super) fn receive(from: impl AsFd) -> io::Result<Message> {
     let mut bytes = [0; 256];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
     let mut attached = RecvAncillaryBuffer::new(&mut space);
     // A wait with a time limit is not restarted after a signal, see signal(7).
     let received = rustix::io::retry_on_intr(|| {
         let bytes = &mut [IoSliceMut::new(&mut bytes)];
         recvmsg(&from, bytes, &mut attached, RecvFlags::CMSG_CLOEXEC)
     })?;
-    let file = attached.drain().find_map(|message| match message {
-        RecvAncillaryMessage::ScmRights(mut files) => files.next(),
+    let files = attached.drain().find_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(mut files) => Some((files.next()?, files.next())),
         _ => None,
     });
-    match (file, &bytes[..received.bytes]) {
-        (Some(file), text) => Ok(Message::Open(file, serde_json::from_slice(text)?)),
+    match (files, &bytes[..received.bytes]) {
+        (Some((file, second)), text) => {
+            Ok(Message::Open(file, second, serde_json::from_slice(text)?))
+        }
         (None, []) => Ok(Message::Closed),
         (None, text) => Ok(Message::Failed(serde_json::from_slice(text)?)),
     }
@@ -131,8 +134,8 @@ mod tests {
         let (here, there) = UnixStream::pair().unwrap();
         let (mut reader, writer) = io::pipe().unwrap();
         let without = StepFailure::at(EnclosureStep::MakeMounts)(io::Error::from_raw_os_error(1));
-        send(&here, writer.as_fd(), Some(without)).unwrap();
-        let Message::Open(file, told) = receive(&there).unwrap() else { panic!("no file") };
+        send(&here, &[writer.as_fd()], Some(without)).unwrap();
+        let Message::Open(file, None, told) = receive(&there).unwrap() else { panic!("no file") };
         assert_eq!(told, Some(without));
         drop(writer);
         fs_err::File::from_parts(file.into(), "pipe").write_all(b"through").unwrap();

@@ -13,7 +13,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use tokio::io::Interest;
 
 use super::control::{self, EnclosureStep, Message};
-use super::shim::{ENTER, ENTER_MOUNTS, HOLD, MODE};
+use super::shim::{ENTER, ENTER_MOUNTS, ENTER_PROCESSES, HOLD, MODE};
 use super::{EnclosureError, MountPlan};
 use crate::env::Environment;
 use crate::process::{
@@ -57,20 +57,24 @@ impl Enclosure {
             stdin: Stdio::from(OwnedFd::from(theirs)),
         };
         let holder = processes.launch(&holder_of(shim), launch, Leftovers::Nothing)?;
-        let process = process_of(&holder).map_err(EnclosureError::Holder)?;
         let (control, message) = answer(ours).await.map_err(EnclosureError::Holder)?;
         match message {
-            Message::Open(listener, without) => Ok(Self {
-                holder,
-                handle: EnclosureHandle {
-                    holder: Arc::new(process),
-                    shim: shim.to_owned(),
-                    mounts: mounts.is_some() && without.is_none(),
-                },
-                listener: Some(listener.into()),
-                shared_tmp: without.map(EnclosureError::refused),
-                _control: control,
-            }),
+            Message::Open(listener, first, without) => {
+                let enter = match (&first, mounts.is_some() && without.is_none()) {
+                    (Some(_), _) => ENTER_PROCESSES,
+                    (None, true) => ENTER_MOUNTS,
+                    (None, false) => ENTER,
+                };
+                let inside = first.map_or_else(|| process_of(&holder), Ok);
+                let inside = Arc::new(inside.map_err(EnclosureError::Holder)?);
+                Ok(Self {
+                    holder,
+                    handle: EnclosureHandle { inside, shim: shim.to_owned(), enter },
+                    listener: Some(listener.into()),
+                    shared_tmp: without.map(EnclosureError::refused),
+                    _control: control,
+                })
+            }
             Message::Failed(failure) => Err(EnclosureError::refused(failure)),
             Message::Closed => Err(EnclosureError::Holder(io::ErrorKind::UnexpectedEof.into())),
         }
@@ -135,7 +139,7 @@ async fn answer(control: UnixStream) -> io::Result<(tokio::net::UnixStream, Mess
     let control = tokio::net::UnixStream::from_std(control)?;
     let message = control.async_io(Interest::READABLE, || control::receive(&control));
     let message = tokio::time::timeout(PATIENCE, message).await??;
-    if let Message::Open(listener, _) = &message {
+    if let Message::Open(listener, ..) = &message {
         rustix::io::ioctl_fionbio(listener, true)?;
     }
     Ok((control, message))
@@ -144,9 +148,11 @@ async fn answer(control: UnixStream) -> io::Result<(tokio::net::UnixStream, Mess
 /// Starts programs inside an enclosure, as long as that is open.
 #[derive(Debug, Clone)]
 pub struct EnclosureHandle {
-    holder: Arc<OwnedFd>,
+    /// A process that is in all of its namespaces.
+    inside: Arc<OwnedFd>,
     shim: Utf8PathBuf,
-    mounts: bool,
+    /// The shim's word for entering them.
+    enter: &'static str,
 }
 
 impl EnclosureHandle {
@@ -158,10 +164,9 @@ impl EnclosureHandle {
     ) -> io::Result<(Launch, PendingEntry)> {
         let (ours, theirs) = UnixStream::pair()?;
         ours.set_read_timeout(Some(PATIENCE))?;
-        control::send(&ours, self.holder.as_fd(), None)?;
+        control::send(&ours, &[self.inside.as_fd()], None)?;
         let codexpin = std::process::id().to_string();
-        let enter = if self.mounts { ENTER_MOUNTS } else { ENTER };
-        let arguments = [MODE, enter, &codexpin, executable.as_str()].map(str::to_owned);
+        let arguments = [MODE, self.enter, &codexpin, executable.as_str()].map(str::to_owned);
         let launch = Launch {
             executable: self.shim.clone(),
             arguments: arguments.into_iter().chain(program.arguments.iter().cloned()).collect(),

@@ -9,7 +9,6 @@ use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
 use camino::Utf8PathBuf;
@@ -19,7 +18,7 @@ use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketType, recv, send, s
 use rustix::process::{getegid, geteuid};
 
 use super::control::{self, EnclosureStep, Message, StepFailure};
-use super::{MountPlan, confine, mounts};
+use super::{MountPlan, confine, mounts, processes};
 use crate::exit_code::ExitCode;
 use crate::process::unix;
 
@@ -32,6 +31,8 @@ pub(super) const HOLD: &str = "hold";
 pub(super) const ENTER: &str = "enter";
 /// The same for an enclosure with mounts of its own.
 pub(super) const ENTER_MOUNTS: &str = "enter-mounts";
+/// The same for one with mounts and processes of its own.
+pub(super) const ENTER_PROCESSES: &str = "enter-processes";
 
 /// What every enclosure has of its own, besides mounts. IPC: System V's memory and
 /// queues, and POSIX's queues.
@@ -51,6 +52,13 @@ pub fn serve(mut arguments: impl Iterator<Item = OsString>) -> Option<ExitCode> 
         Some(word) if word == HOLD => hold(&control, arguments),
         Some(word) if word == ENTER => enter(&control, CloneFlags::empty(), arguments),
         Some(word) if word == ENTER_MOUNTS => enter(&control, CloneFlags::CLONE_NEWNS, arguments),
+        Some(word) if word == ENTER_PROCESSES => {
+            enter(&control, CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWPID, arguments)
+        }
+        Some(word) if word == processes::FIRST => {
+            let number = arguments.next().and_then(|number| number.into_string().ok());
+            processes::be_first(&control, &number.unwrap_or_default())
+        }
         _ => return Some(ExitCode::Usage),
     };
     Some(match result {
@@ -73,8 +81,12 @@ fn hold(
     // Before the network namespace is left: each lists its own sockets only.
     let sockets = mounts::listening_sockets();
     let listener = make()?;
-    let no_mounts = arguments.next().and_then(|plan| make_mounts(&plan, &sockets).err());
-    control::send(control, listener.as_fd(), no_mounts)
+    let mounts = arguments.next().map(|plan| make_mounts(&plan, &sockets));
+    // With the machine's own /proc the numbers in it would be others than a program's own.
+    let first = matches!(mounts, Some(Ok(()))).then(|| processes::make().ok()).flatten();
+    let process = first.as_ref().map(|first| first.process.as_fd());
+    let files: Vec<_> = [Some(listener.as_fd()), process].into_iter().flatten().collect();
+    control::send(control, &files, mounts.and_then(Result::err))
         .map_err(StepFailure::at(EnclosureStep::Listen))?;
     drop(listener);
     control::wait_until_closed(control);
@@ -138,7 +150,7 @@ fn loopback_up() -> io::Result<()> {
 
 fn enter(
     control: &UnixStream,
-    mounts: CloneFlags,
+    own: CloneFlags,
     mut arguments: impl Iterator<Item = OsString>,
 ) -> Result<(), StepFailure> {
     let failed = |error: nix::Error| StepFailure::at(EnclosureStep::Enter)(error);
@@ -146,14 +158,14 @@ fn enter(
     let (Some(parent), Some(program)) = (parent, arguments.next()) else {
         return Err(failed(nix::Error::EINVAL));
     };
-    let Message::Open(holder, _) =
+    let Message::Open(holder, ..) =
         control::receive(control).map_err(StepFailure::at(EnclosureStep::Enter))?
     else {
         return Err(failed(nix::Error::EPIPE));
     };
     // The process itself stands for its namespaces, from Linux 5.8, see setns(2).
     let directory = std::env::current_dir().map_err(StepFailure::at(EnclosureStep::Enter))?;
-    setns(holder, NAMESPACES | mounts).map_err(failed)?;
+    setns(holder, NAMESPACES | own).map_err(failed)?;
     // Entering a mount namespace moved this process to its root: go back.
     std::env::set_current_dir(directory).map_err(StepFailure::at(EnclosureStep::Enter))?;
     // The namespaces are entered: nothing more needs the capabilities that they gave.
@@ -168,5 +180,10 @@ fn enter(
     let nothing =
         std::fs::File::open("/dev/null").map_err(StepFailure::at(EnclosureStep::Enter))?;
     dup2_stdin(nothing).map_err(failed)?;
-    Err(StepFailure::at(EnclosureStep::Execute)(Command::new(program).args(arguments).exec()))
+    let mut command = Command::new(program);
+    command.args(arguments);
+    if own.contains(CloneFlags::CLONE_NEWPID) {
+        match processes::stand_for(command, control)? {}
+    }
+    Err(processes::become_it(command))
 }
