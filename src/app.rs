@@ -12,6 +12,7 @@ pub mod diagnose;
 pub mod doctor;
 mod enclosure;
 mod error;
+pub mod history;
 pub mod issue;
 mod lab;
 pub mod login;
@@ -22,6 +23,7 @@ pub mod releases;
 pub mod routes;
 pub mod size;
 mod standalone;
+pub mod status;
 pub mod upstream;
 
 pub use error::AppError;

@@ -290,12 +290,7 @@ impl Apply<'_> {
         backup: Option<&str>,
     ) -> Result<ApplyJournal, ApplyError> {
         let fits = |journal: &&ApplyJournal| {
-            let record = &journal.record;
-            let kept = |part: &Part| !part.is_live(part.before) && part.has(part.before);
-            record.installation.core.directory == installation.core.directory
-                && backup.is_none_or(|name| name == journal.name())
-                && record.progress.is_applied()
-                && record.parts.iter().all(kept)
+            journal.can_be_undone(installation) && backup.is_none_or(|name| name == journal.name())
         };
         let journals = ApplyJournal::all(&self.backups)?.journals;
         let found = journals.iter().rev().find(fits).cloned();

@@ -18,6 +18,7 @@ mod report;
 mod routes;
 mod signals;
 mod signatures;
+mod status;
 mod upstream;
 
 use std::sync::Arc;
@@ -72,10 +73,14 @@ enum Command {
     /// Write a session up as an issue, in Markdown that is safe to paste.
     Report(report::Report),
 
+    /// Say what runs here, and how it stands to the pin.
+    Status(status::StatusArguments),
     /// Roll this machine to the current pin, with backup and proof.
     Apply(apply::ApplyArguments),
     /// Put back what the last apply replaced.
     Undo(apply::UndoArguments),
+    /// List what was applied and undone here.
+    History(status::HistoryArguments),
     Diagnose(diagnose::Diagnose),
     /// Show the failures that codexpin knows by name.
     Signatures(signatures::Signatures),
@@ -86,8 +91,6 @@ enum Command {
     Loopback(loopback::Serve),
 
     // Words that are typed first, and are no commands.
-    #[command(hide = true)]
-    Status(NoCommandArguments),
     #[command(hide = true)]
     Rollback(NoCommandArguments),
     #[command(hide = true)]
@@ -152,6 +155,8 @@ impl Command {
             Self::Undo(undo) => undo.output.form(),
             Self::Releases(releases) => OutputForm::from(releases.output.json),
             Self::Routes(routes) => OutputForm::from(routes.output.json),
+            Self::Status(status) => OutputForm::from(status.output.json),
+            Self::History(history) => OutputForm::from(history.output.json),
             Self::Doctor(doctor) => OutputForm::from(doctor.output.json),
             Self::Diagnose(diagnose) => OutputForm::from(diagnose.output.json),
             Self::Pins(pins) => OutputForm::from(pins.output.json),
@@ -198,14 +203,12 @@ async fn dispatch(
         Command::Report(report) => report.run(context).await,
         Command::Apply(apply) => Box::pin(apply.run(context, output)).await,
         Command::Undo(undo) => Box::pin(undo.run(context, output)).await,
+        Command::Status(status) => Box::pin(status.run(context, output)).await,
+        Command::History(history) => history.run(context, output).await,
         Command::Diagnose(diagnose) => diagnose.run(context, output).await,
         Command::Signatures(signatures) => signatures.run(context, output),
         Command::Cache(cache) => cache.run(context, output).await,
         Command::Loopback(serve) => serve.run(context).await,
-        Command::Status(_) => Err(no_command(
-            "status",
-            "`codexpin doctor` says what is wrong here; `codexpin check live` asks the live installation for a reply",
-        )),
         Command::Rollback(_) => Err(no_command(
             "rollback",
             "`codexpin apply` rolls this machine to the current pin; `codexpin undo` takes the last apply back",

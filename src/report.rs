@@ -26,6 +26,7 @@ pub mod releases;
 pub mod reporter;
 pub mod routes;
 pub mod signatures;
+pub mod status;
 pub mod terminal;
 
 use std::time::Duration;

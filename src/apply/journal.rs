@@ -267,6 +267,14 @@ impl ApplyJournal {
         self.directory.file_name().unwrap_or_default()
     }
 
+    /// Whether what it replaced is still kept for this installation, and not live again.
+    pub fn can_be_undone(&self, installation: &Installation) -> bool {
+        let kept = |part: &Part| !part.is_live(part.before) && part.has(part.before);
+        self.record.installation.core.directory == installation.core.directory
+            && self.record.progress.is_applied()
+            && self.record.parts.iter().all(kept)
+    }
+
     /// Where the config that is to be put in place is kept: where it was found
     /// it may be moved along while the apply goes on.
     pub(super) fn earlier_config(backups: &Utf8Path, name: &str) -> Utf8PathBuf {

@@ -232,7 +232,7 @@ fn outcome_text(outcome: &ApplyOutcome) -> String {
     text
 }
 
-fn versions(versions: Versions) -> String {
+pub(super) fn versions(versions: Versions) -> String {
     match versions.plugin {
         Some(plugin) => format!("{} with plugin {plugin}", versions.core),
         None => versions.core.to_string(),

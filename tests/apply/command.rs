@@ -136,6 +136,56 @@ fn an_apply_whose_proof_cannot_be_had_stays_and_says_how_to_ask_again() {
 }
 
 #[test]
+fn what_runs_here_and_what_was_done_to_it_is_told_at_every_time() {
+    let world = World::new();
+    let told = |words: &str| Said::of(&world.command(words), 0).stdout;
+    let json = |words: &str| -> Value { serde_json::from_str(&told(words)).unwrap() };
+    assert_eq!(told("history"), "nothing was done yet\n");
+    let unpinned = told("status");
+    assert!(unpinned.starts_with(&format!("{NEW}, and no pin here\n")), "{unpinned}");
+    assert!(unpinned.contains("active (running)"), "{unpinned}");
+    assert!(unpinned.contains(world.package().as_str()), "{unpinned}");
+
+    world.write_pin(OLD);
+    let drifted = told("status");
+    let headline = format!("{NEW}: not as pinned (core {NEW} in place of {OLD}");
+    assert!(drifted.starts_with(&headline), "{drifted}");
+    assert!(drifted.contains("codexpin apply    brings this machine to the pin"), "{drifted}");
+    let drift = &json("status --json")["pin"]["drift"][0];
+    assert_eq!((&drift["pinned"], &drift["installed"]), (&OLD.into(), &NEW.into()));
+
+    let point = Failpoint::Step(StepName::ExchangeCore, Moment::After);
+    world.command_killed_at("apply --yes", point);
+    let cut_short = told("status");
+    assert!(cut_short.contains("cut short") && cut_short.contains("ends what was cut short"));
+    Said::of(&world.command("apply --yes"), 0);
+    let applied = told("status");
+    assert!(applied.starts_with(&format!("{OLD}, as pinned\n")), "{applied}");
+    assert!(applied.contains(&format!("codexpin undo     goes back to {NEW}")), "{applied}");
+    world.stop_service();
+    let down = told("status");
+    assert!(down.starts_with(&format!("{OLD}, as pinned, and its service does not run\n")));
+
+    let past = json("history --json");
+    let last = &past["operations"][0];
+    assert_eq!((&last["operation"], &last["end"]), (&"apply".into(), &"done".into()), "{past:#}");
+    assert_eq!(last["can_be_undone"], true, "{past:#}");
+    let undo = format!("codexpin undo {}", last["backup"].as_str().unwrap());
+    assert!(told("history").contains(&undo));
+    fs_err::write(
+        world
+            .root
+            .join("codexpin/backups")
+            .join(last["backup"].as_str().unwrap())
+            .join("backup.json"),
+        "{",
+    )
+    .unwrap();
+    let damaged = Said::of(&world.command("history"), 0);
+    assert!(damaged.stderr.contains("backup.json cannot be read"), "{}", damaged.stderr);
+}
+
+#[test]
 fn an_undo_that_is_typed_again_after_a_kill_finishes_the_first_and_stops_there() {
     let world = World::new();
     world.write_pin(OLD);

@@ -13,6 +13,9 @@ use rustix::net::{
 };
 use serde::{Deserialize, Serialize};
 
+/// The first argument that makes codexpin a shim; followed by what it is to do.
+pub(super) const MODE: &str = "__enclosure";
+
 /// What could not be done inside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum EnclosureStep {

@@ -12,8 +12,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use tokio::io::Interest;
 
-use super::control::{self, EnclosureStep, Message};
-use super::shim::{ENTER, ENTER_MOUNTS, ENTER_PROCESSES, HOLD, MODE};
+use super::control::{self, EnclosureStep, MODE, Message};
+use super::shim::{ENTER, ENTER_MOUNTS, ENTER_PROCESSES, HOLD};
 use super::{EnclosureError, MountPlan};
 use crate::env::Environment;
 use crate::process::{

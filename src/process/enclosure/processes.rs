@@ -23,8 +23,7 @@ use rustix::thread::{
 };
 
 use super::THIS_EXECUTABLE;
-use super::control::{self, EnclosureStep, Message, StepFailure};
-use super::shim::MODE;
+use super::control::{self, EnclosureStep, MODE, Message, StepFailure};
 use crate::process::unix;
 
 /// The first argument after [`MODE`] that makes codexpin the first process inside: followed by

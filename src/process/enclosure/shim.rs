@@ -17,13 +17,11 @@ use nix::unistd::dup2_stdin;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketType, recv, send, socket};
 use rustix::process::{getegid, geteuid};
 
-use super::control::{self, EnclosureStep, Message, StepFailure};
+use super::control::{self, EnclosureStep, MODE, Message, StepFailure};
 use super::{MountPlan, confine, mounts, processes};
 use crate::exit_code::ExitCode;
 use crate::process::unix;
 
-/// The first argument that makes codexpin a shim; followed by what it is to do.
-pub(super) const MODE: &str = "__enclosure";
 /// Make an enclosure and hold it: followed, where it is to have mounts of its own, by
 /// their plan as JSON.
 pub(super) const HOLD: &str = "hold";
