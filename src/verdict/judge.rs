@@ -1,6 +1,7 @@
 //! The order in which an observation is looked at.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use super::{Evidence, EvidenceSource, Failure, SkipReason, Verdict, evidence, fingerprint, pass};
 use crate::catalogue::{Catalogue, FailureKind, Signature};
@@ -46,8 +47,10 @@ pub fn judge(observation: &Observation, catalogue: &Catalogue) -> Verdict {
     }
     let timed_out_itself =
         observation.ending == AgentEnding::TimedOut && observation.stopped_at.is_none();
-    if let Some(request) = still_fetching(observation).filter(|_| timed_out_itself) {
-        return Verdict::Skip { reason: SkipReason::NotTheRelease { failure: request } };
+    let unfinished =
+        || still_fetching(observation).or_else(|| still_at_work(observation, catalogue));
+    if let Some(failure) = timed_out_itself.then(unfinished).flatten() {
+        return Verdict::Skip { reason: SkipReason::NotTheRelease { failure } };
     }
     let failure = if timed_out_itself {
         timed_out(observation, catalogue)
@@ -94,9 +97,30 @@ fn still_fetching(observation: &Observation) -> Option<Failure> {
     }
     let fetched = requests.iter().rfind(|request| request.kind == RequestKind::Registry)?;
     let title = "it was still fetching packages from the registry when its time was over";
-    let advice = format!("--timeout {}", 600.max(observation.elapsed_ms / 1000 * 4));
     let failure = plain("still-fetching", title, evidence::of_request(fetched));
-    Some(Failure { remedy: Some(advice), ..failure })
+    Some(Failure { remedy: Some(more_time(observation)), ..failure })
+}
+
+/// A turn of several tool calls, on a machine that has much to do, may need more time
+/// than there is. One that asked the model to the last as it had before does not hang.
+fn still_at_work(observation: &Observation, catalogue: &Catalogue) -> Option<Failure> {
+    let requests = observation.requests.iter().filter(|request| request.is_answered_turn());
+    let asked: Vec<_> = requests.map(|request| request.elapsed).collect();
+    let [first, _, .., last] = asked[..] else { return None };
+    let longest_pause = asked.windows(2).map(|two| two[1].saturating_sub(two[0])).max()?;
+    let end = first + Duration::from_millis(observation.times.turn?);
+    let is_at_work = end.saturating_sub(last) <= longest_pause * 2;
+    let is_done = pass::tools_ran(observation) >= observation.expected_tool_calls();
+    (is_at_work && !is_done).then(|| {
+        let evidence = timed_out(observation, catalogue).evidence;
+        let title = "it was still at work when its time was over";
+        let failure = plain("still-at-work", title, evidence);
+        Failure { remedy: Some(more_time(observation)), ..failure }
+    })
+}
+
+fn more_time(observation: &Observation) -> String {
+    format!("--timeout {}", 600.max(observation.elapsed_ms / 1000 * 4))
 }
 
 /// A turn that asks the model again and again and never comes to its reply. The limit is

@@ -1,12 +1,13 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use super::*;
 use crate::catalogue::Catalogue;
 use crate::observation::sample::{answered, failed, good, request};
 use crate::observation::{
-    AgentEnding, CheckStage, Observation, Reply, RequestKind, RequestRecord, ToolReturn,
+    AgentEnding, CheckStage, Observation, Reply, RequestKind, RequestRecord, Times, ToolReturn,
 };
 use crate::question::{AskBy, Probe, Require, Through};
 use crate::route::Route;
@@ -273,6 +274,26 @@ fn a_hang_in_a_tool_turn_says_how_far_it_came() {
     };
     let text = bad(&hung).evidence.text;
     assert_eq!(text, "stopped after 150 s without a reply, 7 of 20 tool calls done");
+}
+
+#[test]
+fn a_tool_turn_that_went_on_at_its_own_pace_to_the_end_of_its_time_has_shown_nothing() {
+    let stopped_after = |milliseconds: u64| {
+        let mut turn = with_tools(Probe::Multitool(20), &[true; 7]);
+        for (number, request) in turn.requests.iter_mut().enumerate() {
+            request.elapsed = Duration::from_secs(40 + 4 * number as u64);
+        }
+        let times = Times { turn: Some(milliseconds), ..Times::default() };
+        let ending = AgentEnding::TimedOut;
+        Observation { ending, reply: None, elapsed_ms: 160_000, times, ..turn }
+    };
+    // The last of eight requests, 28 s after the first.
+    let Verdict::Skip { reason } = judge(&stopped_after(33_000)) else { panic!("it is at work") };
+    let failure = reason.failure().unwrap();
+    assert_eq!(failure.signature, "still-at-work");
+    assert!(failure.evidence.text.ends_with("7 of 20 tool calls done"), "{failure:?}");
+    assert_eq!(failure.remedy.as_deref(), Some("--timeout 640"));
+    assert_eq!(bad(&stopped_after(60_000)).signature, "turn-timed-out");
 }
 
 #[test]

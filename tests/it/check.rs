@@ -136,7 +136,7 @@ fn a_turn_that_hangs_is_stopped_at_its_time_limit() {
     let deaf = machine.registry.noted("deaf");
     let run = running.finish().exits(1);
     assert!(run.stdout.contains("the turn timed out  [turn-timed-out]"), "{}", run.stdout);
-    assert!(!is_running(deaf));
+    assert!(!is_running(&deaf));
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn processes_that_a_turn_left_behind_are_ended_and_told_of() {
         machine.registry.script("2026.6.1", [script]);
         let run = machine.run("check 2026.6.1").exits(0);
         assert!(run.stdout.contains("it left 1 process running; it was ended"), "{}", run.stdout);
-        assert!(!is_running(machine.registry.noted("left")));
+        assert!(!is_running(&machine.registry.noted("left")));
         assert_eq!(started_by(run.pid), [0; 0]);
     }
 }

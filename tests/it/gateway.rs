@@ -17,7 +17,7 @@ fn stubborn() -> serde_json::Value {
 fn nothing_is_left(machine: &Machine, pid: u32) {
     for what in ["gateway", "left"] {
         let noted = machine.registry.noted(what);
-        assert!(!is_running(noted), "the {what} process {noted} runs still");
+        assert!(!is_running(&noted), "the {what} process {noted:?} runs still");
     }
     assert_eq!(started_by(pid), [0; 0]);
     assert_eq!(entries(&machine.cache().join("scratch")), [""; 0]);

@@ -38,7 +38,7 @@ fn ctrl_c_during_a_check_leaves_nothing() {
     running.signal(Signal::SIGTERM);
     let run = running.finish().exits(130);
     assert_snapshot!(machine.shown(&run));
-    assert!(!is_running(left));
+    assert!(!is_running(&left));
     nothing_is_left(&machine, run.pid);
 }
 
@@ -67,7 +67,7 @@ fn a_second_ctrl_c_ends_at_once() {
     running.signal(Signal::SIGINT);
     let run = running.finish().exits(130);
     assert!(second.elapsed() < Duration::from_secs(2), "{:?}", second.elapsed());
-    assert!(!is_running(deaf));
+    assert!(!is_running(&deaf));
     assert_eq!(started_by(run.pid), [0; 0]);
     assert!(run.stderr.contains("go on with codexpin resume "), "{}", run.stderr);
     // What was left on disk is cleared away by the next start.
@@ -103,7 +103,7 @@ fn what_a_killed_codexpin_left_running_is_ended_by_the_next_one() {
     running.signal(Signal::SIGKILL);
     let killed = running.finish().exits(128 + 9);
     machine.run("cache path").exits(0);
-    assert!(!is_running(left));
+    assert!(!is_running(&left));
     nothing_is_left(&machine, killed.pid);
 }
 

@@ -11,7 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-use crate::registry::{PATIENCE, Registry};
+use crate::registry::{NotedProcess, PATIENCE, Registry};
 
 /// A machine on which nobody else runs codexpin.
 pub(crate) struct Machine {
@@ -374,9 +374,26 @@ pub(crate) fn which(program: &str) -> Utf8PathBuf {
     found.unwrap_or_else(|| panic!("{program} is not on PATH"))
 }
 
-/// Whether a process runs. A zombie has no command line: it has ended.
-pub(crate) fn is_running(pid: u32) -> bool {
-    // A zombie has ended; its number remains until somebody reaps it.
+/// Whether a process runs that the stand-in told of, wherever that is.
+pub(crate) fn is_running(noted: &NotedProcess) -> bool {
+    let number = format!("{}", noted.pid);
+    processes().any(|pid| {
+        let namespace = std::fs::read_link(format!("/proc/{pid}/ns/pid")).unwrap_or_default();
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        let numbers = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
+        namespace.to_str() == Some(&noted.namespace)
+            && numbers.and_then(|all| all.split_whitespace().last()) == Some(&number)
+            && runs(pid)
+    })
+}
+
+/// The numbers of all processes.
+fn processes() -> impl Iterator<Item = u32> {
+    entries(Utf8Path::new("/proc")).into_iter().filter_map(|name| name.parse().ok())
+}
+
+/// A zombie has ended; its number remains until somebody reaps it.
+pub(crate) fn runs(pid: u32) -> bool {
     fs_err::read_to_string(format!("/proc/{pid}/stat"))
         .is_ok_and(|stat| !stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('Z')))
 }
@@ -384,12 +401,11 @@ pub(crate) fn is_running(pid: u32) -> bool {
 /// The processes that codexpin, running as `owner`, has started and that run still.
 pub(crate) fn started_by(owner: u32) -> Vec<u32> {
     let mark = format!("CODEXPIN_RUN={owner}-");
-    let numbers = entries(Utf8Path::new("/proc")).into_iter().filter_map(|name| name.parse().ok());
     let of_owner = |pid: &u32| {
         let environment = fs_err::read(format!("/proc/{pid}/environ")).unwrap_or_default();
         environment.split(|byte| *byte == 0).any(|entry| entry.starts_with(mark.as_bytes()))
     };
-    numbers.filter(|pid| of_owner(pid) && is_running(*pid)).collect()
+    processes().filter(|pid| of_owner(pid) && runs(*pid)).collect()
 }
 
 /// The names in a directory, in order; none where there is no directory.

@@ -97,6 +97,14 @@ pub(crate) fn asks_for_node(range: &str) -> Value {
     json!({ "engines": { "node": range } })
 }
 
+/// A process that the stand-in told of: its number where it runs, and which namespace of
+/// numbers that is.
+#[derive(Debug, Clone, serde::Deserialize)]
+pub(crate) struct NotedProcess {
+    pub(crate) pid: u32,
+    pub(crate) namespace: String,
+}
+
 impl Registry {
     /// One without packages.
     pub(crate) fn empty() -> Self {
@@ -321,12 +329,13 @@ impl Registry {
     }
 
     /// The number of the last process that the stand-in told of under this name.
-    pub(crate) fn noted(&self, what: &str) -> u32 {
+    pub(crate) fn noted(&self, what: &str) -> NotedProcess {
         let noted = |state: &State| {
-            state.notes.iter().rev().find_map(|note| note.get(what).and_then(Value::as_u64))
+            let mut notes = state.notes.iter().rev();
+            notes.find_map(|note| serde_json::from_value(note.get(what)?.clone()).ok())
         };
         self.wait(what, |state| noted(state).is_some());
-        noted(&self.lock()).and_then(|pid| u32::try_from(pid).ok()).unwrap()
+        noted(&self.lock()).unwrap()
     }
 
     /// Everything that the stand-in told of besides turns.

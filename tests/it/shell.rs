@@ -7,7 +7,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::agent;
-use crate::machine::{Machine, is_running};
+use crate::machine::{Machine, is_running, runs};
 
 #[test]
 fn what_is_printed_arrives_in_process_substitutions() {
@@ -34,10 +34,10 @@ fn a_job_of_the_shell_goes_on_and_what_a_release_left_is_ended_all_the_same() {
         text.trim().parse::<u32>().unwrap()
     };
     let shells = [number("job"), number("grandchild")];
-    let alive = shells.map(is_running);
+    let alive = shells.map(runs);
     for pid in shells {
         let _ = kill(Pid::from_raw(i32::try_from(pid).unwrap()), Signal::SIGKILL);
     }
     assert_eq!(alive, [true; 2], "{}", run.stderr);
-    assert!(!is_running(machine.registry.noted("left")));
+    assert!(!is_running(&machine.registry.noted("left")));
 }

@@ -121,6 +121,7 @@ fn show_processes(last_number: &str) -> io::Result<()> {
 
 /// Starts the program inside, stays outside as its parent, and ends as it ended: only a
 /// new process can be in another namespace of process numbers.
+#[expect(clippy::exit, reason = "the status is the program's, whatever it is")]
 pub(super) fn stand_for(
     mut command: Command,
     control: &UnixStream,

@@ -21,6 +21,9 @@ export const post = (client, options, body) =>
     request.end(JSON.stringify(body));
   });
 
+// A process here, as the test finds it from outside: its number is another one there.
+export const found = (pid) => ({ pid, namespace: fs.readlinkSync('/proc/self/ns/pid') });
+
 // By a socket in the file system: an enclosure has no other way to the test.
 export const tell = async (what, body) => {
   const { socket: socketPath } = manifest.fixture;

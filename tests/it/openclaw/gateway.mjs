@@ -2,7 +2,7 @@
 // turns for whoever has the token.
 import { spawn } from 'node:child_process';
 import http from 'node:http';
-import { config, fail, given, hang, say, tell } from './fixture.mjs';
+import { config, fail, found, given, hang, say, tell } from './fixture.mjs';
 import { Failed, turn } from './turn.mjs';
 
 const read = (request) =>
@@ -31,12 +31,12 @@ const answer = async (request, refuses) => {
 export const run = async (args) => {
   const port = Number(args[args.indexOf('--port') + 1]);
   const script = await tell('gateway', { port, ...given(args) });
-  await tell('note', { gateway: process.pid });
+  await tell('note', { gateway: found(process.pid) });
   if (script.fails) fail(script.fails);
   if (script.ignoresSigterm) process.on('SIGTERM', () => {});
   if (script.leaves) {
     const child = spawn('/bin/sleep', ['600'], { detached: true, stdio: 'ignore' });
-    await tell('note', { left: child.pid });
+    await tell('note', { left: found(child.pid) });
     child.unref();
   }
   // Newer releases say it once before they listen.

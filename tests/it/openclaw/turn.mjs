@@ -3,7 +3,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
-import { config as readConfig, given, hang, state, tell } from './fixture.mjs';
+import { config as readConfig, found, given, hang, state, tell } from './fixture.mjs';
 import { ask, events, secure, token, tunnel } from './upstream.mjs';
 
 // Lines of a turn that failed.
@@ -62,7 +62,7 @@ const wander = async ({ asks = [], connects }) => {
 const leave = async (script) => {
   const env = script.environment === 'emptied' ? {} : process.env;
   const child = spawn('/bin/sleep', ['600'], { detached: true, stdio: 'ignore', env });
-  await tell('note', { left: child.pid });
+  await tell('note', { left: found(child.pid) });
   child.unref();
 };
 
@@ -158,7 +158,7 @@ export const turn = async (args) => {
       return hang();
     case 'hang and ignore SIGTERM':
       process.on('SIGTERM', () => {});
-      await tell('note', { deaf: process.pid });
+      await tell('note', { deaf: found(process.pid) });
       return hang();
     case 'leave a process behind':
       await leave(script);
