@@ -143,6 +143,7 @@ impl Apply<'_> {
             }
         }
         if !plan.is_already_as_pinned() {
+            self.check_no_other_gateway(installation).await?;
             self.tell(&plan);
         }
         Ok(plan)
@@ -306,6 +307,7 @@ impl Apply<'_> {
     ) -> Result<ApplyOutcome, ApplyError> {
         let _lock = self.lock(installation)?;
         self.check_current(installation, installation.core.version)?;
+        self.check_no_other_gateway(installation).await?;
         let at = (self.now)();
         let (to, replaced) = (undone.record.from, &undone.record.parts);
         let carry = self.carry(installation, installation.core.version, to.core)?;
@@ -332,6 +334,13 @@ impl Apply<'_> {
         let condition = self.check_service(installation, &plan).await?;
         let journal = self.begin(&name, record, condition, || Ok(()))?;
         Box::pin(self.transaction(journal, &NoProver).run(None)).await
+    }
+
+    async fn check_no_other_gateway(&self, installation: &Installation) -> Result<(), ApplyError> {
+        match installation.other_gateway(self.machine).await? {
+            Some((port, other)) => Err(ApplyError::OtherGateway { port, other }),
+            None => Ok(()),
+        }
     }
 
     /// The plan says whether the service starts at the end. It may have been stopped or

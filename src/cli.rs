@@ -16,6 +16,7 @@ mod question;
 mod releases;
 mod report;
 mod routes;
+mod sessions;
 mod signals;
 mod signatures;
 mod status;
@@ -66,6 +67,8 @@ enum Command {
     /// Find the first bad release between a good and a bad one, and pin the last good one.
     Bisect(bisect::Bisect),
     Resume(bisect::Resume),
+    /// List the sessions, what they found, and how to go on with those that were cut short.
+    Sessions(sessions::SessionsArguments),
     /// Check a release and make it the current pin.
     Pin(pin::PinArguments),
     /// List the pins.
@@ -155,6 +158,7 @@ impl Command {
             Self::Undo(undo) => undo.output.form(),
             Self::Releases(releases) => OutputForm::from(releases.output.json),
             Self::Routes(routes) => OutputForm::from(routes.output.json),
+            Self::Sessions(sessions) => OutputForm::from(sessions.output.json),
             Self::Status(status) => OutputForm::from(status.output.json),
             Self::History(history) => OutputForm::from(history.output.json),
             Self::Doctor(doctor) => OutputForm::from(doctor.output.json),
@@ -198,6 +202,7 @@ async fn dispatch(
         Command::Login(login) => login.run(context, output).await,
         Command::Bisect(bisect) => Box::pin(bisect.run(context, output)).await,
         Command::Resume(resume) => Box::pin(resume.run(context, output)).await,
+        Command::Sessions(sessions) => Ok(sessions.run(context, output)),
         Command::Pin(pin) => pin.run(context, output).await,
         Command::Pins(pins) => pins.run(context, output),
         Command::Report(report) => report.run(context).await,

@@ -18,8 +18,8 @@ pub use installed::{InstalledRelease, OpenClawOnPath, find};
 pub use manager::{ManagerError, NpmGlobal, PackageManager, PackageRequest};
 pub use package::{Package, PackageError};
 pub use service::{
-    InstalledService, Service, ServiceCondition, ServiceError, ServiceLimits, ServiceState,
-    ServiceStatus, Systemd, standing,
+    InstalledService, OtherListener, Service, ServiceCondition, ServiceError, ServiceLimits,
+    ServiceState, ServiceStatus, Systemd, standing,
 };
 pub use unit::EnvironmentFile;
 pub use unit_file::{Unit, unit, unit_file};
@@ -228,6 +228,24 @@ impl Installation {
     /// A handle of its service; none where it has no service.
     pub fn service<'a>(&'a self, machine: &'a LiveMachine) -> Option<Systemd<'a>> {
         self.service.as_ref().map(|service| Systemd { service, machine })
+    }
+
+    /// What listens on the Gateway's port and is not of the service that codexpin stops and
+    /// starts: with its files exchanged under it, a Gateway breaks, and one that is to be
+    /// started finds its port taken.
+    pub async fn other_gateway(
+        &self,
+        machine: &LiveMachine,
+    ) -> Result<Option<(u16, OtherListener)>, ServiceError> {
+        let (port, other) = match self.service(machine) {
+            Some(service) => (service.service.port, service.other_listener().await?),
+            None => {
+                let port = service::port_without_unit(&self.config, &machine.environment);
+                let other = service::other_on_port(port, 0);
+                (port, other.filter(OtherListener::may_be_a_gateway))
+            }
+        };
+        Ok(other.map(|other| (port, other)))
     }
 
     /// The link that npm made for the shell.

@@ -25,6 +25,7 @@ pub mod progress;
 pub mod releases;
 pub mod reporter;
 pub mod routes;
+pub mod sessions;
 pub mod signatures;
 pub mod status;
 pub mod terminal;

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::AppError;
 use super::context::Context;
 use crate::apply::{self, Operation, Progress, Versions};
+use crate::catalogue::Catalogue;
 use crate::changes::{self, Changes};
 use crate::explain::Class;
 use crate::npm::run::Npm;
@@ -69,7 +70,8 @@ pub enum RollbackEnd {
 
 /// Gathers what is known of a session, finished or not. None: the newest.
 pub async fn facts(context: &Context, session: Option<&str>) -> Result<IssueFacts, AppError> {
-    let session = SessionSummary::read(&context.directories.sessions(), session)?;
+    let session =
+        SessionSummary::read(&context.directories.sessions(), session, &Catalogue::built_in())?;
     let rollback = rollback(context, &session)?;
     let changes = changes::load(&session.directory).ok().flatten();
     Ok(IssueFacts { machine: machine(context).await, rollback, changes, session })

@@ -12,7 +12,7 @@ use super::target::ApplyTargetError;
 use crate::config::ConfigError;
 use crate::explain::{Class, Explain};
 use crate::fs::LockError;
-use crate::installation::{InstallationError, ManagerError, ServiceError};
+use crate::installation::{InstallationError, ManagerError, OtherListener, ServiceError};
 use crate::release::Version;
 use crate::sqlite::SqliteError;
 
@@ -63,6 +63,20 @@ pub enum ApplyError {
     Unfinished {
         /// Its backup.
         backup: Utf8PathBuf,
+    },
+    /// A Gateway runs, or another program in its place, that codexpin does not stop and
+    /// start.
+    #[error(
+        "port {port}, the Gateway's, is held by {} (process {}{}), which is not of the systemd user unit that codexpin stops and starts",
+        .other.name,
+        .other.pid,
+        .other.unit.as_ref().map(|unit| format!(", {unit}")).unwrap_or_default()
+    )]
+    OtherGateway {
+        /// Its port.
+        port: u16,
+        /// What holds it.
+        other: OtherListener,
     },
     /// The installation is not the one that the plan was made for.
     #[error("openclaw changed from {planned} to {found} since the plan was made")]
@@ -124,6 +138,13 @@ impl Explain for ApplyError {
             | Self::ServiceChanged { .. }
             | Self::EarlierConfigMoved { .. } => Some("run the command again".to_owned()),
             Self::Journal(error) => error.hint(),
+            Self::OtherGateway { other, .. } => Some(format!(
+                "nothing was touched. A Gateway whose files are exchanged while it runs breaks: stop it ({}), run this again, then start it",
+                match &other.unit {
+                    Some(unit) => format!("`sudo systemctl stop {unit}`, or where it was started"),
+                    None => "where it was started".to_owned(),
+                }
+            )),
             Self::NothingToUndo { .. } => Some(
                 "one generation is kept; `codexpin apply VERSION` installs another release"
                     .to_owned(),

@@ -56,8 +56,22 @@ impl ApplyArguments {
             pin_file: self.file.pin_file,
             live_check: !self.no_live_check,
         };
-        let live = LiveApply::of_pin(context, &request).await?;
         let mut report = ApplyReport::new(output.form);
+        let live = match LiveApply::of_pin(context, &request).await {
+            Ok(live) => live,
+            Err(error) => {
+                // With or without a pin here: it may have left the Gateway stopped.
+                if !self.dry_run {
+                    let live = LiveApply::of_undo(context).await?;
+                    let recovered = output.of(live.recover()).await?;
+                    if !recovered.is_empty() {
+                        report.recovered(recovered);
+                        report.end();
+                    }
+                }
+                return Err(error);
+            }
+        };
         if !self.dry_run {
             report.recovered(output.of(live.recover()).await?);
         }

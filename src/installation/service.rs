@@ -13,8 +13,11 @@ use tokio_util::sync::CancellationToken;
 use super::Package;
 use super::unit::UnitText;
 use crate::config::{self, ConfigError};
+use crate::env::Environment;
 use crate::explain::{Class, Explain};
 use crate::process::ProcessError;
+pub use listener::OtherListener;
+pub(super) use listener::other_on_port;
 use systemd::UNIT;
 pub use systemd::{ServiceState, ServiceStatus, Systemd, standing};
 
@@ -88,6 +91,12 @@ pub(super) fn port(unit: &UnitText, config: &Utf8Path) -> Result<u16, ConfigErro
     }
     let config = config::read(config, &unit.environment)?;
     Ok(config.and_then(|config| config.port()).unwrap_or(DEFAULT_PORT))
+}
+
+/// The port of a Gateway without a unit. A config that cannot be read leaves the usual one.
+pub(super) fn port_without_unit(config: &Utf8Path, environment: &Environment) -> u16 {
+    let config = config::read(config, environment).ok().flatten();
+    config.and_then(|config| config.port()).unwrap_or(DEFAULT_PORT)
 }
 
 /// How long things may take.

@@ -44,6 +44,8 @@ fn text(report: &CheckReport) -> String {
         Verdict::Skip { reason } => {
             let but = match reason {
                 SkipReason::CannotInstall { .. } => "",
+                // Whoever asks the live agent wants to know whether it answers.
+                _ if is_live(report) => "does not answer, and not by its own doing: ",
                 _ => "cannot be judged: ",
             };
             writeln!(text, "{}: {core} {but}{reason}", "skip".yellow().bold())
@@ -126,9 +128,18 @@ fn next(report: &CheckReport) -> Vec<String> {
             vec!["codexpin releases shows the releases near it".to_owned()]
         }
         Verdict::Skip { reason } => {
-            reason.failure().and_then(|failure| failure.remedy.clone()).into_iter().collect()
+            let mut next: Vec<String> =
+                reason.failure().and_then(|failure| failure.remedy.clone()).into_iter().collect();
+            if is_live(report) {
+                next.push("codexpin doctor says what is wrong here".to_owned());
+            }
+            next
         }
     }
+}
+
+fn is_live(report: &CheckReport) -> bool {
+    report.question.upstream == Upstream::Installation
 }
 
 fn word(verdict: &Verdict) -> String {

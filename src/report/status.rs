@@ -135,6 +135,6 @@ fn past(operation: &PastOperation) -> String {
     format!("{}  {name}  {from} -> {to}  {end}{why}", minute(operation.at))
 }
 
-fn minute(at: Timestamp) -> String {
+pub(super) fn minute(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }

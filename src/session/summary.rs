@@ -31,8 +31,13 @@ pub struct SessionSummary {
 }
 
 impl SessionSummary {
-    /// Reads the session with this id, or the newest one.
-    pub fn read(sessions: &Utf8Path, id: Option<&str>) -> Result<Self, JournalError> {
+    /// Reads the session with this id, or the newest one; `catalogue` tells its failures
+    /// apart.
+    pub fn read(
+        sessions: &Utf8Path,
+        id: Option<&str>,
+        catalogue: &Catalogue,
+    ) -> Result<Self, JournalError> {
         let newest = || {
             let none = || JournalError::NoSession { directory: sessions.to_owned() };
             journal::sessions(sessions).pop().ok_or_else(none)
@@ -49,7 +54,7 @@ impl SessionSummary {
         };
         let journal::JournalContents { begun, request, mut checks, concluded, .. } =
             journal::parse(&path, &text)?;
-        search_of(&request, &mut checks, &Catalogue::built_in());
+        search_of(&request, &mut checks, catalogue);
         let outcome = concluded.map(|(_, outcome)| outcome);
         Ok(Self { id, directory, begun, request, checks, outcome })
     }

@@ -5,7 +5,7 @@ mod resuming;
 mod summaries;
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use tokio::sync::{Barrier, watch};
@@ -19,6 +19,8 @@ use crate::search::{AnswerKind, Mark, Purpose, Reason, SearchPlan};
 use crate::verdict::SkipReason;
 use journal::{JournalError, SessionRequest};
 use summary::SessionSummary;
+
+static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(Catalogue::built_in);
 
 /// What a scripted candidate does each time that it is asked; the last one for good.
 type Script = Vec<&'static str>;
@@ -270,7 +272,7 @@ async fn run_session(
     let events = Events::to(|_| ());
     let session = Session {
         lab,
-        catalogue: &Catalogue::built_in(),
+        catalogue: &CATALOGUE,
         events: &events,
         stop: &CancellationToken::new(),
         parallel,

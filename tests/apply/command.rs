@@ -84,6 +84,45 @@ fn an_apply_changes_nothing_without_a_yes_and_is_followed_line_by_line_with_one(
 }
 
 #[test]
+fn a_gateway_that_no_unit_of_this_user_runs_is_not_changed_under_it() {
+    let world = World::new();
+    world.write_pin(OLD);
+    world.stop_service();
+    let mut by_hand = world.gateway_by_hand();
+    let before = world.fingerprint();
+    for words in ["apply --yes", "apply --dry-run"] {
+        let said = Said::of(&world.command(words), 6);
+        let held = format!("(process {}", by_hand.id());
+        assert!(said.stderr.contains(&held), "{}", said.stderr);
+        assert!(said.stderr.contains("stop it"), "{}", said.stderr);
+    }
+    assert_eq!(world.fingerprint(), before);
+    by_hand.kill().unwrap();
+    by_hand.wait().unwrap();
+    Said::of(&world.command("apply --yes"), 0);
+    let mut by_hand = world.gateway_by_hand();
+    let said = Said::of(&world.command("undo --yes"), 6);
+    assert!(said.stderr.contains(&format!("(process {}", by_hand.id())), "{}", said.stderr);
+    by_hand.kill().unwrap();
+    by_hand.wait().unwrap();
+}
+
+#[test]
+fn an_apply_where_no_pin_is_ends_first_what_was_cut_short() {
+    let world = World::new();
+    world.write_pin(OLD);
+    world.command_killed_at("apply --yes", Failpoint::Step(StepName::Stop, Moment::After));
+    assert_eq!(world.serving(), None, "the service is down");
+    fs_err::remove_file(world.root.join("pins/known-good.toml")).unwrap();
+    let said = Said::of(&world.command("apply --dry-run"), 1);
+    assert!(said.stderr.contains("known-good.toml"), "{}", said.stderr);
+    assert_eq!(world.serving(), None, "a dry run changes nothing");
+    let said = Said::of(&world.command("apply --yes"), 1);
+    assert!(said.stderr.contains("known-good.toml"), "{}", said.stderr);
+    world.assert_is(NEW, "put back, and served again");
+}
+
+#[test]
 fn an_apply_whose_proof_cannot_be_had_stays_and_says_how_to_ask_again() {
     let world = World::new();
     world.write_pin(OLD);
@@ -165,6 +204,10 @@ fn what_runs_here_and_what_was_done_to_it_is_told_at_every_time() {
     world.stop_service();
     let down = told("status");
     assert!(down.starts_with(&format!("{OLD}, as pinned, and its service does not run\n")));
+
+    let silent = Said::of(&world.command("check live"), 1);
+    let why = "the agent does not answer: openclaw-gateway.service is not running";
+    assert!(silent.stderr.contains(why), "{}", silent.stderr);
 
     let past = json("history --json");
     let last = &past["operations"][0];

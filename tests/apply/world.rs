@@ -194,6 +194,21 @@ impl World {
         wait_for("the Gateway", || self.serving().as_deref() == Some(NEW));
     }
 
+    /// The Gateway of what is installed, started in no unit.
+    pub(crate) fn gateway_by_hand(&self) -> Child {
+        let entry = self.package().join("dist/index.js");
+        let child = Command::new(which("node"))
+            .args([entry.as_str(), "gateway", "--port", &self.port.to_string()])
+            .current_dir(&self.root)
+            .env_clear()
+            .envs(self.environment())
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
+        wait_for("the Gateway started by hand", || self.serving().is_some());
+        child
+    }
+
     pub(crate) fn stop_service(&self) {
         self.run(&self.root, "systemctl --user stop openclaw-gateway.service");
     }

@@ -40,6 +40,7 @@ mod redaction;
 mod releases;
 mod resume;
 mod routes;
+mod sessions;
 mod shell;
 mod tools;
 mod upgrade;

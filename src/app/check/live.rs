@@ -9,7 +9,7 @@ use crate::app::question::QuestionRequest;
 use crate::check::installation::LiveCheck;
 use crate::config;
 use crate::explain::{Class, Explain as _};
-use crate::installation::{Installation, gateway_environment};
+use crate::installation::{Installation, Service as _, ServiceCondition, gateway_environment};
 use crate::observation::Observation;
 use crate::question::{Question, Through, Upstream};
 use crate::release::pairing::{Candidate, Plugin};
@@ -27,6 +27,7 @@ pub(super) async fn ask(
     }
     let catalogue = context.catalogue()?;
     let installation = find(context).await?;
+    is_up(context, &installation).await?;
     let question = Question {
         reply: request.reply(context)?,
         timeout_s: request.timeout_s,
@@ -96,6 +97,22 @@ pub(in crate::app) async fn observe(
     };
     let observation = live.ask(&question, stop).await?;
     Ok(LiveAnswer { question, observation })
+}
+
+/// A Gateway that is not there answers nobody. Where that cannot be seen, it is asked.
+async fn is_up(context: &Context, installation: &Installation) -> Result<(), AppError> {
+    let machine = context.live_machine();
+    let Some(installed) = &installation.service else { return Ok(()) };
+    let Some(service) = installation.service(&machine) else { return Ok(()) };
+    let runs = service.condition().await.map(|condition| condition == ServiceCondition::Running);
+    let another = installation.other_gateway(&machine).await;
+    if let (Ok(false), Ok(None)) = (runs, another) {
+        let unit = installed.unit.file_name().unwrap_or_default();
+        let message = format!("the agent does not answer: {unit} is not running");
+        return Err(AppError::new(Class::Failure, message)
+            .with_hint(format!("`systemctl --user start {unit}`; `codexpin doctor` says more")));
+    }
+    Ok(())
 }
 
 /// The live installation, for looking at.

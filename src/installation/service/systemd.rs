@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_util::sync::CancellationToken;
 
-use super::listener::{self, Listener};
+use super::listener::{self, Listener, OtherListener};
 use super::{InstalledService, Service, ServiceCondition, ServiceError, ServiceLimits};
 use crate::env::{Environment, XDG_RUNTIME_DIR};
 use crate::installation::LiveMachine;
@@ -138,6 +138,14 @@ impl Systemd<'_> {
         Ok(Properties::read(self.machine, STATE).await?.state())
     }
 
+    /// What listens on its port and is not of the unit.
+    pub(in crate::installation) async fn other_listener(
+        &self,
+    ) -> Result<Option<OtherListener>, ServiceError> {
+        let state = self.systemd_state().await?;
+        Ok(listener::other_on_port(self.service.port, state.pid))
+    }
+
     fn words(&self, state: &ServiceState, answer: Option<bool>) -> String {
         let ServiceState { active, sub, restarts, exit, .. } = state;
         let why = match (answer, exit) {
@@ -185,13 +193,13 @@ impl Service for Systemd<'_> {
                 None => Listener::Unknown,
             };
             // Where it cannot be seen whose the listener is, its answer has to do.
-            if answer == Some(true) && !matches!(listener, Listener::Other { .. }) {
+            if answer == Some(true) && !matches!(listener, Listener::Other(_)) {
                 return Ok(());
             }
             let failed = state.active == "failed" || state.restarts >= 3;
             if failed || begun.elapsed() > limits.ready || stop.is_cancelled() {
                 let mut told = self.words(&state, answer);
-                if let Listener::Other { pid, name } = listener {
+                if let Listener::Other(OtherListener { pid, name, .. }) = listener {
                     let port = self.service.port;
                     told = format!("{told}, port {port} is taken by {name} (process {pid})");
                 }

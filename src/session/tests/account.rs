@@ -32,7 +32,7 @@ async fn a_failure_whose_control_fails_stops_the_session_and_counts_for_nothing(
     drop(journal);
 
     let mut journal = Journal::resume(&bench.sessions, None).unwrap();
-    let summary = SessionSummary::read(&bench.sessions, None).unwrap();
+    let summary = SessionSummary::read(&bench.sessions, None, &CATALOGUE).unwrap();
     assert_eq!(summary.checks.iter().filter(|check| check.counts).count(), 1);
     let conclusion = bench.run(&lab, &mut journal).await.unwrap();
     assert_eq!(conclusion.outcome, Outcome::Found { last_good: 2, first_bad: 3 });

@@ -171,7 +171,7 @@ async fn an_end_that_cannot_be_judged_gives_way_to_the_next_and_that_is_told() {
     });
     let session = Session {
         lab: &lab,
-        catalogue: &Catalogue::built_in(),
+        catalogue: &CATALOGUE,
         events: &events,
         stop: &CancellationToken::new(),
         parallel: 1,

@@ -96,7 +96,7 @@ async fn a_journal_of_the_format_before_this_one_is_read_and_gone_on_with() {
     let today = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, in_format_3(&today)).unwrap();
 
-    let summary = SessionSummary::read(&bench.sessions, None).unwrap();
+    let summary = SessionSummary::read(&bench.sessions, None, &CATALOGUE).unwrap();
     assert_eq!(summary.checks.iter().map(|c| c.ask.clone()).collect::<Vec<_>>(), asks);
     assert_eq!(std::fs::read_to_string(&path).unwrap(), in_format_3(&today), "only read");
 

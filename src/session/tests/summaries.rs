@@ -12,14 +12,14 @@ async fn a_summary_is_read_while_the_session_is_held_and_changes_nothing() {
     let begun = [fs_err::read(&file).unwrap(), br#"{"entry":"checked","pla"#.to_vec()].concat();
     fs_err::write(&file, &begun).unwrap();
 
-    let summary = SessionSummary::read(&bench.sessions, None).unwrap();
+    let summary = SessionSummary::read(&bench.sessions, None, &CATALOGUE).unwrap();
     assert_eq!((summary.id.as_str(), summary.outcome.as_ref()), (journal.id(), None));
     assert_eq!((summary.checks.len(), summary.ends()), (2, (Some(0), Some(3))));
     assert_eq!(fs_err::read(&file).unwrap(), begun);
 
-    let missing = SessionSummary::read(&bench.sessions, Some("yesterday")).unwrap_err();
+    let missing = SessionSummary::read(&bench.sessions, Some("yesterday"), &CATALOGUE).unwrap_err();
     assert!(matches!(missing, JournalError::Missing { .. }), "{missing}");
-    let none = SessionSummary::read(&bench.sessions.join("none"), None).unwrap_err();
+    let none = SessionSummary::read(&bench.sessions.join("none"), None, &CATALOGUE).unwrap_err();
     assert!(matches!(none, JournalError::NoSession { .. }), "{none}");
 }
 
@@ -31,7 +31,7 @@ async fn a_summary_takes_another_failure_for_no_end() {
     let lab = ScriptedLab { fail_after: Some(5), ..ScriptedLab::of(&scripts) };
     let mut journal = bench.begin();
     bench.run(&lab, &mut journal).await.unwrap_err();
-    let summary = SessionSummary::read(&bench.sessions, None).unwrap();
+    let summary = SessionSummary::read(&bench.sessions, None, &CATALOGUE).unwrap();
     assert!(summary.checks.iter().any(|check| check.purpose == Purpose::Another));
     assert_eq!(summary.ends(), (Some(0), Some(4)));
 }
