@@ -202,7 +202,7 @@ async fn dispatch(
         Command::Login(login) => login.run(context, output).await,
         Command::Bisect(bisect) => Box::pin(bisect.run(context, output)).await,
         Command::Resume(resume) => Box::pin(resume.run(context, output)).await,
-        Command::Sessions(sessions) => Ok(sessions.run(context, output)),
+        Command::Sessions(sessions) => Ok(sessions.run(context)),
         Command::Pin(pin) => pin.run(context, output).await,
         Command::Pins(pins) => pins.run(context, output),
         Command::Report(report) => report.run(context).await,

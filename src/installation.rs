@@ -237,14 +237,12 @@ impl Installation {
         &self,
         machine: &LiveMachine,
     ) -> Result<Option<(u16, OtherListener)>, ServiceError> {
-        let (port, other) = match self.service(machine) {
-            Some(service) => (service.service.port, service.other_listener().await?),
-            None => {
-                let port = service::port_without_unit(&self.config, &machine.environment);
-                let other = service::other_on_port(port, 0);
-                (port, other.filter(OtherListener::may_be_a_gateway))
-            }
-        };
+        if let Some(service) = self.service(machine) {
+            let port = service.service.port;
+            return Ok(service.other_listener().await?.map(|other| (port, other)));
+        }
+        let port = service::port_without_unit(&self.config, &machine.environment);
+        let other = service::other_on_port(port, 0).filter(OtherListener::may_be_a_gateway);
         Ok(other.map(|other| (port, other)))
     }
 

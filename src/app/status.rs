@@ -36,6 +36,8 @@ pub struct MachineStatus {
     pub not_for_apply: Option<String>,
     /// How it stands to the pin of the working directory; none where there is no pin.
     pub pin: Option<PinStanding>,
+    /// Why the pin file cannot be used, where it cannot.
+    pub pin_refused: Option<String>,
     /// What codexpin did to it last.
     pub last: Option<PastOperation>,
     /// What `undo` would go back to.
@@ -106,7 +108,10 @@ pub async fn status(context: &Context, pin_file: &Utf8PathBuf) -> Result<Machine
         });
     };
     let installed = (core.version, plugin.as_ref().map(|plugin| plugin.version));
-    let pin = standing(pin, installed)?;
+    let (pin, pin_refused) = match standing(pin, installed) {
+        Ok(standing) => (standing, None),
+        Err(why) => (None, Some(why)),
+    };
     let other = on_path.into_iter().next().filter(|found| found.directory != core.directory);
     let mut operations = history.operations.into_iter();
     let last = operations.next();
@@ -126,6 +131,7 @@ pub async fn status(context: &Context, pin_file: &Utf8PathBuf) -> Result<Machine
         on_path_instead: other.map(|found| found.command),
         not_for_apply: not_for_apply.map(|(why, _)| why),
         pin,
+        pin_refused,
         last,
         undo,
     })
@@ -147,13 +153,10 @@ fn unit_status(unit: UnitRead) -> UnitStatus {
 fn standing(
     pin: PinRead,
     (core, plugin): (Version, Option<Version>),
-) -> Result<Option<PinStanding>, AppError> {
+) -> Result<Option<PinStanding>, String> {
     let (file, current) = match pin {
         PinRead::Missing => return Ok(None),
-        PinRead::Refused(path, why, hint) => {
-            let message = format!("{path}: {why}");
-            return Err(AppError::new(Class::Failure, message).maybe_hint(hint));
-        }
+        PinRead::Refused(_, why, _) => return Err(why),
         PinRead::Read { path, current, .. } => (path, current),
     };
     let Some((pinned, pinned_plugin)) = current else { return Ok(None) };
@@ -200,7 +203,7 @@ mod tests {
         assert!(standing(PinRead::Missing, installed).unwrap().is_none());
         let empty = PinRead::Read { path: "p".into(), current: None, bad: vec![] };
         assert!(standing(empty, installed).unwrap().is_none());
-        let refused = PinRead::Refused("p".into(), "is no TOML".to_owned(), None);
-        assert_eq!(standing(refused, installed).unwrap_err().to_string(), "p: is no TOML");
+        let refused = PinRead::Refused("p".into(), "p is no TOML".to_owned(), None);
+        assert_eq!(standing(refused, installed).unwrap_err(), "p is no TOML");
     }
 }

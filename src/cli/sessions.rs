@@ -1,10 +1,10 @@
 //! `codexpin sessions`.
 
-use super::output::{CommandOutput, JsonArgument};
+use super::output::JsonArgument;
 use crate::app::context::Context;
 use crate::app::sessions::sessions;
 use crate::exit_code::ExitCode;
-use crate::report;
+use crate::report::{self, OutputForm};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct SessionsArguments {
@@ -13,8 +13,8 @@ pub(super) struct SessionsArguments {
 }
 
 impl SessionsArguments {
-    pub(super) fn run(self, context: &Context, output: &CommandOutput) -> ExitCode {
-        report::sessions::print(&sessions(context), output.form);
+    pub(super) fn run(&self, context: &Context) -> ExitCode {
+        report::sessions::print(&sessions(context), OutputForm::from(self.output.json));
         ExitCode::Success
     }
 }

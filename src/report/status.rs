@@ -47,6 +47,9 @@ fn text_of(status: &MachineStatus) -> String {
         let plugin = pin.plugin.map(|plugin| format!(" with plugin {plugin}")).unwrap_or_default();
         line("pin", &format!("{}{plugin}  {}", pin.core, pin.file));
     }
+    if let Some(why) = &status.pin_refused {
+        line("pin", why.lines().next().unwrap_or_default());
+    }
     if let Some(last) = &status.last {
         line("last", &past(last));
     }
@@ -67,11 +70,14 @@ fn headline(status: &MachineStatus) -> String {
         _ => "",
     };
     let standing = match &status.pin {
+        None if status.pin_refused.is_some() => format!("{core}, and the pin here cannot be read"),
         None => format!("{core}, and no pin here"),
         Some(pin) if pin.drift.is_empty() => format!("{core}, as pinned"),
         Some(pin) => format!("{core}: not as pinned ({})", drift(pin)),
     };
-    let is_well = down.is_empty() && status.pin.as_ref().is_none_or(|pin| pin.drift.is_empty());
+    let is_well = down.is_empty()
+        && status.pin_refused.is_none()
+        && status.pin.as_ref().is_none_or(|pin| pin.drift.is_empty());
     let line = format!("{standing}{down}");
     if is_well { line.bold() } else { line.yellow().bold() }
 }

@@ -226,6 +226,19 @@ async fn programs_inside_find_each_other_alone_and_none_outlives_their_enclosure
 }
 
 #[tokio::test]
+async fn processes_are_the_enclosures_own_and_may_be_written_to_only_where_all_may() {
+    let script = "ls -d /proc/[0-9]* | wc -l; echo x > /proc/self/comm && echo written";
+    for (write, written) in [(vec![], false), (vec![Utf8PathBuf::from("/")], true)] {
+        let (_guard, root) = in_tmp();
+        let enclosure = open_with_mounts(&root, &write).await;
+        let text = run(&inside(&enclosure, script)).await.stdout.text();
+        let processes: usize = text.lines().next().unwrap().parse().unwrap();
+        assert!(processes <= 5, "{text}");
+        assert_eq!(text.contains("written"), written, "{write:?} {text}");
+    }
+}
+
+#[tokio::test]
 async fn a_program_that_cannot_be_started_inside_is_an_error_and_no_exit_status() {
     let directory = tempfile::tempdir().unwrap();
     let script = Utf8Path::from_path(directory.path()).unwrap().join("script");
@@ -434,7 +447,7 @@ async fn an_ordinary_user_has_all_of_it_as_well() {
     program.environment = program.environment.with(SHIM, shim);
     let finished = run(&program).await;
     let text = finished.stdout.text();
-    assert!(finished.ending.success() && text.contains("result: ok. 17 passed"), "{text}");
+    assert!(finished.ending.success() && text.contains("result: ok. 18 passed"), "{text}");
 }
 
 fn is_running(pid: &str) -> bool {

@@ -21,8 +21,8 @@ use super::{MountPlan, devices, mount_table};
 const OWN: [&str; 5] = ["/tmp", "/var/tmp", "/run", "/var/run", devices::DEV];
 
 /// Makes a mount namespace for this process and those that enter it. `sockets` are the
-/// Unix sockets of the machine.
-pub(super) fn make(plan: &MountPlan, sockets: &[Utf8PathBuf]) -> io::Result<()> {
+/// Unix sockets of the machine. Whether `/proc` may be written to in it.
+pub(super) fn make(plan: &MountPlan, sockets: &[Utf8PathBuf]) -> io::Result<bool> {
     unshare(CloneFlags::CLONE_NEWNS)?;
     // Before anything is mounted: nothing of it may come to be seen outside.
     mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
@@ -49,7 +49,8 @@ pub(super) fn make(plan: &MountPlan, sockets: &[Utf8PathBuf]) -> io::Result<()> 
     devices::mount_writable()?;
     mount_table::make_read_only(|place| {
         place == devices::DEV || view.kind_at(place) == MountKind::ReadOnly
-    })
+    })?;
+    Ok(view.kind_at("/proc".into()) == MountKind::Writable)
 }
 
 /// A directory of the enclosure's own, made for the place that it covers.

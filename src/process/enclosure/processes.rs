@@ -27,8 +27,10 @@ use super::control::{self, EnclosureStep, MODE, Message, StepFailure};
 use crate::process::unix;
 
 /// The first argument after [`MODE`] that makes codexpin the first process inside: followed by
-/// the number that those inside go on from.
+/// the number that those inside go on from, and by [`WRITABLE`] where /proc is to be that.
 pub(super) const FIRST: &str = "first";
+/// What programs inside may write to.
+pub(super) const WRITABLE: &str = "writable";
 
 /// The first process, which ends when this is dropped.
 pub(super) struct FirstProcess {
@@ -38,7 +40,7 @@ pub(super) struct FirstProcess {
 
 /// Makes the namespace, for processes that this one starts and those that enter, and
 /// its first process.
-pub(super) fn make() -> Result<FirstProcess, StepFailure> {
+pub(super) fn make(proc_is_writable: bool) -> Result<FirstProcess, StepFailure> {
     let failed = |error: io::Error| StepFailure::at(EnclosureStep::MakeProcesses)(error);
     unshare(CloneFlags::CLONE_NEWPID).map_err(|error| failed(error.into()))?;
     pass_on_mounting().map_err(failed)?;
@@ -48,6 +50,7 @@ pub(super) fn make() -> Result<FirstProcess, StepFailure> {
         // Numbers that are not given again: a lock that names the process of another
         // enclosure does not come true.
         .args([MODE, FIRST, &std::process::id().to_string()])
+        .args(proc_is_writable.then_some(WRITABLE))
         .stdin(Stdio::from(OwnedFd::from(theirs)))
         .stdout(Stdio::null())
         .stderr(Stdio::null());
@@ -78,7 +81,11 @@ fn pass_on_mounting() -> io::Result<()> {
 /// Is the first process, until the one that started it lets go of `control`. It keeps its
 /// capability, so that nobody inside can look into it, and no signal from inside
 /// ends it.
-pub(super) fn be_first(control: &UnixStream, last_number: &str) -> Result<(), StepFailure> {
+pub(super) fn be_first(
+    control: &UnixStream,
+    last_number: &str,
+    proc_is_writable: bool,
+) -> Result<(), StepFailure> {
     let failed = StepFailure::at::<io::Error>(EnclosureStep::MakeProcesses);
     let prepare = || -> io::Result<SignalFd> {
         let mut ended = SigSet::empty();
@@ -86,7 +93,7 @@ pub(super) fn be_first(control: &UnixStream, last_number: &str) -> Result<(), St
         ended.thread_block()?;
         let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
         let children = SignalFd::with_flags(&ended, flags)?;
-        show_processes(last_number)?;
+        show_processes(last_number, proc_is_writable)?;
         Ok(children)
     };
     let children = prepare().map_err(&failed)?;
@@ -110,13 +117,16 @@ pub(super) fn be_first(control: &UnixStream, last_number: &str) -> Result<(), St
 
 /// A /proc that shows the processes inside. The kernel refuses it where a part of the one
 /// outside is covered, as in many containers.
-fn show_processes(last_number: &str) -> io::Result<()> {
+fn show_processes(last_number: &str, writable: bool) -> io::Result<()> {
     const PROC: &str = "/proc";
     let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
     mount("proc", PROC, "proc", flags, None)?;
     // Kernels without this setting begin at 1 (CONFIG_CHECKPOINT_RESTORE).
     let _ = fs::write("/proc/sys/kernel/ns_last_pid", last_number);
-    Ok(mount_remount(PROC, flags | MountFlags::BIND | MountFlags::RDONLY, "")?)
+    if !writable {
+        mount_remount(PROC, flags | MountFlags::BIND | MountFlags::RDONLY, "")?;
+    }
+    Ok(())
 }
 
 /// Starts the program inside, stays outside as its parent, and ends as it ended: only a

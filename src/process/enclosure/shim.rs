@@ -18,7 +18,8 @@ use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketType, recv, send, s
 use rustix::process::{getegid, geteuid};
 
 use super::control::{self, EnclosureStep, MODE, Message, StepFailure};
-use super::{MountPlan, confine, mounts, processes};
+use super::processes::{self, WRITABLE};
+use super::{MountPlan, confine, mounts};
 use crate::exit_code::ExitCode;
 use crate::process::unix;
 
@@ -54,8 +55,9 @@ pub fn serve(mut arguments: impl Iterator<Item = OsString>) -> Option<ExitCode> 
             enter(&control, CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWPID, arguments)
         }
         Some(word) if word == processes::FIRST => {
-            let number = arguments.next().and_then(|number| number.into_string().ok());
-            processes::be_first(&control, &number.unwrap_or_default())
+            let mut words = arguments.filter_map(|word| word.into_string().ok());
+            let number = words.next().unwrap_or_default();
+            processes::be_first(&control, &number, words.next().as_deref() == Some(WRITABLE))
         }
         _ => return Some(ExitCode::Usage),
     };
@@ -81,7 +83,8 @@ fn hold(
     let listener = make()?;
     let mounts = arguments.next().map(|plan| make_mounts(&plan, &sockets));
     // With the machine's own /proc the numbers in it would be others than a program's own.
-    let first = matches!(mounts, Some(Ok(()))).then(|| processes::make().ok()).flatten();
+    let proc_is_writable = mounts.as_ref().and_then(|made| made.as_ref().ok());
+    let first = proc_is_writable.and_then(|writable| processes::make(*writable).ok());
     let process = first.as_ref().map(|first| first.process.as_fd());
     let files: Vec<_> = [Some(listener.as_fd()), process].into_iter().flatten().collect();
     control::send(control, &files, mounts.and_then(Result::err))
@@ -91,7 +94,7 @@ fn hold(
     Ok(())
 }
 
-fn make_mounts(plan: &OsStr, sockets: &[Utf8PathBuf]) -> Result<(), StepFailure> {
+fn make_mounts(plan: &OsStr, sockets: &[Utf8PathBuf]) -> Result<bool, StepFailure> {
     let failed = StepFailure::at::<io::Error>(EnclosureStep::MakeMounts);
     let plan: MountPlan = serde_json::from_slice(plan.as_encoded_bytes())
         .map_err(|_| failed(io::Error::from_raw_os_error(nix::libc::EINVAL)))?;
