@@ -56,6 +56,18 @@ pub(super) fn end_with_parent(command: &mut std::process::Command) {
     }
 }
 
+/// The same for a child that leads a session of its own.
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code, reason = "pre_exec has no safe form; what is called is async-signal-safe")]
+pub(super) fn lead_and_end_with_parent(command: &mut std::process::Command) {
+    use std::os::unix::process::CommandExt as _;
+    // SAFETY: setsid(2) allocates nothing and takes no lock.
+    unsafe {
+        command.pre_exec(|| Ok(nix::unistd::setsid().map(drop)?));
+    }
+    end_with_parent(command);
+}
+
 /// Keeps what this process has in memory, a lent login above all, out of core dumps and
 /// from other processes of the user's: see `PR_SET_DUMPABLE` in prctl(2) and core(5). What
 /// it starts decides for itself whether it can be looked into, and leaves no core either.

@@ -226,6 +226,15 @@ async fn programs_inside_find_each_other_alone_and_none_outlives_their_enclosure
 }
 
 #[tokio::test]
+async fn a_program_inside_leads_its_group_and_its_session_by_numbers_that_it_finds() {
+    let (_guard, root) = in_tmp();
+    let enclosure = open_with_mounts(&root, &[]).await;
+    // Process, parent, group, session: see proc_pid_stat(5).
+    let script = "set -- $(cat /proc/$$/stat); echo $(($1 == $$)) $(($5 == $$)) $(($6 == $$))";
+    assert_eq!(run(&inside(&enclosure, script)).await.stdout.text(), "1 1 1\n");
+}
+
+#[tokio::test]
 async fn processes_are_the_enclosures_own_and_may_be_written_to_only_where_all_may() {
     let script = "ls -d /proc/[0-9]* | wc -l; echo x > /proc/self/comm && echo written";
     for (write, written) in [(vec![], false), (vec![Utf8PathBuf::from("/")], true)] {
@@ -447,7 +456,7 @@ async fn an_ordinary_user_has_all_of_it_as_well() {
     program.environment = program.environment.with(SHIM, shim);
     let finished = run(&program).await;
     let text = finished.stdout.text();
-    assert!(finished.ending.success() && text.contains("result: ok. 18 passed"), "{text}");
+    assert!(finished.ending.success() && text.contains("result: ok. 19 passed"), "{text}");
 }
 
 fn is_running(pid: &str) -> bool {

@@ -129,21 +129,34 @@ fn show_processes(last_number: &str, writable: bool) -> io::Result<()> {
     Ok(())
 }
 
-/// Starts the program inside, stays outside as its parent, and ends as it ended: only a
-/// new process can be in another namespace of process numbers.
+/// Starts the program inside, stays outside as its parent, hands on what it is told, and
+/// ends as it ended: only a new process can be in another namespace of process numbers.
+/// The program leads a session of its own there: a group or a session from outside would
+/// have the number 0, which programs that look after their children do not take.
 #[expect(clippy::exit, reason = "the status is the program's, whatever it is")]
 pub(super) fn stand_for(
     mut command: Command,
     control: &UnixStream,
 ) -> Result<Infallible, StepFailure> {
     let failed = StepFailure::at::<io::Error>(EnclosureStep::Execute);
-    // What is sent to the group reaches the program without this process.
     let all = SigSet::all();
     all.thread_block().map_err(|error| failed(error.into()))?;
-    unix::end_with_parent(&mut command);
+    let told = SignalFd::with_flags(&all, SfdFlags::SFD_CLOEXEC);
+    let told = told.map_err(|error| failed(error.into()))?;
+    unix::lead_and_end_with_parent(&mut command);
     let mut program = command.spawn().map_err(&failed)?;
     let _ = control.shutdown(std::net::Shutdown::Both);
-    let status = program.wait().map_err(&failed)?;
+    let status = loop {
+        // Before the wait: a child that has ended meanwhile has left a signal.
+        if let Some(status) = program.try_wait().map_err(&failed)? {
+            break status;
+        }
+        match told.read_signal() {
+            Ok(Some(signal)) => hand_on(signal.ssi_signo, program.id()),
+            Ok(None) | Err(nix::errno::Errno::EINTR) => {}
+            Err(error) => return Err(failed(error.into())),
+        }
+    };
     if let Some(signal) = status.signal().and_then(|number| Signal::try_from(number).ok()) {
         let _ = all.thread_unblock();
         let _ = raise(signal);
@@ -151,6 +164,14 @@ pub(super) fn stand_for(
     // A signal that does not end this process is told as a shell does it.
     let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default());
     std::process::exit(code)
+}
+
+/// To all of the program's group, as it would have come to it outside.
+fn hand_on(signal: u32, group: u32) {
+    let signal = i32::try_from(signal).ok().and_then(|number| Signal::try_from(number).ok());
+    if let Some(signal) = signal.filter(|signal| *signal != Signal::SIGCHLD) {
+        unix::signal_group(group, signal);
+    }
 }
 
 /// Becomes the program.
