@@ -13,6 +13,7 @@ use crate::config::ConfigError;
 use crate::explain::{Class, Explain};
 use crate::fs::LockError;
 use crate::installation::{InstallationError, ManagerError, OtherListener, ServiceError};
+use crate::process::quoted;
 use crate::release::Version;
 use crate::sqlite::SqliteError;
 
@@ -141,7 +142,11 @@ impl Explain for ApplyError {
             Self::OtherGateway { other, .. } => Some(format!(
                 "nothing was touched. A Gateway whose files are exchanged while it runs breaks: stop it ({}), run this again, then start it",
                 match &other.unit {
-                    Some(unit) => format!("`sudo systemctl stop {unit}`, or where it was started"),
+                    // Whoever made the unit chose its name, and the line is there to be pasted.
+                    Some(unit) => format!(
+                        "`sudo systemctl stop -- {}`, or where it was started",
+                        quoted(unit)
+                    ),
                     None => "where it was started".to_owned(),
                 }
             )),
@@ -175,5 +180,18 @@ impl Explain for ApplyError {
             Self::Service(_) => Class::Infrastructure,
             _ => Class::Rollback,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_foreign_unit_is_one_word_of_the_command_that_is_told() {
+        let unit = Some("-f $(reboot).service".to_owned());
+        let other = OtherListener { pid: 7, name: "node".to_owned(), unit };
+        let hint = ApplyError::OtherGateway { port: 18789, other }.hint().unwrap_or_default();
+        assert!(hint.contains("systemctl stop -- '-f $(reboot).service'"), "{hint}");
     }
 }

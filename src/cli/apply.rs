@@ -61,8 +61,9 @@ impl ApplyArguments {
             Ok(live) => live,
             Err(error) => {
                 // With or without a pin here: it may have left the Gateway stopped.
-                if !self.dry_run {
-                    let live = LiveApply::of_undo(context).await?;
+                if !self.dry_run
+                    && let Ok(live) = LiveApply::of_undo(context).await
+                {
                     let recovered = output.of(live.recover()).await?;
                     if !recovered.is_empty() {
                         report.recovered(recovered);
