@@ -15,6 +15,7 @@ pub mod registry;
 pub mod registry_proxy;
 pub mod run;
 pub mod scripts;
+pub(crate) mod tarball;
 
 pub use config::{NpmConfig, NpmConfigError, NpmEnvironment};
 pub use discover::{LocalNpm, NpmDiscoveryError, NpmSearch};

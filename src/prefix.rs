@@ -3,16 +3,18 @@
 //!
 //! ```text
 //! candidate ─▶ node ─▶ store ─▶ [ finished? reuse : install ─▶ tree ─▶ marker ] ─▶ Prefix
-//!                                                 ⇅ registry proxy ─▶ egress
+//!                                             packages ─┘  ⇅ registry proxy ─▶ egress
 //! ```
 
 mod error;
 mod install;
+mod packages;
 mod plugin;
 pub mod store;
 mod tree;
 
 pub use error::{InstallError, StoreError};
+pub use packages::PackageUse;
 
 use std::fmt::Write as _;
 
@@ -20,6 +22,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use tree::ContentHashes;
 
 use crate::host::HostPort;
 use crate::node::choice::Node;
@@ -73,16 +76,12 @@ pub struct PrefixManifest {
     /// Which of the core's install scripts ran; none where that is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scripts: Option<InstallScripts>,
-    /// The prefix whose unchanged files it shares, by name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub grown_from: Option<String>,
-    /// Bytes on disk that it does not share.
+    /// Bytes on disk that no other prefix had when it was made.
     pub bytes: u64,
     /// Fingerprint of every file: a prefix that was written to is not used again.
     pub fingerprint: String,
-    /// Hash of the content of every file; none where the prefix is older than such hashes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub content: Option<String>,
+    /// Hash of the content of every file.
+    pub content: String,
 }
 
 /// What npm resolved a candidate to: the text of each `package-lock.json`.
@@ -95,8 +94,9 @@ pub struct TreeLocks {
     pub plugin: Option<String>,
 }
 
-/// The format of the manifest: 2 has the lock files, and is beside the prefix.
-const FORMAT: u32 = 2;
+/// The format of the manifest: 3 hashes files one by one. A prefix with an older one is made
+/// anew.
+const FORMAT: u32 = 3;
 
 impl Prefix {
     /// Whether it is still what was installed, to the last byte.
@@ -107,10 +107,7 @@ impl Prefix {
             if !directory.is_dir() || store::fingerprint(&directory)? != fingerprint {
                 return Ok(false);
             }
-            match content {
-                Some(content) => Ok(store::content(&directory)? == content),
-                None => Ok(true),
-            }
+            Ok(store::content(&directory, &mut ContentHashes::default())? == content)
         });
         match same.await {
             // Somebody removes it at this moment.

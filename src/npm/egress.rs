@@ -65,6 +65,21 @@ impl Egress {
         places.into_iter().collect()
     }
 
+    /// Both records as one.
+    pub(crate) fn and(mut self, other: Self) -> Self {
+        for entry in other.reached {
+            let same = |known: &&mut EgressEntry| {
+                EgressEntry { count: entry.count, ..(**known).clone() } == entry
+            };
+            match self.reached.iter_mut().find(same) {
+                Some(known) => known.count += entry.count,
+                None => self.reached.push(entry),
+            }
+        }
+        self.note = self.note.or(other.note);
+        self
+    }
+
     /// Counts a request. `path` with its query; none for a tunnel.
     pub(crate) fn add(
         &mut self,

@@ -1,5 +1,7 @@
 //! Hashes as npm writes them: an algorithm and base64, as in "Subresource Integrity".
 
+use std::fmt::Write as _;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha512};
@@ -25,7 +27,22 @@ pub(crate) fn of_shasum(hexadecimal: &str) -> Option<String> {
 
 /// The SHA-512 of some content.
 pub(crate) fn of(content: &[u8]) -> String {
-    format!("sha512-{}", STANDARD.encode(Sha512::digest(content)))
+    of_hash(&Sha512::digest(content))
+}
+
+/// A SHA-512 as npm writes it.
+pub(crate) fn of_hash(hash: &[u8]) -> String {
+    format!("sha512-{}", STANDARD.encode(hash))
+}
+
+/// The hexadecimal digits of a SHA-512; none for another hash.
+pub(crate) fn digits(text: &str) -> Option<String> {
+    let hash = text.strip_prefix("sha512-").filter(|_| is_well_formed(text))?;
+    let bytes = STANDARD.decode(hash).ok()?;
+    Some(bytes.iter().fold(String::with_capacity(128), |mut digits, byte| {
+        let _ = write!(digits, "{byte:02x}");
+        digits
+    }))
 }
 
 #[cfg(test)]

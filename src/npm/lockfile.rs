@@ -6,11 +6,14 @@
 //! keep strict rules before npm may follow it.
 
 mod form;
+mod present;
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::Value;
+
+pub(crate) use present::PlacedPackage;
 
 use super::integrity;
 use super::project;
@@ -36,8 +39,20 @@ pub(crate) struct LockEntry {
     pub(crate) dependencies: BTreeMap<String, String>,
     pub(crate) optional_dependencies: BTreeMap<String, String>,
     pub(crate) peer_dependencies: BTreeMap<String, String>,
+    /// Of each peer, whether it may be missing.
+    peer_dependencies_meta: BTreeMap<String, Value>,
     pub(crate) has_install_script: bool,
     link: bool,
+    /// Nothing fails without it.
+    optional: bool,
+    /// For whoever works on the project alone.
+    dev: bool,
+    /// npm 11 could not install it, and says so for the next time.
+    ideally_inert: bool,
+    /// Which systems it is for: a name, or a list of them.
+    os: Value,
+    cpu: Value,
+    libc: Value,
     /// It comes inside the tarball of a package above it.
     pub(crate) in_bundle: bool,
     /// An object in all but a few packages of before 2012, which have a list.

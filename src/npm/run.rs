@@ -210,6 +210,19 @@ impl Npm {
         Self { unenclosed, ..self }
     }
 
+    /// The same npm with a cache of its own: what is in the other one is out of the reach of
+    /// all that it starts.
+    pub(crate) fn with_cache(self, cache: Utf8PathBuf) -> Self {
+        let keep = |environment: Environment| environment.with("npm_config_cache", cache.as_str());
+        let (environment, enclosed) = (keep(self.environment), keep(self.enclosed));
+        Self { environment, enclosed, cache, ..self }
+    }
+
+    /// Where it keeps what it has fetched.
+    pub(crate) fn cache(&self) -> &Utf8Path {
+        &self.cache
+    }
+
     /// The same npm, which may take so much with all that it starts.
     #[must_use]
     pub(crate) fn limited(self, limits: Limits) -> Self {
@@ -307,14 +320,48 @@ impl Npm {
         packages: &[String],
         extra: &[&str],
     ) -> Result<ProcessOutput, NpmError> {
-        let _linked = LinkedConfig::to(job.project, self.project_config.as_deref())?;
         let prefix = format!("--prefix={}", job.project);
         let arguments = ["install", prefix.as_str()]
             .into_iter()
             .chain(packages.iter().map(String::as_str))
             .chain(FLAGS)
             .chain(extra.iter().copied());
-        self.run(job, arguments.map(str::to_owned).collect()).await
+        self.run_in_project(job, arguments.map(str::to_owned).collect()).await
+    }
+
+    /// Resolves what `npm install` would install, into the project's lock file, from the one
+    /// that is there. Nothing of the packages runs.
+    pub(crate) async fn resolve(&self, job: &NpmCommand<'_>) -> Result<(), NpmError> {
+        self.install(job, &[], &["--package-lock-only"]).await.map(drop)
+    }
+
+    /// Fetches tarballs into npm's cache, those of packages such as `dep@1.0.0`.
+    pub(crate) async fn fetch(
+        &self,
+        job: &NpmCommand<'_>,
+        packages: &[String],
+    ) -> Result<(), NpmError> {
+        let words = ["cache".to_owned(), "add".to_owned()].into_iter();
+        let arguments =
+            words.chain(packages.iter().cloned()).chain(["--prefer-offline".to_owned()]);
+        self.run_in_project(job, arguments.collect()).await.map(drop)
+    }
+
+    /// Runs the install scripts of what is in the project's `node_modules`, and links its
+    /// commands, as `npm install` does it at its end.
+    pub(crate) async fn rebuild(&self, job: &NpmCommand<'_>) -> Result<(), NpmError> {
+        let prefix = format!("--prefix={}", job.project);
+        let arguments = ["rebuild", prefix.as_str()].into_iter().chain(FLAGS);
+        self.run_in_project(job, arguments.map(str::to_owned).collect()).await.map(drop)
+    }
+
+    async fn run_in_project(
+        &self,
+        job: &NpmCommand<'_>,
+        arguments: Vec<String>,
+    ) -> Result<ProcessOutput, NpmError> {
+        let _linked = LinkedConfig::to(job.project, self.project_config.as_deref())?;
+        self.run(job, arguments).await
     }
 
     /// Runs a program that starts npm by itself, with the same settings.

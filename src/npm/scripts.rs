@@ -11,7 +11,7 @@ use camino::Utf8Path;
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
-use super::lockfile::LockFile;
+use super::lockfile::LockEntry;
 use crate::fs::foreign;
 
 /// The install scripts of a tree.
@@ -25,14 +25,12 @@ pub struct InstallScripts {
 }
 
 impl InstallScripts {
-    /// Reads npm's logs in `logs`, below `home`, where install scripts may write, too. `lock` is the hidden lock file, which lists
-    /// what is really there; `before` is what had run in the tree that npm
-    /// started from, because npm leaves alone what did not change.
-    pub(crate) fn read(
+    /// Reads npm's logs in `logs`, below `home`, where install scripts may write, too.
+    /// `present` is every package that is there, by its place.
+    pub(crate) fn read<'a>(
         home: &Utf8Path,
         logs: &str,
-        lock: &LockFile,
-        before: Option<&Self>,
+        present: impl Iterator<Item = (&'a str, &'a LockEntry)>,
     ) -> io::Result<Self> {
         foreign::check_directory_below(home, logs.into())?;
         let mut log = String::new();
@@ -40,17 +38,13 @@ impl InstallScripts {
             let left = foreign::TEXT.saturating_sub(log.len() as u64);
             log.push_str(&foreign::read_to_string_below(home, entry?.path(), left)?);
         }
-        Ok(Self::of(&log, lock, before))
+        Ok(Self::of(&log, present))
     }
 
-    fn of(log: &str, lock: &LockFile, before: Option<&Self>) -> Self {
-        let present: BTreeSet<String> =
-            lock.packages().filter_map(|(place, entry)| entry.id(place)).collect();
-        let mut ran: BTreeSet<String> = finished(log).collect();
-        let earlier = before.into_iter().flat_map(|before| &before.ran);
-        ran.extend(earlier.filter(|script| present.contains(package(script))).cloned());
-        let having = lock.packages().filter(|(_, entry)| entry.has_install_script);
-        let not_run: BTreeSet<String> = having
+    fn of<'a>(log: &str, present: impl Iterator<Item = (&'a str, &'a LockEntry)>) -> Self {
+        let ran: BTreeSet<String> = finished(log).collect();
+        let not_run: BTreeSet<String> = present
+            .filter(|(_, entry)| entry.has_install_script)
             .filter_map(|(place, entry)| entry.id(place))
             .filter(|of| !ran.iter().any(|script| package(script) == of))
             .collect();
@@ -76,6 +70,7 @@ fn package(script: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::npm::LockFile;
 
     const LOG: &str = "\
 20 http fetch GET 200 https://registry.example.test/dep 7ms
@@ -100,7 +95,7 @@ mod tests {
 
     #[test]
     fn what_ran_is_told_by_npms_log_and_what_did_not_by_the_lock_file() {
-        let scripts = InstallScripts::of(LOG, &lock(&["openclaw", "quiet"]), None);
+        let scripts = InstallScripts::of(LOG, lock(&["openclaw", "quiet"]).packages());
         assert_eq!(
             scripts.ran,
             [
@@ -110,16 +105,5 @@ mod tests {
             ]
         );
         assert_eq!(scripts.not_run, ["quiet@2.0.0"]);
-    }
-
-    #[test]
-    fn what_had_run_in_the_tree_that_npm_started_from_counts_where_it_is_still_there() {
-        let before = InstallScripts {
-            ran: vec!["quiet@2.0.0 install".to_owned(), "gone@1.0.0 install".to_owned()],
-            not_run: Vec::new(),
-        };
-        let scripts = InstallScripts::of("", &lock(&["openclaw", "quiet"]), Some(&before));
-        assert_eq!(scripts.ran, ["quiet@2.0.0 install"]);
-        assert_eq!(scripts.not_run, ["openclaw@1.0.0"]);
     }
 }

@@ -1,24 +1,32 @@
-//! One npm install of one candidate, from an empty directory to a tree that is
-//! what the registry promised.
+//! One install of one candidate, from an empty directory to a tree that is what the
+//! registry promised.
 //!
-//! A cold install lets npm resolve and unpack everything. With a finished
-//! prefix of an older release to grow from, its unchanged files are linked, its
-//! lock file is where npm starts, and npm replaces what differs: what a user has
-//! who upgrades in place. The lock file that results travels with the pin.
+//! ```text
+//! npm: resolve ─▶ fetch what is new ─▶ lay out ─▶ npm: scripts ─▶ OpenClaw: plugin
+//!      └──── with npm's cache ────┘               └─ without ─┘   └─ with it ─┘
+//! ```
+
+mod core_tree;
+
+use std::collections::BTreeSet;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use fs_err as fs;
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
+use self::core_tree::LaidOut;
+use super::packages::PackageStore;
 use super::plugin::PluginInstall;
-use super::{InstallError, Prefix, TreeLocks, core_project, plugin_home, tree};
+use super::tree::ContentHashes;
+use super::{InstallError, TreeLocks, core_project, plugin_home};
+use crate::explain::{Class, Explain as _};
 use crate::fs::foreign;
 use crate::node::choice::Node;
 use crate::npm::egress::Egress;
-use crate::npm::run::LOGS;
-use crate::npm::run::{Npm, NpmCommand, NpmError};
-use crate::npm::{self, InstallScripts, LockFile};
+use crate::npm::lockfile::PlacedPackage;
+use crate::npm::registry_proxy::RegistryProxy;
+use crate::npm::run::{Npm, NpmError};
+use crate::npm::{InstallScripts, LockFile};
 use crate::process::Limits;
 use crate::release::pairing::Candidate;
 use crate::release::{PackageName, Version};
@@ -32,45 +40,66 @@ pub(super) struct PrefixInstall<'a> {
     pub directory: &'a Utf8Path,
     /// A scratch home for npm and the lifecycle scripts.
     pub home: &'a Utf8Path,
-    /// A finished prefix to share files with.
-    pub donor: Option<&'a Prefix>,
+    pub packages: &'a PackageStore,
+    /// The lock file of another release to resolve from.
+    pub lock: Option<&'a str>,
     pub stop: &'a CancellationToken,
 }
 
 /// How an install went.
 pub(super) struct InstallResult {
     pub entry: Utf8PathBuf,
-    /// Whether files are shared with the donor.
-    pub grown: bool,
     pub plugin_project: Option<Utf8PathBuf>,
     pub locks: TreeLocks,
     /// What it tried to reach.
     pub egress: Egress,
     /// Which of the core's install scripts ran; none where npm does not say.
     pub scripts: Option<InstallScripts>,
+    /// The hashes of what is in the files.
+    pub hashes: ContentHashes,
+}
+
+/// npm where it resolves and fetches, and npm where scripts run: they have no part in its
+/// cache.
+struct Npms {
+    npm: Npm,
+    scripts: Npm,
 }
 
 impl PrefixInstall<'_> {
     /// Installs with the registries, and what the user opens it to, as all that can be
     /// reached. What fails after it was refused something is never tried in the open: a
     /// release could ask for it.
-    pub(super) async fn run(&self) -> Result<InstallResult, InstallError> {
-        let tmp = self.home.join("enclosure");
-        crate::fs::create_private_dir(&tmp).map_err(InstallError::from)?;
+    ///
+    /// Into `spoiled` go the packages, by their integrity, that were written to since they
+    /// were unpacked: what other prefixes have of them is not what was published.
+    pub(super) async fn run(
+        &self,
+        spoiled: &mut BTreeSet<String>,
+    ) -> Result<InstallResult, InstallError> {
         let limits = Limits::of_candidate(vec![self.directory.to_owned()]);
         let npm = self.npm.clone().limited(limits.clone());
-        let proxy = match npm.registry_proxy(self.directory, tmp, self.node).await? {
-            Ok(proxy) => proxy,
-            Err(egress) => {
-                let installed = Box::pin(PrefixInstall { npm: &npm, ..*self }.once()).await?;
+        let cache = self.home.join("npm-cache");
+        crate::fs::create_private_dir(&cache).map_err(InstallError::from)?;
+        let scripts = npm.clone().with_cache(cache);
+        let (resolving, running) =
+            tokio::try_join!(self.proxy(&npm, "npm"), self.proxy(&scripts, "scripts"))?;
+        let (resolving, running) = match (resolving, running) {
+            (Ok(resolving), Ok(running)) => (resolving, running),
+            (Err(egress), _) | (_, Err(egress)) => {
+                let installed = self.once(&Npms { npm, scripts }, spoiled).await?;
                 within(&limits).await?;
                 return Ok(InstallResult { egress, ..installed });
             }
         };
-        let npm = npm.behind(&proxy, self.home)?;
-        let installed = Box::pin(PrefixInstall { npm: &npm, ..*self }.once()).await;
-        // The record is complete only once the proxy has closed its connections.
-        let egress = proxy.close().await;
+        let npms = Npms {
+            npm: npm.behind(&resolving, &self.home_of("npm"))?,
+            scripts: scripts.behind(&running, &self.home_of("scripts"))?,
+        };
+        let installed = Box::pin(self.once(&npms, spoiled)).await;
+        // The record is complete only once the proxies have closed their connections.
+        let (first, second) = tokio::join!(resolving.close(), running.close());
+        let egress = first.and(second);
         match installed {
             Err(InstallError::Npm(NpmError::Stopped)) => Err(NpmError::Stopped.into()),
             Err(error) if error.is_of_the_release() && !egress.refused().is_empty() => {
@@ -84,47 +113,83 @@ impl PrefixInstall<'_> {
         }
     }
 
-    async fn once(&self) -> Result<InstallResult, InstallError> {
-        let installed = self.attempt(self.donor).await?;
-        let Some(donor) = self.donor.filter(|_| installed.grown) else { return Ok(installed) };
-        if donor.is_as_installed().await? {
-            return Ok(installed);
-        }
-        // An install script wrote into a file of both, or the donor was not sound before:
-        // neither of the two is what its release is.
-        donor.condemn()?;
-        crate::fs::remove(&plugin_home(self.directory))?;
-        self.attempt(None).await
+    async fn proxy(
+        &self,
+        npm: &Npm,
+        what: &str,
+    ) -> Result<Result<RegistryProxy, Egress>, InstallError> {
+        let tmp = self.home_of(what).join("enclosure");
+        crate::fs::create_private_dir(&tmp)?;
+        Ok(npm.registry_proxy(self.directory, tmp, self.node).await?)
     }
 
-    async fn attempt(&self, donor: Option<&Prefix>) -> Result<InstallResult, InstallError> {
-        let grown = match donor {
-            Some(donor) => match self.grow(donor).await {
-                // The donor's files may be the cause. Only a cold install says something
-                // about the candidate.
-                Err(InstallError::Npm(NpmError::Failed { .. })) => false,
-                grown => grown?,
-            },
-            None => false,
-        };
-        if !grown {
-            self.cold().await?;
+    /// Where npm's settings are while it resolves, and while scripts run.
+    fn home_of(&self, what: &str) -> Utf8PathBuf {
+        self.home.join(what)
+    }
+
+    async fn once(
+        &self,
+        npms: &Npms,
+        spoiled: &mut BTreeSet<String>,
+    ) -> Result<InstallResult, InstallError> {
+        if let Some(core) = self.lay_out(npms).await? {
+            let built = self.build(npms, &core).await;
+            // However it ended: its scripts ran.
+            let (changed, hashes) = self.condemn_changed(&core).await?;
+            spoiled.extend(changed);
+            match built {
+                Err(error) if spoiled.is_empty() || error.class() == Class::Interrupted => {
+                    return Err(error);
+                }
+                Ok(Some(installed)) if spoiled.is_empty() => {
+                    return Ok(InstallResult { hashes, ..installed });
+                }
+                // With a file of the store that was written to, by a script or before, this
+                // tree is not what its release is.
+                _ => crate::fs::remove(&plugin_home(self.directory))?,
+            }
         }
+        self.whole(npms).await?;
+        let lock = self.lock_file(&core_project(self.directory))?;
+        self.finish(npms, lock, None).await
+    }
+
+    /// Runs the install scripts of what is laid out, and finishes it. None where a script
+    /// failed: npm would go on without an optional package, but not here.
+    async fn build(
+        &self,
+        npms: &Npms,
+        core: &LaidOut,
+    ) -> Result<Option<InstallResult>, InstallError> {
+        match npms.scripts.rebuild(&self.job(&core_project(self.directory))).await {
+            Err(NpmError::Failed { .. }) => return Ok(None),
+            rebuilt => rebuilt?,
+        }
+        self.finish(npms, core.lock.clone(), Some(&core.packages)).await.map(Some)
+    }
+
+    /// Holds the core against what was promised and has `OpenClaw` install the plugin.
+    async fn finish(
+        &self,
+        npms: &Npms,
+        lock: String,
+        packages: Option<&[PlacedPackage]>,
+    ) -> Result<InstallResult, InstallError> {
         let core = core_project(self.directory);
         let integrity = self.candidate.core_integrity.as_deref();
-        // Now: what comes next runs the candidate, which could write another one.
-        let lock = self.verify(&core, &PackageName::CORE, self.candidate.core, integrity)?;
+        self.verify(&core, &lock, &PackageName::CORE, self.candidate.core, integrity)?;
         let mut locks = TreeLocks { core: lock, plugin: None };
         let package = Utf8Path::new("core/node_modules/openclaw");
         let commands: DeclaredCommands = self.manifest(package)?;
         let entry = package.join(commands.openclaw()?);
-        let scripts = self.scripts(&core, grown);
+        let scripts = self.scripts(&core, packages);
         let mut plugin_project = None;
         if let Some(plugin) = &self.candidate.plugin {
             let install = PluginInstall {
                 version: plugin.version,
                 node: self.node,
-                npm: self.npm,
+                npm: &npms.npm,
                 directory: self.directory,
                 entry: &self.directory.join(&entry),
                 stop: self.stop,
@@ -132,71 +197,37 @@ impl PrefixInstall<'_> {
             let project = install.run().await?;
             let integrity = plugin.integrity.as_deref();
             let directory = self.directory.join(&project);
-            let lock = self.verify(&directory, &PackageName::PLUGIN, plugin.version, integrity)?;
+            let lock = self.lock_file(&directory)?;
+            self.verify(&directory, &lock, &PackageName::PLUGIN, plugin.version, integrity)?;
             locks.plugin = Some(lock);
             plugin_project = Some(project);
         }
-        let egress = Egress::default();
-        Ok(InstallResult { entry, grown, plugin_project, locks, egress, scripts })
-    }
-
-    async fn cold(&self) -> Result<(), InstallError> {
-        let core = core_project(self.directory);
-        crate::fs::remove(&core)?;
-        // The logs of an earlier attempt list scripts that ran in a tree that is gone.
-        crate::fs::remove(&self.home.join(LOGS))?;
-        let core = project(core, &PackageName::CORE, self.candidate.core)?;
-        self.npm.install(&self.job(&core), &[], &[]).await?;
-        Ok(())
-    }
-
-    /// Grows the core from a donor; false where the result cannot be trusted
-    /// and a cold install has to follow.
-    async fn grow(&self, donor: &Prefix) -> Result<bool, InstallError> {
-        let core = project(core_project(self.directory), &PackageName::CORE, self.candidate.core)?;
-        let from = donor.core().join("node_modules");
-        let before = tree::fingerprint(&[&from])?;
-        if tree::link(&from, &core.join("node_modules")).is_err() {
-            // Another file system, or too many links to one file: install cold instead.
-            return Ok(false);
-        }
-        fs::write(core.join("package-lock.json"), &donor.manifest.locks.core)?;
-        self.npm.install(&self.job(&core), &[], &[]).await?;
-        // npm normally replaces files. Had it written into one, the donor's file, which is
-        // the same inode, would have changed too.
-        Ok(tree::fingerprint(&[&from])? == before)
-    }
-
-    /// Which install scripts ran. `OpenClaw` installs its plugins with
-    /// `--ignore-scripts`, so that only the core has any.
-    fn scripts(&self, core: &Utf8Path, grown: bool) -> Option<InstallScripts> {
-        let file = core.join("node_modules/.package-lock.json");
-        let lock = foreign::read_to_string_below(self.directory, &file, foreign::TEXT).ok()?;
-        let lock = LockFile::parse(&lock).ok()?;
-        let before = match self.donor.filter(|_| grown) {
-            Some(donor) => Some(donor.manifest.scripts.as_ref()?),
-            None => None,
-        };
-        InstallScripts::read(self.home, LOGS, &lock, before).ok()
+        Ok(InstallResult {
+            entry,
+            plugin_project,
+            locks,
+            egress: Egress::default(),
+            scripts,
+            hashes: ContentHashes::default(),
+        })
     }
 
     /// Holds what npm wrote against what the registry said: the lock file, and what the
     /// package says of itself. npm unpacks any tarball under the name and the version
-    /// that the registry's list has for it. Comes back with the lock file's text.
+    /// that the registry's list has for it.
     fn verify(
         &self,
         project: &Utf8Path,
+        lock: &str,
         package: &PackageName,
         version: Version,
         integrity: Option<&str>,
-    ) -> Result<String, InstallError> {
+    ) -> Result<(), InstallError> {
         let other = |found: String| {
             let package = package.clone();
             Err(InstallError::NotTheCandidate { package, version, found })
         };
-        let file = project.join("package-lock.json");
-        let text = foreign::read_to_string_below(self.directory, &file, foreign::TEXT)?;
-        let lock = LockFile::parse(&text).map_err(std::io::Error::other)?;
+        let lock = LockFile::parse(lock).map_err(std::io::Error::other)?;
         let Some(entry) = lock.top(package) else { return other("nothing".to_owned()) };
         if entry.version.as_deref() != Some(&version.to_string()) {
             return other(entry.version.clone().unwrap_or_default());
@@ -209,9 +240,15 @@ impl PrefixInstall<'_> {
         let directory = project.join("node_modules").join(package.as_str());
         let said: PackageIdentity = self.manifest(&directory)?;
         if said.name == package.as_str() && said.version.parse() == Ok(version) {
-            return Ok(text);
+            return Ok(());
         }
         other(format!("a tarball that calls itself {}@{}", said.name, said.version))
+    }
+
+    /// The lock file of a project of the prefix.
+    fn lock_file(&self, project: &Utf8Path) -> Result<String, InstallError> {
+        let file = project.join("package-lock.json");
+        Ok(foreign::read_to_string_below(self.directory, &file, foreign::TEXT)?)
     }
 
     /// A package's own `package.json`.
@@ -223,10 +260,6 @@ impl PrefixInstall<'_> {
         let text = foreign::read_below(self.directory, &file, foreign::TEXT)?;
         Ok(serde_json::from_slice(&text).map_err(std::io::Error::other)?)
     }
-
-    fn job<'a>(&'a self, project: &'a Utf8Path) -> NpmCommand<'a> {
-        NpmCommand { project, node: self.node, home: self.home, log: None, stop: self.stop }
-    }
 }
 
 /// What was too quick for the watch.
@@ -235,18 +268,6 @@ async fn within(limits: &Limits) -> Result<(), InstallError> {
         Some(limit) => Err(NpmError::Limited(limit).into()),
         None => Ok(()),
     }
-}
-
-/// An npm project that depends on exactly one release of one package.
-fn project(
-    directory: Utf8PathBuf,
-    package: &PackageName,
-    version: Version,
-) -> Result<Utf8PathBuf, InstallError> {
-    fs::create_dir_all(&directory)?;
-    let dependencies = [(package.to_string(), version.to_string())].into();
-    fs::write(directory.join("package.json"), npm::project::manifest(&dependencies))?;
-    Ok(directory)
 }
 
 /// What a package calls itself.

@@ -12,7 +12,9 @@ use tokio_util::sync::CancellationToken;
 use super::install::PrefixInstall;
 use super::{
     FORMAT, InstallError, Prefix, PrefixManifest, StoreError, blocking, core_project, marker, name,
+    packages::{PackageError, PackageStore, PackageUse},
     plugin_home, tree,
+    tree::ContentHashes,
 };
 use crate::fs::{Lock, LockError, foreign, write_atomic};
 use crate::host::HostPort;
@@ -24,10 +26,14 @@ use crate::release::pairing::Candidate;
 /// How much disk the prefixes may take by default. Bytes.
 pub const DEFAULT_LIMIT: u64 = 15_000_000_000;
 
+/// The packages that they share, among them.
+const PACKAGES: &str = ".packages";
+
 /// The scratch prefixes of this machine.
 #[derive(Debug, Clone)]
 pub struct PrefixStore {
     directory: Utf8PathBuf,
+    packages: PackageStore,
     npm: Npm,
     limit: u64,
     open_to: Vec<HostPort>,
@@ -50,7 +56,9 @@ impl PrefixStore {
     /// The prefixes in `directory`, made by `npm`, together not larger than
     /// `limit` bytes.
     pub fn new(directory: Utf8PathBuf, npm: Npm, limit: u64) -> Self {
-        Self { directory, npm, limit, open_to: Vec::new() }
+        // Where the prefixes are: only there can they have the same files.
+        let packages = PackageStore::new(directory.join(PACKAGES));
+        Self { directory, packages, npm, limit, open_to: Vec::new() }
     }
 
     /// The same, where installs may reach these places, too. What was made that way is
@@ -165,7 +173,7 @@ impl PrefixStore {
         self.remove(name)?;
         let home = directory.join("home");
         fs::create_dir_all(home.join("tmp"))?;
-        let donor = self.donor(candidate, node).await?;
+        let lock = self.lock_to_begin_with(candidate, node)?;
         let begun = Instant::now();
         let install = PrefixInstall {
             candidate,
@@ -173,10 +181,14 @@ impl PrefixStore {
             npm: &self.npm,
             directory: &directory,
             home: &home,
-            donor: donor.as_ref(),
+            packages: &self.packages,
+            lock: lock.as_deref(),
             stop,
         };
-        let installed = match install.run().await {
+        let mut spoiled = BTreeSet::new();
+        let installed = install.run(&mut spoiled).await;
+        self.condemn_users_of(&spoiled)?;
+        let installed = match installed {
             Ok(installed) => installed,
             Err(error) => {
                 crate::fs::remove(&directory)?;
@@ -184,13 +196,15 @@ impl PrefixStore {
             }
         };
         crate::fs::remove(&home)?;
-        let install_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let measured = directory.clone();
+        let (measured, mut hashes) = (directory.clone(), installed.hashes);
         let (fingerprint, content, bytes) = blocking(move || {
-            let (fingerprint, content) = (fingerprint(&measured)?, content(&measured)?);
-            Ok((fingerprint, content, tree::disk_use(&measured, true, &mut BTreeSet::new())?))
+            let (fingerprint, content) =
+                (fingerprint(&measured)?, content(&measured, &mut hashes)?);
+            // One name in the store, and one here.
+            Ok((fingerprint, content, tree::own_use(&measured, 2)?))
         })
         .await?;
+        let install_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         let manifest = PrefixManifest {
             format: FORMAT,
             candidate: candidate.clone(),
@@ -204,12 +218,9 @@ impl PrefixStore {
             scripts: installed.scripts,
             installed: Timestamp::now(),
             install_ms,
-            grown_from: donor
-                .filter(|_| installed.grown)
-                .and_then(|donor| donor.directory.file_name().map(ToOwned::to_owned)),
             bytes,
             fingerprint,
-            content: Some(content),
+            content,
         };
         let text = serde_json::to_vec_pretty(&manifest).map_err(std::io::Error::other)?;
         // Last of all: only a prefix with a manifest is ever used.
@@ -217,29 +228,33 @@ impl PrefixStore {
         self.keep_within_limit(name).await
     }
 
-    /// The finished prefix of the nearest older release, made with the same Node.
-    /// A newer one would give a tree that no upgrade gives.
-    async fn donor(
+    /// The lock file of the same or the nearest older release, made with the same Node. A
+    /// newer one would give a tree that no upgrade gives.
+    fn lock_to_begin_with(
         &self,
         candidate: &Candidate,
         node: &Node,
-    ) -> Result<Option<Prefix>, StoreError> {
-        let mut near: Vec<_> = self
-            .names()?
-            .into_iter()
-            .filter_map(|name| Some((self.manifest(&name)?, name)))
-            .filter(|(manifest, _)| {
-                manifest.node.version == node.version && manifest.open_to == self.open_to
-            })
-            .collect();
-        near.sort_by_key(|(manifest, _)| manifest.candidate.core);
-        let older = near.partition_point(|(manifest, _)| manifest.candidate.core < candidate.core);
-        for (_, name) in near[..older].iter().rev() {
-            if let Some(prefix) = self.finished(name).await? {
-                return Ok(Some(prefix));
+    ) -> Result<Option<String>, StoreError> {
+        let manifests = self.names()?.into_iter().filter_map(|name| self.manifest(&name));
+        let near = manifests.filter(|manifest| {
+            manifest.node.version == node.version && manifest.candidate.core <= candidate.core
+        });
+        let nearest = near.max_by_key(|manifest| manifest.candidate.core);
+        Ok(nearest.map(|manifest| manifest.locks.core))
+    }
+
+    /// Has every prefix made anew that has files of these packages.
+    fn condemn_users_of(&self, packages: &BTreeSet<String>) -> Result<(), StoreError> {
+        if packages.is_empty() {
+            return Ok(());
+        }
+        for name in self.names()? {
+            let lock = self.manifest(&name).map(|manifest| manifest.locks.core);
+            if lock.is_some_and(|lock| packages.iter().any(|hash| lock.contains(hash.as_str()))) {
+                crate::fs::remove(&self.marker(&name))?;
             }
         }
-        Ok(None)
+        Ok(())
     }
 
     fn manifest(&self, name: &str) -> Option<PrefixManifest> {
@@ -265,6 +280,7 @@ impl PrefixStore {
             .flatten()
             .filter(|entry| entry.path().is_dir())
             .filter_map(|entry| entry.file_name().into_string().ok())
+            .filter(|name| name != PACKAGES)
             .collect();
         names.sort();
         Ok(names)
@@ -285,7 +301,7 @@ impl PrefixStore {
             listed.sort();
             let mut seen = BTreeSet::new();
             let kept = listed.into_iter().map(|(used, name)| {
-                let bytes = tree::disk_use(&store.directory.join(&name), false, &mut seen)?;
+                let bytes = tree::disk_use(&store.directory.join(&name), &mut seen)?;
                 let core = store.manifest(&name).map(|manifest| manifest.candidate.core);
                 let used = Timestamp::try_from(used).unwrap_or(Timestamp::UNIX_EPOCH);
                 Ok(PrefixListing { name, core, bytes, used })
@@ -296,20 +312,25 @@ impl PrefixStore {
         .map_err(Into::into)
     }
 
-    /// Removes the prefixes not used for longest until the rest fits in `limit`
-    /// bytes. What is in use stays. Returns what was removed.
+    /// What the packages take that the prefixes share.
+    pub async fn packages(&self) -> Result<PackageUse, StoreError> {
+        let packages = self.packages.clone();
+        Ok(blocking(move || packages.disk_use()).await?)
+    }
+
+    /// Removes packages that no prefix has, and then the prefixes not used for longest with
+    /// what they alone have, until the rest fits in `limit` bytes. What is in use stays.
+    /// Returns the prefixes that were removed.
     pub async fn prune(&self, limit: u64) -> Result<Vec<PrefixListing>, StoreError> {
-        let kept = self.list().await?;
-        let mut total: u64 = kept.iter().map(|prefix| prefix.bytes).sum();
         let mut removed = Vec::new();
-        for prefix in kept {
-            if total <= limit {
-                break;
-            }
+        let mut kept = self.list().await?.into_iter();
+        self.remove_unused().await?;
+        while self.bytes().await? > limit {
+            let Some(prefix) = kept.next() else { break };
             match Lock::try_take(&self.lock_file(&prefix.name)) {
                 Ok(_alone) => {
                     self.remove(&prefix.name)?;
-                    total = total.saturating_sub(prefix.bytes);
+                    self.remove_unused().await?;
                     removed.push(prefix);
                 }
                 Err(LockError::Held { .. }) => {}
@@ -317,6 +338,20 @@ impl PrefixStore {
             }
         }
         Ok(removed)
+    }
+
+    async fn remove_unused(&self) -> Result<(), StoreError> {
+        let packages = self.packages.clone();
+        match blocking(move || Ok(packages.remove_unused())).await? {
+            Err(PackageError::Lock(error)) => Err(error.into()),
+            removed => removed.map_err(|error| std::io::Error::other(error).into()),
+        }
+    }
+
+    /// What all of it takes on the disk.
+    async fn bytes(&self) -> Result<u64, StoreError> {
+        let directory = self.directory.clone();
+        Ok(blocking(move || tree::disk_use(&directory, &mut BTreeSet::new())).await?)
     }
 
     async fn keep_within_limit(&self, but: &str) -> Result<(), StoreError> {
@@ -353,11 +388,11 @@ pub(super) fn fingerprint(directory: &Utf8Path) -> std::io::Result<String> {
     of_trees(directory, tree::fingerprint)
 }
 
-pub(super) fn content(directory: &Utf8Path) -> std::io::Result<String> {
-    of_trees(directory, tree::content)
+pub(super) fn content(directory: &Utf8Path, hashes: &mut ContentHashes) -> std::io::Result<String> {
+    of_trees(directory, |trees| hashes.of_trees(trees))
 }
 
-fn of_trees<T>(directory: &Utf8Path, look: impl Fn(&[&Utf8Path]) -> T) -> T {
+fn of_trees<T>(directory: &Utf8Path, look: impl FnOnce(&[&Utf8Path]) -> T) -> T {
     let (core, plugin) = (core_project(directory), plugin_home(directory));
     let trees = [core.as_path(), plugin.as_path()].into_iter().filter(|tree| tree.exists());
     look(&trees.collect::<Vec<_>>())
@@ -410,10 +445,9 @@ mod tests {
             locks: TreeLocks { core: "{}".to_owned(), plugin: None },
             egress: None,
             scripts: None,
-            grown_from: None,
             bytes: 0,
             fingerprint: "of other files".to_owned(),
-            content: None,
+            content: String::new(),
         };
         fs::write(
             store.marker(&name(&candidate, &node, &[])),

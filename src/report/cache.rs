@@ -7,13 +7,15 @@ use indicatif::DecimalBytes;
 use serde::Serialize;
 
 use super::{OutputForm, counted, print_if_json, terminal};
-use crate::prefix::store;
+use crate::prefix::{PackageUse, store};
 
 /// The prefixes on disk.
 #[derive(Debug, Serialize)]
 pub struct CacheReport {
     /// The one not used for longest first.
     pub prefixes: Vec<store::PrefixListing>,
+    /// The packages that they share.
+    pub packages: PackageUse,
     /// Where they are.
     pub directory: Utf8PathBuf,
 }
@@ -32,6 +34,11 @@ impl CacheReport {
             let _ = writeln!(text, "{used}  {size:>10}  {}{state}", prefix.name);
         }
         let _ = write!(text, "{} in {}", total(&self.prefixes), self.directory);
+        let unused = self.packages.unused_bytes;
+        if unused > 0 {
+            let unused = DecimalBytes(unused);
+            let _ = write!(text, "\n{unused} of packages that none of them has: cache prune");
+        }
         terminal::print(&text);
     }
 }

@@ -159,11 +159,92 @@ fn an_install_that_writes_into_what_it_shares_with_another_release_spoils_neithe
     machine.run("check 2026.7.20").exits(0);
     machine.run("check 2026.7.21").exits(0);
     assert!(content("2026.7.21").contains("was here"), "it is its own to write to");
-    let shared = fs_err::read(machine.manifest("2026.7.21")).unwrap();
-    let shared: Value = serde_json::from_slice(&shared).unwrap();
-    assert!(shared["grown_from"].is_null(), "it shares nothing in the end: {shared:#}");
     machine.run("check 2026.7.20").exits(0);
     assert_eq!(content("2026.7.20"), files[0].1);
+}
+
+#[test]
+fn what_two_releases_have_in_common_is_on_the_disk_once() {
+    use std::os::unix::fs::MetadataExt as _;
+    let machine = Machine::new();
+    machine.registry.publish("shared-dep", "1.0.0", json!({}), &[("index.js", "1;\n")]);
+    for core in ["2026.7.20", "2026.7.21"] {
+        let with = json!({ "dependencies": { "shared-dep": "1.0.0" } });
+        machine.registry.publish_core(core, with);
+    }
+    for core in ["2026.7.20", "2026.7.21"] {
+        machine.run(&format!("check {core}")).exits(0);
+    }
+    let inode = |core| {
+        let file = "core/node_modules/shared-dep/index.js";
+        fs_err::metadata(machine.prefix(core).join(file)).unwrap().ino()
+    };
+    assert_eq!(inode("2026.7.20"), inode("2026.7.21"));
+
+    fs_err::remove_dir_all(machine.prefix("2026.7.21")).unwrap();
+    let (_, listed) = machine.run_json("cache ls");
+    assert_eq!(listed["packages"]["packages"], 3, "two cores and what they share: {listed}");
+    assert!(listed["packages"]["unused_bytes"].as_u64().unwrap() > 0, "{listed}");
+    let said = machine.run("cache ls").exits(0).stdout;
+    assert!(said.contains("of packages that none of them has"), "{said}");
+    machine.run("cache prune --limit 1GB").exits(0);
+    let (_, listed) = machine.run_json("cache ls");
+    assert_eq!(listed["packages"], json!({ "packages": 2, "unused_bytes": 0 }));
+    machine.run("check 2026.7.20").exits(0);
+    machine.run("cache prune --limit 0").exits(0);
+    let (_, listed) = machine.run_json("cache ls");
+    assert_eq!(listed["packages"]["packages"], 0, "{listed}");
+}
+
+#[test]
+fn an_optional_package_whose_script_fails_is_left_out_as_npm_does_it() {
+    let machine = Machine::new();
+    let fails = json!({ "scripts": { "install": "exit 3" } });
+    machine.registry.publish("native", "1.0.0", fails, &[("index.js", "")]);
+    let with = json!({ "optionalDependencies": { "native": "1.0.0" } });
+    machine.registry.publish_core("2026.7.20", with);
+    machine.run("check 2026.7.20").exits(0);
+    let modules = machine.prefix("2026.7.20").join("core/node_modules");
+    assert!(modules.join("openclaw").is_dir() && !modules.join("native").exists());
+}
+
+#[test]
+fn an_install_script_has_no_part_in_npms_cache() {
+    let machine = Machine::new();
+    let npm = machine.cache().join("npm");
+    let write = format!("mkdir -p {npm}/_cacache/evil; touch {npm}/evil {npm}/_cacache/evil/x");
+    let script = json!({ "scripts": { "postinstall": format!("{write}; true") } });
+    machine.registry.publish_core("2026.7.20", script.clone());
+    // Nor one of a release that codexpin cannot lay out by itself.
+    let fails = json!({ "scripts": { "install": "exit 3" } });
+    machine.registry.publish("native", "1.0.0", fails, &[]);
+    let mut whole = script;
+    whole["optionalDependencies"] = json!({ "native": "1.0.0" });
+    machine.registry.publish_core("2026.7.21", whole);
+    machine.run("check 2026.7.20").exits(0);
+    machine.run("check 2026.7.21").exits(0);
+    assert!(npm.join("_cacache").is_dir());
+    for file in ["evil", "_cacache/evil"] {
+        assert!(!npm.join(file).exists(), "{file}");
+    }
+}
+
+#[test]
+fn a_script_that_spoils_a_package_and_fails_spoils_nobody_elses() {
+    let machine = Machine::new();
+    let files = [("index.js", "module.exports = 'as published';\n")];
+    machine.registry.publish("shared-dep", "1.0.0", json!({}), &files);
+    let with = json!({ "dependencies": { "shared-dep": "1.0.0" } });
+    machine.registry.publish_core("2026.7.20", with.clone());
+    let mut evil = with;
+    let write = "sh in-place.sh ../shared-dep/index.js published 'was here!'; exit 1";
+    evil["scripts"] = json!({ "postinstall": write });
+    machine.registry.publish_core_with("2026.7.21", evil, &[("in-place.sh", IN_PLACE)]);
+    machine.run("check 2026.7.20").exits(0);
+    machine.run("check 2026.7.21").exits(125);
+    machine.run("check 2026.7.20").exits(0);
+    let file = machine.prefix("2026.7.20").join("core/node_modules/shared-dep/index.js");
+    assert_eq!(fs_err::read_to_string(file).unwrap(), files[0].1);
 }
 
 #[test]

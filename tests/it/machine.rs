@@ -77,7 +77,8 @@ impl Machine {
     /// The names of the prefixes, half-made ones included.
     pub(crate) fn prefixes(&self) -> Vec<String> {
         let prefixes = self.cache().join("prefixes");
-        entries(&prefixes).into_iter().filter(|name| prefixes.join(name).is_dir()).collect()
+        let names = entries(&prefixes).into_iter().filter(|name| !name.starts_with('.'));
+        names.filter(|name| prefixes.join(name).is_dir()).collect()
     }
 
     /// The directory of this release's prefix.

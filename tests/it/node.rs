@@ -11,7 +11,7 @@ pub(crate) fn with_node_packages() -> Machine {
     let registry = Registry::with_releases();
     let script = format!("#!/bin/sh\nexec {} \"$@\"\n", which("node"));
     for version in ["97.0.0", "98.4.0", "98.5.1", "99.1.0"] {
-        let package = codexpin::node::choice::platform_package();
+        let package = codexpin::node::platform_package();
         registry.publish(&package, version, json!({}), &[("bin/node", &script)]);
     }
     registry.publish_core("2026.8.1", asks_for_node(">=98 <99"));
@@ -26,11 +26,9 @@ fn a_node_that_the_machine_does_not_have_is_provided() {
     let (run, value) = machine.run_json("check 2026.8.1");
     run.exits(0);
     assert_eq!(value["node"], "98.5.1");
-    let packages =
-        machine.registry.requests(&format!("/{}", codexpin::node::choice::platform_package()));
+    let packages = machine.registry.requests(&format!("/{}", codexpin::node::platform_package()));
     machine.run("check 2026.8.1").exits(0);
-    let after =
-        machine.registry.requests(&format!("/{}", codexpin::node::choice::platform_package()));
+    let after = machine.registry.requests(&format!("/{}", codexpin::node::platform_package()));
     assert_eq!(packages, after, "it is provided once");
 }
 

@@ -36,5 +36,6 @@ mod service;
 mod settings;
 mod support;
 mod traces;
+mod trees;
 #[path = "../shared/user_manager.rs"]
 mod user_manager;

@@ -10,7 +10,7 @@ use crate::machine::Machine;
 /// A directory with npm 12 as `npm`, and a `node` that it runs on. Installed once.
 fn npm12() -> PathBuf {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("npm-12");
-    let node = codexpin::node::choice::platform_package();
+    let node = codexpin::node::platform_package();
     let modules = directory.join("node_modules");
     if !modules.join("npm").exists() {
         std::fs::create_dir_all(&directory).unwrap();

@@ -143,6 +143,6 @@ fn codex(directory: &Utf8Path) -> Option<CodexCli> {
 
 /// This platform as npm's packages name it: `linux-x64`.
 fn platform() -> Option<String> {
-    let name = crate::node::choice::platform_package();
+    let name = crate::node::platform_package();
     name.strip_prefix("node-").map(ToOwned::to_owned)
 }

@@ -75,7 +75,7 @@ pub(super) fn check(text: &str) -> Result<(), LockFileError> {
 }
 
 /// `node_modules/a/node_modules/@scope/b`.
-fn is_place(place: &str) -> bool {
+pub(super) fn is_place(place: &str) -> bool {
     let Some(names) = place.strip_prefix("node_modules/") else { return false };
     names.split("/node_modules/").all(is_name)
 }
