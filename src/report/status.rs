@@ -2,13 +2,11 @@
 
 use std::fmt::Write as _;
 
-use jiff::Timestamp;
-
 use super::apply::versions;
 use super::paint::Paint as _;
-use super::{OutputForm, print_if_json, terminal};
+use super::{OutputForm, minute, print_if_json, terminal};
 use crate::app::history::{OperationEnd, OperationHistory, PastOperation};
-use crate::app::status::{MachineStatus, PinStanding};
+use crate::app::status::{HoldStatus, MachineStatus, PinStanding};
 use crate::apply::Operation;
 
 /// Prints what runs here.
@@ -50,6 +48,7 @@ fn text_of(status: &MachineStatus) -> String {
     if let Some(why) = &status.pin_refused {
         line("pin", why.lines().next().unwrap_or_default());
     }
+    line("hold", &hold_line(&status.hold));
     if let Some(last) = &status.last {
         line("last", &past(last));
     }
@@ -75,11 +74,35 @@ fn headline(status: &MachineStatus) -> String {
         Some(pin) if pin.drift.is_empty() => format!("{core}, as pinned"),
         Some(pin) => format!("{core}: not as pinned ({})", drift(pin)),
     };
+    let moved = match (&status.hold.held, status.hold.moved) {
+        (Some(held), true) => format!(", although {} is held", versions(*held)),
+        _ => String::new(),
+    };
     let is_well = down.is_empty()
+        && moved.is_empty()
         && status.pin_refused.is_none()
         && status.pin.as_ref().is_none_or(|pin| pin.drift.is_empty());
-    let line = format!("{standing}{down}");
+    let line = format!("{standing}{moved}{down}");
     if is_well { line.bold() } else { line.yellow().bold() }
+}
+
+fn hold_line(hold: &HoldStatus) -> String {
+    if let Some(why) = &hold.refused {
+        return format!("not known: {why}");
+    }
+    match (hold.held, hold.since) {
+        (Some(held), Some(since)) => {
+            let what = if hold.moved { format!("{} held, and it moved", versions(held)) } else { "held".to_owned() };
+            let gone = hold.gone.first().map(|gone| format!(", but {gone}")).unwrap_or_default();
+            format!("{what}, since {}{gone}", minute(since))
+        }
+        _ => match hold.updates_itself {
+            Some(true) => "not held: OpenClaw updates itself",
+            Some(false) => "not held; OpenClaw does not update itself",
+            None => "not held",
+        }
+        .to_owned(),
+    }
 }
 
 fn drift(pin: &PinStanding) -> String {
@@ -97,6 +120,11 @@ fn next_steps(status: &MachineStatus) -> Vec<String> {
     }
     if status.pin.as_ref().is_some_and(|pin| !pin.drift.is_empty()) {
         next.push("codexpin apply    brings this machine to the pin".to_owned());
+    }
+    let hold = &status.hold;
+    let is_loose = hold.held.is_none() && hold.updates_itself == Some(true);
+    if is_loose || hold.moved || !hold.gone.is_empty() {
+        next.push("codexpin hold     holds what is installed".to_owned());
     }
     if let Some(undo) = &status.undo {
         next.push(format!("codexpin undo     goes back to {}", versions(undo.from)));
@@ -129,6 +157,8 @@ fn past(operation: &PastOperation) -> String {
     let name = match operation.operation {
         Operation::Apply => "apply",
         Operation::Undo => "undo",
+        Operation::Hold => "hold",
+        Operation::Unhold => "unhold",
     };
     let end = match operation.end {
         OperationEnd::Done => "done".green(),
@@ -138,9 +168,6 @@ fn past(operation: &PastOperation) -> String {
     };
     let why = operation.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
     let (from, to) = (versions(operation.from), versions(operation.to));
-    format!("{}  {name}  {from} -> {to}  {end}{why}", minute(operation.at))
-}
-
-pub(super) fn minute(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
+    let what = if operation.from == operation.to { from } else { format!("{from} -> {to}") };
+    format!("{}  {name}  {what}  {end}{why}", minute(operation.at))
 }
