@@ -105,7 +105,7 @@ impl World {
         )
     }
 
-    fn run(&self, directory: &Utf8Path, line: &str) -> String {
+    pub(crate) fn run(&self, directory: &Utf8Path, line: &str) -> String {
         let mut words = line.split(' ');
         let output = Command::new(words.next().unwrap())
             .args(words)
