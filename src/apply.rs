@@ -20,7 +20,9 @@ mod journal;
 mod outcome;
 mod plan;
 mod proof;
+mod prune;
 mod schema;
+mod space;
 mod stage;
 mod step;
 mod take;
@@ -47,7 +49,9 @@ pub use journal::{
 pub use outcome::{ApplyOutcome, KeptTree, Note};
 pub use plan::{Plan, PlanError, PlanFacts, Versions};
 pub use proof::{NoProver, ProofResult, Prover};
+pub use prune::{PrunedBackup, prune};
 pub use schema::StateDatabase;
+pub use space::SpaceError;
 pub use stage::StageError;
 pub use step::{Proof, Step};
 pub use taken_over::TakenOver;
@@ -175,6 +179,7 @@ impl Apply<'_> {
         }
         if !plan.is_already_as_pinned() {
             self.check_no_other_gateway(installation).await?;
+            space::check(installation, &plan, &self.backups)?;
             self.tell(&plan);
         }
         Ok(plan)
@@ -353,6 +358,7 @@ impl Apply<'_> {
         let hold = self.hold_of_undo(installation, undone, current, config.as_ref());
         let facts = PlanFacts { carry, hold, ..self.facts(installation).await? };
         let plan = Plan::of_undo(installation, to, replaced, config, &facts);
+        space::check(installation, &plan, &self.backups)?;
         self.tell(&plan);
         Ok(plan)
     }

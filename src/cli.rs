@@ -87,7 +87,7 @@ enum Command {
     Hold(hold::HoldArguments),
     /// Let OpenClaw update itself again, as it did before.
     Unhold(hold::HoldArguments),
-    /// List what was applied and undone here.
+    /// List what was done here, and what its backups take on disk.
     History(status::HistoryArguments),
     Diagnose(diagnose::Diagnose),
     /// Show the failures that codexpin knows by name.

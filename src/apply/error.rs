@@ -8,6 +8,7 @@ use super::exchange::{ExchangeError, Part};
 use super::hold::HoldError;
 use super::journal::ApplyJournalError;
 use super::plan::PlanError;
+use super::space::SpaceError;
 use super::stage::StageError;
 use super::target::ApplyTargetError;
 use crate::config::ConfigError;
@@ -33,6 +34,9 @@ pub enum ApplyError {
     /// What is pinned is not to be installed from here.
     #[error(transparent)]
     Target(#[from] ApplyTargetError),
+    /// There is too little room.
+    #[error(transparent)]
+    Space(#[from] SpaceError),
     /// The packages could not be made ready.
     #[error(transparent)]
     Stage(#[from] StageError),
@@ -139,6 +143,7 @@ impl Explain for ApplyError {
             Self::Config(error) if error.is_broken() => error.hint(),
             Self::Service(error) => error.hint(),
             Self::Hold(error) => error.hint(),
+            Self::Space(error) => error.hint(),
             Self::Unfinished { .. }
             | Self::Changed { .. }
             | Self::ServiceChanged { .. }

@@ -275,6 +275,11 @@ impl ApplyJournal {
         Ok(all)
     }
 
+    /// The file of the record.
+    pub(super) fn file(&self) -> Utf8PathBuf {
+        self.directory.join(FILE)
+    }
+
     /// The name by which `undo` finds it.
     pub fn name(&self) -> &str {
         self.directory.file_name().unwrap_or_default()

@@ -273,6 +273,21 @@ fn outcome_text(outcome: &ApplyOutcome) -> String {
             let _ = writeln!(text, "  next    codexpin check live    asks it for a reply");
             let _ = writeln!(text, "          codexpin undo          goes back to {}", from.core);
         }
+        ApplyOutcome::RolledBack { operation, from, why, setback, backup, notes, .. }
+            if !operation.changes_release() =>
+        {
+            let reason = match setback {
+                Setback::Disproved => "its Gateway did not come up again",
+                Setback::StepFailed => "a step failed",
+                Setback::Interrupted => "you stopped it",
+                Setback::Killed => "codexpin was killed",
+            };
+            let (head, from) = ("put back".yellow().bold(), versions(*from));
+            let _ = writeln!(text, "{head}: {from} runs as it did; {reason}");
+            let _ = writeln!(text, "  why     {why}");
+            add_notes(&mut text, notes);
+            let _ = writeln!(text, "  backup  {backup}");
+        }
         ApplyOutcome::RolledBack { from, to, why, setback, backup, notes, .. } => {
             let to = versions(*to);
             let reason = match setback {

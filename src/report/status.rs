@@ -2,10 +2,12 @@
 
 use std::fmt::Write as _;
 
+use indicatif::DecimalBytes;
+
 use super::apply::versions;
 use super::paint::Paint as _;
-use super::{OutputForm, minute, print_if_json, terminal};
-use crate::app::history::{OperationEnd, OperationHistory, PastOperation};
+use super::{OutputForm, counted, minute, print_if_json, terminal};
+use crate::app::history::{OperationEnd, OperationHistory, PastOperation, PrunedHistory};
 use crate::app::status::{HoldStatus, MachineStatus, PinStanding};
 use crate::apply::Operation;
 
@@ -140,17 +142,50 @@ pub fn print_history(history: &OperationHistory, form: OutputForm) {
     }
     let lines = history.operations.iter().map(|operation| {
         let undo = if operation.can_be_undone {
-            format!("\n    codexpin undo {}", operation.backup)
+            format!("  codexpin undo {}", operation.backup)
         } else {
             String::new()
         };
-        format!("{}{undo}\n", past(operation))
+        let size = DecimalBytes(operation.bytes).to_string();
+        format!("{}\n  {size:>10}{undo}\n", past(operation))
     });
-    let text: String = lines.collect();
-    terminal::print(if text.is_empty() { "nothing was done yet" } else { text.trim_end() });
+    let mut text: String = lines.collect();
+    if text.is_empty() {
+        text.push_str("nothing was done yet");
+    } else {
+        text.push_str(&total_line(history));
+    }
+    terminal::print(&text);
     for unreadable in &history.unreadable {
         terminal::warning(unreadable);
     }
+}
+
+/// Prints what a pruning freed, and what is left.
+pub fn print_pruned(pruned: &PrunedHistory, form: OutputForm) {
+    if print_if_json(form, pruned) {
+        return;
+    }
+    let mut text = String::new();
+    for backup in &pruned.pruned {
+        let _ = writeln!(text, "freed  {:>10}  {}", DecimalBytes(backup.freed), backup.backup);
+    }
+    if pruned.pruned.is_empty() {
+        text.push_str("nothing to free: every backup that is left is needed for an undo\n");
+    }
+    for operation in pruned.left.operations.iter().filter(|operation| operation.can_be_undone) {
+        let _ = writeln!(text, "kept   {:>10}  {}", DecimalBytes(operation.bytes), operation.backup);
+    }
+    text.push_str(&total_line(&pruned.left));
+    terminal::print(&text);
+    for unreadable in &pruned.left.unreadable {
+        terminal::warning(unreadable);
+    }
+}
+
+fn total_line(history: &OperationHistory) -> String {
+    let count = counted(history.operations.len(), "backup", "backups");
+    format!("{count}, {} in {}", DecimalBytes(history.bytes), history.directory)
 }
 
 fn past(operation: &PastOperation) -> String {

@@ -2,7 +2,7 @@
 
 use std::process::Output;
 
-use codexpin::failpoint::{Failpoint, Moment, StepName};
+use codexpin::failpoint::{Failpoint, StepName};
 use serde_json::{Value, json};
 
 use crate::world::{NEW, OLD, World};
@@ -176,18 +176,16 @@ fn killed_at_any_point_a_hold_and_an_unhold_are_finished_or_put_back() {
 #[test]
 fn a_gateway_that_does_not_come_up_held_is_put_back_also_after_a_kill() {
     let world = updating_world();
-    let refuses = "[Service]\nExecStartPre=/bin/sh -c 'test -z \"$OPENCLAW_NO_AUTO_UPDATE\"'\n";
-    let mine = world.root.join(DROP_IN).with_file_name("10-mine.conf");
-    fs_err::create_dir_all(mine.parent().unwrap()).unwrap();
-    fs_err::write(mine, refuses).unwrap();
-    world.run(&world.root, "systemctl --user daemon-reload");
+    fs_err::write(world.root.join("home/not-held"), "").unwrap();
     let before = world.fingerprint();
     let refused = world.codexpin(json!({"do": "hold"}));
     assert_eq!(refused.outcome(), "rolled-back", "{refused:?}");
     assert_eq!(refused.answer["exit"], 5);
+    let why = refused.answer["ok"]["why"].as_str().unwrap();
+    assert!(why.contains("openclaw-gateway.service is not up"), "{why}");
     assert_eq!(world.fingerprint(), before);
     let points = points(true);
-    for point in points.iter().filter(|point| !matches!(point, Failpoint::Revert(StepName::ProveService, Moment::During))) {
+    for point in &points {
         let killed = world.start(json!({"do": "hold"}), Some(*point)).wait();
         assert_eq!(killed.signal, Some(9), "{point}: {killed:?}");
         let next = world.codexpin(json!({"do": "go-on"}));

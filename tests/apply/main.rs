@@ -9,6 +9,7 @@
 
 mod broken_config;
 mod command;
+mod disk;
 mod driver;
 mod foreign;
 mod hold;
