@@ -29,6 +29,7 @@ mod take;
 mod taken_over;
 mod target;
 mod transaction;
+mod versions;
 mod warning;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -47,7 +48,7 @@ pub use journal::{
     ApplyJournal, ApplyJournalError, ApplyRecord, Backups, Operation, Progress, Setback,
 };
 pub use outcome::{ApplyOutcome, KeptTree, Note};
-pub use plan::{Plan, PlanError, PlanFacts, Versions};
+pub use plan::{Plan, PlanError, PlanFacts};
 pub use proof::{NoProver, ProofResult, Prover};
 pub use prune::{PrunedBackup, prune};
 pub use schema::StateDatabase;
@@ -57,6 +58,7 @@ pub use step::{Proof, Step};
 pub use taken_over::TakenOver;
 pub use target::{ApplyTarget, ApplyTargetError, PinnedPackage, file_integrity};
 use transaction::Transaction;
+pub use versions::Versions;
 pub use warning::Warning;
 
 use crate::config::{self, Loaded};
@@ -131,7 +133,7 @@ impl Apply<'_> {
         let replaced = earlier_config.is_some();
         let (hold, hold_refused) = if self.hold || current.is_some() {
             let config = earlier_config.as_ref().map_or(&installation.config, |saved| &saved.path);
-            let held = HoldTarget {
+            let wanted = HoldTarget {
                 installation,
                 versions: Versions { core: target.core.version, plugin: None },
                 config,
@@ -139,7 +141,7 @@ impl Apply<'_> {
                 current: current.as_ref(),
                 now: (self.now)(),
             };
-            let (after, refused) = match held.hold() {
+            let (after, refused) = match wanted.hold() {
                 Ok(hold) => (Some(hold), None),
                 Err(error) => (None, Some(error.to_string())),
             };
@@ -356,7 +358,7 @@ impl Apply<'_> {
         let config =
             config_choice::step_of_undo(installation, undone, &name, current_hold, &environment)?;
         let hold = self.hold_of_undo(installation, undone, current, config.as_ref());
-        let facts = PlanFacts { carry, hold, ..self.facts(installation).await? };
+        let facts = PlanFacts { hold, carry, ..self.facts(installation).await? };
         let plan = Plan::of_undo(installation, to, replaced, config, &facts);
         space::check(installation, &plan, &self.backups)?;
         self.tell(&plan);
@@ -383,7 +385,7 @@ impl Apply<'_> {
                     Some(Step::PutConfig { saved, .. }) => &saved.path,
                     _ => &installation.config,
                 };
-                let held = HoldTarget {
+                let wanted = HoldTarget {
                     installation,
                     versions: to,
                     config,
@@ -391,7 +393,7 @@ impl Apply<'_> {
                     current: Some(hold),
                     now: (self.now)(),
                 };
-                held.hold().ok()
+                wanted.hold().ok()
             }
         };
         let change = HoldChange { before: current, after }.of(to);
@@ -428,7 +430,7 @@ impl Apply<'_> {
             core: installation.core.version,
             plugin: installation.plugin.as_ref().map(ManagedPlugin::version),
         };
-        let held = HoldTarget {
+        let wanted = HoldTarget {
             installation,
             versions,
             config: &installation.config,
@@ -436,7 +438,7 @@ impl Apply<'_> {
             current: current.as_ref(),
             now: (self.now)(),
         };
-        let mut hold = held.hold()?;
+        let mut hold = wanted.hold()?;
         // What moved although it was held is held anew.
         if current.as_ref().is_some_and(|current| current.versions != versions) {
             hold.since = (self.now)();
@@ -473,9 +475,7 @@ impl Apply<'_> {
     ) -> Result<ApplyOutcome, ApplyError> {
         if plan.steps.is_empty() {
             return Ok(match self.current_hold(installation)? {
-                Some(hold) => {
-                    ApplyOutcome::AlreadyHeld { held: hold.versions, since: hold.since }
-                }
+                Some(hold) => ApplyOutcome::AlreadyHeld { held: hold.versions, since: hold.since },
                 None => ApplyOutcome::NotHeld { installed: plan.from },
             });
         }

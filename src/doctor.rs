@@ -38,9 +38,9 @@ mod whereabouts;
 
 pub use facts::{
     Account, ApiKey, ApplyLeft, AuthFile, CodexCli, ConfigRead, Core, Database, Endpoint,
-    EndpointKind, Facts, Fallbacks, HoldRead, InstalledPlugin, KeyPlace, MachineFacts, ManagedPackage,
-    Missing, MissingKind, OnPath, PinRead, PluginSwitch, RegistryFacts, SavedConfig, Settings,
-    UnitRead, Updates,
+    EndpointKind, Facts, Fallbacks, HoldRead, InstalledPlugin, KeyPlace, MachineFacts,
+    ManagedPackage, Missing, MissingKind, OnPath, PinRead, PluginSwitch, RegistryFacts,
+    SavedConfig, Settings, UnitRead, Updates,
 };
 pub use finding::{Finding, Level};
 pub use not_looked_at::NotLookedAt;

@@ -8,7 +8,8 @@ use super::AppError;
 use super::check::live;
 use super::context::Context;
 use crate::apply::{
-    Apply, ApplyError, ApplyJournal, ApplyOutcome, ApplyTarget, Operation, Plan, ProofResult, Prover,
+    Apply, ApplyError, ApplyJournal, ApplyOutcome, ApplyTarget, Operation, Plan, ProofResult,
+    Prover,
 };
 use crate::check::{self, CheckJob, InstalledCandidate};
 use crate::explain::{Class, Explain as _};

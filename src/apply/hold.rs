@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::backup;
-use super::plan::Versions;
+use super::versions::Versions;
 use crate::config::{self, ConfigError, Loaded};
 use crate::env::OPENCLAW_NO_AUTO_UPDATE;
 use crate::explain::{Class, Explain};
@@ -83,7 +83,9 @@ pub enum HoldError {
         found: u64,
     },
     /// There is nothing to hold with.
-    #[error("OpenClaw cannot be kept from updating itself here: {why}, and no unit to set {OPENCLAW_NO_AUTO_UPDATE} in")]
+    #[error(
+        "OpenClaw cannot be kept from updating itself here: {why}, and no unit to set {OPENCLAW_NO_AUTO_UPDATE} in"
+    )]
     NoMeans {
         /// Why the config is none.
         why: String,
@@ -252,11 +254,7 @@ impl HoldChange {
     }
 
     /// Makes it so: config, drop-in, and the record at `record`.
-    pub(super) fn take(
-        &self,
-        record: &Utf8Path,
-        half_done: impl Fn(),
-    ) -> Result<(), HoldError> {
+    pub(super) fn take(&self, record: &Utf8Path, half_done: impl Fn()) -> Result<(), HoldError> {
         self.change_config()?;
         half_done();
         let after = self.after.as_ref();
@@ -344,8 +342,11 @@ mod tests {
     fn hold(root: &Utf8Path, settings: &[(&str, SettingBefore)]) -> Hold {
         let core = "2026.9.5".parse().unwrap();
         let versions = Versions { core, plugin: None };
-        let mut hold =
-            Hold::new("2026-11-27T10:00:00Z".parse().unwrap(), versions, &root.join("openclaw.json"));
+        let mut hold = Hold::new(
+            "2026-11-27T10:00:00Z".parse().unwrap(),
+            versions,
+            &root.join("openclaw.json"),
+        );
         hold.drop_in = Some(drop_in_of(&root.join("openclaw-gateway.service")));
         hold.settings = settings
             .iter()
@@ -372,8 +373,9 @@ mod tests {
             change.take(&record, || {}).unwrap();
             assert_eq!(hold.gone(), [""; 0]);
         }
-        let held = fs_err::read_to_string(&config).unwrap();
-        assert!(held.contains("auto: {enabled: false}") && held.contains("// mine"), "{held}");
+        let text_held = fs_err::read_to_string(&config).unwrap();
+        assert!(text_held.contains("auto: {enabled: false}"), "{text_held}");
+        assert!(text_held.contains("// mine"), "{text_held}");
         let read = Hold::read(&record).unwrap();
         assert_eq!(read.as_ref(), Some(&hold));
         assert!(HoldChange { before: read.clone(), after: read }.is_done());

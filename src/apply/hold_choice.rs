@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::hold::{HeldSetting, Hold, HoldError, SettingBefore, drop_in_of};
-use super::plan::Versions;
+use super::versions::Versions;
 use crate::config;
 use crate::env::Environment;
 use crate::fs::{self, foreign};
@@ -97,4 +97,3 @@ impl HoldTarget<'_> {
         Ok(settings)
     }
 }
-

@@ -10,8 +10,9 @@ use super::backup::{SavedFile, SavedKind};
 use super::earlier_config::{EarlierConfig, SavedBy};
 use super::exchange::Part;
 use super::hold::HoldChange;
-use super::plan::{Plan, Versions};
+use super::plan::Plan;
 use super::step::Step;
+use super::versions::Versions;
 use crate::explain::{Class, Explain};
 use crate::fs::{self, foreign};
 use crate::installation::Installation;
@@ -374,7 +375,7 @@ impl ApplyRecord {
     /// What became of the hold, where the steps say anything of it.
     pub fn hold_change(&self) -> Option<&HoldChange> {
         self.steps.iter().find_map(|step| match step {
-            Step::Hold { change } => Some(change),
+            Step::Hold { change } => Some(change.as_ref()),
             _ => None,
         })
     }

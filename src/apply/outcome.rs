@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::journal::{Operation, Setback};
-use super::plan::Versions;
+use super::versions::Versions;
 use crate::release::Version;
 
 /// A directory that is kept so that `undo` is an exchange.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use camino::Utf8PathBuf;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::carry::Carry;
 use super::earlier_config::EarlierConfig;
@@ -13,31 +13,13 @@ use super::install_script::{self, PlannedScript};
 use super::schema::{StateDatabase, refused};
 use super::step::{Proof, Step};
 use super::target::{ApplyTarget, PinnedPackage};
+use super::versions::Versions;
 use super::warning::Warning;
 use crate::explain::{Class, Explain};
 use crate::installation::{Installation, ManagedPlugin};
 use crate::node::choice::{Node, satisfies};
 use crate::openclaw::refuses_config_of;
 use crate::release::{Schemas, Version};
-
-/// A core and its plugin, by version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Versions {
-    /// The core.
-    pub core: Version,
-    /// The plugin, where there is one.
-    pub plugin: Option<Version>,
-}
-
-impl Versions {
-    /// The version of one of the two.
-    pub fn of(&self, part: PartKind) -> Version {
-        match part {
-            PartKind::Core => self.core,
-            PartKind::Plugin => self.plugin.unwrap_or(self.core),
-        }
-    }
-}
 
 /// What is known besides the installation itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -249,7 +231,7 @@ impl Plan {
             let unit = installation.service.as_ref().map(|service| service.unit.clone());
             let unit = unit.filter(|_| facts.service_wanted && change.wants_restart());
             steps.extend(unit.clone().map(|unit| Step::Stop { unit }));
-            steps.push(Step::Hold { change });
+            steps.push(Step::Hold { change: Box::new(change) });
             steps.extend(unit.clone().map(|unit| Step::Start { unit }));
             steps.extend(unit.map(|_| Step::Prove { proof: Proof::Service }));
         }
@@ -311,7 +293,7 @@ fn change_steps(
     // The state likewise. The Gateway is stopped, and writes no login meanwhile.
     steps.extend(facts.carry.clone().map(|carry| Step::CarryState { to: to.core, carry }));
     // After the config, which it changes.
-    steps.extend(facts.hold.as_ref().map(|change| Step::Hold { change: change.of(to) }));
+    steps.extend(facts.hold.as_ref().map(|change| Step::Hold { change: Box::new(change.of(to)) }));
     let wanted = unit.filter(|_| facts.service_wanted);
     steps.extend(wanted.clone().map(|unit| Step::Start { unit }));
     steps.push(Step::Prove { proof: Proof::Version });

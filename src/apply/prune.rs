@@ -27,9 +27,11 @@ impl ApplyJournal {
 
     /// The directories with the packages that it replaced, where those are not live again.
     fn kept(&self) -> BTreeSet<Utf8PathBuf> {
-        let kept = self.record.parts.iter().filter(|part| {
-            !part.is_live(part.before) && part.has(part.before)
-        });
+        let kept = self
+            .record
+            .parts
+            .iter()
+            .filter(|part| !part.is_live(part.before) && part.has(part.before));
         kept.filter_map(holder).collect()
     }
 

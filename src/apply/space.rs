@@ -145,9 +145,11 @@ mod tests {
         assert_eq!(ask(&[need("/home/npm", 1000, "x")]), Ok(()));
         assert_eq!(
             ask(&[need("/home/npm", 600, "packages"), need("/home/b", 401, "the backup")]),
-            Err("the disk has no room for this: 1000 MB are free in the file system at /home, and \
+            Err(
+                "the disk has no room for this: 1000 MB are free in the file system at /home, and \
                  it takes 1001 MB (packages, and the backup)"
-                .to_owned())
+                    .to_owned()
+            )
         );
         let unknown = check_needs(&[need("/home/npm", 9999, "x")], |_| None);
         assert_eq!(unknown, Ok(()));

@@ -94,7 +94,7 @@ pub enum Step {
     /// `OpenClaw` is kept from updating itself, or let go. Back: as it was before.
     Hold {
         /// What holds it before and after.
-        change: HoldChange,
+        change: Box<HoldChange>,
     },
     /// The service starts. Back: it stops.
     Start {

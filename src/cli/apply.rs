@@ -15,6 +15,7 @@ use crate::report::{OutputForm, terminal};
 #[command(
     after_help = "Exit status: 0 applied and proved; 5 it failed its proof, and all was put back; 6 refused, or it could not be put back; 75 applied, but it could not be found out whether it answers (a full disk, an outage): nothing was put back, `codexpin check live` asks again."
 )]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct ApplyArguments {
     /// A pinned release; without it, the current pin.
     version: Option<Version>,
@@ -138,7 +139,12 @@ impl UndoArguments {
 
 /// A yes, from the flag or from the person. Where a program reads the plan, nobody has
 /// seen what the yes would be to.
-pub(super) fn agree(yes: bool, form: OutputForm, question: &str, command: &str) -> Result<(), AppError> {
+pub(super) fn agree(
+    yes: bool,
+    form: OutputForm,
+    question: &str,
+    command: &str,
+) -> Result<(), AppError> {
     if yes {
         return Ok(());
     }

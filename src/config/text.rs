@@ -13,11 +13,7 @@ use super::{ConfigError, Key, Loaded, source};
 /// # Errors
 ///
 /// The text is no JSON5.
-pub fn written_at(
-    file: &Utf8Path,
-    text: &str,
-    dotted: &str,
-) -> Result<Option<Value>, ConfigError> {
+pub fn written_at(file: &Utf8Path, text: &str, dotted: &str) -> Result<Option<Value>, ConfigError> {
     Ok(Key::of(dotted).get(&source::parse(file, text)?).cloned())
 }
 
@@ -113,9 +109,7 @@ fn checked(
     wanted: &Value,
 ) -> Result<String, ConfigError> {
     let says = |text: &String| source::parse(file, text).is_ok_and(|tree| tree == *wanted);
-    changed
-        .filter(says)
-        .ok_or_else(|| ConfigError::InTheWay { file: file.to_owned(), key })
+    changed.filter(says).ok_or_else(|| ConfigError::InTheWay { file: file.to_owned(), key })
 }
 
 fn set_in(text: &str, dotted: &str, value: bool) -> Option<String> {
@@ -125,7 +119,7 @@ fn set_in(text: &str, dotted: &str, value: bool) -> Option<String> {
     let mut names = dotted.split('.');
     let mut name = names.next()?;
     loop {
-        let object = Object::at(text, open)?;
+        let object = ObjectText::at(text, open)?;
         let rest: Vec<_> = names.clone().collect();
         match object.member(name) {
             Some(member) if rest.is_empty() => {
@@ -152,20 +146,20 @@ fn written(name: &str, rest: &[&str], value: bool) -> String {
 fn take_out(text: &str, dotted: &str) -> Option<String> {
     let mut scanner = Scanner::new(text);
     scanner.space();
-    let mut object = Object::at(text, scanner.at)?;
+    let mut object = ObjectText::at(text, scanner.at)?;
     let mut names = dotted.split('.').peekable();
     while let Some(name) = names.next() {
         let member = object.members.iter().rposition(|member| member.name == name)?;
         if names.peek().is_none() {
             return Some(object.without(text, member));
         }
-        object = Object::at(text, object.members[member].value.start)?;
+        object = ObjectText::at(text, object.members[member].value.start)?;
     }
     None
 }
 
 /// A member of an object in the text.
-struct Member {
+struct MemberText {
     name: String,
     key: Range<usize>,
     value: Range<usize>,
@@ -174,14 +168,14 @@ struct Member {
 }
 
 /// An object in the text.
-struct Object {
+struct ObjectText {
     open: usize,
-    members: Vec<Member>,
+    members: Vec<MemberText>,
     /// Where comments of the kind that the end of the line ends have theirs.
     comment_ends: Vec<usize>,
 }
 
-impl Object {
+impl ObjectText {
     fn at(text: &str, open: usize) -> Option<Self> {
         let mut scanner = Scanner::new(text);
         scanner.at = open;
@@ -189,7 +183,7 @@ impl Object {
     }
 
     /// The last of a name is the one that counts.
-    fn member(&self, name: &str) -> Option<&Member> {
+    fn member(&self, name: &str) -> Option<&MemberText> {
         self.members.iter().rfind(|member| member.name == name)
     }
 
@@ -213,10 +207,8 @@ impl Object {
         let next = &text[line + 1..];
         let indent = &next[..next.len() - next.trim_start_matches([' ', '\t']).len()];
         let more = if self.members.is_empty() { "  " } else { "" };
-        let (at, end) = match text[..line].ends_with('\r') {
-            true => (line - 1, "\r\n"),
-            false => (line, "\n"),
-        };
+        let (at, end) =
+            if text[..line].ends_with('\r') { (line - 1, "\r\n") } else { (line, "\n") };
         put(at, format!("{end}{indent}{more}{member}{comma}"))
     }
 
@@ -284,7 +276,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn object(&mut self) -> Option<Object> {
+    fn object(&mut self) -> Option<ObjectText> {
         let open = self.at;
         if !self.takes('{') {
             return None;
@@ -294,7 +286,7 @@ impl<'a> Scanner<'a> {
             self.space();
             if self.takes('}') {
                 let comment_ends = std::mem::take(&mut self.comment_ends);
-                return Some(Object { open, members, comment_ends });
+                return Some(ObjectText { open, members, comment_ends });
             }
             let key = self.key()?;
             let name = name_of(&self.text[key.clone()])?;
@@ -307,7 +299,7 @@ impl<'a> Scanner<'a> {
             self.space();
             let comma = self.at;
             let comma = self.takes(',').then_some(comma);
-            members.push(Member { name, key, value, comma });
+            members.push(MemberText { name, key, value, comma });
         }
     }
 
@@ -405,7 +397,10 @@ mod tests {
                 "{\n  \"a\": 1\n}\n",
                 "{\n  \"update\": { \"checkOnStart\": false },\n  \"a\": 1\n}\n",
             ),
-            ("{\r\n\ta: 1,\r\n}", "{\r\n\t\"update\": { \"checkOnStart\": false },\r\n\ta: 1,\r\n}"),
+            (
+                "{\r\n\ta: 1,\r\n}",
+                "{\r\n\t\"update\": { \"checkOnStart\": false },\r\n\ta: 1,\r\n}",
+            ),
             (
                 "// top\n{ // mine\n  a: {b: '}'}, // its\n}",
                 "// top\n{ // mine\n  \"update\": { \"checkOnStart\": false },\n  a: {b: '}'}, // its\n}",
@@ -468,11 +463,25 @@ mod tests {
         let space = || prop::sample::select(vec!["", " ", "\n  ", " // x\n", "/* { */", "\r\n\t"]);
         let word = || {
             prop::sample::select(vec![
-                "a", "'b}'", "\"c\\\"\"", "update", "'update'", "\"checkOnStart\"", "$include",
+                "a",
+                "'b}'",
+                "\"c\\\"\"",
+                "update",
+                "'update'",
+                "\"checkOnStart\"",
+                "$include",
             ])
         };
         let leaf = prop::sample::select(vec![
-            "1", "true", "false", "null", "'//'", "\"{\\\\\"", "-.5", "[]", "{}",
+            "1",
+            "true",
+            "false",
+            "null",
+            "'//'",
+            "\"{\\\\\"",
+            "-.5",
+            "[]",
+            "{}",
         ]);
         leaf.prop_map(str::to_owned).prop_recursive(4, 24, 4, move |inner| {
             let member = (space(), word(), space(), space(), inner.clone(), space());

@@ -8,14 +8,14 @@ use crate::openclaw::Change;
 pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
     let hold = match &facts.hold {
         HoldRead::NotHeld => Vec::new(),
-        HoldRead::Refused(why, hint) => vec![
-            Finding::warning("hold-unreadable", "the record of the hold cannot be used").why(
+        HoldRead::Refused(why, hint) => {
+            vec![Finding::warning("hold-unreadable", "the record of the hold cannot be used").why(
                 match hint {
                     Some(hint) => format!("{why}: {hint}"),
                     None => why.clone(),
                 },
-            ),
-        ],
+            )]
+        }
         HoldRead::Held { .. } => [moved(facts), gone(facts)].into_iter().flatten().collect(),
     };
     hold.into_iter().chain(auto_update(facts)).collect()

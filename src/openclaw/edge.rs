@@ -74,13 +74,7 @@ const fn stable(change: Change, year: u16, month: u8, patch: u16, source: &'stat
 
 /// All of them, in the order of release.
 pub const EDGES: [Edge; 16] = [
-    stable(
-        Change::UpdatesItself,
-        2026,
-        2,
-        22,
-        "stableJitterHours in dist of 2.22 and not of 2.21",
-    ),
+    stable(Change::UpdatesItself, 2026, 2, 22, "stableJitterHours in dist of 2.22 and not of 2.21"),
     stable(
         Change::NoUpdateVariable,
         2026,

@@ -19,11 +19,7 @@ pub struct UpdateSwitch {
 /// docs/install/updating/automatic-updates.md), and 2026.9.5 refuses to start with the
 /// key: whoever goes back by hand would meet a Gateway that stays down.
 const SWITCHES: [UpdateSwitch; 2] = [
-    UpdateSwitch {
-        key: "update.auto.enabled",
-        unless_set: false,
-        since: Change::UpdatesItself,
-    },
+    UpdateSwitch { key: "update.auto.enabled", unless_set: false, since: Change::UpdatesItself },
     UpdateSwitch {
         key: "update.checkOnStart",
         unless_set: true,

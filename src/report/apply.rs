@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::paint::Paint as _;
 use super::{OutputForm, minute, print_if_json, terminal};
 use crate::apply::{
-    ApplyOutcome, EarlierConfig, HoldChange, Note, Operation, PartKind, Plan, PlannedScript, Proof, SavedBy,
+    ApplyOutcome, EarlierConfig, Note, Operation, PartKind, Plan, PlannedScript, Proof, SavedBy,
     Setback, Step, Versions, Warning,
 };
 use crate::event::Event;
@@ -342,7 +342,8 @@ fn change_line(step: &Step, plan: &Plan) -> Option<String> {
             format!("config        {path} {from}{}", by.unwrap_or_default())
         }
         Step::CarryState { to, carry } => format!("state         {}", carry.sentence(*to)),
-        Step::Hold { change: HoldChange { after: Some(hold), .. } } => {
+        Step::Hold { change } => {
+            let hold = change.after.as_ref()?;
             format!("hold          {}; --no-hold leaves it out", hold.means())
         }
         Step::Start { unit } => format!(

@@ -93,8 +93,12 @@ fn hold_line(hold: &HoldStatus) -> String {
         return format!("not known: {why}");
     }
     match (hold.held, hold.since) {
-        (Some(held), Some(since)) => {
-            let what = if hold.moved { format!("{} held, and it moved", versions(held)) } else { "held".to_owned() };
+        (Some(versions_held), Some(since)) => {
+            let what = if hold.moved {
+                format!("{} held, and it moved", versions(versions_held))
+            } else {
+                "held".to_owned()
+            };
             let gone = hold.gone.first().map(|gone| format!(", but {gone}")).unwrap_or_default();
             format!("{what}, since {}{gone}", minute(since))
         }
@@ -174,7 +178,8 @@ pub fn print_pruned(pruned: &PrunedHistory, form: OutputForm) {
         text.push_str("nothing to free: every backup that is left is needed for an undo\n");
     }
     for operation in pruned.left.operations.iter().filter(|operation| operation.can_be_undone) {
-        let _ = writeln!(text, "kept   {:>10}  {}", DecimalBytes(operation.bytes), operation.backup);
+        let _ =
+            writeln!(text, "kept   {:>10}  {}", DecimalBytes(operation.bytes), operation.backup);
     }
     text.push_str(&total_line(&pruned.left));
     terminal::print(&text);

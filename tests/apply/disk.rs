@@ -69,8 +69,10 @@ fn backups_are_pruned_to_what_an_undo_needs_and_what_a_later_apply_takes_from_th
         files.sort();
         assert_eq!(files, ["backup.json", "openclaw.json"], "{name}");
     }
-    assert!(String::from_utf8_lossy(&world.command("history --prune").stdout)
-        .starts_with("nothing to free"));
+    assert!(
+        String::from_utf8_lossy(&world.command("history --prune").stdout)
+            .starts_with("nothing to free")
+    );
 
     // What is kept is what an undo goes back to, and a saved config is still found.
     let undone = world.codexpin(json!({"do": "undo"}));

@@ -157,10 +157,8 @@ fn killed_at_any_point_a_hold_and_an_unhold_are_finished_or_put_back() {
             assert_eq!(killed.signal, Some(9), "{what} {point}: {killed:?}");
             let next = world.codexpin(json!({"do": "go-on"}));
             assert!(next.answer["error"].is_null(), "{what} {point}: {next:?}");
-            let goes_back = matches!(
-                point,
-                Failpoint::ApplyPlanned | Failpoint::Step(StepName::Stop, _)
-            );
+            let goes_back =
+                matches!(point, Failpoint::ApplyPlanned | Failpoint::Step(StepName::Stop, _));
             let expected = if goes_back { from } else { to };
             assert_eq!(&world.fingerprint(), expected, "{what} {point}");
             world.assert_is(NEW, &point.to_string());

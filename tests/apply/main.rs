@@ -81,8 +81,7 @@ fn a_plan_touches_nothing() {
     let planned = world.codexpin(json!({"do": "plan", "pin": pin}));
     let steps = planned.answer["ok"]["steps"].as_array().unwrap().clone();
     let names: Vec<_> = steps.iter().map(|step| step["step"].as_str().unwrap()).collect();
-    let expected =
-        "stage stage stop save exchange exchange relink carry-state hold start prove prove prove prove";
+    let expected = "stage stage stop save exchange exchange relink carry-state hold start prove prove prove prove";
     assert_eq!(names.join(" "), expected, "{planned:?}");
     assert_eq!(planned.answer["ok"]["warnings"][0]["warning"], "config-from-newer");
     assert_eq!(world.fingerprint(), before);

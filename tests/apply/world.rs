@@ -363,8 +363,7 @@ impl World {
     /// The same where a directory is a file system of its own, of 1 MB.
     pub(crate) fn command_with_little_room_in(&self, directory: &Utf8Path, words: &str) -> Output {
         fs_err::create_dir_all(directory).unwrap();
-        let script =
-            format!("mount -t tmpfs -o size=1m none {directory} && exec \"$0\" {words}");
+        let script = format!("mount -t tmpfs -o size=1m none {directory} && exec \"$0\" {words}");
         let mut command = Command::new("unshare");
         command.args(["--map-root-user", "--mount", "sh", "-c", &script]);
         self.surround(command.arg(env!("CARGO_BIN_EXE_codexpin")), &[]).output().unwrap()
