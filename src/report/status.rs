@@ -175,7 +175,7 @@ pub fn print_pruned(pruned: &PrunedHistory, form: OutputForm) {
         let _ = writeln!(text, "freed  {:>10}  {}", DecimalBytes(backup.freed), backup.backup);
     }
     if pruned.pruned.is_empty() {
-        text.push_str("nothing to free: every backup that is left is needed for an undo\n");
+        text.push_str("nothing to free\n");
     }
     for operation in pruned.left.operations.iter().filter(|operation| operation.can_be_undone) {
         let _ =
