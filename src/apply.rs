@@ -13,18 +13,23 @@ mod config_choice;
 mod earlier_config;
 mod error;
 mod exchange;
+mod hold;
+mod hold_choice;
 mod install_script;
 mod journal;
 mod outcome;
 mod plan;
 mod proof;
+mod prune;
 mod schema;
+mod space;
 mod stage;
 mod step;
 mod take;
 mod taken_over;
 mod target;
 mod transaction;
+mod versions;
 mod warning;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -36,28 +41,33 @@ pub use carry::{Carry, CarryError};
 pub use earlier_config::{EarlierConfig, SavedBy};
 pub use error::ApplyError;
 pub use exchange::{ExchangeError, Identity, Part, PartKind};
+pub use hold::{HeldSetting, Hold, HoldChange, HoldError, SettingBefore};
+use hold_choice::HoldTarget;
 pub use install_script::PlannedScript;
 pub use journal::{
     ApplyJournal, ApplyJournalError, ApplyRecord, Backups, Operation, Progress, Setback,
 };
 pub use outcome::{ApplyOutcome, KeptTree, Note};
-pub use plan::{Plan, PlanError, PlanFacts, Versions};
+pub use plan::{Plan, PlanError, PlanFacts};
 pub use proof::{NoProver, ProofResult, Prover};
+pub use prune::{PrunedBackup, prune};
 pub use schema::StateDatabase;
+pub use space::SpaceError;
 pub use stage::StageError;
 pub use step::{Proof, Step};
 pub use taken_over::TakenOver;
 pub use target::{ApplyTarget, ApplyTargetError, PinnedPackage, file_integrity};
 use transaction::Transaction;
+pub use versions::Versions;
 pub use warning::Warning;
 
-use crate::config;
+use crate::config::{self, Loaded};
 use crate::env::Environment;
 use crate::event::{Event, Events};
 use crate::fs::{self, Lock};
 use crate::installation::{
-    self, Installation, InstallationError, LiveMachine, Package, Service as _, ServiceCondition,
-    ServiceLimits,
+    self, Installation, InstallationError, LiveMachine, ManagedPlugin, Package, Service as _,
+    ServiceCondition, ServiceLimits,
 };
 use crate::log::Log;
 use crate::login::Place;
@@ -88,6 +98,8 @@ pub struct Apply<'a> {
     pub events: Events,
     /// Whether the live agent is asked for a reply at the end: a turn of the user's account.
     pub live_check: bool,
+    /// Whether an apply keeps `OpenClaw` from updating itself afterwards.
+    pub hold: bool,
     /// Goes into the backup's directory.
     pub log: Log,
 }
@@ -104,7 +116,11 @@ impl Apply<'_> {
         let now = config::read(&installation.config, &environment);
         let now = config_choice::broken_or_read(now)?;
         let journals = ApplyJournal::all(&self.backups)?.journals;
-        let find = |now| config_choice::find(installation, target, now, &journals, &environment);
+        let current = self.current_hold(installation)?;
+        let find = |now: Option<&Loaded>| {
+            let now = now.map(|now| config_choice::released(now.clone(), current.as_ref()));
+            config_choice::find(installation, target, now.as_ref(), &journals, &environment)
+        };
         let (config_written_by, earlier_config) = match &now {
             Ok(Some(config)) => {
                 let written_by = config.last_touched();
@@ -115,7 +131,28 @@ impl Apply<'_> {
             Err(_) => (None, find(None)),
         };
         let replaced = earlier_config.is_some();
+        let (hold, hold_refused) = if self.hold || current.is_some() {
+            let config = earlier_config.as_ref().map_or(&installation.config, |saved| &saved.path);
+            let wanted = HoldTarget {
+                installation,
+                versions: Versions { core: target.core.version, plugin: None },
+                config,
+                environment: &environment,
+                current: current.as_ref(),
+                now: (self.now)(),
+            };
+            let (after, refused) = match wanted.hold() {
+                Ok(hold) => (Some(hold), None),
+                Err(error) => (None, Some(error.to_string())),
+            };
+            let change = HoldChange { before: current, after };
+            (Some(change).filter(|change| !change.is_nothing()), refused)
+        } else {
+            (None, None)
+        };
         let facts = PlanFacts {
+            hold,
+            hold_refused,
             carry: self.carry(installation, installation.core.version, target.core.version)?,
             databases: schema::live(&installation.state, target.core.version)?,
             opens: self.opens(target.core.version).await?,
@@ -144,6 +181,7 @@ impl Apply<'_> {
         }
         if !plan.is_already_as_pinned() {
             self.check_no_other_gateway(installation).await?;
+            space::check(installation, &plan, &self.backups)?;
             self.tell(&plan);
         }
         Ok(plan)
@@ -248,7 +286,7 @@ impl Apply<'_> {
         let _lock = self.lock(installation)?;
         self.check_current(installation, plan.from.core)?;
         let at = (self.now)();
-        let name = backup_name(at, plan);
+        let name = backup_name(at, plan.from.core, plan.to.core);
         let mut parts = Vec::new();
         let mut earlier_config = None;
         for step in &plan.steps {
@@ -298,15 +336,12 @@ impl Apply<'_> {
         found.ok_or_else(|| ApplyError::NothingToUndo { backup: backup.map(str::to_owned) })
     }
 
-    /// Goes back to what a backup holds. It is an apply of its own: journaled,
-    /// proved, and undone by the next `undo`.
-    pub async fn undo(
+    /// What going back to what a backup holds takes. Touches nothing, and needs no lock.
+    pub async fn plan_undo(
         &self,
         installation: &Installation,
         undone: &ApplyJournal,
-    ) -> Result<ApplyOutcome, ApplyError> {
-        let _lock = self.lock(installation)?;
-        self.check_current(installation, installation.core.version)?;
+    ) -> Result<Plan, ApplyError> {
         self.check_no_other_gateway(installation).await?;
         let at = (self.now)();
         let (to, replaced) = (undone.record.from, &undone.record.parts);
@@ -316,24 +351,153 @@ impl Apply<'_> {
         let opens = kept.and_then(|part| Package::read(&part.other).ok()?.schemas);
         let databases = schema::live(&installation.state, to.core)?;
         plan::check_databases(&databases, to.core, opens)?;
-        let facts = PlanFacts { carry, ..self.facts(installation).await? };
-        let mut plan = Plan::of_undo(installation, to, replaced, None, &facts);
-        let name = backup_name(at, &plan);
         let environment = self.gateway_environment();
-        let config = config_choice::step_of_undo(installation, undone, &name, &environment)?;
-        if let Some(config) = config {
-            plan = Plan::of_undo(installation, to, replaced, Some(config), &facts);
-        }
+        let current = self.current_hold(installation)?;
+        let name = backup_name(at, installation.core.version, to.core);
+        let current_hold = current.as_ref();
+        let config =
+            config_choice::step_of_undo(installation, undone, &name, current_hold, &environment)?;
+        let hold = self.hold_of_undo(installation, undone, current, config.as_ref());
+        let facts = PlanFacts { hold, carry, ..self.facts(installation).await? };
+        let plan = Plan::of_undo(installation, to, replaced, config, &facts);
+        space::check(installation, &plan, &self.backups)?;
         self.tell(&plan);
+        Ok(plan)
+    }
+
+    /// The hold that was there before comes back with what it held. One that was made since
+    /// stays, and holds what is installed then.
+    fn hold_of_undo(
+        &self,
+        installation: &Installation,
+        undone: &ApplyJournal,
+        current: Option<Hold>,
+        config: Option<&Step>,
+    ) -> Option<HoldChange> {
+        let to = undone.record.from;
+        let since = |hold: &Option<Hold>| hold.as_ref().map(|hold| hold.since);
+        let of_undone = undone.record.hold_change();
+        let after = match (of_undone, &current) {
+            (Some(change), _) if since(&change.after) == since(&current) => change.before.clone(),
+            (_, None) => None,
+            (_, Some(hold)) => {
+                let config = match config {
+                    Some(Step::PutConfig { saved, .. }) => &saved.path,
+                    _ => &installation.config,
+                };
+                let wanted = HoldTarget {
+                    installation,
+                    versions: to,
+                    config,
+                    environment: &self.gateway_environment(),
+                    current: Some(hold),
+                    now: (self.now)(),
+                };
+                wanted.hold().ok()
+            }
+        };
+        let change = HoldChange { before: current, after }.of(to);
+        (!change.is_nothing()).then_some(change)
+    }
+
+    /// Goes back to what a backup holds. It is an apply of its own: journaled,
+    /// proved, and undone by the next `undo`.
+    pub async fn undo(
+        &self,
+        installation: &Installation,
+        undone: &ApplyJournal,
+        plan: &Plan,
+    ) -> Result<ApplyOutcome, ApplyError> {
+        let _lock = self.lock(installation)?;
+        self.check_current(installation, plan.from.core)?;
+        let at = (self.now)();
+        let name = backup_name(at, plan.from.core, plan.to.core);
         let mut parts = Vec::new();
         for part in undone.record.parts.clone() {
             let before = Identity::of(&part.live).map_err(StageError::Io)?;
             parts.push(Part { before, after: Some(part.before), ..part });
         }
-        let record = ApplyRecord::new(Operation::Undo, at, installation, &plan, parts);
-        let condition = self.check_service(installation, &plan).await?;
+        let record = ApplyRecord::new(Operation::Undo, at, installation, plan, parts);
+        let condition = self.check_service(installation, plan).await?;
         let journal = self.begin(&name, record, condition, || Ok(()))?;
         Box::pin(self.transaction(journal, &NoProver).run(None)).await
+    }
+
+    /// What holding what is installed takes, whatever holds it so far. Touches nothing.
+    pub async fn plan_hold(&self, installation: &Installation) -> Result<Plan, ApplyError> {
+        let current = self.current_hold(installation)?;
+        let versions = Versions {
+            core: installation.core.version,
+            plugin: installation.plugin.as_ref().map(ManagedPlugin::version),
+        };
+        let wanted = HoldTarget {
+            installation,
+            versions,
+            config: &installation.config,
+            environment: &self.gateway_environment(),
+            current: current.as_ref(),
+            now: (self.now)(),
+        };
+        let mut hold = wanted.hold()?;
+        // What moved although it was held is held anew.
+        if current.as_ref().is_some_and(|current| current.versions != versions) {
+            hold.since = (self.now)();
+        }
+        self.plan_hold_change(installation, HoldChange { before: current, after: Some(hold) }).await
+    }
+
+    /// What letting it go takes. Touches nothing.
+    pub async fn plan_unhold(&self, installation: &Installation) -> Result<Plan, ApplyError> {
+        let current = self.current_hold(installation)?;
+        let is_written = current.as_ref().is_some_and(|hold| !hold.settings.is_empty());
+        if is_written {
+            // A config that cannot be read cannot be brought back to what it was.
+            config::read(&installation.config, &self.gateway_environment())?;
+        }
+        self.plan_hold_change(installation, HoldChange { before: current, after: None }).await
+    }
+
+    async fn plan_hold_change(
+        &self,
+        installation: &Installation,
+        change: HoldChange,
+    ) -> Result<Plan, ApplyError> {
+        let facts = PlanFacts { hold: Some(change), ..self.facts(installation).await? };
+        Ok(Plan::of_hold(installation, &facts))
+    }
+
+    /// Takes the steps of a hold, or of letting go.
+    pub async fn change_hold(
+        &self,
+        operation: Operation,
+        installation: &Installation,
+        plan: &Plan,
+    ) -> Result<ApplyOutcome, ApplyError> {
+        if plan.steps.is_empty() {
+            return Ok(match self.current_hold(installation)? {
+                Some(hold) => ApplyOutcome::AlreadyHeld { held: hold.versions, since: hold.since },
+                None => ApplyOutcome::NotHeld { installed: plan.from },
+            });
+        }
+        let _lock = self.lock(installation)?;
+        self.check_current(installation, plan.from.core)?;
+        self.tell(plan);
+        let at = (self.now)();
+        let word = if operation == Operation::Hold { "hold" } else { "unhold" };
+        let name = format!("{}-{word}-{}", stamp(at), plan.from.core);
+        let record = ApplyRecord::new(operation, at, installation, plan, Vec::new());
+        let condition = self.condition(installation).await?;
+        let journal = self.begin(&name, record, condition, || Ok(()))?;
+        Box::pin(self.transaction(journal, &NoProver).run(None)).await
+    }
+
+    /// What keeps this installation from updating itself.
+    fn current_hold(&self, installation: &Installation) -> Result<Option<Hold>, ApplyError> {
+        Ok(Hold::read(&self.hold_record(installation))?)
+    }
+
+    fn hold_record(&self, installation: &Installation) -> Utf8PathBuf {
+        hold_record(&self.backups, &installation.core.directory)
     }
 
     async fn check_no_other_gateway(&self, installation: &Installation) -> Result<(), ApplyError> {
@@ -399,13 +563,24 @@ impl Apply<'_> {
     }
 
     fn lock(&self, installation: &Installation) -> Result<Lock, ApplyError> {
-        let directory = installation.core.directory.as_str();
-        let hash = file_integrity(directory.as_bytes());
-        let name: String =
-            hash.chars().skip(7).filter(char::is_ascii_alphanumeric).take(16).collect();
-        let locks = self.backups.with_file_name("locks");
-        Ok(Lock::try_take(&locks.join(format!("{name}.lock")))?)
+        Ok(Lock::try_take(&lock_file(&self.backups, &installation.core.directory))?)
     }
+}
+
+/// The lock of the installation with this core.
+fn lock_file(backups: &Utf8Path, core: &Utf8Path) -> Utf8PathBuf {
+    backups.with_file_name("locks").join(format!("{}.lock", name_of(core)))
+}
+
+/// The record of what holds the installation with this core, beside the backups.
+pub fn hold_record(backups: &Utf8Path, core: &Utf8Path) -> Utf8PathBuf {
+    backups.with_file_name("holds").join(format!("{}.json", name_of(core)))
+}
+
+/// A file name for an installation.
+fn name_of(core: &Utf8Path) -> String {
+    let hash = file_integrity(core.as_str().as_bytes());
+    hash.chars().skip(7).filter(char::is_ascii_alphanumeric).take(16).collect()
 }
 
 /// A live directory, and its place in a hidden directory beside it. npm takes
@@ -430,6 +605,6 @@ fn stamp(at: Timestamp) -> String {
     at.strftime("%Y%m%dT%H%M%SZ").to_string()
 }
 
-fn backup_name(at: Timestamp, plan: &Plan) -> String {
-    format!("{}-{}-to-{}", stamp(at), plan.from.core, plan.to.core)
+fn backup_name(at: Timestamp, from: Version, to: Version) -> String {
+    format!("{}-{from}-to-{to}", stamp(at))
 }

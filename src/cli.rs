@@ -8,6 +8,7 @@ mod check;
 mod diagnose;
 mod doctor;
 pub mod exit;
+mod hold;
 mod login;
 mod loopback;
 mod output;
@@ -82,7 +83,11 @@ enum Command {
     Apply(apply::ApplyArguments),
     /// Put back what the last apply replaced.
     Undo(apply::UndoArguments),
-    /// List what was applied and undone here.
+    /// Keep OpenClaw from updating itself.
+    Hold(hold::HoldArguments),
+    /// Let OpenClaw update itself again, as it did before.
+    Unhold(hold::HoldArguments),
+    /// List what was done here, and what its backups take on disk.
     History(status::HistoryArguments),
     Diagnose(diagnose::Diagnose),
     /// Show the failures that codexpin knows by name.
@@ -156,6 +161,7 @@ impl Command {
             Self::Resume(resume) => resume.output.form(),
             Self::Apply(apply) => apply.output.form(),
             Self::Undo(undo) => undo.output.form(),
+            Self::Hold(hold) | Self::Unhold(hold) => hold.output.form(),
             Self::Releases(releases) => OutputForm::from(releases.output.json),
             Self::Routes(routes) => OutputForm::from(routes.output.json),
             Self::Sessions(sessions) => OutputForm::from(sessions.output.json),
@@ -178,6 +184,8 @@ impl Command {
             Self::Resume(_) => "resume",
             Self::Apply(_) => "apply",
             Self::Undo(_) => "undo",
+            Self::Hold(_) => "hold",
+            Self::Unhold(_) => "unhold",
             _ => "",
         }
     }
@@ -208,6 +216,8 @@ async fn dispatch(
         Command::Report(report) => report.run(context).await,
         Command::Apply(apply) => Box::pin(apply.run(context, output)).await,
         Command::Undo(undo) => Box::pin(undo.run(context, output)).await,
+        Command::Hold(hold) => Box::pin(hold.hold(context, output)).await,
+        Command::Unhold(hold) => Box::pin(hold.unhold(context, output)).await,
         Command::Status(status) => Box::pin(status.run(context, output)).await,
         Command::History(history) => history.run(context, output).await,
         Command::Diagnose(diagnose) => diagnose.run(context, output).await,

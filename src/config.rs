@@ -40,6 +40,7 @@ mod source;
 mod stamp;
 #[cfg(test)]
 mod tests;
+mod text;
 mod variable;
 
 use std::{fmt, io};
@@ -57,6 +58,7 @@ pub use need::{Need, Needed, needed};
 pub use renewal::with_renewal_route;
 pub use sanitise::{ConfigLogin, Sanitised, sanitise};
 pub use scratch::Scratch;
+pub use text::{outermost_missing, with_switch, without, written_at};
 
 use crate::env::Environment;
 

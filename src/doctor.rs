@@ -38,13 +38,14 @@ mod whereabouts;
 
 pub use facts::{
     Account, ApiKey, ApplyLeft, AuthFile, CodexCli, ConfigRead, Core, Database, Endpoint,
-    EndpointKind, Facts, Fallbacks, InstalledPlugin, KeyPlace, MachineFacts, ManagedPackage,
-    Missing, MissingKind, OnPath, PinRead, PluginSwitch, RegistryFacts, SavedConfig, Settings,
-    UnitRead, Updates,
+    EndpointKind, Facts, Fallbacks, HoldRead, InstalledPlugin, KeyPlace, MachineFacts,
+    ManagedPackage, Missing, MissingKind, OnPath, PinRead, PluginSwitch, RegistryFacts,
+    SavedConfig, Settings, UnitRead, Updates,
 };
 pub use finding::{Finding, Level};
 pub use not_looked_at::NotLookedAt;
 pub use survey::survey;
+pub use updates::updates_itself;
 
 use serde::Serialize;
 

@@ -165,6 +165,11 @@ pub enum Event {
         /// The saved file that it came from.
         saved: Utf8PathBuf,
     },
+    /// `OpenClaw` is kept from updating itself, or let go.
+    ApplyHeld {
+        /// What keeps it, in words; none where nothing does any more.
+        means: Option<String>,
+    },
     /// The service is being started.
     ApplyStarting {
         /// Its unit file.

@@ -27,6 +27,8 @@ pub enum StepName {
     LayConfigBeside,
     /// Logins and files go where the release looks for them.
     CarryState,
+    /// `OpenClaw` is kept from updating itself, or let go.
+    Hold,
     /// The service starts.
     Start,
     /// `openclaw --version` is asked for.
@@ -40,7 +42,7 @@ pub enum StepName {
 }
 
 impl StepName {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 16] = [
         Self::StageCore,
         Self::StagePlugin,
         Self::Stop,
@@ -51,6 +53,7 @@ impl StepName {
         Self::PutConfig,
         Self::LayConfigBeside,
         Self::CarryState,
+        Self::Hold,
         Self::Start,
         Self::ProveVersion,
         Self::ProveService,
@@ -71,6 +74,7 @@ impl StepName {
             Self::PutConfig => "put-config",
             Self::LayConfigBeside => "lay-config-beside",
             Self::CarryState => "carry-state",
+            Self::Hold => "hold",
             Self::Start => "start",
             Self::ProveVersion => "prove-version",
             Self::ProveService => "prove-service",

@@ -56,6 +56,11 @@ pub fn try_writing_beside(path: &Utf8Path) -> io::Result<()> {
     file.map(drop).map_err(|e| named(directory, &e))
 }
 
+/// Whether this user may make and replace files in a directory.
+pub fn is_writable(directory: &Utf8Path) -> bool {
+    rustix::fs::access(directory.as_std_path(), rustix::fs::Access::WRITE_OK).is_ok()
+}
+
 /// Makes the entries of a directory (a rename, a new file) last.
 pub fn sync_directory(directory: &Utf8Path) -> io::Result<()> {
     fs::File::open(directory)?.sync_all()

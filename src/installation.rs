@@ -33,6 +33,7 @@ use crate::env::{
     Environment, OPENCLAW_CONFIG_PATH, OPENCLAW_HOME, OPENCLAW_STATE_DIR, in_scratch_home,
 };
 use crate::explain::{Class, Explain};
+use crate::fs;
 use crate::node::choice::Node;
 use crate::process::{self, ProcessError, Processes, Program};
 use crate::release::{PackageName, Version};
@@ -374,8 +375,10 @@ fn state_and_config(environment: &Environment, home: &Utf8Path) -> (Utf8PathBuf,
 }
 
 fn writable(path: &Utf8Path) -> Result<(), InstallationError> {
-    rustix::fs::access(path.as_std_path(), rustix::fs::Access::WRITE_OK)
-        .map_err(|_| InstallationError::NotWritable { path: path.to_owned() })
+    if fs::is_writable(path) {
+        return Ok(());
+    }
+    Err(InstallationError::NotWritable { path: path.to_owned() })
 }
 
 /// Runs the live entry point with the live Node, with HOME and every

@@ -39,8 +39,8 @@
 //!   release, for whoever looks for the cause.
 //! - [`installation`] is the live one: where it is, on which Node, with which state.
 //! - [`pin`] is `known-good.toml`. [`apply`] brings the live installation to a
-//!   pin, proves it, and puts everything back if the proof fails. It is the only
-//!   part that changes anything outside codexpin's own directories.
+//!   pin, proves it, and puts everything back if the proof fails; it holds a release
+//!   against `OpenClaw`'s own updater, and lets it go. It is the only part that changes anything outside codexpin's own directories.
 //! - [`doctor`] says what is wrong with the live installation, as far as its
 //!   files tell. Findings are pure.
 //! - [`app`] is what the commands do: a plain request in, a result or an error out.

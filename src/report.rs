@@ -96,6 +96,11 @@ fn duration(duration: Duration) -> String {
     }
 }
 
+/// `2026-11-27 10:20 UTC`.
+fn minute(at: jiff::Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
 /// `stderr line 8`, `upstream request 2`, `reply`.
 fn place(evidence: &Evidence) -> String {
     match (evidence.source, evidence.line) {

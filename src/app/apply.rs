@@ -8,7 +8,8 @@ use super::AppError;
 use super::check::live;
 use super::context::Context;
 use crate::apply::{
-    Apply, ApplyError, ApplyJournal, ApplyOutcome, ApplyTarget, Plan, ProofResult, Prover,
+    Apply, ApplyError, ApplyJournal, ApplyOutcome, ApplyTarget, Operation, Plan, ProofResult,
+    Prover,
 };
 use crate::check::{self, CheckJob, InstalledCandidate};
 use crate::explain::{Class, Explain as _};
@@ -33,6 +34,8 @@ pub struct ApplyRequest {
     pub pin_file: Utf8PathBuf,
     /// Whether the live agent is asked for a reply at the end.
     pub live_check: bool,
+    /// Whether `OpenClaw` is kept from updating itself afterwards.
+    pub hold: bool,
 }
 
 /// The live machine, ready to be changed.
@@ -45,6 +48,7 @@ pub struct LiveApply<'a> {
     target: Option<ApplyTarget>,
     question: Question,
     live_check: bool,
+    hold: bool,
 }
 
 /// What an apply would do here.
@@ -65,6 +69,19 @@ pub struct PreparedUndo<'a> {
     undone: ApplyJournal,
     /// What is installed.
     pub installation: Installation,
+    /// What would change.
+    pub plan: Plan,
+}
+
+/// What a hold, or letting go, would do here.
+#[derive(Debug)]
+pub struct PreparedHold<'a> {
+    live: &'a LiveApply<'a>,
+    operation: Operation,
+    /// What is installed.
+    pub installation: Installation,
+    /// What would change; no steps where nothing would.
+    pub plan: Plan,
 }
 
 impl<'a> LiveApply<'a> {
@@ -85,10 +102,10 @@ impl<'a> LiveApply<'a> {
         let routes = pin.route.split(", ").map(str::parse).collect::<Result<Vec<Route>, _>>();
         let routes = routes.map_err(|error| AppError::new(Class::Failure, error))?;
         let live = Self::of(context, Some(target), routes).await?;
-        Ok(Self { live_check: request.live_check, ..live })
+        Ok(Self { live_check: request.live_check, hold: request.hold, ..live })
     }
 
-    /// For an undo.
+    /// For an undo, a hold, or letting go.
     pub async fn of_undo(context: &'a Context) -> Result<Self, AppError> {
         Self::of(context, None, Vec::new()).await
     }
@@ -114,7 +131,8 @@ impl<'a> LiveApply<'a> {
             ..Question::text_through(routes)
         };
         let machine = context.live_machine();
-        Ok(Self { context, npm, registry, machine, target, question, live_check: false })
+        let (live_check, hold) = (false, false);
+        Ok(Self { context, npm, registry, machine, target, question, live_check, hold })
     }
 
     fn apply(&self) -> Apply<'_> {
@@ -128,6 +146,7 @@ impl<'a> LiveApply<'a> {
             stop: &self.context.stop,
             events: self.context.events.clone(),
             live_check: self.live_check,
+            hold: self.hold,
             log: self.context.log.clone(),
         }
     }
@@ -177,7 +196,22 @@ impl<'a> LiveApply<'a> {
     ) -> Result<PreparedUndo<'a>, AppError> {
         let installation = self.installation().await?;
         let undone = self.apply().undoable(&installation, backup)?;
-        Ok(PreparedUndo { live: self, undone, installation })
+        let plan = self.apply().plan_undo(&installation, &undone).await?;
+        Ok(PreparedUndo { live: self, undone, installation, plan })
+    }
+
+    /// Finds out what keeping `OpenClaw` from updating itself takes. Changes nothing.
+    pub async fn prepare_hold(&'a self) -> Result<PreparedHold<'a>, AppError> {
+        let installation = self.installation().await?;
+        let plan = self.apply().plan_hold(&installation).await?;
+        Ok(PreparedHold { live: self, operation: Operation::Hold, installation, plan })
+    }
+
+    /// Finds out what letting it update itself again takes. Changes nothing.
+    pub async fn prepare_unhold(&'a self) -> Result<PreparedHold<'a>, AppError> {
+        let installation = self.installation().await?;
+        let plan = self.apply().plan_unhold(&installation).await?;
+        Ok(PreparedHold { live: self, operation: Operation::Unhold, installation, plan })
     }
 }
 
@@ -210,7 +244,16 @@ impl PreparedUndo<'_> {
     /// Goes back.
     pub async fn run(&self) -> Result<ApplyOutcome, AppError> {
         let apply = self.live.apply();
-        Ok(Box::pin(apply.undo(&self.installation, &self.undone)).await?)
+        Ok(Box::pin(apply.undo(&self.installation, &self.undone, &self.plan)).await?)
+    }
+}
+
+impl PreparedHold<'_> {
+    /// Takes the steps of the plan.
+    pub async fn run(&self) -> Result<ApplyOutcome, AppError> {
+        let apply = self.live.apply();
+        let outcome = apply.change_hold(self.operation, &self.installation, &self.plan);
+        Ok(Box::pin(outcome).await?)
     }
 }
 

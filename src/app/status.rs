@@ -7,7 +7,8 @@ use serde::Serialize;
 use super::AppError;
 use super::context::Context;
 use super::history::{self, PastOperation};
-use crate::doctor::{self, Facts, PinRead, UnitRead};
+use crate::apply::Versions;
+use crate::doctor::{self, Facts, HoldRead, PinRead, UnitRead};
 use crate::explain::Class;
 use crate::installation::Installation;
 use crate::node::choice::Node;
@@ -38,6 +39,8 @@ pub struct MachineStatus {
     pub pin: Option<PinStanding>,
     /// Why the pin file cannot be used, where it cannot.
     pub pin_refused: Option<String>,
+    /// What keeps it from updating itself.
+    pub hold: HoldStatus,
     /// What codexpin did to it last.
     pub last: Option<PastOperation>,
     /// What `undo` would go back to.
@@ -64,6 +67,24 @@ pub struct UnitStatus {
     pub is_running: Option<bool>,
     /// `active (running)`, `enabled`; or why nobody says.
     pub told: String,
+}
+
+/// Whether `OpenClaw` is kept from updating itself.
+#[derive(Debug, Default, Serialize)]
+pub struct HoldStatus {
+    /// What `codexpin hold` holds; none where it is not held.
+    pub held: Option<Versions>,
+    /// Since when.
+    pub since: Option<Timestamp>,
+    /// Whether something else is installed all the same.
+    pub moved: bool,
+    /// What of the hold is gone, in words.
+    pub gone: Vec<String>,
+    /// Why the record of it cannot be used, where it cannot.
+    pub refused: Option<String>,
+    /// Whether the Gateway installs newer releases by itself; none where its config is not
+    /// known.
+    pub updates_itself: Option<bool>,
 }
 
 /// What is installed, held against the pin.
@@ -100,6 +121,7 @@ pub async fn status(context: &Context, pin_file: &Utf8PathBuf) -> Result<Machine
     }
     let installation = Installation::find(&machine).await;
     let history = history::of(context, installation.as_ref().ok())?;
+    let hold = hold_status(&facts);
     let Facts { core, plugin, node, unit, state, config, pin, not_for_apply, on_path, .. } = facts;
     let Some(core) = core else {
         return Err(match installation {
@@ -132,9 +154,32 @@ pub async fn status(context: &Context, pin_file: &Utf8PathBuf) -> Result<Machine
         not_for_apply: not_for_apply.map(|(why, _)| why),
         pin,
         pin_refused,
+        hold,
         last,
         undo,
     })
+}
+
+fn hold_status(facts: &Facts) -> HoldStatus {
+    let updates_itself = doctor::updates_itself(facts);
+    match &facts.hold {
+        HoldRead::NotHeld => HoldStatus { updates_itself, ..HoldStatus::default() },
+        HoldRead::Refused(why, _) => {
+            HoldStatus { refused: Some(why.clone()), updates_itself, ..HoldStatus::default() }
+        }
+        HoldRead::Held { hold, gone } => {
+            let core = facts.core.as_ref().map(|core| core.version);
+            let plugin = facts.plugin.as_ref().map(|plugin| plugin.version);
+            HoldStatus {
+                held: Some(hold.versions),
+                since: Some(hold.since),
+                moved: core != Some(hold.versions.core) || plugin != hold.versions.plugin,
+                gone: gone.clone(),
+                refused: None,
+                updates_itself,
+            }
+        }
+    }
 }
 
 fn unit_status(unit: UnitRead) -> UnitStatus {

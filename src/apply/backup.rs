@@ -84,6 +84,12 @@ pub(super) fn save(
     Ok(saved)
 }
 
+/// What a backup of it takes. Bytes.
+pub(super) fn size(installation: &Installation) -> u64 {
+    let files = everything(installation).into_iter();
+    files.filter_map(|(_, path, _)| Some(path.metadata().ok()?.len())).sum()
+}
+
 fn everything(installation: &Installation) -> Vec<(SavedKind, Utf8PathBuf, Utf8PathBuf)> {
     let mut all =
         vec![(SavedKind::Config, installation.config.clone(), Utf8PathBuf::from("openclaw.json"))];

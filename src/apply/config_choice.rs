@@ -3,6 +3,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::earlier_config::{EarlierConfig, SavedBy, newest_copy};
+use super::hold::Hold;
 use super::journal::ApplyJournal;
 use super::step::Step;
 use super::{ApplyError, ApplyTarget, BackupError};
@@ -55,6 +56,7 @@ pub(super) fn step_of_undo(
     installation: &Installation,
     undone: &ApplyJournal,
     name: &str,
+    current: Option<&Hold>,
     environment: &Environment,
 ) -> Result<Option<Step>, ApplyError> {
     let path = installation.config.clone();
@@ -76,9 +78,13 @@ pub(super) fn step_of_undo(
             // What is put in place was codexpin's own copy: one that is gone, or broken
             // since, leaves it open whether the config was edited.
             let placed = undone.record.placed_config().and_then(|placed| read(placed).ok()?);
+            // What a hold switched off is no edit, either.
+            let written_by = saved.last_touched();
+            let at_save = undone.record.hold_change().and_then(|change| change.before.as_ref());
+            let (now, saved) = (released(now, current), released(saved, at_save));
             let unedited = now.same_but_for_stamp(&saved)
                 || placed.is_some_and(|placed| now.same_but_for_stamp(&placed));
-            Some(if unedited { put(saved.last_touched()) } else { lay_beside() })
+            Some(if unedited { put(written_by) } else { lay_beside() })
         }
         (Ok(Some(saved)), Err(_)) => Some(put(saved.last_touched())),
         (Err(_), Ok(Some(_))) => Some(lay_beside()),
@@ -91,6 +97,14 @@ pub(super) fn step_of_undo(
             None
         }
     })
+}
+
+/// A config as it would be without the hold.
+pub(super) fn released(config: Loaded, hold: Option<&Hold>) -> Loaded {
+    match hold {
+        Some(hold) => hold.released(config),
+        None => config,
+    }
 }
 
 /// A config that is broken is an answer; one that the system does not let this user

@@ -5,8 +5,10 @@ use camino::Utf8PathBuf;
 use super::backup::BackupError;
 use super::carry::CarryError;
 use super::exchange::{ExchangeError, Part};
+use super::hold::HoldError;
 use super::journal::ApplyJournalError;
 use super::plan::PlanError;
+use super::space::SpaceError;
 use super::stage::StageError;
 use super::target::ApplyTargetError;
 use crate::config::ConfigError;
@@ -32,6 +34,9 @@ pub enum ApplyError {
     /// What is pinned is not to be installed from here.
     #[error(transparent)]
     Target(#[from] ApplyTargetError),
+    /// There is too little room.
+    #[error(transparent)]
+    Space(#[from] SpaceError),
     /// The packages could not be made ready.
     #[error(transparent)]
     Stage(#[from] StageError),
@@ -47,6 +52,9 @@ pub enum ApplyError {
     /// Logins or files could not be moved to where the release looks for them.
     #[error(transparent)]
     Carry(#[from] CarryError),
+    /// `OpenClaw` could not be kept from updating itself, or let go.
+    #[error(transparent)]
+    Hold(#[from] HoldError),
     /// Files could not be saved or put back.
     #[error(transparent)]
     Backup(#[from] BackupError),
@@ -134,6 +142,8 @@ impl Explain for ApplyError {
             Self::Stage(error) => error.hint(),
             Self::Config(error) if error.is_broken() => error.hint(),
             Self::Service(error) => error.hint(),
+            Self::Hold(error) => error.hint(),
+            Self::Space(error) => error.hint(),
             Self::Unfinished { .. }
             | Self::Changed { .. }
             | Self::ServiceChanged { .. }
@@ -178,6 +188,7 @@ impl Explain for ApplyError {
             Self::Target(error) => error.class(),
             Self::Stage(error) => error.class(),
             Self::Service(_) => Class::Infrastructure,
+            Self::Hold(error) => error.class(),
             _ => Class::Rollback,
         }
     }

@@ -9,15 +9,18 @@ use serde::{Deserialize, Serialize};
 use super::backup::{SavedFile, SavedKind};
 use super::earlier_config::{EarlierConfig, SavedBy};
 use super::exchange::Part;
-use super::plan::{Plan, Versions};
+use super::hold::HoldChange;
+use super::plan::Plan;
 use super::step::Step;
+use super::versions::Versions;
 use crate::explain::{Class, Explain};
 use crate::fs::{self, foreign};
 use crate::installation::Installation;
 
 /// The format that this codexpin reads and writes.
-const FORMAT: u32 = 2;
-/// The format before steps were data: read where it is finished.
+const FORMAT: u32 = 3;
+/// The format before steps were data: read where it is finished. The second had no steps
+/// of a hold, and is read as it is.
 const PHASES: u64 = 1;
 const FILE: &str = "backup.json";
 
@@ -29,6 +32,17 @@ pub enum Operation {
     Apply,
     /// What an apply (or an undo) replaced was brought back.
     Undo,
+    /// `OpenClaw` is kept from updating itself.
+    Hold,
+    /// It is let go.
+    Unhold,
+}
+
+impl Operation {
+    /// Whether it puts another release in place.
+    pub fn changes_release(self) -> bool {
+        matches!(self, Self::Apply | Self::Undo)
+    }
 }
 
 /// Why everything was put back.
@@ -262,6 +276,11 @@ impl ApplyJournal {
         Ok(all)
     }
 
+    /// The file of the record.
+    pub(super) fn file(&self) -> Utf8PathBuf {
+        self.directory.join(FILE)
+    }
+
     /// The name by which `undo` finds it.
     pub fn name(&self) -> &str {
         self.directory.file_name().unwrap_or_default()
@@ -271,6 +290,7 @@ impl ApplyJournal {
     pub fn can_be_undone(&self, installation: &Installation) -> bool {
         let kept = |part: &Part| !part.is_live(part.before) && part.has(part.before);
         self.record.installation.core.directory == installation.core.directory
+            && self.record.operation.changes_release()
             && self.record.progress.is_applied()
             && self.record.parts.iter().all(kept)
     }
@@ -350,6 +370,14 @@ impl ApplyRecord {
             Progress::Done | Progress::Unproven | Progress::RolledBack => return None,
         };
         self.steps.get(index).map(ToString::to_string)
+    }
+
+    /// What became of the hold, where the steps say anything of it.
+    pub fn hold_change(&self) -> Option<&HoldChange> {
+        self.steps.iter().find_map(|step| match step {
+            Step::Hold { change } => Some(change.as_ref()),
+            _ => None,
+        })
     }
 
     /// The saved config that was put in place, where the steps have one.

@@ -1,10 +1,11 @@
 //! How an apply or an undo ended.
 
 use camino::Utf8PathBuf;
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::journal::{Operation, Setback};
-use super::plan::Versions;
+use super::versions::Versions;
 use crate::release::Version;
 
 /// A directory that is kept so that `undo` is an exchange.
@@ -82,6 +83,18 @@ pub enum ApplyOutcome {
         /// What is installed.
         installed: Versions,
     },
+    /// It is held already.
+    AlreadyHeld {
+        /// What is to stay.
+        held: Versions,
+        /// Since when.
+        since: Timestamp,
+    },
+    /// Nothing holds it that could be let go.
+    NotHeld {
+        /// What is installed.
+        installed: Versions,
+    },
     /// As it was to be.
     Done {
         /// Apply or undo.
@@ -140,7 +153,7 @@ impl ApplyOutcome {
     /// undo is finished, or the apply that it would undo was put back.
     pub fn settles_an_undo(&self) -> bool {
         match self {
-            Self::AlreadyAsPinned { .. } => false,
+            Self::AlreadyAsPinned { .. } | Self::AlreadyHeld { .. } | Self::NotHeld { .. } => false,
             Self::Done { operation, .. } | Self::Unproven { operation, .. } => {
                 *operation == Operation::Undo
             }
@@ -151,7 +164,7 @@ impl ApplyOutcome {
     /// What to know afterwards.
     pub fn notes(&self) -> &[Note] {
         match self {
-            Self::AlreadyAsPinned { .. } => &[],
+            Self::AlreadyAsPinned { .. } | Self::AlreadyHeld { .. } | Self::NotHeld { .. } => &[],
             Self::Done { notes, .. }
             | Self::Unproven { notes, .. }
             | Self::RolledBack { notes, .. } => notes,

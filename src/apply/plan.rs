@@ -3,40 +3,23 @@
 use std::collections::BTreeSet;
 
 use camino::Utf8PathBuf;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::carry::Carry;
 use super::earlier_config::EarlierConfig;
 use super::exchange::{Part, PartKind};
+use super::hold::HoldChange;
 use super::install_script::{self, PlannedScript};
 use super::schema::{StateDatabase, refused};
 use super::step::{Proof, Step};
 use super::target::{ApplyTarget, PinnedPackage};
+use super::versions::Versions;
 use super::warning::Warning;
 use crate::explain::{Class, Explain};
 use crate::installation::{Installation, ManagedPlugin};
 use crate::node::choice::{Node, satisfies};
 use crate::openclaw::refuses_config_of;
 use crate::release::{Schemas, Version};
-
-/// A core and its plugin, by version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Versions {
-    /// The core.
-    pub core: Version,
-    /// The plugin, where there is one.
-    pub plugin: Option<Version>,
-}
-
-impl Versions {
-    /// The version of one of the two.
-    pub fn of(&self, part: PartKind) -> Version {
-        match part {
-            PartKind::Core => self.core,
-            PartKind::Plugin => self.plugin.unwrap_or(self.core),
-        }
-    }
-}
 
 /// What is known besides the installation itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -50,6 +33,10 @@ pub struct PlanFacts {
     pub earlier_config: Option<EarlierConfig>,
     /// Packages with install scripts that are installed now, by name.
     pub scripted: BTreeSet<String>,
+    /// What becomes of the hold; none where nothing does.
+    pub hold: Option<HoldChange>,
+    /// Why it is not held, where it was to be.
+    pub hold_refused: Option<String>,
     /// What has to move in the state directory for the pinned release.
     pub carry: Option<Carry>,
     /// The databases of the state directory.
@@ -192,7 +179,8 @@ impl Plan {
                 from: from.of(*part),
                 to: to.of(*part),
             });
-            steps.extend(change_steps(installation, exchanges, config, to.core, facts));
+            warnings.extend(hold_warning(facts));
+            steps.extend(change_steps(installation, exchanges, config, to, facts));
             steps.push(Step::Prove { proof: Proof::Reply });
             if facts.live_check && facts.service_wanted {
                 steps.push(Step::Prove { proof: Proof::LiveReply });
@@ -224,8 +212,34 @@ impl Plan {
             from: from.of(part.kind),
             to: to.of(part.kind),
         });
-        let steps = change_steps(installation, exchanges, config, to.core, facts);
-        Self { from, to, steps, scripts: Vec::new(), warnings: Vec::new() }
+        let steps = change_steps(installation, exchanges, config, to, facts);
+        let warnings = hold_warning(facts).into_iter().collect();
+        Self { from, to, steps, scripts: Vec::new(), warnings }
+    }
+
+    /// Holds what is installed, or lets it go. The Gateway is stopped meanwhile where it
+    /// has to start anew to go by it.
+    pub(super) fn of_hold(installation: &Installation, facts: &PlanFacts) -> Self {
+        let plugin = installation.plugin.as_ref();
+        let now = Versions {
+            core: installation.core.version,
+            plugin: plugin.map(ManagedPlugin::version),
+        };
+        let change = facts.hold.as_ref().filter(|change| !change.is_done()).cloned();
+        let mut steps = Vec::new();
+        if let Some(change) = change {
+            let unit = installation.service.as_ref().map(|service| service.unit.clone());
+            let unit = unit.filter(|_| facts.service_wanted && change.wants_restart());
+            steps.extend(unit.clone().map(|unit| Step::Stop { unit }));
+            steps.push(Step::Hold { change: Box::new(change) });
+            steps.extend(unit.clone().map(|unit| Step::Start { unit }));
+            steps.extend(unit.map(|_| Step::Prove { proof: Proof::Service }));
+        }
+        let mut warnings: Vec<_> = hold_warning(facts).into_iter().collect();
+        if !steps.is_empty() && installation.service.is_none() {
+            warnings.push(Warning::NoService);
+        }
+        Self { from: now, to: now, steps, scripts: Vec::new(), warnings }
     }
 
     /// Whether there is nothing to do.
@@ -263,7 +277,7 @@ fn change_steps(
     installation: &Installation,
     exchanges: impl Iterator<Item = Step>,
     config: Option<Step>,
-    to: Version,
+    to: Versions,
     facts: &PlanFacts,
 ) -> Vec<Step> {
     let unit = installation.service.as_ref().map(|service| service.unit.clone());
@@ -277,7 +291,9 @@ fn change_steps(
     // The config before the start: the release reads it once, as it starts.
     steps.extend(config);
     // The state likewise. The Gateway is stopped, and writes no login meanwhile.
-    steps.extend(facts.carry.clone().map(|carry| Step::CarryState { to, carry }));
+    steps.extend(facts.carry.clone().map(|carry| Step::CarryState { to: to.core, carry }));
+    // After the config, which it changes.
+    steps.extend(facts.hold.as_ref().map(|change| Step::Hold { change: Box::new(change.of(to)) }));
     let wanted = unit.filter(|_| facts.service_wanted);
     steps.extend(wanted.clone().map(|unit| Step::Start { unit }));
     steps.push(Step::Prove { proof: Proof::Version });
@@ -311,6 +327,14 @@ fn config_step(
     let newer = newer.map(|written_by| Warning::ConfigFromNewer { path, written_by, refused_by });
     warnings.extend(newer);
     None
+}
+
+fn hold_warning(facts: &PlanFacts) -> Option<Warning> {
+    if let Some(why) = facts.hold_refused.clone() {
+        return Some(Warning::NotHeld { why });
+    }
+    let hold = facts.hold.as_ref()?.after.as_ref()?;
+    hold.config_left.clone().map(|why| Warning::HeldWithoutConfig { why })
 }
 
 fn service_warning(installation: &Installation, facts: &PlanFacts) -> Option<Warning> {

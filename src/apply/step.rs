@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::carry::Carry;
 use super::earlier_config::EarlierConfig;
 use super::exchange::PartKind;
+use super::hold::HoldChange;
 use crate::failpoint::StepName;
 use crate::release::Version;
 
@@ -90,6 +91,11 @@ pub enum Step {
         /// What goes where.
         carry: Carry,
     },
+    /// `OpenClaw` is kept from updating itself, or let go. Back: as it was before.
+    Hold {
+        /// What holds it before and after.
+        change: Box<HoldChange>,
+    },
     /// The service starts. Back: it stops.
     Start {
         /// The unit file.
@@ -116,6 +122,7 @@ impl Step {
             Self::PutConfig { .. } => StepName::PutConfig,
             Self::LayConfigBeside { .. } => StepName::LayConfigBeside,
             Self::CarryState { .. } => StepName::CarryState,
+            Self::Hold { .. } => StepName::Hold,
             Self::Start { .. } => StepName::Start,
             Self::Prove { proof: Proof::Version } => StepName::ProveVersion,
             Self::Prove { proof: Proof::Service } => StepName::ProveService,
@@ -155,6 +162,7 @@ impl fmt::Display for Step {
                 write!(f, "lay {saved} beside the config, as {beside}")
             }
             Self::CarryState { to, carry } => write!(f, "{}", carry.sentence(*to)),
+            Self::Hold { change } => f.write_str(&change.sentence()),
             Self::Start { unit } => write!(f, "start {}", name(unit)),
             Self::Prove { proof: Proof::Version } => f.write_str("prove `openclaw --version`"),
             Self::Prove { proof: Proof::Service } => {

@@ -4,6 +4,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::backup::{self, BackupError, SavedFile, SavedKind};
 use super::exchange::Identity;
+use super::hold::{Hold, HoldChange};
 use super::proof::{self, ProofResult, Prover};
 use super::stage::{StageError, Staging};
 use super::step::Step;
@@ -86,6 +87,11 @@ impl<P: Prover> Transaction<'_, P> {
                 let state = &self.journal.record.installation.state;
                 carry.take(state, &self.aside(), half_done)?;
             }
+            Step::Hold { change } => {
+                self.change_hold(change, half_done).await?;
+                let means = change.after.as_ref().map(Hold::means);
+                self.apply.events.tell(Event::ApplyHeld { means });
+            }
             Step::Start { unit } => {
                 events.tell(Event::ApplyStarting { unit: unit.clone() });
                 self.start_service(half_done).await?;
@@ -145,6 +151,7 @@ impl<P: Prover> Transaction<'_, P> {
                 let state = &self.journal.record.installation.state;
                 carry.put_back(state, &self.aside(), half_done)?;
             }
+            Step::Hold { change } => self.change_hold(&change.reversed(), half_done).await?,
             Step::Start { .. } => self.stop_service(half_done).await?,
             // Taking back `Save` restores the config too.
             Step::PutConfig { .. } | Step::Prove { .. } => half_done(),
@@ -163,6 +170,20 @@ impl<P: Prover> Transaction<'_, P> {
     /// Where files go that are in a release's way.
     fn aside(&self) -> Utf8PathBuf {
         self.journal.directory.join("aside")
+    }
+
+    async fn change_hold(
+        &self,
+        change: &HoldChange,
+        half_done: impl Fn() + Send,
+    ) -> Result<(), ApplyError> {
+        let installation = &self.journal.record.installation;
+        change.take(&self.apply.hold_record(installation), half_done)?;
+        // systemd keeps to the drop-ins that it has read.
+        match installation.service(self.apply.machine) {
+            Some(service) if change.wants_restart() => Ok(service.reload().await?),
+            _ => Ok(()),
+        }
     }
 
     fn manager(&self) -> NpmGlobal<'_> {

@@ -243,6 +243,10 @@ impl<P: Prover> Transaction<'_, P> {
     /// One generation is kept for `undo`. What cannot be removed stays: it is
     /// only disk space, and the next time tries again.
     fn remove_older_generations(&self) -> Vec<Utf8PathBuf> {
+        // A hold exchanges nothing: what the last apply kept stays.
+        if !self.journal.record.operation.changes_release() {
+            return Vec::new();
+        }
         let holder = |part: &Part| {
             let holder = part.other.parent()?;
             holder.file_name()?.starts_with(".codexpin-").then(|| holder.to_owned())

@@ -61,6 +61,16 @@ pub enum Warning {
         /// The top-level settings, by name.
         names: Vec<String>,
     },
+    /// The hold does without the config.
+    HeldWithoutConfig {
+        /// Why.
+        why: String,
+    },
+    /// `OpenClaw` is not kept from updating itself.
+    NotHeld {
+        /// Why.
+        why: String,
+    },
     /// There is no service: the user must restart the Gateway.
     NoService,
     /// The service is stopped and stays so.

@@ -15,6 +15,7 @@ use crate::report::{OutputForm, terminal};
 #[command(
     after_help = "Exit status: 0 applied and proved; 5 it failed its proof, and all was put back; 6 refused, or it could not be put back; 75 applied, but it could not be found out whether it answers (a full disk, an outage): nothing was put back, `codexpin check live` asks again."
 )]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct ApplyArguments {
     /// A pinned release; without it, the current pin.
     version: Option<Version>,
@@ -30,6 +31,9 @@ pub(super) struct ApplyArguments {
     /// scratch home, with a made-up login.
     #[arg(long)]
     no_live_check: bool,
+    /// Do not keep OpenClaw from updating itself afterwards. A hold that is there stays.
+    #[arg(long)]
+    no_hold: bool,
     #[command(flatten)]
     pub(super) output: OutputArguments,
 }
@@ -38,6 +42,9 @@ pub(super) struct ApplyArguments {
 pub(super) struct UndoArguments {
     /// The backup to go back to, by name; without it, the newest.
     backup: Option<String>,
+    /// Print what would change, and change nothing.
+    #[arg(long)]
+    dry_run: bool,
     /// Do not ask before changing the installation.
     #[arg(long, short)]
     yes: bool,
@@ -55,6 +62,7 @@ impl ApplyArguments {
             version: self.version,
             pin_file: self.file.pin_file,
             live_check: !self.no_live_check,
+            hold: !self.no_hold,
         };
         let mut report = ApplyReport::new(output.form);
         let live = match LiveApply::of_pin(context, &request).await {
@@ -100,19 +108,25 @@ impl UndoArguments {
     ) -> Result<ExitCode, AppError> {
         let live = LiveApply::of_undo(context).await?;
         let mut report = ApplyReport::new(output.form);
-        let recovered = output.of(live.recover()).await?;
-        let last = recovered.last().cloned();
-        let is_undone = live.is_undone(&recovered, self.backup.as_deref()).await?;
-        report.recovered(recovered);
-        if let Some(last) = last.filter(|_| is_undone) {
-            report.end();
-            return Ok(exit::of_settled_undo(&last));
+        if !self.dry_run {
+            let recovered = output.of(live.recover()).await?;
+            let last = recovered.last().cloned();
+            let is_undone = live.is_undone(&recovered, self.backup.as_deref()).await?;
+            report.recovered(recovered);
+            if let Some(last) = last.filter(|_| is_undone) {
+                report.end();
+                return Ok(exit::of_settled_undo(&last));
+            }
         }
         let prepared = output.of(live.prepare_undo(self.backup.as_deref())).await?;
         let back = prepared.back();
-        report.undo(prepared.backup(), prepared.installation.core.version, back);
+        report.undo(prepared.backup(), &prepared.plan, self.dry_run);
         if prepared.was_down() {
             report.was_down(back);
+        }
+        if self.dry_run {
+            report.end();
+            return Ok(ExitCode::Success);
         }
         agree(self.yes, output.form, &format!("go back to {back}?"), "codexpin undo --yes")?;
         let outcome = output.of(prepared.run()).await?;
@@ -125,7 +139,12 @@ impl UndoArguments {
 
 /// A yes, from the flag or from the person. Where a program reads the plan, nobody has
 /// seen what the yes would be to.
-fn agree(yes: bool, form: OutputForm, question: &str, command: &str) -> Result<(), AppError> {
+pub(super) fn agree(
+    yes: bool,
+    form: OutputForm,
+    question: &str,
+    command: &str,
+) -> Result<(), AppError> {
     if yes {
         return Ok(());
     }

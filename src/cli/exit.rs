@@ -31,7 +31,10 @@ pub fn of_search(outcome: &Outcome) -> ExitCode {
 /// What could not be proved is no success, and no failure of the release either.
 pub fn of_apply(outcome: &ApplyOutcome) -> ExitCode {
     match outcome {
-        ApplyOutcome::AlreadyAsPinned { .. } | ApplyOutcome::Done { .. } => ExitCode::Success,
+        ApplyOutcome::AlreadyAsPinned { .. }
+        | ApplyOutcome::AlreadyHeld { .. }
+        | ApplyOutcome::NotHeld { .. }
+        | ApplyOutcome::Done { .. } => ExitCode::Success,
         ApplyOutcome::Unproven { .. } => ExitCode::Infrastructure,
         ApplyOutcome::RolledBack { setback: Setback::Interrupted, .. } => ExitCode::Interrupted,
         ApplyOutcome::RolledBack { .. } => ExitCode::RolledBack,

@@ -12,7 +12,7 @@ use camino::Utf8PathBuf;
 use jiff::Timestamp;
 
 pub use installed::{CodexCli, Core, InstalledPlugin, ManagedPackage, OnPath, UnitRead};
-pub use known::{ApplyLeft, PinRead, RegistryFacts};
+pub use known::{ApplyLeft, HoldRead, PinRead, RegistryFacts};
 pub use machine::MachineFacts;
 pub use need::{Missing, MissingKind};
 pub use settings::{ConfigRead, Fallbacks, PluginSwitch, SavedConfig, Settings, Updates};
@@ -91,6 +91,8 @@ pub struct Facts {
     pub databases: Vec<Database>,
     /// The pin file of the working directory.
     pub pin: PinRead,
+    /// What keeps `OpenClaw` from updating itself.
+    pub hold: HoldRead,
     /// Applies and undos that were cut short, oldest first.
     pub unfinished: Vec<ApplyLeft>,
     /// What the registry says, where it was asked.

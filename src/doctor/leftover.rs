@@ -2,18 +2,28 @@
 
 use super::Facts;
 use super::finding::{Finding, Level};
+use crate::apply::Operation;
 
 pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
     facts.unfinished.iter().map(finding).collect()
 }
 
 fn finding(left: &super::ApplyLeft) -> Finding {
-    let (what, command, place) = if left.of_undo {
-        ("undo", "codexpin undo", "")
-    } else {
-        ("apply", "codexpin apply", ", where known-good.toml is,")
+    let (what, command, place) = match left.operation {
+        Operation::Apply => ("apply", "codexpin apply", ", where known-good.toml is,"),
+        Operation::Undo => ("undo", "codexpin undo", ""),
+        Operation::Hold => ("hold", "codexpin hold", ""),
+        Operation::Unhold => ("unhold", "codexpin unhold", ""),
     };
     let (level, why) = match (left.changed, left.stopped) {
+        (true, stopped) if !left.operation.changes_release() => (
+            if stopped { Level::Problem } else { Level::Warning },
+            format!(
+                "what keeps OpenClaw from updating itself may be half changed{}. `{command}` first \
+                 finishes it",
+                if stopped { ", and the service is stopped: nobody answers" } else { "" }
+            ),
+        ),
         (true, _) => (
             Level::Problem,
             format!(
@@ -40,7 +50,12 @@ fn finding(left: &super::ApplyLeft) -> Finding {
                 .to_owned(),
         ),
     };
-    let title = format!("a codexpin {what} was cut short between {} and {}", left.from, left.to);
+    let between = if left.operation.changes_release() {
+        format!("between {} and {}", left.from, left.to)
+    } else {
+        format!("at {}", left.from)
+    };
+    let title = format!("a codexpin {what} was cut short {between}");
     Finding::new("apply-unfinished", level, title).file(&left.directory).why(why).mend(command)
 }
 

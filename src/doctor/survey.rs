@@ -15,8 +15,8 @@ use serde_json::Value;
 
 use self::gateway_environment::GatewayEnvironment;
 use self::needs::Havings;
-use super::facts::{ApplyLeft, ConfigRead, Core, Facts, OnPath, PinRead, UnitRead};
-use crate::apply::{ApplyJournal, Operation};
+use super::facts::{ApplyLeft, ConfigRead, Core, Facts, HoldRead, OnPath, PinRead, UnitRead};
+use crate::apply::{ApplyJournal, Hold, hold_record};
 use crate::env::{
     Environment, OPENCLAW_CONFIG_PATH, OPENCLAW_HOME, OPENCLAW_NO_AUTO_UPDATE, OPENCLAW_STATE_DIR,
 };
@@ -84,7 +84,6 @@ pub async fn survey(
         },
         unit_path: installation::unit_file(environment, home),
         not_for_apply: not_for_apply.map(|error| (error.to_string(), error.hint())),
-        core,
         on_path,
         state_exists: state.is_dir(),
         settings: settings.config,
@@ -100,8 +99,10 @@ pub async fn survey(
         broken_catalogues,
         databases: stores.databases,
         pin: pin(pin_file),
+        hold: core.as_ref().map(|core| hold(backups, core)).unwrap_or_default(),
         unfinished: unfinished(backups),
         registry: None,
+        core,
         state,
         config,
     }
@@ -181,6 +182,14 @@ fn pin(path: &Utf8Path) -> PinRead {
     }
 }
 
+fn hold(backups: &Utf8Path, core: &Core) -> HoldRead {
+    match Hold::read(&hold_record(backups, &core.directory)) {
+        Ok(None) => HoldRead::NotHeld,
+        Ok(Some(hold)) => HoldRead::Held { gone: hold.gone(), hold },
+        Err(error) => HoldRead::Refused(error.to_string(), error.hint()),
+    }
+}
+
 /// What cannot be read of the backups is `apply`'s to tell.
 fn unfinished(backups: &Utf8Path) -> Vec<ApplyLeft> {
     let journals = ApplyJournal::all(backups).unwrap_or_default().journals;
@@ -188,7 +197,7 @@ fn unfinished(backups: &Utf8Path) -> Vec<ApplyLeft> {
     left.map(|journal| ApplyLeft {
         from: journal.record.from.core,
         to: journal.record.to.core,
-        of_undo: journal.record.operation == Operation::Undo,
+        operation: journal.record.operation,
         changed: journal.record.may_differ(),
         stopped: journal.record.keeps_service_stopped(),
         at: journal.record.at,

@@ -32,6 +32,8 @@ pub trait Service: Sync {
     fn stop(&self) -> impl Future<Output = Result<(), ServiceError>> + Send;
     /// Starts it, however often it failed to start before.
     fn start(&self) -> impl Future<Output = Result<(), ServiceError>> + Send;
+    /// Has its manager read the unit and its drop-ins anew.
+    fn reload(&self) -> impl Future<Output = Result<(), ServiceError>> + Send;
     /// Waits until it runs and answers on its port.
     fn wait_ready(
         &self,

@@ -10,6 +10,10 @@ use crate::release::Version;
 /// Something that is so from one release on, and was not before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
+    /// The Gateway can update itself (`update.auto.enabled`); older releases refuse the key.
+    UpdatesItself,
+    /// `OPENCLAW_NO_AUTO_UPDATE` keeps it from that.
+    NoUpdateVariable,
     /// A model's own entry in the config can name a harness (`agentRuntime`).
     /// Older releases refuse the key.
     HarnessOfModel,
@@ -69,7 +73,15 @@ const fn stable(change: Change, year: u16, month: u8, patch: u16, source: &'stat
 }
 
 /// All of them, in the order of release.
-pub const EDGES: [Edge; 14] = [
+pub const EDGES: [Edge; 16] = [
+    stable(Change::UpdatesItself, 2026, 2, 22, "stableJitterHours in dist of 2.22 and not of 2.21"),
+    stable(
+        Change::NoUpdateVariable,
+        2026,
+        4,
+        26,
+        "OPENCLAW_NO_AUTO_UPDATE in dist of 4.26 and not of 4.25",
+    ),
     stable(
         Change::HarnessOfModel,
         2026,
@@ -144,6 +156,13 @@ pub const EDGES: [Edge; 14] = [
         Version::release(2026, 8, 1),
         "the code AUTH_PROFILE_MIGRATION_REQUIRED in 7.2-beta.5 to 9.6 and not in 7.2-beta.4; 9.5 run",
     ),
+    edge(
+        Change::ChecksOffStopsUpdates,
+        Version::release(2026, 8, 1),
+        Version::release(2026, 8, 1),
+        "update-startup: `checkOnStart === false ||` the variable in 8.1, 9.4, 9.5 and 9.6; in 7.1 \
+         and 8.1-beta.3 only the hints go by it",
+    ),
     stable(
         Change::OlderAgentsWaitForDoctor,
         2026,
@@ -159,13 +178,6 @@ pub const EDGES: [Edge; 14] = [
         "docs/plugins/codex-harness-reference/auth.md of 9.5 (\"does not read an existing \
          codex-home/auth.json\") beside docs/plugins/codex-harness.md of 5.5; #152968, #153051: 9.4 \
          answers with it and 9.5 does not",
-    ),
-    stable(
-        Change::ChecksOffStopsUpdates,
-        2026,
-        9,
-        5,
-        "taken over from earlier code, not looked at on both sides: update-startup of 5.18, 7.1 and 9.5",
     ),
 ];
 
@@ -224,7 +236,9 @@ mod tests {
             (Change::OlderLoginsRefused, "2026.7.2-beta.4", "2026.7.2-beta.5"),
             (Change::OlderAgentsWaitForDoctor, "2026.9.4", "2026.9.5"),
             (Change::CodexHomeLoginUnread, "2026.9.4", "2026.9.5"),
-            (Change::ChecksOffStopsUpdates, "2026.9.4", "2026.9.5"),
+            (Change::ChecksOffStopsUpdates, "2026.8.1-beta.3", "2026.8.1"),
+            (Change::UpdatesItself, "2026.2.21", "2026.2.22"),
+            (Change::NoUpdateVariable, "2026.4.25", "2026.4.26"),
         ] {
             assert!(!change.is_in(version(before)), "{change:?} before {before}");
             assert!(change.is_in(version(after)), "{change:?} in {after}");

@@ -7,7 +7,7 @@ use indicatif::DecimalBytes;
 use serde::Serialize;
 
 use super::paint::Paint as _;
-use super::{OutputForm, print_if_json, terminal};
+use super::{OutputForm, minute, print_if_json, terminal};
 use crate::apply::{
     ApplyOutcome, EarlierConfig, Note, Operation, PartKind, Plan, PlannedScript, Proof, SavedBy,
     Setback, Step, Versions, Warning,
@@ -27,7 +27,7 @@ pub struct ApplyReport {
 struct ApplyJson {
     /// How earlier ones ended that had been killed.
     recovered: Vec<ApplyOutcome>,
-    /// What was to change; none for an undo.
+    /// What was to change.
     #[serde(skip_serializing_if = "Option::is_none")]
     plan: Option<Plan>,
     /// The backup that is undone.
@@ -58,24 +58,47 @@ impl ApplyReport {
         if self.form == OutputForm::Text {
             print_plan(plan, installation);
         }
+        self.warn_and_keep(plan, with_steps);
+        if plan.is_already_as_pinned() {
+            self.content.outcome = Some(ApplyOutcome::AlreadyAsPinned { installed: plan.from });
+        }
+    }
+
+    /// What an undo goes back to; with every step where nothing but this is asked for.
+    pub fn undo(&mut self, backup: &str, plan: &Plan, with_steps: bool) {
+        if self.form == OutputForm::Text {
+            let (from, back) = (plan.from.core, plan.to.core);
+            terminal::print(&format!("undo {backup}: {from} -> {back}"));
+        }
+        self.content.undone = Some(backup.to_owned());
+        self.warn_and_keep(plan, with_steps);
+    }
+
+    /// What keeping `OpenClaw` from updating itself changes; with every step where nothing
+    /// but this is asked for.
+    pub fn hold(&mut self, plan: &Plan, with_steps: bool) {
+        if self.form == OutputForm::Text && !plan.steps.is_empty() {
+            terminal::print(&hold_plan_text(plan, "hold"));
+        }
+        self.warn_and_keep(plan, with_steps);
+    }
+
+    /// The same for letting it update itself again.
+    pub fn unhold(&mut self, plan: &Plan, with_steps: bool) {
+        if self.form == OutputForm::Text && !plan.steps.is_empty() {
+            terminal::print(&hold_plan_text(plan, "unhold"));
+        }
+        self.warn_and_keep(plan, with_steps);
+    }
+
+    fn warn_and_keep(&mut self, plan: &Plan, with_steps: bool) {
         for warning in &plan.warnings {
             terminal::warning(&warning_line(warning));
         }
         if self.form == OutputForm::Text && with_steps {
             print_steps(plan);
         }
-        if plan.is_already_as_pinned() {
-            self.content.outcome = Some(ApplyOutcome::AlreadyAsPinned { installed: plan.from });
-        }
         self.content.plan = Some(plan.clone());
-    }
-
-    /// What an undo goes back to.
-    pub fn undo(&mut self, backup: &str, from: Version, back: Version) {
-        if self.form == OutputForm::Text {
-            terminal::print(&format!("undo {backup}: {from} -> {back}"));
-        }
-        self.content.undone = Some(backup.to_owned());
     }
 
     /// What an undo goes back to did not run then.
@@ -140,6 +163,31 @@ fn print_plan(plan: &Plan, installation: &Installation) {
     terminal::print(text.trim_end());
 }
 
+fn hold_plan_text(plan: &Plan, word: &str) -> String {
+    let mut text = format!("{word} {}", versions(plan.from).bold());
+    for step in &plan.steps {
+        let _ = match step {
+            Step::Hold { change } => {
+                let hold = change.after.as_ref().or(change.before.as_ref());
+                let Some(hold) = hold else { continue };
+                if !hold.settings.is_empty() {
+                    let _ = write!(text, "\n  config   {}; all else in it stays", hold.config);
+                }
+                if let Some(drop_in) = &hold.drop_in {
+                    let _ = write!(text, "\n  drop-in  {drop_in}");
+                }
+                write!(text, "\n  how      {}", change.sentence())
+            }
+            Step::Start { unit } => {
+                let unit = unit.file_name().unwrap_or(unit.as_str());
+                write!(text, "\n  service  {unit} stops for it and starts after it")
+            }
+            _ => continue,
+        };
+    }
+    text
+}
+
 fn proof_words(plan: &Plan) -> &'static str {
     let live = |step: &Step| matches!(step, Step::Prove { proof: Proof::LiveReply });
     if plan.steps.iter().any(live) {
@@ -175,6 +223,21 @@ fn outcome_text(outcome: &ApplyOutcome) -> String {
         ApplyOutcome::AlreadyAsPinned { installed } => {
             let _ = writeln!(text, "already as pinned: {}", versions(*installed));
         }
+        ApplyOutcome::AlreadyHeld { held, since } => {
+            let _ = writeln!(text, "already held: {}, since {}", versions(*held), minute(*since));
+        }
+        ApplyOutcome::NotHeld { installed } => {
+            let _ = writeln!(text, "not held: {}; nothing was changed", versions(*installed));
+        }
+        ApplyOutcome::Done { operation, to, notes, .. } if !operation.changes_release() => {
+            let _ = writeln!(text, "{}: {}", verb(*operation).green().bold(), versions(*to));
+            add_notes(&mut text, notes);
+            let next = match operation {
+                Operation::Hold => "codexpin unhold    lets OpenClaw update itself again",
+                _ => "codexpin hold    keeps OpenClaw from updating itself",
+            };
+            let _ = writeln!(text, "  next  {next}");
+        }
         ApplyOutcome::Done { operation, from, to, backup, kept, notes, .. } => {
             let _ = writeln!(
                 text,
@@ -209,6 +272,21 @@ fn outcome_text(outcome: &ApplyOutcome) -> String {
             let _ = writeln!(text, "  backup  {backup}");
             let _ = writeln!(text, "  next    codexpin check live    asks it for a reply");
             let _ = writeln!(text, "          codexpin undo          goes back to {}", from.core);
+        }
+        ApplyOutcome::RolledBack { operation, from, why, setback, backup, notes, .. }
+            if !operation.changes_release() =>
+        {
+            let reason = match setback {
+                Setback::Disproved => "its Gateway did not come up again",
+                Setback::StepFailed => "a step failed",
+                Setback::Interrupted => "you stopped it",
+                Setback::Killed => "codexpin was killed",
+            };
+            let (head, from) = ("put back".yellow().bold(), versions(*from));
+            let _ = writeln!(text, "{head}: {from} runs as it did; {reason}");
+            let _ = writeln!(text, "  why     {why}");
+            add_notes(&mut text, notes);
+            let _ = writeln!(text, "  backup  {backup}");
         }
         ApplyOutcome::RolledBack { from, to, why, setback, backup, notes, .. } => {
             let to = versions(*to);
@@ -264,6 +342,10 @@ fn change_line(step: &Step, plan: &Plan) -> Option<String> {
             format!("config        {path} {from}{}", by.unwrap_or_default())
         }
         Step::CarryState { to, carry } => format!("state         {}", carry.sentence(*to)),
+        Step::Hold { change } => {
+            let hold = change.after.as_ref()?;
+            format!("hold          {}; --no-hold leaves it out", hold.means())
+        }
         Step::Start { unit } => format!(
             "service       {} stops for the swap and starts after it",
             unit.file_name().unwrap_or(unit.as_str())
@@ -311,6 +393,10 @@ fn warning_line(warning: &Warning) -> String {
                 names.join(", ")
             )
         }
+        Warning::HeldWithoutConfig { why } => {
+            format!("openclaw.json is left as it is ({why}): the variable of the unit holds alone")
+        }
+        Warning::NotHeld { why } => format!("not held: {why}"),
         Warning::NoService => {
             "there is no service: restart the Gateway yourself if it runs".to_owned()
         }
@@ -351,6 +437,8 @@ pub(super) fn line(event: &Event) -> Option<String> {
             format!("swapped   {} {version} is live", package_word(package))
         }
         Event::ApplyConfigPlaced { path, .. } => format!("restored  {path}"),
+        Event::ApplyHeld { means: Some(means) } => format!("held      {means}"),
+        Event::ApplyHeld { means: None } => "let go    OpenClaw updates as before".to_owned(),
         Event::ApplyStarting { unit } => format!("starting  {}", unit_name(unit)),
         Event::ApplyProving { version } => format!("proving   {version}"),
         Event::ApplyReverting { why } => {
@@ -367,6 +455,8 @@ fn verb(operation: Operation) -> &'static str {
     match operation {
         Operation::Apply => "applied",
         Operation::Undo => "undone",
+        Operation::Hold => "held",
+        Operation::Unhold => "no longer held",
     }
 }
 

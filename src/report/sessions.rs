@@ -1,7 +1,7 @@
 //! The sessions of this machine.
 
+use super::minute;
 use super::paint::Paint as _;
-use super::status::minute;
 use super::{OutputForm, counted, print_if_json, terminal};
 use crate::app::sessions::{ListedSession, SessionEnd, SessionList};
 

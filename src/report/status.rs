@@ -2,13 +2,13 @@
 
 use std::fmt::Write as _;
 
-use jiff::Timestamp;
+use indicatif::DecimalBytes;
 
 use super::apply::versions;
 use super::paint::Paint as _;
-use super::{OutputForm, print_if_json, terminal};
-use crate::app::history::{OperationEnd, OperationHistory, PastOperation};
-use crate::app::status::{MachineStatus, PinStanding};
+use super::{OutputForm, counted, minute, print_if_json, terminal};
+use crate::app::history::{OperationEnd, OperationHistory, PastOperation, PrunedHistory};
+use crate::app::status::{HoldStatus, MachineStatus, PinStanding};
 use crate::apply::Operation;
 
 /// Prints what runs here.
@@ -50,6 +50,7 @@ fn text_of(status: &MachineStatus) -> String {
     if let Some(why) = &status.pin_refused {
         line("pin", why.lines().next().unwrap_or_default());
     }
+    line("hold", &hold_line(&status.hold));
     if let Some(last) = &status.last {
         line("last", &past(last));
     }
@@ -75,11 +76,39 @@ fn headline(status: &MachineStatus) -> String {
         Some(pin) if pin.drift.is_empty() => format!("{core}, as pinned"),
         Some(pin) => format!("{core}: not as pinned ({})", drift(pin)),
     };
+    let moved = match (&status.hold.held, status.hold.moved) {
+        (Some(held), true) => format!(", although {} is held", versions(*held)),
+        _ => String::new(),
+    };
     let is_well = down.is_empty()
+        && moved.is_empty()
         && status.pin_refused.is_none()
         && status.pin.as_ref().is_none_or(|pin| pin.drift.is_empty());
-    let line = format!("{standing}{down}");
+    let line = format!("{standing}{moved}{down}");
     if is_well { line.bold() } else { line.yellow().bold() }
+}
+
+fn hold_line(hold: &HoldStatus) -> String {
+    if let Some(why) = &hold.refused {
+        return format!("not known: {why}");
+    }
+    match (hold.held, hold.since) {
+        (Some(versions_held), Some(since)) => {
+            let what = if hold.moved {
+                format!("{} held, and it moved", versions(versions_held))
+            } else {
+                "held".to_owned()
+            };
+            let gone = hold.gone.first().map(|gone| format!(", but {gone}")).unwrap_or_default();
+            format!("{what}, since {}{gone}", minute(since))
+        }
+        _ => match hold.updates_itself {
+            Some(true) => "not held: OpenClaw updates itself",
+            Some(false) => "not held; OpenClaw does not update itself",
+            None => "not held",
+        }
+        .to_owned(),
+    }
 }
 
 fn drift(pin: &PinStanding) -> String {
@@ -98,6 +127,11 @@ fn next_steps(status: &MachineStatus) -> Vec<String> {
     if status.pin.as_ref().is_some_and(|pin| !pin.drift.is_empty()) {
         next.push("codexpin apply    brings this machine to the pin".to_owned());
     }
+    let hold = &status.hold;
+    let is_loose = hold.held.is_none() && hold.updates_itself == Some(true);
+    if is_loose || hold.moved || !hold.gone.is_empty() {
+        next.push("codexpin hold     holds what is installed".to_owned());
+    }
     if let Some(undo) = &status.undo {
         next.push(format!("codexpin undo     goes back to {}", versions(undo.from)));
     }
@@ -112,23 +146,59 @@ pub fn print_history(history: &OperationHistory, form: OutputForm) {
     }
     let lines = history.operations.iter().map(|operation| {
         let undo = if operation.can_be_undone {
-            format!("\n    codexpin undo {}", operation.backup)
+            format!("  codexpin undo {}", operation.backup)
         } else {
             String::new()
         };
-        format!("{}{undo}\n", past(operation))
+        let size = DecimalBytes(operation.bytes).to_string();
+        format!("{}\n  {size:>10}{undo}\n", past(operation))
     });
-    let text: String = lines.collect();
-    terminal::print(if text.is_empty() { "nothing was done yet" } else { text.trim_end() });
+    let mut text: String = lines.collect();
+    if text.is_empty() {
+        text.push_str("nothing was done yet");
+    } else {
+        text.push_str(&total_line(history));
+    }
+    terminal::print(&text);
     for unreadable in &history.unreadable {
         terminal::warning(unreadable);
     }
+}
+
+/// Prints what a pruning freed, and what is left.
+pub fn print_pruned(pruned: &PrunedHistory, form: OutputForm) {
+    if print_if_json(form, pruned) {
+        return;
+    }
+    let mut text = String::new();
+    for backup in &pruned.pruned {
+        let _ = writeln!(text, "freed  {:>10}  {}", DecimalBytes(backup.freed), backup.backup);
+    }
+    if pruned.pruned.is_empty() {
+        text.push_str("nothing to free\n");
+    }
+    for operation in pruned.left.operations.iter().filter(|operation| operation.can_be_undone) {
+        let _ =
+            writeln!(text, "kept   {:>10}  {}", DecimalBytes(operation.bytes), operation.backup);
+    }
+    text.push_str(&total_line(&pruned.left));
+    terminal::print(&text);
+    for unreadable in &pruned.left.unreadable {
+        terminal::warning(unreadable);
+    }
+}
+
+fn total_line(history: &OperationHistory) -> String {
+    let count = counted(history.operations.len(), "backup", "backups");
+    format!("{count}, {} in {}", DecimalBytes(history.bytes), history.directory)
 }
 
 fn past(operation: &PastOperation) -> String {
     let name = match operation.operation {
         Operation::Apply => "apply",
         Operation::Undo => "undo",
+        Operation::Hold => "hold",
+        Operation::Unhold => "unhold",
     };
     let end = match operation.end {
         OperationEnd::Done => "done".green(),
@@ -138,9 +208,6 @@ fn past(operation: &PastOperation) -> String {
     };
     let why = operation.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
     let (from, to) = (versions(operation.from), versions(operation.to));
-    format!("{}  {name}  {from} -> {to}  {end}{why}", minute(operation.at))
-}
-
-pub(super) fn minute(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
+    let what = if operation.from == operation.to { from } else { format!("{from} -> {to}") };
+    format!("{}  {name}  {what}  {end}{why}", minute(operation.at))
 }

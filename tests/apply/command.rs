@@ -58,8 +58,8 @@ fn an_apply_changes_nothing_without_a_yes_and_is_followed_line_by_line_with_one(
 
     let lines = Said::of(&world.command("apply --yes --json-lines"), 0).lines();
     assert_eq!((&lines[0]["format"], &lines[0]["command"]), (&1.into(), &"apply".into()));
-    let expected = "planned staging staging stopping stopped saved swapped swapped starting started \
-                    proving proved";
+    let expected = "planned staging staging stopping stopped saved swapped swapped held starting \
+                    started proving proved";
     assert_eq!(events(&lines).replace("apply-", ""), expected);
     let last = lines.last().unwrap();
     assert_eq!((&last["format"], &last["outcome"]), (&1.into(), &"done".into()), "{last:#}");

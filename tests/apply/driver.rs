@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use codexpin::apply::{Apply, ApplyError, ApplyTarget, ProofResult, Prover};
+use codexpin::apply::{Apply, ApplyError, ApplyTarget, Operation, ProofResult, Prover};
 use codexpin::cli::exit;
 use codexpin::env::Environment;
 use codexpin::event::Events;
@@ -134,6 +134,7 @@ async fn run(request: &Value) -> Result<Value, Failed> {
         stop: &stop,
         events,
         live_check: true,
+        hold: request["hold"] != json!(false),
         log: Log::new(Arc::default, None),
     };
     let proof = Scripted {
@@ -152,7 +153,18 @@ async fn run(request: &Value) -> Result<Value, Failed> {
         "undo" => {
             let installation = find().await?;
             let undone = apply.undoable(&installation, None)?;
-            apply.undo(&installation, &undone).await?
+            let plan = apply.plan_undo(&installation, &undone).await?;
+            apply.undo(&installation, &undone, &plan).await?
+        }
+        "hold" => {
+            let installation = find().await?;
+            let plan = apply.plan_hold(&installation).await?;
+            apply.change_hold(Operation::Hold, &installation, &plan).await?
+        }
+        "unhold" => {
+            let installation = find().await?;
+            let plan = apply.plan_unhold(&installation).await?;
+            apply.change_hold(Operation::Unhold, &installation, &plan).await?
         }
         what => {
             let target = target(request, &root)?;

@@ -9,8 +9,10 @@
 
 mod broken_config;
 mod command;
+mod disk;
 mod driver;
 mod foreign;
+mod hold;
 mod registry;
 #[path = "../shared/user_manager.rs"]
 mod user_manager;
@@ -30,8 +32,8 @@ fn a_pin_is_applied_with_backup_and_proof_and_undone_and_done_again() {
     assert_eq!(applied.outcome(), "done", "{applied:?}");
     world.assert_is(OLD, "applied");
     let told: Vec<_> = applied.steps.iter().filter_map(|step| step["event"].as_str()).collect();
-    let expected = "planned staging staging stopping stopped saved swapped swapped starting started \
-                    proving proved";
+    let expected = "planned staging staging stopping stopped saved swapped swapped held starting \
+                    started proving proved";
     assert_eq!(told.join(" ").replace("apply-", ""), expected);
 
     let manifest = world.state().join("npm/projects/openclaw-codex-0a1b2c/package.json");
@@ -79,8 +81,7 @@ fn a_plan_touches_nothing() {
     let planned = world.codexpin(json!({"do": "plan", "pin": pin}));
     let steps = planned.answer["ok"]["steps"].as_array().unwrap().clone();
     let names: Vec<_> = steps.iter().map(|step| step["step"].as_str().unwrap()).collect();
-    let expected =
-        "stage stage stop save exchange exchange relink carry-state start prove prove prove prove";
+    let expected = "stage stage stop save exchange exchange relink carry-state hold start prove prove prove prove";
     assert_eq!(names.join(" "), expected, "{planned:?}");
     assert_eq!(planned.answer["ok"]["warnings"][0]["warning"], "config-from-newer");
     assert_eq!(world.fingerprint(), before);

@@ -10,7 +10,8 @@ use codexpin::apply::file_integrity;
 use serde_json::{Value, json};
 
 /// Answers `--version` and a turn, and runs a Gateway that says which release it is. With
-/// a config of a newer release it refuses to start, as the real one does.
+/// a config of a newer release it refuses to start, as the real one does; with `not-held` in
+/// its home also where it is kept from updating itself.
 const CORE: &str = r#"
 const here = JSON.parse(fs.readFileSync(new URL(import.meta.url.includes("/dist/") ? "../package.json" : "./package.json", import.meta.url)));
 if (process.argv.includes("--version")) { console.log(`OpenClaw ${here.version} (0000000)`); process.exit(0); }
@@ -29,6 +30,7 @@ if (at >= 0 && there[at] > mine[at]) {
   console.error(`Refusing to start the gateway service: the config was last written by OpenClaw ${stamp}.`);
   process.exit(78);
 }
+if (process.env.OPENCLAW_NO_AUTO_UPDATE && fs.existsSync(`${process.env.HOME}/not-held`)) process.exit(1);
 const port = Number(process.argv[process.argv.indexOf("--port") + 1]);
 http.createServer((request, response) => {
   response.end(request.url === "/healthz" ? JSON.stringify({ ok: true, version: here.version }) : "");

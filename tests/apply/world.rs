@@ -105,7 +105,7 @@ impl World {
         )
     }
 
-    fn run(&self, directory: &Utf8Path, line: &str) -> String {
+    pub(crate) fn run(&self, directory: &Utf8Path, line: &str) -> String {
         let mut words = line.split(' ');
         let output = Command::new(words.next().unwrap())
             .args(words)
@@ -360,9 +360,22 @@ impl World {
         assert_eq!(killed.status.signal(), Some(9), "{point}: {killed:?}");
     }
 
+    /// The same where a directory is a file system of its own, of 1 MB.
+    pub(crate) fn command_with_little_room_in(&self, directory: &Utf8Path, words: &str) -> Output {
+        fs_err::create_dir_all(directory).unwrap();
+        let script = format!("mount -t tmpfs -o size=1m none {directory} && exec \"$0\" {words}");
+        let mut command = Command::new("unshare");
+        command.args(["--map-root-user", "--mount", "sh", "-c", &script]);
+        self.surround(command.arg(env!("CARGO_BIN_EXE_codexpin")), &[]).output().unwrap()
+    }
+
     fn command_with(&self, words: &str, more: &[(&str, &str)]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_codexpin"))
-            .args(words.split(' '))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_codexpin"));
+        self.surround(command.args(words.split(' ')), more).output().unwrap()
+    }
+
+    fn surround<'a>(&self, command: &'a mut Command, more: &[(&str, &str)]) -> &'a mut Command {
+        command
             .current_dir(self.root.join("pins"))
             .env_clear()
             .envs(self.environment())
@@ -370,8 +383,6 @@ impl World {
             .env("CODEXPIN_CACHE_DIR", self.root.join("cache"))
             .envs(more.iter().copied())
             .stdin(Stdio::null())
-            .output()
-            .unwrap()
     }
 }
 

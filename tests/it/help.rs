@@ -24,6 +24,8 @@ fn every_command_has_a_help_text() {
         "status",
         "apply",
         "undo",
+        "hold",
+        "unhold",
         "history",
         "cache",
         "cache ls",

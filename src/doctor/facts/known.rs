@@ -4,6 +4,7 @@ use camino::Utf8PathBuf;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::apply::{Hold, Operation};
 use crate::release::Version;
 
 /// The pin file of the working directory.
@@ -34,14 +35,31 @@ pub struct ApplyLeft {
     pub from: Version,
     /// To which.
     pub to: Version,
-    /// Whether an undo was cut short, and no apply.
-    pub of_undo: bool,
+    /// What was cut short.
+    pub operation: Operation,
     /// Whether it had begun to change the installation.
     pub changed: bool,
     /// Whether it had stopped the service, and not started it again.
     pub stopped: bool,
     /// When it began.
     pub at: Timestamp,
+}
+
+/// What keeps `OpenClaw` from updating itself, by codexpin's own record.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum HoldRead {
+    /// Nothing does.
+    #[default]
+    NotHeld,
+    /// The record cannot be read: why, and what to do.
+    Refused(String, Option<String>),
+    /// It is held.
+    Held {
+        /// The record.
+        hold: Hold,
+        /// What of it is gone, in words.
+        gone: Vec<String>,
+    },
 }
 
 /// What the registry says.

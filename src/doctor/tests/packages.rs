@@ -1,6 +1,7 @@
 //! What is installed: which copy, which releases, pins, leftovers, the registry.
 
 use super::*;
+use crate::apply::Operation;
 
 fn plugin(release: &str) -> InstalledPlugin {
     InstalledPlugin {
@@ -146,7 +147,7 @@ fn an_apply_that_was_cut_short_is_told_by_what_it_had_done() {
             directory: "/state/codexpin/backups/x".into(),
             from: version("2026.7.1"),
             to: version("2026.6.1"),
-            of_undo,
+            operation: if of_undo { Operation::Undo } else { Operation::Apply },
             changed,
             stopped,
             at: now(),

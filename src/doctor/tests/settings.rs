@@ -243,7 +243,44 @@ fn an_updater_that_would_undo_a_pin_is_a_warning_unless_something_holds_it() {
     assert_eq!(with("2026.7.1", updates(true, false, None), false), told);
     assert_eq!(with("2026.7.1", updates(true, false, None), true), none);
     assert_eq!(with("2026.7.1", updates(true, true, None), false), told, "only the hints are off");
-    assert_eq!(with("2026.9.5", updates(true, true, None), false), none);
+    assert_eq!(with("2026.8.1", updates(true, true, None), false), none);
     assert_eq!(with("2026.7.1", updates(true, false, Some("extended-stable")), false), none);
     assert_eq!(with("2026.7.1", updates(false, false, Some("beta")), false), none);
+}
+
+fn held(facts: &Facts, gone: &[&str]) -> HoldRead {
+    let hold = serde_json::json!({
+        "format": 1, "since": "2026-09-20T10:00:00Z", "config": facts.config,
+        "versions": {"core": facts.release(), "plugin": null},
+        "settings": [], "drop_in": null, "config_left": null,
+    });
+    let gone = gone.iter().map(|gone| (*gone).to_owned()).collect();
+    HoldRead::Held { hold: serde_json::from_value(hold).unwrap(), gone }
+}
+
+#[test]
+fn what_is_held_and_moved_all_the_same_is_a_warning_with_the_way_back() {
+    let mut facts = sound("2026.9.4");
+    facts.hold = held(&facts, &[]);
+    assert_eq!(ids(&facts), [""; 0]);
+    facts.core.as_mut().unwrap().version = version("2026.9.5");
+    let moved = |facts: &Facts| {
+        let findings = examine(facts).findings;
+        let mut moved = findings.into_iter().filter(|finding| finding.id == "moved-though-held");
+        moved.next().unwrap()
+    };
+    assert_eq!(moved(&facts).title, "2026.9.5 is installed, although 2026.9.4 is held");
+    assert_eq!(moved(&facts).commands, ["codexpin hold"]);
+    let current = Some((version("2026.9.4"), None));
+    facts.pin = PinRead::Read { path: "known-good.toml".into(), current, bad: Vec::new() };
+    assert_eq!(moved(&facts).commands, ["codexpin apply"]);
+}
+
+#[test]
+fn a_hold_that_was_taken_apart_and_a_record_that_cannot_be_read_are_told() {
+    let mut facts = sound("2026.9.4");
+    facts.hold = held(&facts, &["update.checkOnStart is not false in openclaw.json"]);
+    assert_eq!(ids(&facts), ["warning hold-gone"]);
+    facts.hold = HoldRead::Refused("a.json has format 9".to_owned(), None);
+    assert_eq!(ids(&facts), ["warning hold-unreadable"]);
 }

@@ -173,10 +173,14 @@ impl Service for Systemd<'_> {
     // The unit file is reloaded and the counters of earlier failures are cleared first: the
     // unit has `StartLimitBurst=5`, which would refuse the start.
     async fn start(&self) -> Result<(), ServiceError> {
-        systemctl(self.machine, &["daemon-reload"]).await?;
+        self.reload().await?;
         // Ignored: it fails only for a unit that is not loaded, which has no counters.
         let _ = systemctl(self.machine, &["reset-failed", UNIT]).await;
         systemctl(self.machine, &["start", UNIT]).await.map(drop)
+    }
+
+    async fn reload(&self) -> Result<(), ServiceError> {
+        systemctl(self.machine, &["daemon-reload"]).await.map(drop)
     }
 
     async fn wait_ready(
