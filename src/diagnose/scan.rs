@@ -313,8 +313,14 @@ impl<'a> Scan<'a> {
             self.answered = Some(quote(line, place, 0));
             return;
         }
-        let known = self.known(line, place);
-        match (known, line.sign()) {
+        let (known, sign) = (self.known(line, place), line.sign());
+        if self.has_code && !place.loose && (known.is_some() || sign.is_some()) {
+            // What a person said of it before is no longer of interest.
+            let prose = |failure: &mut UnknownFailure| failure.loose;
+            self.incident.unknown.take_if(prose);
+            self.unknown.take_if(prose);
+        }
+        match (known, sign) {
             (Some(shown), sign) => match unknown_cause(self.catalogue, &shown, line) {
                 Some(at) => {
                     let ends_something = sign.is_some_and(|sign| sign.ends_something);
@@ -442,12 +448,6 @@ impl<'a> Scan<'a> {
         }
         if place.loose && self.has_code {
             return;
-        }
-        if self.has_code {
-            // What a person said of it before is no longer of interest.
-            let prose = |failure: &mut UnknownFailure| failure.loose;
-            self.incident.unknown.take_if(prose);
-            self.unknown.take_if(prose);
         }
         self.goes_on(line, place);
         if self.incident.explained {
