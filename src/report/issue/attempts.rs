@@ -32,7 +32,7 @@ pub(super) fn section(issue: &Issue<'_>) -> String {
 /// What may make it answer, each tried by itself in a fresh home.
 fn remedies(tried: &RemedyRecord) -> String {
     let core = code(&format!("openclaw@{}", tried.core));
-    let tries: Vec<_> = tried
+    let lines: Vec<_> = tried
         .remedies
         .iter()
         .map(|remedy| {
@@ -47,7 +47,7 @@ fn remedies(tried: &RemedyRecord) -> String {
         })
         .collect();
     let day = tried.at.strftime("%Y-%m-%d");
-    format!("{core} was also asked, each time in a fresh home ({day}):\n\n{}", list(&tries))
+    format!("{core} was also asked, each time in a fresh home ({day}):\n\n{}", list(&lines))
 }
 
 fn row(at: usize, checked: &CheckRecord) -> [String; 5] {
