@@ -108,7 +108,7 @@ fn the_newest_saved_config_is_the_one_to_put_in_place_where_none_says_when_it_wa
 }
 
 /// A doctor that reports, and takes the occasion to write where it can.
-const LINT: &str = r#"
+const LINT: &str = r"
 import fs from 'node:fs';
 if (process.argv.slice(2).join(' ') !== 'doctor --lint --json') process.exit(2);
 const tried = ['OPENCLAW_STATE_DIR', 'HOME', 'XDG_CACHE_HOME'].map((name) => {
@@ -125,7 +125,7 @@ console.log(JSON.stringify({ ok: false, checksRun: 2, checksSkipped: 0, findings
   { checkId: 'core/doctor/advice', severity: 'warning', message: 'token: canary-api-key-0123', fixHint: 'mend\nit' },
 ] }));
 process.exit(1);
-"#;
+";
 
 #[test]
 fn what_openclaws_own_doctor_finds_is_told_as_its_own_and_it_can_write_nothing() {

@@ -15,7 +15,7 @@ use crate::process::{Ending, ProcessOutput, Program};
 use crate::visible;
 
 /// How long it may take. 2026.9.5 takes 9 s of a processor.
-const TIME_LIMIT: Duration = Duration::from_secs(120);
+const TIME_LIMIT: Duration = Duration::from_mins(2);
 
 /// Whether the installed release has a doctor that only reads.
 pub fn has_own_lint(facts: &Facts) -> bool {
