@@ -80,6 +80,9 @@ pub struct UnknownFailure {
     depth: Depth,
     #[serde(skip)]
     weight: Weight,
+    /// Whether it may be a person's prose about a log.
+    #[serde(skip)]
+    loose: bool,
 }
 
 /// What a log says.

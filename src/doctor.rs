@@ -22,6 +22,7 @@ mod logins;
 mod machine;
 mod managed;
 mod not_looked_at;
+mod own_lint;
 mod packages;
 mod pin;
 mod plugin;
@@ -38,13 +39,13 @@ mod whereabouts;
 
 pub use facts::{
     Account, ApiKey, ApplyLeft, AuthFile, CodexCli, ConfigRead, Core, Database, Endpoint,
-    EndpointKind, Facts, Fallbacks, HoldRead, InstalledPlugin, KeyPlace, MachineFacts,
-    ManagedPackage, Missing, MissingKind, OnPath, PinRead, PluginSwitch, RegistryFacts,
-    SavedConfig, Settings, UnitRead, Updates,
+    EndpointKind, Facts, Fallbacks, HoldRead, InstalledPlugin, KeyPlace, LintFinding, LintReport,
+    LintSeverity, MachineFacts, ManagedPackage, Missing, MissingKind, OnPath, OwnLint, PinRead,
+    PluginSwitch, RegistryFacts, SavedConfig, Settings, UnitRead, Updates,
 };
 pub use finding::{Finding, Level};
 pub use not_looked_at::NotLookedAt;
-pub use survey::survey;
+pub use survey::{has_own_lint, own_lint, survey};
 pub use updates::updates_itself;
 
 use serde::Serialize;
@@ -79,7 +80,7 @@ struct Examination {
 
 /// In the order in which things are mended: what is not installed has no config,
 /// and a config that does not parse has no route.
-const EXAMINATIONS: [Examination; 20] = [
+const EXAMINATIONS: [Examination; 21] = [
     Examination {
         what: "installation",
         findings: whereabouts::findings,
@@ -104,6 +105,7 @@ const EXAMINATIONS: [Examination; 20] = [
     Examination { what: "updates", findings: updates::findings, sound: updates::sound },
     Examination { what: "pin", findings: pin::findings, sound: pin::sound },
     Examination { what: "registry", findings: registry::findings, sound: registry::sound },
+    Examination { what: "OpenClaw", findings: own_lint::findings, sound: own_lint::sound },
 ];
 
 /// Looks at everything.

@@ -9,6 +9,7 @@
 mod excerpt;
 mod line;
 mod owner;
+mod pattern;
 mod sign;
 mod time;
 

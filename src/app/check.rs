@@ -1,11 +1,12 @@
 //! Asking one release for a reply, and the live installation.
 
 pub(super) mod live;
+pub mod remedy_record;
 
 use std::sync::Arc;
 
 use camino::Utf8Path;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::context::Context;
 use super::question::{PreparedQuestion, QuestionRequest};
@@ -29,6 +30,7 @@ use crate::session::job::Job;
 use crate::session::lab::{self as asking, Lab as _, LabError};
 use crate::upstream::loopback::Fault;
 use crate::verdict::{self, SkipReason, Verdict};
+use remedy_record::RemedyRecord;
 
 /// A release to ask, and how.
 #[derive(Debug, Clone)]
@@ -83,7 +85,7 @@ pub struct CheckReport {
 }
 
 /// One thing that was tried to make a failing release answer.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RemedyReport {
     /// In words, to be read after "answers".
     pub words: String,
@@ -213,7 +215,11 @@ pub(super) async fn ask(
     let known = failed.filter(|_| own).and_then(|failed| catalogue.signature(&failed.signature));
     let remedies = match (&prefix, known) {
         (Some(prefix), Some(known)) => {
-            Some(tried(context, &lab, &job, prefix, known, &logs).await?)
+            let reports = tried(context, &lab, &job, prefix, known, &logs).await?;
+            if let Err(error) = RemedyRecord::of(core, &question, &reports).write(&logs) {
+                context.events.note(format!("`codexpin report` will not tell of this: {error}"));
+            }
+            Some(reports)
         }
         _ => failed.map(|_| Vec::new()),
     };

@@ -16,6 +16,8 @@ pub struct DoctorRequest {
     pub pin_file: Utf8PathBuf,
     /// Whether to ask the registry, too.
     pub online: bool,
+    /// Whether to ask the release's own doctor, where it has one that only reads.
+    pub own_lint: bool,
 }
 
 /// Looks at the live installation: what is there, and what is wrong with it.
@@ -29,6 +31,13 @@ pub async fn doctor(
     let mut facts = doctor::survey(&machine, &backups, &pin_file, Timestamp::now()).await;
     if context.stop.is_cancelled() {
         return Err(AppError::interrupted());
+    }
+    if request.own_lint && doctor::has_own_lint(&facts) {
+        context.events.note("asking OpenClaw's own doctor, which can take a minute: --no-lint");
+        facts.own_lint = doctor::own_lint(&machine, &facts, &context.stop).await;
+        if context.stop.is_cancelled() {
+            return Err(AppError::interrupted());
+        }
     }
     if request.online {
         facts.registry = Some(registry(context, &facts).await);

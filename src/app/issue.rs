@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::AppError;
+use super::check::remedy_record::RemedyRecord;
 use super::context::Context;
 use crate::apply::{self, Operation, Progress, Versions};
 use crate::catalogue::Catalogue;
@@ -26,6 +27,8 @@ pub struct IssueFacts {
     pub machine: Machine,
     /// What `codexpin apply` did about it, where it did anything.
     pub rollback: Option<Rollback>,
+    /// What was tried to make the first bad release answer, where `codexpin check` did.
+    pub remedies: Option<RemedyRecord>,
     /// What is different between the last good and the first bad release, where that
     /// was looked at.
     pub changes: Option<Changes>,
@@ -74,7 +77,11 @@ pub async fn facts(context: &Context, session: Option<&str>) -> Result<IssueFact
         SessionSummary::read(&context.directories.sessions(), session, &Catalogue::built_in())?;
     let rollback = rollback(context, &session)?;
     let changes = changes::load(&session.directory).ok().flatten();
-    Ok(IssueFacts { machine: machine(context).await, rollback, changes, session })
+    let remedies = session.ends().1.and_then(|bad| {
+        let core = session.request.line[bad].core;
+        RemedyRecord::newest(&context.directories.checks(), core, &session.request.question)
+    });
+    Ok(IssueFacts { machine: machine(context).await, rollback, remedies, changes, session })
 }
 
 async fn machine(context: &Context) -> Machine {

@@ -10,7 +10,7 @@ use crate::report::doctor::DoctorReport;
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "It only reads: files, `node --version` and `systemctl --user show`.\n\nExit codes: 0 sound, or notes only; 3 warnings, and no problem; 1 a problem."
+    after_help = "It only reads: files, `node --version`, `systemctl --user show`, and what\n`openclaw doctor --lint --json` says (2026.5.18 and later), run where it can\nwrite nothing.\n\nExit codes: 0 sound, or notes only; 3 warnings, and no problem; 1 a problem."
 )]
 pub(super) struct Doctor {
     #[command(flatten)]
@@ -19,6 +19,9 @@ pub(super) struct Doctor {
     /// latest, and whether its plugin is there.
     #[arg(long)]
     online: bool,
+    /// Leave OpenClaw's own `doctor --lint` out: it takes ten seconds and more.
+    #[arg(long)]
+    no_lint: bool,
     #[command(flatten)]
     pub(super) output: JsonArgument,
 }
@@ -29,7 +32,11 @@ impl Doctor {
         context: &Context,
         output: &CommandOutput,
     ) -> Result<ExitCode, AppError> {
-        let request = DoctorRequest { pin_file: self.file.pin_file, online: self.online };
+        let request = DoctorRequest {
+            pin_file: self.file.pin_file,
+            online: self.online,
+            own_lint: !self.no_lint,
+        };
         let (facts, reading) = output.of(doctor(context, &request)).await?;
         let exit_code = exit::of_doctor(&reading);
         DoctorReport::new(&facts, reading).print(output.form);

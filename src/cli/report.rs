@@ -19,6 +19,7 @@ impl Report {
             session: &facts.session,
             machine: &facts.machine,
             rollback: facts.rollback,
+            remedies: facts.remedies.as_ref(),
             changes: facts.changes.as_ref().map(lines),
             catalogue: context.catalogue()?,
             person: &context.processes.person(),

@@ -2,8 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{LogFinding, UnknownFailure};
+use super::{LogFinding, UnknownFailure, Weight};
 use crate::catalogue::Subject;
+use crate::transcript::Depth;
 
 /// Lines that name no run belong to what failed this near before them.
 const NEAR_LINES: u64 = 30;
@@ -50,15 +51,18 @@ impl Incident {
     }
 
     /// Keeps what is nearer to the cause; of two that are alike, the earlier one.
-    pub(super) fn add_unknown(&mut self, failure: UnknownFailure) {
-        let Some(known) = &mut self.unknown else {
-            self.unknown = Some(failure);
-            return;
-        };
-        let weight = known.weight.max(failure.weight);
-        if failure.depth < known.depth {
-            *known = failure;
+    pub(super) fn add_unknown(
+        &mut self,
+        depth: Depth,
+        weight: Weight,
+        failure: impl FnOnce() -> UnknownFailure,
+    ) {
+        match &mut self.unknown {
+            Some(known) if known.depth <= depth => known.weight = known.weight.max(weight),
+            known => {
+                let weight = known.as_ref().map_or(weight, |known| known.weight.max(weight));
+                *known = Some(UnknownFailure { weight, ..failure() });
+            }
         }
-        known.weight = weight;
     }
 }

@@ -8,25 +8,31 @@ pub(super) fn is_of_the_turn(subject: Subject) -> bool {
     !matches!(subject, Subject::Tool | Subject::Channel | Subject::Plugin)
 }
 
-/// The signature as it is meant in this line: a tool's network is not the route's, a
-/// channel's login is not OpenAI's, another plugin's pairing is no release's fault.
-pub(super) fn assigned(signature: &Signature, line: &Line, whose: Option<Subject>) -> Signature {
-    let mut assigned = signature.clone();
+/// Whose a failure is in this line, where it is not what its signature says.
+pub(super) fn another_owner(
+    signature: &Signature,
+    line: &Line,
+    whose: Option<Subject>,
+) -> Option<Subject> {
     // A database, a disk or a conversation is what it is, whoever tells of it.
     let may_be_anothers = match signature.subject {
         Subject::Route | Subject::Account | Subject::Service => true,
         Subject::Machine => signature.is_of_a_network(),
         _ => false,
     };
-    if !may_be_anothers {
-        return assigned;
-    }
-    match whose {
+    let whose = whose.filter(|whose| !is_of_the_turn(*whose));
+    let of_a_tool = || signature.is_of_a_network() && line.names_another_host();
+    may_be_anothers.then(|| whose.or_else(|| of_a_tool().then_some(Subject::Tool))).flatten()
+}
+
+/// The signature as it is meant of another owner: a tool's network is not the route's, a
+/// channel's login is not OpenAI's, another plugin's pairing is no release's fault.
+pub(super) fn assigned(signature: &Signature, owner: Option<Subject>) -> Signature {
+    let mut assigned = signature.clone();
+    match owner {
         Some(Subject::Tool) => of_a_tool(&mut assigned),
-        Some(Subject::Channel) => of_a_plugin(&mut assigned, Subject::Channel),
-        Some(Subject::Plugin) => of_a_plugin(&mut assigned, Subject::Plugin),
-        _ if signature.is_of_a_network() && line.names_another_host() => of_a_tool(&mut assigned),
-        _ => {}
+        Some(owner) => of_a_plugin(&mut assigned, owner),
+        None => {}
     }
     assigned
 }

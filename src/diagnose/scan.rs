@@ -55,6 +55,8 @@ pub struct Scan<'a> {
     /// Whose the last line was.
     owner: Option<(u64, Subject)>,
     now: Option<Timestamp>,
+    /// How far the lines of the block were asked for their time, and the last one.
+    timed: (usize, Option<Timestamp>),
     in_code: bool,
     has_code: bool,
     lines: u64,
@@ -95,6 +97,7 @@ impl<'a> Scan<'a> {
             in_vain: 0,
             owner: None,
             now: None,
+            timed: (0, None),
             in_code: false,
             has_code: false,
             lines: 0,
@@ -175,6 +178,7 @@ impl<'a> Scan<'a> {
             subject: Subject::Route,
             depth: Depth::Said,
             weight: Weight::Ends,
+            loose: false,
         })
     }
 
@@ -187,6 +191,7 @@ impl<'a> Scan<'a> {
     /// Whole lines. How many bytes were read: a document whose end is not there yet
     /// waits for it, unless nothing comes any more.
     fn block(&mut self, block: &[u8], is_last: bool) -> usize {
+        self.timed = (0, None);
         let mut from = 0;
         let mut read = block.len();
         let (mut counted, mut line_number) = (0, self.lines + 1);
@@ -308,8 +313,14 @@ impl<'a> Scan<'a> {
             self.answered = Some(quote(line, place, 0));
             return;
         }
-        let known = self.known(line, place);
-        match (known, line.sign()) {
+        let (known, sign) = (self.known(line, place), line.sign());
+        if self.has_code && !place.loose && (known.is_some() || sign.is_some()) {
+            // What a person said of it before is no longer of interest.
+            let prose = |failure: &mut UnknownFailure| failure.loose;
+            self.incident.unknown.take_if(prose);
+            self.unknown.take_if(prose);
+        }
+        match (known, sign) {
             (Some(shown), sign) => match unknown_cause(self.catalogue, &shown, line) {
                 Some(at) => {
                     let ends_something = sign.is_some_and(|sign| sign.ends_something);
@@ -351,10 +362,12 @@ impl<'a> Scan<'a> {
     }
 
     fn finding(&mut self, line: &Line, shown: &Match<'_>, place: Standing<'_>) {
-        let signature = ownership::assigned(shown.signature, line, place.owner);
-        let of_the_turn = ownership::is_of_the_turn(signature.subject);
-        let noise = signature.kind == FailureKind::Cosmetic;
-        let key = (shown.place, signature.subject);
+        let signature = shown.signature;
+        let owner = ownership::another_owner(signature, line, place.owner);
+        let subject = owner.unwrap_or(signature.subject);
+        let of_the_turn = ownership::is_of_the_turn(subject);
+        let noise = signature.kind == FailureKind::Cosmetic || owner == Some(Subject::Tool);
+        let key = (shown.place, subject);
         let explains = shown.rank == Rank::Raw && !signature.generic && of_the_turn;
         if !noise && of_the_turn {
             self.goes_on(line, place);
@@ -375,18 +388,17 @@ impl<'a> Scan<'a> {
                 self.incident.provisional.push((key, before));
             }
         }
-        let quote = quote(line, place, shown.at);
         let finding = self.found.entry(key).or_insert_with(|| LogFinding {
-            signature,
+            signature: ownership::assigned(signature, owner),
             count: 0,
             rank: shown.rank,
-            first: quote.clone(),
+            first: quote(line, place, shown.at),
             last: None,
             last_line: 0,
             loose: true,
         });
         if shown.rank < finding.rank || (finding.loose && !place.loose) {
-            (finding.rank, finding.first) = (shown.rank, quote);
+            (finding.rank, finding.first) = (shown.rank, quote(line, place, shown.at));
         }
         finding.loose &= place.loose;
         finding.count += 1;
@@ -420,16 +432,17 @@ impl<'a> Scan<'a> {
             (Some(LineLevel::Warning), _) | (_, Depth::Echo) => Weight::Warns,
             _ => Weight::Fails,
         };
-        let failure = UnknownFailure {
+        let failure = || UnknownFailure {
             quote: quote(line, place, sign.at),
             subject: owner.unwrap_or(Subject::Route),
             depth: sign.depth,
             weight,
+            loose: place.loose,
         };
         if owner.is_some_and(|owner| !ownership::is_of_the_turn(owner)) {
-            let heavier = |aside: &UnknownFailure| failure.weight >= aside.weight;
+            let heavier = |aside: &UnknownFailure| weight >= aside.weight;
             if self.aside.as_ref().is_none_or(heavier) {
-                self.aside = Some(failure);
+                self.aside = Some(failure());
             }
             return;
         }
@@ -444,7 +457,7 @@ impl<'a> Scan<'a> {
             self.raw_at = Some(place.line);
             self.give_way();
         }
-        self.incident.add_unknown(failure);
+        self.incident.add_unknown(sign.depth, weight, failure);
     }
 
     /// Whether the failure that is being told goes on with this line, or another begins.
@@ -468,10 +481,11 @@ impl<'a> Scan<'a> {
         lines.find_map(|line| Line::time_of(line, &self.clock))
     }
 
-    /// The same, only where it matters.
-    fn time_before(&self, before: &[u8]) -> Option<Timestamp> {
-        self.since?;
-        self.last_time(before)
+    /// The same of the lines of this block before one. None of them is asked twice.
+    fn time_before(&mut self, before: &[u8]) -> Option<Timestamp> {
+        let (asked, known) = self.timed;
+        self.timed = (before.len(), self.last_time(&before[asked..]).or(known));
+        self.timed.1
     }
 }
 

@@ -5,6 +5,7 @@ mod installed;
 mod known;
 mod machine;
 mod need;
+mod own_lint;
 mod settings;
 mod state;
 
@@ -15,6 +16,7 @@ pub use installed::{CodexCli, Core, InstalledPlugin, ManagedPackage, OnPath, Uni
 pub use known::{ApplyLeft, HoldRead, PinRead, RegistryFacts};
 pub use machine::MachineFacts;
 pub use need::{Missing, MissingKind};
+pub use own_lint::{LintFinding, LintReport, LintSeverity, OwnLint};
 pub use settings::{ConfigRead, Fallbacks, PluginSwitch, SavedConfig, Settings, Updates};
 pub use state::{Account, ApiKey, AuthFile, Database, Endpoint, EndpointKind, KeyPlace};
 
@@ -95,6 +97,8 @@ pub struct Facts {
     pub hold: HoldRead,
     /// Applies and undos that were cut short, oldest first.
     pub unfinished: Vec<ApplyLeft>,
+    /// What the release's own doctor says.
+    pub own_lint: OwnLint,
     /// What the registry says, where it was asked.
     pub registry: Option<Result<RegistryFacts, String>>,
 }

@@ -20,6 +20,9 @@ pub enum Level {
 pub struct Finding {
     /// Its name, which stays the same from version to version.
     pub id: &'static str,
+    /// The check of OpenClaw's own doctor that found it; none where codexpin did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub openclaw_check: Option<String>,
     /// How much it matters.
     pub level: Level,
     /// What is wrong, in one line.
@@ -53,7 +56,15 @@ impl Finding {
     /// A finding whose level depends on the facts.
     pub(super) fn new(id: &'static str, level: Level, title: impl Into<String>) -> Self {
         let (title, why) = (title.into(), String::new());
-        Self { id, level, title, file: None, key: None, why, commands: Vec::new() }
+        let (openclaw_check, file, key) = (None, None, None);
+        Self { id, openclaw_check, level, title, file, key, why, commands: Vec::new() }
+    }
+
+    /// It is OpenClaw's own.
+    #[must_use]
+    pub(super) fn of_check(mut self, check: impl Into<String>) -> Self {
+        self.openclaw_check = Some(check.into());
+        self
     }
 
     #[must_use]

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Facts;
+use super::{Facts, OwnLint};
 
 /// Something that was not looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -25,6 +25,9 @@ pub(super) fn of(facts: &Facts) -> Vec<NotLookedAt> {
     add("the histories of conversations", facts.command("sessions"));
     // Those of `exec` and `store` providers; `env.shellEnv` asks the shell.
     add("secrets kept elsewhere, the login shell", facts.command("secrets audit"));
+    if let OwnLint::NotRun(why) = &facts.own_lint {
+        add("what OpenClaw checks itself", format!("{} ({why})", facts.command("doctor --lint")));
+    }
     if facts.unit.is_none() {
         // A system unit, launchd, Docker.
         add("who else starts the Gateway, and how", facts.command("gateway status"));

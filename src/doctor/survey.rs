@@ -1,10 +1,12 @@
 //! Reads the facts. It opens files to read them, runs `node --version` and
-//! `systemctl --user show`, and leaves nothing behind.
+//! `systemctl --user show`, and leaves nothing behind; the release's own doctor only where
+//! that can write nothing.
 
 mod catalogue;
 mod gateway_environment;
 mod machine;
 mod needs;
+mod own_lint;
 mod packages;
 mod settings;
 mod stores;
@@ -15,7 +17,10 @@ use serde_json::Value;
 
 use self::gateway_environment::GatewayEnvironment;
 use self::needs::Havings;
-use super::facts::{ApplyLeft, ConfigRead, Core, Facts, HoldRead, OnPath, PinRead, UnitRead};
+pub use self::own_lint::{has_own_lint, own_lint};
+use super::facts::{
+    ApplyLeft, ConfigRead, Core, Facts, HoldRead, OnPath, OwnLint, PinRead, UnitRead,
+};
 use crate::apply::{ApplyJournal, Hold, hold_record};
 use crate::env::{
     Environment, OPENCLAW_CONFIG_PATH, OPENCLAW_HOME, OPENCLAW_NO_AUTO_UPDATE, OPENCLAW_STATE_DIR,
@@ -101,6 +106,7 @@ pub async fn survey(
         pin: pin(pin_file),
         hold: core.as_ref().map(|core| hold(backups, core)).unwrap_or_default(),
         unfinished: unfinished(backups),
+        own_lint: OwnLint::NotAsked,
         registry: None,
         core,
         state,

@@ -19,6 +19,8 @@ pub enum Change {
     HarnessOfModel,
     /// Encrypted OAuth tokens, with the key outside of the state directory, are read.
     SealedLogins,
+    /// `openclaw doctor --lint --json` reports what it finds and changes nothing.
+    DoctorLints,
     /// `/backend-api` and `/backend-api/v1` of `chatgpt.com` are led to
     /// `/backend-api/codex` by the release itself.
     CodexUrlMended,
@@ -73,7 +75,7 @@ const fn stable(change: Change, year: u16, month: u8, patch: u16, source: &'stat
 }
 
 /// All of them, in the order of release.
-pub const EDGES: [Edge; 16] = [
+pub const EDGES: [Edge; 17] = [
     stable(Change::UpdatesItself, 2026, 2, 22, "stableJitterHours in dist of 2.22 and not of 2.21"),
     stable(
         Change::NoUpdateVariable,
@@ -102,6 +104,13 @@ pub const EDGES: [Edge; 16] = [
         5,
         12,
         "taken over from earlier code, not looked at on both sides: isOpenAICodexBaseUrl, first seen in 5.12 and in every later release looked at",
+    ),
+    edge(
+        Change::DoctorLints,
+        Version::beta(2026, 5, 16, 7),
+        Version::release(2026, 5, 18),
+        "dist/register.maintenance and dist/doctor-lint of 5.16-beta.7, 5.18-beta.1, 5.18, 5.28, 6.1, \
+         6.11, 7.1, 8.1 and 9.5, neither in 5.12, 5.14-beta.1 and 5.16-beta.1; 9.5 run",
     ),
     stable(
         Change::EmbeddedHarnessRenamed,
@@ -226,6 +235,7 @@ mod tests {
             (Change::HarnessOfModel, "2026.5.7", "2026.5.12"),
             (Change::SealedLogins, "2026.5.7", "2026.5.12"),
             (Change::CodexUrlMended, "2026.5.7", "2026.5.12"),
+            (Change::DoctorLints, "2026.5.16-beta.1", "2026.5.16-beta.7"),
             (Change::EmbeddedHarnessRenamed, "2026.5.27", "2026.5.28"),
             (Change::ProviderRenamed, "2026.5.28", "2026.5.30-beta.1"),
             (Change::ChatGptApiRenamed, "2026.5.28", "2026.5.30-beta.1"),

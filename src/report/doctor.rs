@@ -142,7 +142,9 @@ fn shown(finding: &Finding) -> String {
         Level::Warning => level.yellow().bold(),
         Level::Note => level.dimmed(),
     };
-    let mut text = format!("{level}: {}  [{}]\n", finding.title, finding.id);
+    let check = finding.openclaw_check.as_ref().map(|check| format!(" {check}"));
+    let check = check.unwrap_or_default();
+    let mut text = format!("{level}: {}  [{}{check}]\n", finding.title, finding.id);
     let mut row = |name: &str, what: &str| {
         let _ = writeln!(text, "  {name:<5} {what}");
     };

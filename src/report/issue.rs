@@ -15,6 +15,7 @@ use regex::Regex;
 
 use super::markdown::{code, list};
 use super::{counted, terminal};
+use crate::app::check::remedy_record::RemedyRecord;
 use crate::app::issue::{Machine, Rollback};
 use crate::catalogue::Catalogue;
 use crate::observation::Observation;
@@ -36,6 +37,8 @@ pub struct Issue<'a> {
     pub machine: &'a Machine,
     /// What `codexpin apply` did about it, where it did anything.
     pub rollback: Option<Rollback>,
+    /// What was tried to make the first bad release answer.
+    pub remedies: Option<&'a RemedyRecord>,
     /// What is different between the last good and the first bad release, line by
     /// line, where that was looked at.
     pub changes: Option<Vec<String>>,

@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use super::pattern::pattern;
 use crate::visible;
 
 /// So much of a line is quoted. Characters.
@@ -11,18 +12,14 @@ const LONGEST: usize = 240;
 
 /// What no reader needs: how long it took, and numbers that only the service can look up.
 static USELESS: LazyLock<Regex> = LazyLock::new(|| {
-    #[expect(clippy::expect_used, reason = "a constant; a test runs it")]
-    Regex::new(concat!(
+    pattern(concat!(
         r",? ?\b(?:cf-ray|request id): ?[\w-]+|\b(?:durationMs|thinking|sessionFile|diagId|",
         r"profile|traceId|spanId)=\S+ ?"
     ))
-    .expect("a valid pattern")
 });
 /// What decides: an address, a path, a code.
 static DECIDES: LazyLock<Regex> = LazyLock::new(|| {
-    #[expect(clippy::expect_used, reason = "a constant; a test runs it")]
-    Regex::new(r#"https?://[^\s"',)]+|(?:/[\w.@+-]+){2,}|"code": ?"\w+"|\bcode=\w+"#)
-        .expect("a valid pattern")
+    pattern(r#"https?://[^\s"',)]+|(?:/[\w.@+-]+){2,}|"code": ?"\w+"|\bcode=\w+"#)
 });
 
 /// A sentence or two of a line, with what matters at byte `at` in it, and the address,

@@ -3,9 +3,10 @@
 
 use std::sync::LazyLock;
 
-use regex::Regex;
+use regex::{Regex, RegexSet};
 
 use super::line::Line;
+use super::pattern::{pattern, patterns};
 use crate::catalogue::Subject;
 
 /// Channels, by the names that their plugins and tags have.
@@ -13,36 +14,35 @@ const CHANNELS: &str = "telegram|discord|slack|whatsapp|signal|matrix|imessage|b
     teams|googlechat|google-chat|mattermost|nextcloud-talk|feishu|lark|line|irc|nostr|zalo|zalouser|\
     twitch|tlon|weixin|openclaw-weixin|wecom|dingtalk|qqbot|qq|synology-chat|webchat|voice-call";
 
-fn pattern(text: &str) -> Regex {
-    #[expect(clippy::expect_used, reason = "constants; a test runs them")]
-    Regex::new(text).expect("a valid pattern")
-}
-
-static CHANNEL: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(&format!(
-        r"\[(?:[\w/-]+/)?(?:{CHANNELS})(?:/[\w/-]+)?\]|\[plugins\] (?:{CHANNELS})\b|@openclaw/(?:{CHANNELS})\b|\b(?:{CHANNELS})\[[\w-]+\]:|api\.telegram\.org|discord(?:app)?\.com/api|gateway\.discord\.gg|slack\.com/api|web\.whatsapp\.com|open\.feishu\.cn"
-    ))
+/// What a channel, a tool, the updater or a plugin is known by.
+static ANY: LazyLock<RegexSet> = LazyLock::new(|| {
+    patterns([CHANNEL.replace("CHANNELS", CHANNELS).as_str(), TOOL, UPDATER, PLUGIN_TEXT])
 });
-static TOOL: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(concat!(
-        r"^\[(?:tools?|mcp|browser|memory|media|tts|stt)(?:/[\w/-]+)?\]|\braw_params=|",
-        r"\b(?:web_search|web_fetch|image_generate|memory_search|browser) (?:tool )?failed|",
-        r"tool result: exit [1-9]|\[tools\]|\bMCP server\b"
-    ))
-});
-static UPDATER: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(concat!(
-        r"^\[(?:update|updater)(?:/[\w/-]+)?\]|^OpenClaw update|candidate doctor lint|",
-        r"^Failed phase|^Reason code|\bmode=(?:npm|pnpm|git|bun)\b|serviceRestartSafe|^Phase: "
-    ))
-});
+const IS_CHANNEL: usize = 0;
+const IS_TOOL: usize = 1;
+const IS_UPDATER: usize = 2;
+const NAMES_PLUGIN: usize = 3;
+const CHANNEL: &str = concat!(
+    r"\[(?:[\w/-]+/)?(?:CHANNELS)(?:/[\w/-]+)?\]|\[plugins\] (?:CHANNELS)\b|",
+    r"@openclaw/(?:CHANNELS)\b|\b(?:CHANNELS)\[[\w-]+\]:|api\.telegram\.org|",
+    r"discord(?:app)?\.com/api|gateway\.discord\.gg|slack\.com/api|web\.whatsapp\.com|",
+    r"open\.feishu\.cn"
+);
+const TOOL: &str = concat!(
+    r"^\[(?:tools?|mcp|browser|memory|media|tts|stt)(?:/[\w/-]+)?\]|\braw_params=|",
+    r"\b(?:web_search|web_fetch|image_generate|memory_search|browser) (?:tool )?failed|",
+    r"tool result: exit [1-9]|\[tools\]|\bMCP server\b"
+);
+const UPDATER: &str = concat!(
+    r"^\[(?:update|updater)(?:/[\w/-]+)?\]|^OpenClaw update|candidate doctor lint|",
+    r"^Failed phase|^Reason code|\bmode=(?:npm|pnpm|git|bun)\b|serviceRestartSafe|^Phase: "
+);
+const PLUGIN_TEXT: &str = concat!(
+    r"^\[plugins?\] (?P<tagged>[\w@/-]+)[ :]|/npm/projects/openclaw-(?P<project>[a-z0-9-]+?)-[0-9a-f]{4,}|",
+    r"@openclaw/(?P<package>[a-z0-9-]+)|\bplugin(?:=\x22?|:? \x22)(?P<named>[\w@/-]+)"
+);
 /// A plugin that is not the route's own.
-static PLUGIN: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(concat!(
-        r"^\[plugins?\] (?P<tagged>[\w@/-]+)[ :]|/npm/projects/openclaw-(?P<project>[a-z0-9-]+?)-[0-9a-f]{4,}|",
-        r"@openclaw/(?P<package>[a-z0-9-]+)|\bplugin(?:=\x22?|:? \x22)(?P<named>[\w@/-]+)"
-    ))
-});
+static PLUGIN: LazyLock<Regex> = LazyLock::new(|| pattern(PLUGIN_TEXT));
 /// The hosts through which the model is asked.
 static ROUTE_HOST: LazyLock<Regex> = LazyLock::new(|| pattern(r"\b(?:openai|chatgpt)\.com\b"));
 static HOST: LazyLock<Regex> = LazyLock::new(|| {
@@ -62,23 +62,29 @@ pub fn owner(line: &Line) -> Option<Subject> {
     if text.contains("run agent end") || text.contains("failed before reply") {
         return None;
     }
-    if TOOL.is_match(text) {
+    let names = ANY.matches(text);
+    if names.matched(IS_TOOL) {
         return Some(Subject::Tool);
     }
-    if CHANNEL.is_match(text) {
+    if names.matched(IS_CHANNEL) {
         return (!HANDED_ON.is_match(text)).then_some(Subject::Channel);
     }
-    if speaks_of_another_plugin(text) {
+    if names.matched(NAMES_PLUGIN) && speaks_of_another_plugin(text) {
         return Some(Subject::Plugin);
     }
-    if UPDATER.is_match(text) {
+    if names.matched(IS_UPDATER) {
         return Some(Subject::Updater);
     }
     if ["systemd", "kernel", "systemd-oomd"].map(Some).contains(&line.program.as_deref()) {
         return Some(Subject::Gateway);
     }
-    let gateway =
-        ["Gateway failed to start", "gateway closed", "gateway timeout", "127.0.0.1:18789"];
+    let gateway = [
+        "Gateway failed to start",
+        "gateway closed",
+        "gateway timeout",
+        "127.0.0.1:18789",
+        "rpcOk=",
+    ];
     if text.starts_with("[gateway]") || gateway.iter().any(|words| text.contains(words)) {
         return Some(Subject::Gateway);
     }

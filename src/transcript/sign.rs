@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use regex::{Regex, RegexSet};
 
 use super::line::{Line, LineLevel};
+use super::pattern::{pattern, patterns};
 
 /// How near to the cause the words of a line are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -39,62 +40,56 @@ pub const WORDS: &str = concat!(
     r"panicked|killed|[Oo]ut of memory|OOM|status=\d+/|code=(?:dumped|killed|exited)|restart counter|",
     r"repeated too quickly|bwrap:|at capacity|blocked by|refus|denied|rejected|timed out|stalled|",
     r"stuck session|exitCode|exited with|run (?:agent )?(?:start|end)|",
-    r"[Oo]pen[Cc]law(?: Gateway)?[@ ]\(?v?20\d\d\.|external cli|[Ll]ogin"
+    r"[Uu]nexpected status|[Oo]pen[Cc]law(?: Gateway)?[@ ]\(?v?20\d\d\.|external cli|[Ll]ogin"
 );
 
-fn pattern(text: &str) -> Regex {
-    #[expect(clippy::expect_used, reason = "constants; tests run them")]
-    Regex::new(text).expect("a valid pattern")
-}
+/// What passes on the words of whoever failed.
+static RAW: LazyLock<Regex> = LazyLock::new(|| pattern(RAW_TEXT));
+static ECHO: LazyLock<Regex> = LazyLock::new(|| pattern(ECHO_TEXT));
+static THROWN: LazyLock<Regex> = LazyLock::new(|| pattern(THROWN_TEXT));
+static SAID: LazyLock<Regex> = LazyLock::new(|| pattern(SAID_TEXT));
 
-static RAW: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(
-        r#"\b(?:rawError|rawErrorPreview|stderr|detail|cause|errorMessage|lastError)(?:=|\\*": ?)(?P<quote>\\*"?)"#,
-    )
-});
-static ECHO: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(concat!(
-        r"FailoverError|lane task error|failed before reply|All models failed|fallback decision|",
-        r"failover decision|bookkeeping failed|restart counter is at|Failed with result|",
-        r"Main process exited|repeated too quickly|Could not start the CLI"
-    ))
-});
-static THROWN: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(concat!(
-        r"\b[A-Z][A-Za-z]*(?:Error|Exception)\b(?: \[\w+\])?: |(?:^|[\s\x22=(])Error: |FATAL ERROR|",
-        r"panicked at|[Ff]atal error|\bUnhandled|\bUncaught"
-    ))
-});
-static SAID: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(concat!(
-        r"isError(?:=|\\*\x22: ?)true|\b[Ff]ailed\b|FAILED|[Ee]rror\b|\bERR|ERROR|FATAL|failure\b|",
-        r"killed by the OOM killer|[Oo]ut of memory|\bOOM|[Kk]illed process|Exception\b|",
-        r"code=(?:dumped|killed)|code=exited, status=[1-9]|restart counter is at|",
-        r"repeated too quickly|bwrap:|at capacity|blocked by|refus(?:ed|ing)|\bdenied|\brejected|",
-        r"timed out|stuck session|stalled|exited with (?:code )?[1-9]|exited: code=|",
-        r"status=(?:error|failed)|exitCode=[1-9]|severity=error"
-    ))
-});
+const RAW_TEXT: &str = r#"\b(?:rawError|rawErrorPreview|stderr|detail|cause|errorMessage|lastError)(?:=|\\*": ?)(?P<quote>\\*"?)"#;
+const ECHO_TEXT: &str = concat!(
+    r"FailoverError|lane task error|failed before reply|All models failed|fallback decision|",
+    r"failover decision|bookkeeping failed|restart counter is at|Failed with result|",
+    r"Main process exited|repeated too quickly|Could not start the CLI"
+);
+const THROWN_TEXT: &str = concat!(
+    r"\b[A-Z][A-Za-z]*(?:Error|Exception)\b(?: \[\w+\])?: |(?:^|[\s\x22=(])Error: |FATAL ERROR|",
+    r"panicked at|[Ff]atal error|\bUnhandled|\bUncaught"
+);
+const SAID_TEXT: &str = concat!(
+    r"isError(?:=|\\*\x22: ?)true|\b[Ff]ailed\b|FAILED|[Ee]rror\b|\bERR|ERROR|FATAL|failure\b|",
+    r"killed by the OOM killer|[Oo]ut of memory|\bOOM|[Kk]illed process|Exception\b|",
+    r"code=(?:dumped|killed)|code=exited, status=[1-9]|restart counter is at|",
+    r"repeated too quickly|bwrap:|at capacity|blocked by|refus(?:ed|ing)|\bdenied|\brejected|",
+    r"timed out|stuck session|stalled|exited with (?:code )?[1-9]|exited: code=|",
+    r"status=(?:error|failed)|exitCode=[1-9]|severity=error|[Uu]nexpected status [45]\d\d"
+);
 /// What looks like a sign and denies one.
-static NONE: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(concat!(
-        r"isError(?:=|\\*\x22: ?)false|\b[Ee]rrors?(?:=|\\*\x22: ?|: )(?:null|none|0|false|undefined)\b|",
-        r"\b(?:0|no|without) (?:[Ee]rrors?|failed|failures?)\b|(?i:failed|failures?)[=:] ?0\b|",
-        r"errorCount=0\b|lastError=null"
-    ))
-});
+const NONE_TEXT: &str = concat!(
+    r"isError(?:=|\\*\x22: ?)false|\b[Ee]rrors?(?:=|\\*\x22: ?|: )(?:null|none|0|false|undefined)\b|",
+    r"\b(?:0|no|without) (?:[Ee]rrors?|failed|failures?)\b|(?i:failed|failures?)[=:] ?0\b|",
+    r"errorCount=0\b|lastError=null"
+);
 /// What the end of a turn, or of the Gateway, reads like.
-static ENDS: LazyLock<RegexSet> = LazyLock::new(|| {
-    #[expect(clippy::expect_used, reason = "constants; tests run them")]
-    RegexSet::new([
-        r#"isError(?:=|\\*": ?)true|lane task error|failed before reply|All models failed"#,
-        r"turn failed|run failed|candidate_failed|FailoverError|stuck session|turn .*timed out",
-        r"Gateway failed to start|Failed with result|Main process exited|killed by the OOM",
-        r"repeated too quickly|Could not start the CLI|heap out of memory|[Kk]illed process",
-        r"Uncaught|Unhandled|uncaughtException|status=error|refusing to",
-    ])
-    .expect("valid patterns")
-});
+const ENDS_TEXT: &str = concat!(
+    r"isError(?:=|\\*\x22: ?)true|lane task error|failed before reply|All models failed|",
+    r"turn failed|run failed|candidate_failed|FailoverError|stuck session|turn .*timed out|",
+    r"Gateway failed to start|Failed with result|Main process exited|killed by the OOM|",
+    r"repeated too quickly|Could not start the CLI|heap out of memory|[Kk]illed process|",
+    r"Uncaught|Unhandled|uncaughtException|status=error|refusing to"
+);
+/// All of them in one pass, by their places in it.
+static ANY: LazyLock<RegexSet> =
+    LazyLock::new(|| patterns([RAW_TEXT, ECHO_TEXT, THROWN_TEXT, SAID_TEXT, NONE_TEXT, ENDS_TEXT]));
+const HAS_RAW: usize = 0;
+const IS_ECHO: usize = 1;
+const IS_THROWN: usize = 2;
+const IS_SAID: usize = 3;
+const IS_NONE: usize = 4;
+const ENDS: usize = 5;
 static RUN: LazyLock<Regex> =
     LazyLock::new(|| pattern(r#"\b(?:runId|run)(?:=|\\*": ?\\*")(?P<run>[\w-]{1,64})"#));
 static RELEASE: LazyLock<Regex> = LazyLock::new(|| {
@@ -108,27 +103,30 @@ impl Line {
     /// Its sign of a failure, if it has one.
     pub fn sign(&self) -> Option<Sign> {
         let text = self.text.as_str();
-        if NONE.is_match(text) {
+        let says = ANY.matches(text);
+        let is_error = self.level == Some(LineLevel::Error);
+        if says.matched(IS_NONE) || !(says.matched_any() || is_error) {
             return None;
         }
-        let ends_something = ENDS.is_match(text);
+        let ends_something = says.matched(ENDS);
         let sign = |depth, at| Some(Sign { depth, at, ends_something });
-        if let Some(raw) = raw_part(text)
-            && (ends_something || SAID.is_match(text) || self.level == Some(LineLevel::Error))
+        let begin = |pattern: &Regex| pattern.find(text).map_or(0, |found| found.start());
+        if says.matched(HAS_RAW)
+            && (ends_something || says.matched(IS_SAID) || is_error)
+            && let Some(raw) = raw_part(text)
         {
             return sign(Depth::Raw, raw.start);
         }
-        if let Some(found) = ECHO.find(text) {
-            return sign(Depth::Echo, found.start());
+        if says.matched(IS_ECHO) {
+            return sign(Depth::Echo, begin(&ECHO));
         }
-        if let Some(found) = THROWN.find(text) {
-            return sign(Depth::Thrown, found.start());
+        if says.matched(IS_THROWN) {
+            return sign(Depth::Thrown, begin(&THROWN));
         }
-        let said = SAID.find(text);
-        if said.is_none() && self.level != Some(LineLevel::Error) {
-            return None;
+        if says.matched(IS_SAID) {
+            return sign(Depth::Said, begin(&SAID));
         }
-        sign(Depth::Said, said.map_or(0, |found| found.start()))
+        is_error.then(|| sign(Depth::Said, 0)).flatten()
     }
 }
 
@@ -153,7 +151,7 @@ pub fn raw_part(text: &str) -> Option<Range<usize>> {
 /// Whether a turn ended with a reply.
 pub fn answered(text: &str) -> bool {
     static GOOD: LazyLock<Regex> = LazyLock::new(|| pattern(r#"isError(?:=|\\*": ?)false"#));
-    GOOD.is_match(text) && text.contains("run")
+    text.contains("isError") && GOOD.is_match(text) && text.contains("run")
 }
 
 /// The turn that begins with this line.
@@ -163,7 +161,8 @@ pub fn turn_begun(text: &str) -> Option<&str> {
 
 /// The run that a line belongs to.
 pub fn run(text: &str) -> Option<&str> {
-    RUN.captures(text).and_then(|found| found.name("run")).map(|run| run.as_str())
+    let captures = || RUN.captures(text)?.name("run");
+    text.contains("run").then(captures).flatten().map(|run| run.as_str())
 }
 
 /// The release of `OpenClaw` that a line names as the running one.

@@ -7,6 +7,8 @@ use jiff::tz::{Offset, TimeZone};
 use jiff::{SignedDuration, Timestamp};
 use regex::{Captures, Regex};
 
+use super::pattern::pattern;
+
 /// What a time that says neither its year nor its zone is read by.
 #[derive(Debug, Clone)]
 pub struct LogClock {
@@ -50,8 +52,7 @@ const ZONES: [(&str, i8); 12] = [
 ];
 
 static TIME: LazyLock<Regex> = LazyLock::new(|| {
-    #[expect(clippy::expect_used, reason = "a constant; a test runs it")]
-    Regex::new(concat!(
+    pattern(concat!(
         r"^[\[(]?(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? )?",
         r"(?:(?P<y>\d{4})[-/](?P<m>\d\d)[-/](?P<d>\d\d)[T ]",
         r"|(?P<month>Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) +(?P<day>\d{1,2}) +",
@@ -61,12 +62,9 @@ static TIME: LazyLock<Regex> = LazyLock::new(|| {
         r"(?: ?(?P<offset>Z|[+-]\d\d(?::?\d\d)?)| (?P<zone>UTC|GMT|CES?T|EET|E[SD]T|CDT|P[SD]T|[JK]ST))?",
         r"[\])]?[:,]?(?:\s+|$)",
     ))
-    .expect("a valid pattern")
 });
-static EPOCH: LazyLock<Regex> = LazyLock::new(|| {
-    #[expect(clippy::expect_used, reason = "a constant; a test runs it")]
-    Regex::new(r"^(?P<seconds>1\d{9})\.(?P<fraction>\d{3,9})\s+").expect("a valid pattern")
-});
+static EPOCH: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"^(?P<seconds>1\d{9})\.(?P<fraction>\d{3,9})\s+"));
 
 /// A time is at its end within so many bytes; a long line is not looked through.
 const LONGEST: usize = 80;
@@ -77,6 +75,9 @@ pub(super) fn leading<'a>(text: &'a str, clock: &LogClock) -> Option<(Timestamp,
     if !(first.is_ascii_digit() || first == b'[' || first == b'(' || first.is_ascii_uppercase()) {
         return None;
     }
+    if let Some((at, rest)) = rfc3339(text) {
+        return Some((at, rest));
+    }
     let head = &text[..text.floor_char_boundary(LONGEST.min(text.len()))];
     if let Some(found) = TIME.captures(head) {
         let at = instant(&found, clock)?;
@@ -86,6 +87,15 @@ pub(super) fn leading<'a>(text: &'a str, clock: &LogClock) -> Option<(Timestamp,
     let seconds: i64 = found["seconds"].parse().ok()?;
     let at = Timestamp::new(seconds, nanoseconds(&found["fraction"])).ok()?;
     Some((at, &text[found.get(0)?.end()..]))
+}
+
+/// The form that nearly every line of a large log has; the others are looked for after it.
+fn rfc3339(text: &str) -> Option<(Timestamp, &str)> {
+    const SHORTEST: usize = "2026-11-21T08:04:18Z".len();
+    let bytes = text.as_bytes();
+    let is_shaped = bytes.len() > SHORTEST && bytes[4] == b'-' && bytes[10] == b'T';
+    let (word, rest) = is_shaped.then(|| text.split_once(' '))??;
+    Some((word.parse().ok()?, rest.trim_start()))
 }
 
 /// A time that is a whole field: RFC 3339, or any of the forms above.
@@ -111,21 +121,21 @@ fn instant(found: &Captures<'_>, clock: &LogClock) -> Option<Timestamp> {
     let (month, day) = (month.or(number("m")), number("d").or(number("day")));
     let zone = zone(found).unwrap_or_else(|| clock.zone.clone());
     let at = |date: Date| zone.to_timestamp(date.to_datetime(time)).ok();
-    let today = clock.now.to_zoned(zone.clone()).date();
+    let today = || clock.now.to_zoned(zone.clone()).date();
     // What says no year, or no day, was written last at that day or time of day.
     let tomorrow = clock.now.checked_add(SignedDuration::from_hours(24)).unwrap_or(clock.now);
     match (year, month, day) {
         (Some(year), Some(month), Some(day)) => at(Date::new(year, month, day).ok()?),
         (None, Some(month), Some(day)) => {
-            let this_year = at(Date::new(today.year(), month, day).ok()?);
+            let this_year = at(Date::new(today().year(), month, day).ok()?);
             match this_year {
                 Some(at) if at <= tomorrow => Some(at),
-                _ => at(Date::new(today.year() - 1, month, day).ok()?),
+                _ => at(Date::new(today().year() - 1, month, day).ok()?),
             }
         }
         _ => {
-            let this_day = at(today)?;
-            if this_day <= clock.now { Some(this_day) } else { at(today.yesterday().ok()?) }
+            let this_day = at(today())?;
+            if this_day <= clock.now { Some(this_day) } else { at(today().yesterday().ok()?) }
         }
     }
 }

@@ -105,6 +105,16 @@ pub(crate) fn floods(megabytes: u32) -> Value {
     json!({ "do": "flood", "megabytes": megabytes })
 }
 
+/// A turn that is paid for in another way than the login's: with a `key`, or `elsewhere`.
+pub(crate) fn bills(how: &str) -> Value {
+    json!({ "do": "answer", "billed": how })
+}
+
+/// A turn that asks the model again and again: until it is `refused`, or `for ever`.
+pub(crate) fn asks_without_end(until: &str) -> Value {
+    json!({ "do": "answer", "loops": until })
+}
+
 /// A turn in which what a tool gave is not what is told of it.
 pub(crate) fn makes_tool_results_up() -> Value {
     json!({ "do": "answer", "tools": "made up" })

@@ -140,6 +140,25 @@ fn a_turn_that_hangs_is_stopped_at_its_time_limit() {
 }
 
 #[test]
+fn a_turn_that_asks_without_end_is_stopped_by_the_limit_of_its_requests() {
+    for until in ["refused", "for ever"] {
+        let machine = Machine::new();
+        machine.registry.script("2026.6.1", [agent::asks_without_end(until)]);
+        let (run, value) = machine.run_json("check 2026.6.1 --timeout 10");
+        run.exits(1);
+        let failure = &value["failure"];
+        assert_eq!(failure["signature"], "turn-without-end", "{until}: {failure}");
+        let title = "the turn asks the model again and again: 60 answers, and no reply";
+        assert_eq!(failure["title"], title);
+        assert!(failure["remedy"].as_str().unwrap().contains("burns the account"));
+        let requests = value["routes"][0]["observation"]["requests"].as_array().unwrap();
+        let of = |kind: &str| requests.iter().filter(|request| request["kind"] == kind).count();
+        assert_eq!(of("answered"), 60);
+        assert!(of("limited") > 0);
+    }
+}
+
+#[test]
 fn processes_that_a_turn_left_behind_are_ended_and_told_of() {
     for script in
         [agent::leaves_a_process_behind(), agent::leaves_a_process_without_environment_behind()]

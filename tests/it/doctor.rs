@@ -107,6 +107,58 @@ fn the_newest_saved_config_is_the_one_to_put_in_place_where_none_says_when_it_wa
     assert!(run.stdout.contains(live));
 }
 
+/// A doctor that reports, and takes the occasion to write where it can.
+const LINT: &str = r"
+import fs from 'node:fs';
+if (process.argv.slice(2).join(' ') !== 'doctor --lint --json') process.exit(2);
+const tried = ['OPENCLAW_STATE_DIR', 'HOME', 'XDG_CACHE_HOME'].map((name) => {
+  try {
+    fs.writeFileSync(`${process.env[name]}/written-by-lint`, 'x');
+    return `${name} was written to`;
+  } catch (error) {
+    return `${name} ${error.code}`;
+  }
+});
+console.log('a note before it');
+console.log(JSON.stringify({ ok: false, checksRun: 2, checksSkipped: 0, findings: [
+  { checkId: 'core/doctor/tried', severity: 'error', message: tried.join(', '), path: 'gateway.bind' },
+  { checkId: 'core/doctor/advice', severity: 'warning', message: 'token: canary-api-key-0123', fixHint: 'mend\nit' },
+] }));
+process.exit(1);
+";
+
+#[test]
+fn what_openclaws_own_doctor_finds_is_told_as_its_own_and_it_can_write_nothing() {
+    let patient = Patient::new("2026.5.18").in_a_public_place();
+    patient.own_doctor(LINT);
+    let (code, ids) = patient.ids();
+    assert_eq!((code, ids.iter().filter(|id| *id == "openclaw-lint").count()), (3, 2), "{ids:?}");
+    let run = patient.doctor("--json").exits(3);
+    let value: Value = serde_json::from_str(&run.stdout).unwrap();
+    let findings = value["findings"].as_array().unwrap();
+    let of = |check: &str| findings.iter().find(|f| f["openclaw_check"] == check).unwrap();
+    let tried = of("core/doctor/tried");
+    assert_eq!(tried["level"], "warning");
+    let said = "OPENCLAW_STATE_DIR EROFS, HOME EROFS, XDG_CACHE_HOME was written to";
+    assert_eq!(tried["title"], said);
+    assert_eq!(of("core/doctor/advice")["level"], "note");
+    let without = patient.doctor("--json --no-lint").exits(0);
+    assert!(!without.stdout.contains("openclaw-lint"), "{}", without.stdout);
+}
+
+#[test]
+fn an_own_doctor_that_does_not_report_is_among_what_was_not_looked_at() {
+    let patient = Patient::new("2026.5.18").in_a_public_place();
+    patient.own_doctor("console.error('Error: no such option --lint'); process.exit(2);");
+    let run = patient.doctor("").exits(0);
+    let told = "openclaw doctor --lint (it ended with status 2: Error: no such option --lint)";
+    assert!(run.stdout.contains(told), "{}", run.stdout);
+    // A release that has none is not asked.
+    let older = Patient::new("2026.5.12").in_a_public_place();
+    older.own_doctor("console.error('asked'); process.exit(2);");
+    assert!(!older.doctor("").stdout.contains("status 2"));
+}
+
 #[test]
 fn check_live_tells_where_the_config_is_broken_and_asks_nothing() {
     let patient = Patient::new("2026.5.18");

@@ -12,6 +12,7 @@ mod remedies;
 #[path = "../service/service.rs"]
 mod service;
 
+mod billing;
 mod bisect;
 mod cache;
 mod check;

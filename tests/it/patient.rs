@@ -61,6 +61,12 @@ impl Patient {
         fs_err::os::unix::fs::symlink(target, prefix.join("bin/openclaw")).unwrap();
     }
 
+    /// The release's own doctor as this script of Node's.
+    pub(crate) fn own_doctor(&self, script: &str) {
+        let package = self.machine.root().join("npm/lib/node_modules/openclaw");
+        Self::write(package.join("openclaw.mjs"), script, 0o755);
+    }
+
     pub(crate) fn state(&self) -> Utf8PathBuf {
         self.machine.home().join(".openclaw")
     }

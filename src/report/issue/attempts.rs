@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::super::duration;
-use super::super::markdown::{code, table};
+use super::super::markdown::{code, list, table};
 use super::Issue;
+use crate::app::check::remedy_record::RemedyRecord;
 use crate::search::Purpose;
 use crate::session::record::CheckRecord;
 use crate::verdict::Verdict;
@@ -17,11 +18,36 @@ pub(super) fn section(issue: &Issue<'_>) -> String {
     }
     let rows: Vec<_> = issue.session.checks.iter().enumerate().map(|(at, c)| row(at, c)).collect();
     let mut text = table(["#", "release", "verdict", "what it showed", "time"], &rows);
+    if let Some(tried) = issue.remedies.filter(|tried| !tried.remedies.is_empty()) {
+        let _ = writeln!(text, "\n{}", remedies(tried));
+        return text;
+    }
     let remedy = issue.session.ends().1.and_then(|bad| issue.bad_check(bad)?.1.remedy.as_deref());
     if let Some(remedy) = remedy {
         let _ = writeln!(text, "\nNot tried in this search: {remedy}.");
     }
     text
+}
+
+/// What may make it answer, each tried by itself in a fresh home.
+fn remedies(tried: &RemedyRecord) -> String {
+    let core = code(&format!("openclaw@{}", tried.core));
+    let lines: Vec<_> = tried
+        .remedies
+        .iter()
+        .map(|remedy| {
+            let came = match &remedy.verdict {
+                Verdict::Good => "it answers".to_owned(),
+                Verdict::Bad { failure } => {
+                    format!("{}: {}", failure.signature, code(&failure.evidence.text))
+                }
+                Verdict::Skip { reason } => format!("not known: {}", code(&reason.to_string())),
+            };
+            format!("{}: {came}", remedy.words)
+        })
+        .collect();
+    let day = tried.at.strftime("%Y-%m-%d");
+    format!("{core} was also asked, each time in a fresh home ({day}):\n\n{}", list(&lines))
 }
 
 fn row(at: usize, checked: &CheckRecord) -> [String; 5] {

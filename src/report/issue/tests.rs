@@ -101,6 +101,7 @@ fn markdown_with(story: &SessionSummary, change: impl FnOnce(&mut Issue<'_>)) ->
         session: story,
         machine: &machine,
         rollback: None,
+        remedies: None,
         changes: None,
         catalogue: &Catalogue::built_in(),
         person: &person,

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use regex::Regex;
 
 use super::LineLevel;
+use crate::transcript::pattern::pattern;
 use crate::transcript::time::{self, LogClock};
 
 /// A line without its dress, and what the dress said.
@@ -23,11 +24,6 @@ pub(super) struct Undressed<'a> {
 
 /// No line wears more than this.
 const LAYERS: usize = 8;
-
-fn pattern(text: &str) -> Regex {
-    #[expect(clippy::expect_used, reason = "constants; a test runs them")]
-    Regex::new(text).expect("a valid pattern")
-}
 
 /// `gateway-1  | ` of compose, `[pod/name/container] ` of kubectl.
 static CONTAINER: LazyLock<Regex> =
@@ -83,20 +79,26 @@ pub(super) fn undress<'a>(line: &'a str, clock: &LogClock) -> Undressed<'a> {
         if let Some(code) = bare.text.strip_prefix('`').filter(|code| !code.starts_with('`')) {
             bare.text = code.trim_end_matches('`');
         }
+        // Most lines of a large log begin with a time or a `[tag]`, and wear nothing else.
+        let begins = bare.text.bytes().next().unwrap_or_default();
         for bullet in ["- ", "* ", "+ "] {
             if let Some(item) = bare.text.strip_prefix(bullet).filter(|item| HEAD.is_match(item)) {
                 bare.text = item;
             }
         }
-        if let Some(found) = CONTAINER.find(bare.text) {
+        if (begins.is_ascii_alphanumeric() || bare.text.starts_with("[pod/"))
+            && let Some(found) = CONTAINER.find(bare.text)
+        {
             bare.text = bare.text[found.end()..].trim_start();
         }
-        if let Some(found) = NUMBER.find(bare.text)
+        if begins.is_ascii_digit()
+            && let Some(found) = NUMBER.find(bare.text)
             && HEAD.is_match(&bare.text[found.end()..])
         {
             bare.text = &bare.text[found.end()..];
         }
-        if let Some(found) = LOGFMT.captures(bare.text)
+        if begins == b't'
+            && let Some(found) = LOGFMT.captures(bare.text)
             && let (Some(time), Some(level), Some(text)) =
                 (found.name("time"), found.name("level"), found.name("text"))
         {

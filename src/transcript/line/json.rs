@@ -266,8 +266,7 @@ pub fn document_end(
     for number in 0..MOST_LINES {
         let Some(end) = memchr::memchr(b'\n', &lines[from..]) else { return Err(()) };
         let line = undressed(&lines[from..from + end]);
-        let begins = line.as_bytes().first().copied().unwrap_or(b' ');
-        if number > 0 && !br#""{}[]-0123456789tfn"#.contains(&begins) {
+        if number > 0 && !begins_with_json(&line) {
             return Ok(None);
         }
         for brace in braces(&line) {
@@ -285,6 +284,23 @@ pub fn document_end(
         }
     }
     Ok(None)
+}
+
+/// Whether a line can be one of a document: `[ws] connected` and `403 Forbidden` are none.
+fn begins_with_json(line: &str) -> bool {
+    let value = line.trim_start_matches(['[', ' ', '\t']);
+    let ends = |rest: &str| rest.is_empty() || rest.trim_start().starts_with([',', ']', '}']);
+    match value.as_bytes().first() {
+        None => !line.is_empty(),
+        Some(b'"' | b'{' | b'}' | b']') => true,
+        Some(b'-' | b'0'..=b'9') => {
+            ends(value.trim_start_matches(|c: char| c.is_ascii_digit() || "+-.eE".contains(c)))
+        }
+        Some(_) => {
+            let words = ["true", "false", "null"];
+            words.iter().any(|word| value.strip_prefix(word).is_some_and(ends))
+        }
+    }
 }
 
 /// The braces and brackets of a line that are not in a string.

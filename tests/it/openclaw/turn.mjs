@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { config as readConfig, found, given, hang, state, tell } from './fixture.mjs';
-import { ask, events, secure, token, tunnel } from './upstream.mjs';
+import { ask, askBilled, events, secure, token, tunnel } from './upstream.mjs';
 
 // Lines of a turn that failed.
 export class Failed extends Error {
@@ -30,8 +30,17 @@ const wanted = (message) => message.replace('Reply exactly: ', '');
 // Asks until there is a text, with a tool call for an answer in between.
 const converse = async (config, route, message, script) => {
   const input = [{ type: 'message', role: 'user', content: [{ type: 'input_text', text: message }] }];
+  const asked = (body) => (script.billed ? askBilled(script.billed, route, body) : ask(config, route, body));
   for (let calls = 0; ; calls++) {
-    const told = events(await ask(config, route, { input, tools: TOOLS }));
+    const answer = await asked({ input, tools: TOOLS });
+    if (script.loops) {
+      if (script.loops === 'refused' && answer.status !== 200) {
+        throw new Failed([`provider answered ${answer.status}`]);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      continue;
+    }
+    const told = events(answer);
     const text = told.find((event) => event.type === 'response.output_text.done')?.text;
     const item = told.find((event) => event.type === 'response.output_item.done')?.item;
     if (item?.type !== 'function_call') return text;

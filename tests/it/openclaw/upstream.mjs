@@ -61,6 +61,15 @@ export const ask = async (config, { provider, model }, body, address) => {
   return secure('api.openai.com', '/v1/responses', process.env.OPENAI_API_KEY, whole);
 };
 
+// The same as a release asks that pays with a key, or sends the login to another host.
+export const askBilled = async (how, { model }, body) => {
+  const whole = { model, stream: true, ...body };
+  if (how === 'key') return secure('api.openai.com', '/v1/responses', 'sk-made-up', whole);
+  const { hostname, port } = new URL(process.env.HTTPS_PROXY);
+  const headers = { authorization: `Bearer ${token()}` };
+  return post(http, { hostname, port, path: '/v1/responses', headers, agent: false }, whole);
+};
+
 export const events = (answer) =>
   answer.text
     .split('\n')
