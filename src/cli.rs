@@ -16,6 +16,7 @@ mod question;
 mod releases;
 mod report;
 mod routes;
+mod scan;
 mod sessions;
 mod signals;
 mod signatures;
@@ -67,6 +68,8 @@ enum Command {
     /// Find the first bad release between a good and a bad one, and pin the last good one.
     Bisect(bisect::Bisect),
     Resume(bisect::Resume),
+    /// Ask every release of a line, and show where it breaks and where it is mended.
+    Scan(scan::ScanArguments),
     /// List the sessions, what they found, and how to go on with those that were cut short.
     Sessions(sessions::SessionsArguments),
     /// Check a release and make it the current pin.
@@ -154,6 +157,7 @@ impl Command {
             Self::Check(check) => check.output.form(),
             Self::Bisect(bisect) => bisect.output.form(),
             Self::Resume(resume) => resume.output.form(),
+            Self::Scan(scan) => scan.output.form(),
             Self::Apply(apply) => apply.output.form(),
             Self::Undo(undo) => undo.output.form(),
             Self::Releases(releases) => OutputForm::from(releases.output.json),
@@ -176,6 +180,7 @@ impl Command {
             Self::Check(_) => "check",
             Self::Bisect(_) => "bisect",
             Self::Resume(_) => "resume",
+            Self::Scan(_) => "scan",
             Self::Apply(_) => "apply",
             Self::Undo(_) => "undo",
             _ => "",
@@ -185,7 +190,7 @@ impl Command {
     /// Whether its work is worth nothing without a reader. A machine that is being
     /// changed is brought to an end all the same.
     fn stops_unread(&self) -> bool {
-        matches!(self, Self::Check(_) | Self::Bisect(_) | Self::Resume(_))
+        matches!(self, Self::Check(_) | Self::Bisect(_) | Self::Resume(_) | Self::Scan(_))
     }
 }
 
@@ -202,6 +207,7 @@ async fn dispatch(
         Command::Login(login) => login.run(context, output).await,
         Command::Bisect(bisect) => Box::pin(bisect.run(context, output)).await,
         Command::Resume(resume) => Box::pin(resume.run(context, output)).await,
+        Command::Scan(scan) => Box::pin(scan.run(context, output)).await,
         Command::Sessions(sessions) => Ok(sessions.run(context)),
         Command::Pin(pin) => pin.run(context, output).await,
         Command::Pins(pins) => pins.run(context, output),

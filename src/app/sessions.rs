@@ -61,6 +61,10 @@ pub enum SessionEnd {
     NoRegression,
     /// The good end does not answer.
     GoodEndIsBad,
+    /// The good end does not answer, and the bad one does.
+    EndsReversed,
+    /// Every release that was to be asked was asked.
+    Scanned,
     /// An end could not be judged.
     EndSkipped,
     /// `resume` goes on with it.
@@ -75,6 +79,8 @@ impl SessionEnd {
             Some(Outcome::Inconclusive { .. }) => Self::Inconclusive,
             Some(Outcome::NoRegression) => Self::NoRegression,
             Some(Outcome::GoodEndIsBad) => Self::GoodEndIsBad,
+            Some(Outcome::EndsReversed) => Self::EndsReversed,
+            Some(Outcome::Scanned) => Self::Scanned,
             Some(Outcome::EndSkipped { .. }) => Self::EndSkipped,
             None => Self::Unfinished,
         }
@@ -98,7 +104,7 @@ pub fn sessions(context: &Context) -> SessionList {
 /// None for a line without candidates, which no session has.
 fn listed(summary: SessionSummary) -> Option<ListedSession> {
     let (last_good, first_bad) = summary.ends();
-    let SessionSummary { id, directory, begun, request, checks, outcome } = summary;
+    let SessionSummary { id, directory, begun, request, checks, outcome, .. } = summary;
     let at = |place: usize| request.line.get(place).map(|candidate| candidate.core);
     Some(ListedSession {
         from: at(0)?,

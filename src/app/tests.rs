@@ -208,6 +208,7 @@ async fn an_end_that_names_no_release_is_refused_before_anything_is_looked_for()
         bad: Some("what is this".to_owned()),
         find_fix: false,
         betas: false,
+        forward: true,
         question: question(),
         pin_file: "known-good.toml".into(),
         carry_state: false,

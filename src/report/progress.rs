@@ -101,7 +101,11 @@ impl ProgressState {
                 self.done += 1;
                 terminal::say(&verdict_line(*core, verdict, *elapsed_ms, *purpose));
             }
-            Event::Search { checks: 0, .. } => {}
+            Event::Search { checks: 0, .. } | Event::Scan { left: 0, .. } => {}
+            Event::Scan { left, of } => {
+                let what = format!("{} to ask", counted(*of, "release", "releases"));
+                self.search(&what, u32::try_from(*left).unwrap_or(u32::MAX));
+            }
             Event::Search { checks, .. } => self.search(&search_line(event), *checks),
             Event::Note { text } => terminal::note(text),
             Event::Warning { text } => terminal::warning(text),

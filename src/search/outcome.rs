@@ -44,8 +44,13 @@ pub enum Outcome {
     },
     /// Both ends answer.
     NoRegression,
-    /// The good end does not answer.
+    /// The good end does not answer, and neither does the bad one, as far as it can be judged.
     GoodEndIsBad,
+    /// The good end does not answer and the bad one does: what happened between them is the
+    /// contrary of what is looked for.
+    EndsReversed,
+    /// All that were to be asked were asked: no boundary was looked for.
+    Scanned,
     /// An end could not be judged, so nothing between can be either.
     EndSkipped {
         /// The end's place.

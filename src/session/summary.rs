@@ -7,7 +7,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 
 use super::journal::{self, JournalError, SessionRequest};
-use super::reading::search_of;
+use super::newest::{self, NewestRelease};
+use super::reading::{scan_of_newest, search_of};
 use super::record::CheckRecord;
 use crate::catalogue::Catalogue;
 use crate::fs::foreign;
@@ -24,8 +25,12 @@ pub struct SessionSummary {
     pub begun: Timestamp,
     /// What was asked for.
     pub request: SessionRequest,
-    /// Every check so far.
+    /// Every check of the search so far.
     pub checks: Vec<CheckRecord>,
+    /// Every check of a newest release, after the end of the search.
+    pub newest_checks: Vec<CheckRecord>,
+    /// Whether it is mended in the newest releases, as far as that was asked.
+    pub newest: Vec<NewestRelease>,
     /// What the search found, where it has ended.
     pub outcome: Option<Outcome>,
 }
@@ -52,11 +57,21 @@ impl SessionSummary {
             }
             Err(source) => return Err(JournalError::Io { path, source }),
         };
-        let journal::JournalContents { begun, request, mut checks, concluded, .. } =
-            journal::parse(&path, &text)?;
+        let journal::JournalContents {
+            begun,
+            request,
+            mut checks,
+            concluded,
+            mut newest_checks,
+            ..
+        } = journal::parse(&path, &text)?;
         search_of(&request, &mut checks, catalogue);
         let outcome = concluded.map(|(_, outcome)| outcome);
-        Ok(Self { id, directory, begun, request, checks, outcome })
+        let places = newest::unknown(&request, outcome.as_ref(), &checks);
+        scan_of_newest(&request, places, &checks, &mut newest_checks, catalogue);
+        let newest =
+            newest::known(&request, outcome.as_ref(), &checks, &newest_checks, newest::NOT_ASKED);
+        Ok(Self { id, directory, begun, request, checks, newest_checks, newest, outcome })
     }
 
     /// The last good candidate and the first bad one, as places on the line; as far
@@ -68,6 +83,8 @@ impl SessionSummary {
             ) => (Some(last_good), Some(first_bad)),
             Some(Outcome::NoRegression) => (self.request.line.len().checked_sub(1), None),
             Some(Outcome::GoodEndIsBad) => (None, Some(0)),
+            Some(Outcome::Scanned) => self.last_break(),
+            Some(Outcome::EndsReversed) => (self.request.line.len().checked_sub(1), Some(0)),
             Some(Outcome::Inconclusive { last_good, first_bad }) => (last_good, first_bad),
             Some(Outcome::EndSkipped { .. }) | None => {
                 let places = |mark| {
@@ -76,6 +93,25 @@ impl SessionSummary {
                 };
                 let bad = places(Mark::Bad).min();
                 (places(Mark::Good).filter(|good| bad.is_none_or(|bad| *good < bad)).max(), bad)
+            }
+        }
+    }
+    /// Of a line that was asked from end to end, the last place that fails after one that
+    /// answers, with that one.
+    fn last_break(&self) -> (Option<usize>, Option<usize>) {
+        let mut counting: Vec<_> = self.checks.iter().filter(|check| check.counts).collect();
+        counting.retain(|check| check.mark() != Mark::Skip);
+        counting.sort_by_key(|check| check.place());
+        counting.dedup_by_key(|check| check.place());
+        let marks = counting.iter().map(|check| (check.place(), check.mark()));
+        let marks: Vec<_> = marks.collect();
+        let breaks = |pair: &&[(usize, Mark)]| (pair[0].1, pair[1].1) == (Mark::Good, Mark::Bad);
+        match marks.windows(2).rfind(breaks) {
+            Some(pair) => (Some(pair[0].0), Some(pair[1].0)),
+            None => {
+                let good = marks.iter().rfind(|(_, mark)| *mark == Mark::Good);
+                let bad = marks.first().filter(|_| good.is_none());
+                (good.map(|(place, _)| *place), bad.map(|(place, _)| *place))
             }
         }
     }

@@ -15,7 +15,8 @@ pub(super) fn section(issue: &Issue<'_>) -> String {
     if issue.session.checks.is_empty() {
         return "Nothing yet.".to_owned();
     }
-    let rows: Vec<_> = issue.session.checks.iter().enumerate().map(|(at, c)| row(at, c)).collect();
+    let checks = issue.session.checks.iter().chain(&issue.session.newest_checks);
+    let rows: Vec<_> = checks.enumerate().map(|(at, check)| row(at, check)).collect();
     let mut text = table(["#", "release", "verdict", "what it showed", "time"], &rows);
     let remedy = issue.session.ends().1.and_then(|bad| issue.bad_check(bad)?.1.remedy.as_deref());
     if let Some(remedy) = remedy {
