@@ -116,6 +116,15 @@ fn failure_lines(failure: &Failure) -> [String; 2] {
     [title, evidence]
 }
 
+/// The beginning of a long line: the whole of it is in the ending.
+fn brief(text: &str) -> String {
+    const LONGEST: usize = 64;
+    match text.char_indices().nth(LONGEST) {
+        Some((at, _)) => format!("{}…", text[..at].trim_end()),
+        None => text.to_owned(),
+    }
+}
+
 /// `1 check`, `3 checks`.
 pub(crate) fn counted(n: usize, one: &str, many: &str) -> String {
     format!("{n} {}", if n == 1 { one } else { many })

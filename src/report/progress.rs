@@ -8,7 +8,7 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::paint::Paint as _;
-use super::{apply, bisect, counted, duration, login, terminal};
+use super::{apply, bisect, brief, counted, duration, login, terminal};
 use crate::event::{Event, TimedEvent};
 use crate::release::Version;
 use crate::search::Purpose;
@@ -211,14 +211,5 @@ fn verdict_line(core: Version, verdict: &Verdict, elapsed_ms: u64, purpose: Purp
         Verdict::Skip { reason } => {
             format!("{}  {core:<16} {reason}", "skip".yellow().bold())
         }
-    }
-}
-
-/// The beginning of a long line: the whole of it is in the ending.
-fn brief(text: &str) -> String {
-    const LONGEST: usize = 64;
-    match text.char_indices().nth(LONGEST) {
-        Some((at, _)) => format!("{}…", text[..at].trim_end()),
-        None => text.to_owned(),
     }
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::history::{self, BoundaryKind, HistoryBoundary, HistoryWord};
 use super::paint::Paint as _;
-use super::{OutputForm, counted, duration, options, print_if_json, terminal};
+use super::{OutputForm, brief, counted, duration, options, print_if_json, terminal};
 use crate::app::bisect::BisectReport;
 use crate::question::Question;
 use crate::release::Version;
@@ -61,7 +61,7 @@ impl<'a> ScanJson<'a> {
             outcome: if is_whole(report) { "scanned" } else { "incomplete" },
             question: &request.question,
             upstream: request.question.upstream.word(),
-            checks: conclusion.checks.len(),
+            checks: asked(report),
             installs: conclusion.installs,
             elapsed_ms: conclusion.elapsed.as_millis(),
             journal: &report.directory,
@@ -70,6 +70,11 @@ impl<'a> ScanJson<'a> {
             checked: &conclusion.checks,
         }
     }
+}
+
+/// How many times a candidate was asked.
+fn asked(report: &BisectReport) -> usize {
+    report.conclusion.checks.iter().filter(|check| !check.observations.is_empty()).count()
 }
 
 fn is_whole(report: &BisectReport) -> bool {
@@ -103,18 +108,21 @@ fn text(report: &BisectReport, is_watched: bool) -> String {
     let boundaries = history::boundaries(&report.request.line, &report.conclusion.checks);
     for boundary in &boundaries {
         let _ = writeln!(text, "{}", boundary_line(boundary));
+        if let Some(failure) = failure_after(report, boundary) {
+            let _ = writeln!(text, "         {failure}");
+        }
     }
     if !boundaries.is_empty() {
         text.push('\n');
     }
-    for command in next(report, &boundaries) {
-        let _ = writeln!(text, "next  {command}");
+    if let Some(command) = next(report, &boundaries) {
+        let _ = writeln!(text, "next  {command}\n");
     }
     let conclusion = &report.conclusion;
     let _ = writeln!(
         text,
         "{}, {}, {}",
-        counted(conclusion.checks.len(), "check", "checks"),
+        counted(asked(report), "check", "checks"),
         counted(conclusion.installs, "install", "installs"),
         duration(conclusion.elapsed),
     );
@@ -159,38 +167,55 @@ fn line(report: &BisectReport, place: usize, release: &ScannedRelease) -> String
 
 fn boundary_line(boundary: &HistoryBoundary) -> String {
     let HistoryBoundary { kind, before, after, between } = boundary;
-    let (word, failure) = match kind {
-        BoundaryKind::Breaks { failure } => ("breaks", failure.as_str()),
-        BoundaryKind::Mended => ("mended", ""),
-        BoundaryKind::FailsOtherwise { failure } => ("changes", failure.as_str()),
+    let word = match kind {
+        BoundaryKind::Breaks { .. } => "breaks",
+        BoundaryKind::Mended => "mended",
+        BoundaryKind::FailsOtherwise { .. } => "changes",
     };
-    let place = match between {
-        0 => format!("in {after}, after {before}"),
-        n => format!("after {before}, in {after} at the latest ({n} between not known)"),
-    };
-    let failure = if failure.is_empty() { String::new() } else { format!("  {failure}") };
-    format!("{word:<8} {place}{failure}")
+    match between {
+        0 => format!("{word:<8} in {after}, after {before}"),
+        n => format!("{word:<8} after {before}, in {after} at the latest ({n} between not known)"),
+    }
 }
 
-/// What to type to go on: with this scan, or to the exact release of the newest break.
-fn next(report: &BisectReport, boundaries: &[HistoryBoundary]) -> Vec<String> {
-    if report.conclusion.limit.is_some() {
-        let why = match report.conclusion.limit {
-            Some(LimitReached::Time(_)) => "its time was over",
-            _ => "no more checks were allowed",
-        };
-        return vec![format!("codexpin resume {}    go on: {why}", report.session)];
+/// The failure that a boundary leads to, with the line that shows it.
+fn failure_after(report: &BisectReport, boundary: &HistoryBoundary) -> Option<String> {
+    let (BoundaryKind::Breaks { failure } | BoundaryKind::FailsOtherwise { failure }) =
+        &boundary.kind
+    else {
+        return None;
+    };
+    let mut of_it = report.conclusion.checks.iter().filter(|check| check.core == boundary.after);
+    let shown = of_it.find_map(|check| check.verdict.failure());
+    let evidence = shown.map(|shown| brief(&shown.evidence.text)).unwrap_or_default();
+    Some(format!("{failure}: {evidence}"))
+}
+
+/// What to type to go on: with this scan, or with the newest break where it lasts.
+fn next(report: &BisectReport, boundaries: &[HistoryBoundary]) -> Option<String> {
+    match report.conclusion.limit {
+        Some(LimitReached::Time(_)) => {
+            return Some(format!("codexpin resume {}    its time was over", report.session));
+        }
+        Some(LimitReached::Checks(_)) => {
+            return Some(format!("codexpin resume {}    all checks were made", report.session));
+        }
+        None => {}
     }
+    let lasts = |boundary: &&HistoryBoundary| boundary.kind != BoundaryKind::Mended;
+    boundaries.last().filter(lasts)?;
     let breaks = |boundary: &&HistoryBoundary| matches!(boundary.kind, BoundaryKind::Breaks { .. });
-    let Some(boundary) = boundaries.iter().rfind(breaks) else { return Vec::new() };
-    let HistoryBoundary { before, after, between, .. } = boundary;
+    let HistoryBoundary { before, after, .. } = boundaries.iter().rfind(breaks)?;
     let options = options::here(&report.request.question);
-    let is_asked = |release: &ScannedRelease| release.word != HistoryWord::NotAsked;
-    let inside = |release: &ScannedRelease| *before < release.core && release.core < *after;
-    if *between > 0 && releases(report).iter().any(|r| inside(r) && !is_asked(r)) {
-        return vec![format!("codexpin bisect {before} {after}{options}")];
+    let is_open = |release: &ScannedRelease| {
+        (*before..*after).contains(&release.core) && release.word == HistoryWord::NotAsked
+    };
+    if releases(report).iter().any(is_open) {
+        return Some(format!(
+            "the first bad release between them:\n      codexpin bisect {before} {after}{options}"
+        ));
     }
-    vec![format!("codexpin pin {before}{options}")]
+    Some(format!("pin the last good one before it:\n      codexpin pin {before}{options}"))
 }
 
 #[cfg(test)]

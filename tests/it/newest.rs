@@ -98,6 +98,19 @@ fn a_session_killed_on_the_way_forward_has_its_finding_and_its_pin() {
 }
 
 #[test]
+fn ctrl_c_on_the_way_forward_tells_the_finding() {
+    let machine = broken(&["2026.6.5", "2026.6.11"]);
+    machine.registry.script("2026.7.1-1", [agent::hangs()]);
+    let running = machine.start(BISECT);
+    running.wait_for_stderr("asking whether 2026.7.1-1 or 2026.7.2-beta.1 answers again");
+    running.signal(nix::sys::signal::Signal::SIGINT);
+    let run = running.finish().exits(0);
+    let words = "whether 2026.7.1-1 is fixed was not asked: interrupted";
+    assert!(run.stdout.contains("2026.6.5 is the first bad release"), "{}", run.stdout);
+    assert!(run.stdout.contains(words), "{}", run.stdout);
+}
+
+#[test]
 fn the_way_forward_is_left_out_where_it_is_not_wanted_or_not_allowed() {
     let machine = broken(&["2026.6.5", "2026.6.11"]);
     let (run, value) = machine.run_json(&format!("{BISECT} --no-forward"));

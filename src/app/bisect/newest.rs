@@ -5,6 +5,7 @@ use crate::app::lab;
 use crate::lab::RealLab;
 use crate::release::Channel;
 use crate::release::pairing::Candidate;
+use crate::search::Outcome;
 use crate::session::journal::Journal;
 use crate::session::newest::{self, NewestRelease};
 use crate::session::{Conclusion, Session};
@@ -39,10 +40,16 @@ pub(super) async fn ask(
     }
     let candidates: Vec<_> = unknown.iter().map(|at| request.candidate(*at).clone()).collect();
     let cores: Vec<_> = candidates.iter().map(|candidate| candidate.core.to_string()).collect();
-    context.events.note(format!(
-        "the boundary is found; asking whether {} answers again",
-        cores.join(" or ")
-    ));
+    // Before what may take a minute, and may be cut short.
+    let found = match conclusion.outcome {
+        Outcome::Found { last_good, first_bad } => format!(
+            "{} is the first bad release, {} the last good one",
+            request.line[first_bad].core, request.line[last_good].core
+        ),
+        _ => "the boundary is known as far as it can be".to_owned(),
+    };
+    let asked = cores.join(" or ");
+    context.events.note(format!("{found}; asking whether {asked} answers again"));
     match lab::extended(context, session.lab, &candidates).await {
         Ok(lab) => newest::ask(&Session { lab: &lab, ..session }, journal, checks).await,
         Err(error) => {

@@ -58,7 +58,7 @@ fn a_boundary_with_gaps_says_so() {
     let breaks = BoundaryKind::Breaks { failure: "unknown-model".to_owned() };
     assert_eq!(
         boundary_line(&boundary(breaks, 2)),
-        "breaks   after 2026.5.1, in 2026.5.4 at the latest (2 between not known)  unknown-model"
+        "breaks   after 2026.5.1, in 2026.5.4 at the latest (2 between not known)"
     );
     let mended = boundary_line(&boundary(BoundaryKind::Mended, 0));
     assert_eq!(mended, "mended   in 2026.5.4, after 2026.5.1");
