@@ -22,6 +22,7 @@ pub mod question;
 pub mod releases;
 pub mod routes;
 pub mod scan;
+pub mod session_log;
 pub mod sessions;
 pub mod size;
 mod standalone;

@@ -17,6 +17,7 @@ mod releases;
 mod report;
 mod routes;
 mod scan;
+mod session_log;
 mod sessions;
 mod signals;
 mod signatures;
@@ -72,6 +73,10 @@ enum Command {
     Scan(scan::ScanArguments),
     /// List the sessions, what they found, and how to go on with those that were cut short.
     Sessions(sessions::SessionsArguments),
+    /// Print a session's journal, one line a check.
+    Log(session_log::LogArguments),
+    /// Feed a journal, also one from another machine, to its search, and say what that finds.
+    Replay(session_log::ReplayArguments),
     /// Check a release and make it the current pin.
     Pin(pin::PinArguments),
     /// List the pins.
@@ -163,6 +168,8 @@ impl Command {
             Self::Releases(releases) => OutputForm::from(releases.output.json),
             Self::Routes(routes) => OutputForm::from(routes.output.json),
             Self::Sessions(sessions) => OutputForm::from(sessions.output.json),
+            Self::Log(log) => OutputForm::from(log.output.json),
+            Self::Replay(replay) => OutputForm::from(replay.output.json),
             Self::Status(status) => OutputForm::from(status.output.json),
             Self::History(history) => OutputForm::from(history.output.json),
             Self::Doctor(doctor) => OutputForm::from(doctor.output.json),
@@ -209,6 +216,8 @@ async fn dispatch(
         Command::Resume(resume) => Box::pin(resume.run(context, output)).await,
         Command::Scan(scan) => Box::pin(scan.run(context, output)).await,
         Command::Sessions(sessions) => Ok(sessions.run(context)),
+        Command::Log(log) => log.run(context, output),
+        Command::Replay(replay) => replay.run(context, output),
         Command::Pin(pin) => pin.run(context, output).await,
         Command::Pins(pins) => pins.run(context, output),
         Command::Report(report) => report.run(context).await,

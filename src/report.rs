@@ -27,6 +27,7 @@ pub mod releases;
 pub mod reporter;
 pub mod routes;
 pub mod scan;
+pub mod session_log;
 pub mod sessions;
 pub mod signatures;
 pub mod status;

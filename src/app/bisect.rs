@@ -55,12 +55,10 @@ pub struct BisectRequest {
     pub good: Option<String>,
     /// A newer release that does not. None: the installed one, or else the latest.
     pub bad: Option<String>,
-    /// Whether the first release is looked for that answers again, after the bad one.
-    pub find_fix: bool,
+    /// What is looked for.
+    pub aim: BisectAim,
     /// Whether betas between the ends are candidates, too.
     pub betas: bool,
-    /// Whether the newest releases are asked, too, once a boundary is found.
-    pub forward: bool,
     /// What each candidate is asked.
     pub question: QuestionRequest,
     /// Where the last good one is pinned.
@@ -69,6 +67,18 @@ pub struct BisectRequest {
     pub carry_state: bool,
     /// How the line is searched.
     pub search: SearchRequest,
+}
+
+/// What a line is searched for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BisectAim {
+    /// The first release that does not answer.
+    FirstBad {
+        /// Whether the newest releases are asked once it is found: whether it is mended there.
+        forward: bool,
+    },
+    /// The first release that answers again, after the bad one.
+    Fix,
 }
 
 /// A session to go on with.
@@ -173,16 +183,16 @@ async fn begin(context: &Context, request: BisectRequest) -> Result<OpenSession,
     let releases = context.releases(Freshness::Cached).await?;
     let line = line_of(context, &request, &releases)?;
     let line = between_judgeable_ends(context, &line, &asked.question)?;
-    let newest = if request.forward && !request.find_fix {
-        newest::newest_of(&releases)
-    } else {
-        Vec::new()
+    let find_fix = request.aim == BisectAim::Fix;
+    let newest = match request.aim {
+        BisectAim::FirstBad { forward: true } => newest::newest_of(&releases),
+        BisectAim::FirstBad { forward: false } | BisectAim::Fix => Vec::new(),
     };
     let search = SearchPlan {
-        seeks_good_end: request.good.is_none() && !request.find_fix,
+        seeks_good_end: request.good.is_none() && !find_fix,
         ..request.search.plan(&asked.question)
     };
-    let plan = SessionPlan { search, find_fix: request.find_fix, every: None, newest, pin_file };
+    let plan = SessionPlan { search, find_fix, every: None, newest, pin_file };
     begin_on(context, line, asked, plan).await
 }
 

@@ -72,7 +72,7 @@ pub enum SessionEnd {
 }
 
 impl SessionEnd {
-    fn of(outcome: Option<&Outcome>) -> Self {
+    pub(super) fn of(outcome: Option<&Outcome>) -> Self {
         match outcome {
             Some(Outcome::Found { .. }) => Self::Found,
             Some(Outcome::Range { .. }) => Self::Range,
@@ -102,7 +102,7 @@ pub fn sessions(context: &Context) -> SessionList {
 }
 
 /// None for a line without candidates, which no session has.
-fn listed(summary: SessionSummary) -> Option<ListedSession> {
+pub(super) fn listed(summary: SessionSummary) -> Option<ListedSession> {
     let (last_good, first_bad) = summary.ends();
     let SessionSummary { id, directory, begun, request, checks, outcome, .. } = summary;
     let at = |place: usize| request.line.get(place).map(|candidate| candidate.core);

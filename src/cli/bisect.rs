@@ -7,8 +7,8 @@ use super::question::QuestionArguments;
 use super::{PinFileArgument, exit};
 use crate::app::AppError;
 use crate::app::bisect::{
-    BisectReport, BisectRequest, ResumeRequest, SearchRequest, SessionLimits, bisect, resume,
-    reversed_ends, turn_round,
+    BisectAim, BisectReport, BisectRequest, ResumeRequest, SearchRequest, SessionLimits, bisect,
+    resume, reversed_ends, turn_round,
 };
 use crate::app::context::Context;
 use crate::exit_code::ExitCode;
@@ -170,9 +170,12 @@ impl Bisect {
         let mut request = BisectRequest {
             good: self.good.or(self.good_end),
             bad: self.bad.or(self.bad_end),
-            find_fix: self.find_fix,
+            aim: if self.find_fix {
+                BisectAim::Fix
+            } else {
+                BisectAim::FirstBad { forward: !self.no_forward }
+            },
             betas: self.channel == Candidates::Beta,
-            forward: !self.no_forward,
             question: self.question.request(),
             pin_file: self.file.pin_file,
             carry_state: self.carry_state,
@@ -186,7 +189,9 @@ impl Bisect {
             let question = format!(
                 "{good} is newer than {bad}. Find the first release after {bad} that answers again?"
             );
-            request.find_fix = terminal::confirm(&question) == Some(true);
+            if terminal::confirm(&question) == Some(true) {
+                request.aim = BisectAim::Fix;
+            }
         }
         let limits = request.search.limits;
         let report = output.of(bisect(context, request)).await?;

@@ -32,7 +32,7 @@ fn lines_of(session: &ListedSession) -> String {
     )
 }
 
-fn found(session: &ListedSession) -> String {
+pub(super) fn found(session: &ListedSession) -> String {
     let (good, bad) = (told(session.last_good), told(session.first_bad));
     let (last, first) = if session.find_fix {
         ("last that does not answer", "first that answers again")

@@ -94,10 +94,9 @@ impl Bayes {
         let open = [(0, good_end.fails), (last, bad_end.passes)];
         let open =
             open.into_iter().find(|(place, seen)| *seen < needed && !tallies[*place].untestable);
-        is_reversed.then(|| match open {
-            Some((place, _)) => Decision::Ask(place),
-            None => Decision::Done(Outcome::EndsReversed),
-        })
+        let decision =
+            open.map_or(Decision::Done(Outcome::EndsReversed), |(place, _)| Decision::Ask(place));
+        is_reversed.then_some(decision)
     }
 
     /// What has to be known before anything else: a control where failures need one, and

@@ -59,6 +59,22 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Every place that it names.
+    pub fn places(&self) -> Vec<usize> {
+        match *self {
+            Self::Found { last_good, first_bad } | Self::Range { last_good, first_bad } => {
+                vec![last_good, first_bad]
+            }
+            Self::Inconclusive { last_good, first_bad } => {
+                last_good.into_iter().chain(first_bad).collect()
+            }
+            Self::EndSkipped { end } => vec![end],
+            Self::NoRegression | Self::GoodEndIsBad | Self::EndsReversed | Self::Scanned => {
+                Vec::new()
+            }
+        }
+    }
+
     /// The candidate to go back to.
     pub fn last_good(&self) -> Option<usize> {
         match self {

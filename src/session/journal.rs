@@ -282,8 +282,7 @@ impl Journal {
         }
         let JournalContents { begun, request, checks, concluded, newest_checks, .. } = parsed;
         let outcome = concluded.map(|(_, outcome)| outcome);
-        let _alone = alone;
-        Ok(Self { directory, file, request, begun, checks, outcome, newest_checks, _alone })
+        Ok(Self { directory, file, request, begun, checks, outcome, newest_checks, _alone: alone })
     }
 
     /// Lets the installs that are left reach these places, too. It is kept: the journal
@@ -441,10 +440,35 @@ pub(super) fn parse(path: &Utf8Path, text: &[u8]) -> Result<JournalContents, Jou
         line: 1,
         reason: "the session was never begun".to_owned(),
     })?;
-    Ok(JournalContents { format, begun, request, checks, concluded, newest_checks })
+    let contents = JournalContents { format, begun, request, checks, concluded, newest_checks };
+    match contents.unsound() {
+        None => Ok(contents),
+        Some((line, reason)) => Err(JournalError::Damaged { path: path.to_owned(), line, reason }),
+    }
 }
 
 impl JournalContents {
+    /// A line that names a candidate that there is not, and why it cannot be; none where all
+    /// is sound. A journal may come from anywhere.
+    fn unsound(&self) -> Option<(usize, String)> {
+        let length = self.request.line.len();
+        if length < 2 {
+            return Some((1, "its line has fewer than two candidates".to_owned()));
+        }
+        let all = length + self.request.newest.len();
+        let of_line = self.request.scan.iter().flatten().map(|place| (1, *place, length));
+        let checks = self.checks.iter().enumerate();
+        let checks = checks.map(|(at, check)| (at + 2, check.place(), length));
+        let end = self.checks.len() + 2;
+        let outcome = self.concluded.iter().flat_map(|(_, outcome)| outcome.places());
+        let outcome = outcome.map(|place| (end, place, length));
+        let newest = self.newest_checks.iter().enumerate();
+        let newest = newest.map(|(at, check)| (end + 1 + at, check.place(), all));
+        let mut named = of_line.chain(checks).chain(outcome).chain(newest);
+        let (line, place, of) = named.find(|(_, place, of)| place >= of)?;
+        Some((line, format!("it names candidate {} of {of}", place + 1)))
+    }
+
     /// The same journal in today's format.
     fn lines(&self) -> serde_json::Result<Vec<u8>> {
         let request = Box::new(self.request.clone());

@@ -12,7 +12,7 @@ use super::reading::{scan_of_newest, search_of};
 use super::record::CheckRecord;
 use crate::catalogue::Catalogue;
 use crate::fs::foreign;
-use crate::search::{Mark, Outcome};
+use crate::search::{Mark, Next, Outcome};
 
 /// What a journal holds.
 #[derive(Debug, Clone)]
@@ -49,14 +49,20 @@ impl SessionSummary {
         };
         let id = id.map_or_else(newest, |id| Ok(id.to_owned()))?;
         let directory = sessions.join(&id);
-        let path = directory.join(journal::FILE);
-        let text = match foreign::read(&path, foreign::ANY) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(JournalError::Missing { id, directory: sessions.to_owned() });
+        match Self::of_file(&directory.join(journal::FILE), catalogue) {
+            Err(JournalError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                Err(JournalError::Missing { id, directory: sessions.to_owned() })
             }
-            Err(source) => return Err(JournalError::Io { path, source }),
-        };
+            read => read,
+        }
+    }
+
+    /// Reads a journal, wherever it is. Its session is named after its directory.
+    pub fn of_file(path: &Utf8Path, catalogue: &Catalogue) -> Result<Self, JournalError> {
+        let text = foreign::read(path, foreign::ANY)
+            .map_err(|source| JournalError::Io { path: path.to_owned(), source })?;
+        let directory = path.parent().unwrap_or(Utf8Path::new("")).to_owned();
+        let id = directory.file_name().unwrap_or_default().to_owned();
         let journal::JournalContents {
             begun,
             request,
@@ -64,7 +70,7 @@ impl SessionSummary {
             concluded,
             mut newest_checks,
             ..
-        } = journal::parse(&path, &text)?;
+        } = journal::parse(path, &text)?;
         search_of(&request, &mut checks, catalogue);
         let outcome = concluded.map(|(_, outcome)| outcome);
         let places = newest::unknown(&request, outcome.as_ref(), &checks);
@@ -72,6 +78,18 @@ impl SessionSummary {
         let newest =
             newest::known(&request, outcome.as_ref(), &checks, &newest_checks, newest::NOT_ASKED);
         Ok(Self { id, directory, begun, request, checks, newest_checks, newest, outcome })
+    }
+
+    /// What its strategy makes of all answers, whatever the journal says of the end: an
+    /// outcome, or the place that it would ask next. Neither where it would pause.
+    pub fn replayed(&self, catalogue: &Catalogue) -> (Option<Outcome>, Option<usize>) {
+        let mut search = search_of(&self.request, &mut self.checks.clone(), catalogue);
+        search.go_on();
+        match search.next(&[]) {
+            Next::Done(outcome) => (Some(outcome), None),
+            Next::Ask(ask) => (None, Some(ask.place)),
+            Next::Wait | Next::Pause(_) => (None, None),
+        }
     }
 
     /// The last good candidate and the first bad one, as places on the line; as far
@@ -96,6 +114,7 @@ impl SessionSummary {
             }
         }
     }
+
     /// Of a line that was asked from end to end, the last place that fails after one that
     /// answers, with that one.
     fn last_break(&self) -> (Option<usize>, Option<usize>) {
@@ -106,13 +125,11 @@ impl SessionSummary {
         let marks = counting.iter().map(|check| (check.place(), check.mark()));
         let marks: Vec<_> = marks.collect();
         let breaks = |pair: &&[(usize, Mark)]| (pair[0].1, pair[1].1) == (Mark::Good, Mark::Bad);
-        match marks.windows(2).rfind(breaks) {
-            Some(pair) => (Some(pair[0].0), Some(pair[1].0)),
-            None => {
-                let good = marks.iter().rfind(|(_, mark)| *mark == Mark::Good);
-                let bad = marks.first().filter(|_| good.is_none());
-                (good.map(|(place, _)| *place), bad.map(|(place, _)| *place))
-            }
+        if let Some(pair) = marks.windows(2).rfind(breaks) {
+            return (Some(pair[0].0), Some(pair[1].0));
         }
+        let good = marks.iter().rfind(|(_, mark)| *mark == Mark::Good);
+        let bad = marks.first().filter(|_| good.is_none());
+        (good.map(|(place, _)| *place), bad.map(|(place, _)| *place))
     }
 }

@@ -18,6 +18,8 @@ fn every_command_has_a_help_text() {
         "resume",
         "scan",
         "sessions",
+        "log",
+        "replay",
         "pin",
         "pins",
         "report",

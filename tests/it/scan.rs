@@ -66,7 +66,8 @@ fn a_person_at_a_terminal_sees_a_strip_with_a_legend() {
     let shown = machine.at_a_terminal("scan 2026.5.18 2026.7.1").ends_with(0);
     assert!(shown.contains("2026.5.18         ++A+?BB 2026.7.1"), "{shown}");
     assert!(shown.contains("  A unknown-model (1)\n"), "{shown}");
-    let breaks = "breaks   in 2026.5.19, after 2026.5.18-1\n         unknown-model: Unknown model: ";
+    let breaks =
+        "breaks   in 2026.5.19, after 2026.5.18-1\n         unknown-model: Unknown model: ";
     assert!(shown.contains(breaks), "{shown}");
 }
 

@@ -1,6 +1,6 @@
 //! From the ends that a user names to the line of candidates.
 
-use super::BisectRequest;
+use super::{BisectAim, BisectRequest};
 use crate::app::AppError;
 use crate::app::context::{Context, Releases};
 use crate::lab::missing_piece;
@@ -33,7 +33,7 @@ pub(super) fn line_of(
     let candidates = releases.candidates();
     let between = |older, newer| line::between(&candidates, older, newer, request.betas);
     let (good, bad) = (resolve(&request.good)?, resolve(&request.bad)?);
-    if request.find_fix {
+    if request.aim == BisectAim::Fix {
         let Some(bad) = bad else {
             return Err(AppError::usage("--find-fix takes a release that does not answer").with_hint(
                 "`codexpin bisect --bad RELEASE --find-fix` looks for the first one after it that answers again",
@@ -79,7 +79,8 @@ pub async fn reversed_ends(
     context: &Context,
     request: &BisectRequest,
 ) -> Result<Option<(Version, Version)>, AppError> {
-    let (Some(good), Some(bad), false) = (&request.good, &request.bad, request.find_fix) else {
+    let is_open = request.aim != BisectAim::Fix;
+    let (Some(good), Some(bad), true) = (&request.good, &request.bad, is_open) else {
         return Ok(None);
     };
     let (good, bad): (End, End) = (good.parse()?, bad.parse()?);
