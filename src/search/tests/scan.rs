@@ -75,12 +75,18 @@ fn under_noise_one_pass_is_enough_and_a_failure_is_asked_again() {
     assert_eq!(run.search.contradictions().len(), 1);
 }
 
+/// Each place is asked once or more, and all answers are gone through for each.
+fn short_line() -> impl proptest::strategy::Strategy<Value = Vec<Reading>> {
+    proptest::collection::vec(proptest::sample::select(vec!['g', 'g', 'b', 'x', 's']), 2..10)
+        .prop_map(|letters| readings(&letters.into_iter().collect::<String>()))
+}
+
 proptest! {
     #![proptest_config(proptest::prelude::ProptestConfig::with_cases(48))]
 
     #[test]
     fn a_scan_settles_every_place_whatever_it_shows_and_however_many_are_asked_at_once(
-        truth in steady_line(), shared in any::<bool>(), noisy in any::<bool>(), at_once in 1usize..5,
+        truth in short_line(), shared in any::<bool>(), noisy in any::<bool>(), at_once in 1usize..5,
     ) {
         let kind = if noisy { NOISY } else { CERTAIN };
         let search = LineScan::over(truth.len(), shared, kind, (0..truth.len()).collect());
@@ -99,7 +105,7 @@ proptest! {
 
     #[test]
     fn a_scan_told_its_answers_again_goes_on_where_it_was(
-        truth in steady_line(), noisy in any::<bool>(), cut in any::<Index>(),
+        truth in short_line(), noisy in any::<bool>(), cut in any::<Index>(),
     ) {
         let kind = if noisy { NOISY } else { CERTAIN };
         let whole = drive(scan(truth.len(), kind), 1, |ask| truth[ask.place].clone(), |_| 0);
