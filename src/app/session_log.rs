@@ -49,8 +49,8 @@ pub fn log(context: &Context, session: Option<&str>) -> Result<SessionLog, AppEr
 pub fn replay(context: &Context, file: &Utf8Path) -> Result<SessionLog, AppError> {
     let catalogue = context.catalogue()?;
     let summary = match SessionSummary::of_file(&context.cwd.join(file), catalogue) {
-        Err(JournalError::Io { path, source }) => {
-            return Err(AppError::usage(format!("{path} cannot be read: {source}")).with_hint(
+        Err(JournalError::Io { source, .. }) => {
+            return Err(AppError::usage(format!("this journal cannot be read: {source}")).with_hint(
                 "a session's journal is journal.jsonl in the directory that `codexpin log` names",
             ));
         }

