@@ -21,6 +21,8 @@ pub mod pin;
 pub mod question;
 pub mod releases;
 pub mod routes;
+pub mod scan;
+pub mod session_log;
 pub mod sessions;
 pub mod size;
 mod standalone;

@@ -17,6 +17,8 @@ mod question;
 mod releases;
 mod report;
 mod routes;
+mod scan;
+mod session_log;
 mod sessions;
 mod signals;
 mod signatures;
@@ -68,8 +70,14 @@ enum Command {
     /// Find the first bad release between a good and a bad one, and pin the last good one.
     Bisect(bisect::Bisect),
     Resume(bisect::Resume),
+    /// Ask every release of a line, and show where it breaks and where it is mended.
+    Scan(scan::ScanArguments),
     /// List the sessions, what they found, and how to go on with those that were cut short.
     Sessions(sessions::SessionsArguments),
+    /// Print a session's journal, one line a check.
+    Log(session_log::LogArguments),
+    /// Feed a journal, also one from another machine, to its search, and say what that finds.
+    Replay(session_log::ReplayArguments),
     /// Check a release and make it the current pin.
     Pin(pin::PinArguments),
     /// List the pins.
@@ -159,12 +167,15 @@ impl Command {
             Self::Check(check) => check.output.form(),
             Self::Bisect(bisect) => bisect.output.form(),
             Self::Resume(resume) => resume.output.form(),
+            Self::Scan(scan) => scan.output.form(),
             Self::Apply(apply) => apply.output.form(),
             Self::Undo(undo) => undo.output.form(),
             Self::Hold(hold) | Self::Unhold(hold) => hold.output.form(),
             Self::Releases(releases) => OutputForm::from(releases.output.json),
             Self::Routes(routes) => OutputForm::from(routes.output.json),
             Self::Sessions(sessions) => OutputForm::from(sessions.output.json),
+            Self::Log(log) => OutputForm::from(log.output.json),
+            Self::Replay(replay) => OutputForm::from(replay.output.json),
             Self::Status(status) => OutputForm::from(status.output.json),
             Self::History(history) => OutputForm::from(history.output.json),
             Self::Doctor(doctor) => OutputForm::from(doctor.output.json),
@@ -182,6 +193,7 @@ impl Command {
             Self::Check(_) => "check",
             Self::Bisect(_) => "bisect",
             Self::Resume(_) => "resume",
+            Self::Scan(_) => "scan",
             Self::Apply(_) => "apply",
             Self::Undo(_) => "undo",
             Self::Hold(_) => "hold",
@@ -193,7 +205,7 @@ impl Command {
     /// Whether its work is worth nothing without a reader. A machine that is being
     /// changed is brought to an end all the same.
     fn stops_unread(&self) -> bool {
-        matches!(self, Self::Check(_) | Self::Bisect(_) | Self::Resume(_))
+        matches!(self, Self::Check(_) | Self::Bisect(_) | Self::Resume(_) | Self::Scan(_))
     }
 }
 
@@ -210,7 +222,10 @@ async fn dispatch(
         Command::Login(login) => login.run(context, output).await,
         Command::Bisect(bisect) => Box::pin(bisect.run(context, output)).await,
         Command::Resume(resume) => Box::pin(resume.run(context, output)).await,
+        Command::Scan(scan) => Box::pin(scan.run(context, output)).await,
         Command::Sessions(sessions) => Ok(sessions.run(context)),
+        Command::Log(log) => log.run(context, output),
+        Command::Replay(replay) => replay.run(context, output),
         Command::Pin(pin) => pin.run(context, output).await,
         Command::Pins(pins) => pins.run(context, output),
         Command::Report(report) => report.run(context).await,

@@ -85,6 +85,13 @@ pub enum Event {
         /// certain.
         confidence: Option<f64>,
     },
+    /// How far the scan of a line is.
+    Scan {
+        /// How many checks are to come, as far as is known.
+        left: usize,
+        /// How many candidates are asked in all.
+        of: usize,
+    },
     /// A login is lent to a candidate.
     LoginLent {
         /// Whose it is, by name; never an address, never a credential.
@@ -247,6 +254,8 @@ pub struct SessionOpening {
     pub find_fix: bool,
     /// Whether the good end is not given.
     pub seeks_good_end: bool,
+    /// How many candidates are asked, where no boundary is looked for.
+    pub scan: Option<usize>,
     /// What they are asked.
     pub question: Question,
     /// The versions of Node that they run on.

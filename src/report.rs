@@ -19,12 +19,15 @@ mod json_lines;
 pub mod login;
 pub mod loopback;
 mod markdown;
+mod options;
 mod paint;
 pub mod pins;
 pub mod progress;
 pub mod releases;
 pub mod reporter;
 pub mod routes;
+pub mod scan;
+pub mod session_log;
 pub mod sessions;
 pub mod signatures;
 pub mod status;
@@ -117,6 +120,15 @@ fn failure_lines(failure: &Failure) -> [String; 2] {
     let title = format!("{}  [{}]", failure.title, failure.key());
     let evidence = format!("{}  ({})", failure.evidence.text, place(&failure.evidence));
     [title, evidence]
+}
+
+/// The beginning of a long line: the whole of it is in the ending.
+fn brief(text: &str) -> String {
+    const LONGEST: usize = 64;
+    match text.char_indices().nth(LONGEST) {
+        Some((at, _)) => format!("{}…", text[..at].trim_end()),
+        None => text.to_owned(),
+    }
 }
 
 /// `1 check`, `3 checks`.

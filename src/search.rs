@@ -18,7 +18,9 @@
 //! There are two. [`Halving`] takes answers for certain, and asks again only what
 //! surprises. [`Bayes`] knows that a good candidate may fail and a bad one pass: it
 //! weighs all answers, and ends when one boundary is likely enough. The [`SearchPlan`]
-//! of a session says which of the two it uses.
+//! of a session says which of the two it uses. A third looks for no boundary: [`LineScan`] asks
+//! each of certain candidates for itself, those of a whole line, or the newest ones once a
+//! boundary is found.
 
 mod bayes;
 mod bisection;
@@ -28,6 +30,7 @@ mod outcome;
 mod plan;
 mod policy;
 mod recurrence;
+mod scan;
 mod stop;
 mod strategy;
 mod tally;
@@ -40,4 +43,5 @@ pub use halving::Halving;
 pub use outcome::{Contradiction, Mark, Outcome};
 pub use plan::{AnswerKind, SearchPlan};
 pub use policy::{NoisePolicy, Purpose};
+pub use scan::LineScan;
 pub use strategy::{Ask, Belief, FailureKey, Next, Pause, Pinning, Reading, Reason, Strategy};

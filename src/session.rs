@@ -12,9 +12,11 @@ mod format4;
 pub mod job;
 pub mod journal;
 pub mod lab;
+pub mod newest;
 mod prefetch;
 mod reading;
 pub mod record;
+pub mod reversal;
 pub mod summary;
 
 use std::time::{Duration, Instant};
@@ -30,7 +32,7 @@ use crate::verdict::{self, Verdict};
 use check_pool::{CheckPool, CheckResult};
 use error::SessionError;
 use job::Job;
-use journal::Journal;
+use journal::{Journal, SessionRequest};
 use lab::{Lab, LabError};
 use record::CheckRecord;
 
@@ -150,7 +152,7 @@ async fn drive<L: Lab>(
 ) -> Result<(Outcome, Option<LimitReached>), SessionError> {
     let before = journal.checks().len();
     let mut belief = search.belief();
-    tell(&belief, &journal.request().line, session.events);
+    tell(&belief, journal.request(), session.events);
     loop {
         let limit = session.limits.reached(journal.checks().len() - before, begun.elapsed());
         match next(search, pool.running()) {
@@ -167,11 +169,11 @@ async fn drive<L: Lab>(
                 let result = pool.result(search.wanted(pool.running())).await?;
                 learn(session, journal, search, result)?;
                 let now = search.belief();
-                let line = &journal.request().line;
-                tell_moved_ends(&belief, &now, line, session.events);
+                let request = journal.request();
+                tell_moved_ends(&belief, &now, &request.line, session.events);
                 if now != belief {
                     belief = now;
-                    tell(&belief, line, session.events);
+                    tell(&belief, request, session.events);
                 }
             }
         }
@@ -191,6 +193,15 @@ fn next(search: &dyn Strategy, running: &[Ask]) -> Next {
 }
 
 impl SessionLimits {
+    /// What is left of them after so many checks and so long.
+    #[must_use]
+    pub fn after(self, checks: usize, elapsed: Duration) -> Self {
+        Self {
+            checks: self.checks.map(|limit| limit.saturating_sub(checks)),
+            time: self.time.map(|limit| limit.saturating_sub(elapsed)),
+        }
+    }
+
     fn reached(self, checks: usize, elapsed: Duration) -> Option<LimitReached> {
         let checks = self.checks.filter(|limit| checks >= *limit).map(LimitReached::Checks);
         checks.or(self.time.filter(|limit| elapsed >= *limit).map(LimitReached::Time))
@@ -215,7 +226,7 @@ fn learn<L: Lab>(
     }
     search.learn(&ask, reading::reading(&verdict, session.catalogue));
     let purpose = search.purpose(ask.id);
-    let core = journal.request().line[ask.place].core;
+    let core = journal.request().candidate(ask.place).core;
     let record = CheckRecord { ask, core, verdict, observations, purpose, counts: false };
     journal.record(&record)?;
     crate::failpoint::reach(crate::failpoint::Failpoint::SessionRecorded);
@@ -238,12 +249,13 @@ fn jobs(journal: &Journal) -> Vec<Job> {
         question: request.question.clone(),
         variation: Variation { state: state(place), ..Variation::default() },
     };
-    request.line.iter().enumerate().map(job).collect()
+    request.line.iter().chain(&request.newest).enumerate().map(job).collect()
 }
 
 fn paused(pause: Pause, journal: &Journal) -> SessionError {
     let (Pause::Shared { ask } | Pause::Control { ask }) = pause;
-    match journal.checks().iter().find(|check| check.ask.id == ask) {
+    let mut checks = journal.checks().iter().chain(journal.newest_checks());
+    match checks.find(|check| check.ask.id == ask) {
         Some(check) => SessionError::paused(pause, check),
         None => LabError::Infrastructure("the search paused without a check".into()).into(),
     }
@@ -261,7 +273,12 @@ fn tell_moved_ends(before: &Belief, now: &Belief, line: &[Candidate], events: &E
     }
 }
 
-fn tell(belief: &Belief, line: &[Candidate], events: &Events) {
+fn tell(belief: &Belief, request: &SessionRequest, events: &Events) {
+    if let Some(asked) = &request.scan {
+        events.tell(Event::Scan { left: belief.left, of: asked.len() });
+        return;
+    }
+    let line = &request.line;
     events.tell(Event::Search {
         last_good: line[belief.last_good].core,
         first_bad: line[belief.first_bad].core,

@@ -2,6 +2,7 @@
 //! a session was interrupted.
 
 mod line;
+mod newest;
 mod plan;
 
 use std::sync::atomic::Ordering;
@@ -23,14 +24,19 @@ use crate::lab::RealLab;
 use crate::npm::registry::Freshness;
 use crate::observation::Observation;
 use crate::pin::{FirstBad, Pin, PinFile};
+use crate::question::Question;
+use crate::release::Version;
 use crate::release::end::End;
+use crate::release::pairing::Candidate;
 use crate::route::Route;
 use crate::search::{Outcome, SearchPlan};
 pub use crate::session::SessionLimits;
 use crate::session::error::SessionError;
+use crate::session::job::Job;
 use crate::session::journal::{self, Journal, SessionRequest};
-use crate::session::lab::LabError;
-use crate::session::{self, Conclusion, Session};
+use crate::session::lab::{Lab as _, LabError};
+use crate::session::newest::NewestRelease;
+use crate::session::{self, Conclusion, Session, reversal};
 use crate::upstream::pace::PaceError;
 use crate::verdict::{self, Verdict};
 use line::{between_judgeable_ends, line_of};
@@ -39,7 +45,7 @@ pub use line::reversed_ends;
 pub use plan::SearchRequest;
 
 /// How long a lent login has to be good for: a dozen checks with their installs.
-const SESSION: SignedDuration = SignedDuration::from_mins(30);
+pub(super) const SESSION: SignedDuration = SignedDuration::from_mins(30);
 
 /// A line to search, and what its candidates are asked.
 #[derive(Debug, Clone)]
@@ -49,8 +55,8 @@ pub struct BisectRequest {
     pub good: Option<String>,
     /// A newer release that does not. None: the installed one, or else the latest.
     pub bad: Option<String>,
-    /// Whether the first release is looked for that answers again, after the bad one.
-    pub find_fix: bool,
+    /// What is looked for.
+    pub aim: BisectAim,
     /// Whether betas between the ends are candidates, too.
     pub betas: bool,
     /// What each candidate is asked.
@@ -61,6 +67,18 @@ pub struct BisectRequest {
     pub carry_state: bool,
     /// How the line is searched.
     pub search: SearchRequest,
+}
+
+/// What a line is searched for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BisectAim {
+    /// The first release that does not answer.
+    FirstBad {
+        /// Whether the newest releases are asked once it is found: whether it is mended there.
+        forward: bool,
+    },
+    /// The first release that answers again, after the bad one.
+    Fix,
 }
 
 /// A session to go on with.
@@ -90,6 +108,9 @@ pub struct BisectReport {
     pub conclusion: Conclusion,
     /// What changed with the first bad release.
     pub changes: Option<Changes>,
+    /// Whether it is mended in the newest releases. Nothing where no boundary was found, or
+    /// that was not to be asked.
+    pub newest: Vec<NewestRelease>,
     /// The last good release, pinned, or why it could not be. None where there is none
     /// to pin.
     pub pinned: Option<Result<Pin, AppError>>,
@@ -112,8 +133,36 @@ pub async fn resume(context: &Context, request: ResumeRequest) -> Result<BisectR
     search(context, session, limits).await
 }
 
+/// Goes on with the contrary search, where the ends were the other way round: what was seen
+/// is not asked again.
+pub async fn turn_round(
+    context: &Context,
+    report: &BisectReport,
+    limits: SessionLimits,
+) -> Result<BisectReport, AppError> {
+    let sessions = context.directories.sessions();
+    let checks = &report.conclusion.checks;
+    let contrary = reversal::begin_contrary(&sessions, &report.request, checks, Timestamp::now())?;
+    let session = Some(contrary.id().to_owned());
+    // Its lock is for whoever goes on with it.
+    drop(contrary);
+    resume(context, ResumeRequest { session, limits, ..ResumeRequest::default() }).await
+}
+
+impl BisectReport {
+    /// The release that does not answer and the one that does, where that is the contrary of
+    /// how they were given and a search for what lies between can begin at once.
+    pub fn reversed(&self) -> Option<(Version, Version)> {
+        let line = &self.request.line;
+        let is_reversed = self.conclusion.outcome == Outcome::EndsReversed;
+        // The state of the end that was to be good is no good end's.
+        let can_go_on = is_reversed && !self.request.question.carry_state;
+        Some((line.first()?.core, line.last()?.core)).filter(|_| can_go_on)
+    }
+}
+
 /// A session whose candidates are about to be asked.
-struct OpenSession {
+pub(super) struct OpenSession {
     journal: Journal,
     lab: RealLab,
     watch: Option<LoginWatch>,
@@ -122,9 +171,8 @@ struct OpenSession {
 async fn begin(context: &Context, request: BisectRequest) -> Result<OpenSession, AppError> {
     // A state that is kept would keep the login that is lent in it.
     let only_loopback = request.carry_state.then_some("--carry-state");
-    let asked = request.question.prepare(context, SESSION, only_loopback).await?;
-    let PreparedQuestion { mut question, config, account, watch } = asked;
-    question.carry_state = request.carry_state;
+    let mut asked = request.question.prepare(context, SESSION, only_loopback).await?;
+    asked.question.carry_state = request.carry_state;
     // A slip in their form is told before anything is looked for.
     for end in [&request.good, &request.bad].into_iter().flatten() {
         end.parse::<End>()?;
@@ -134,21 +182,50 @@ async fn begin(context: &Context, request: BisectRequest) -> Result<OpenSession,
     PinFile::open_or_new(&pin_file)?.try_out()?;
     let releases = context.releases(Freshness::Cached).await?;
     let line = line_of(context, &request, &releases)?;
-    let line = between_judgeable_ends(context, &line, &question)?;
+    let line = between_judgeable_ends(context, &line, &asked.question)?;
+    let find_fix = request.aim == BisectAim::Fix;
+    let newest = match request.aim {
+        BisectAim::FirstBad { forward: true } => newest::newest_of(&releases),
+        BisectAim::FirstBad { forward: false } | BisectAim::Fix => Vec::new(),
+    };
+    let search = SearchPlan {
+        seeks_good_end: request.good.is_none() && !find_fix,
+        ..request.search.plan(&asked.question)
+    };
+    let plan = SessionPlan { search, find_fix, every: None, newest, pin_file };
+    begin_on(context, line, asked, plan).await
+}
+
+/// What a session is begun with, besides its line and its question.
+pub(super) struct SessionPlan {
+    pub(super) search: SearchPlan,
+    pub(super) find_fix: bool,
+    /// Each so-manieth candidate is asked, in place of a search for a boundary.
+    pub(super) every: Option<usize>,
+    pub(super) newest: Vec<Candidate>,
+    pub(super) pin_file: Utf8PathBuf,
+}
+
+pub(super) async fn begin_on(
+    context: &Context,
+    line: Vec<Candidate>,
+    asked: PreparedQuestion,
+    plan: SessionPlan,
+) -> Result<OpenSession, AppError> {
+    let PreparedQuestion { question, config, account, watch } = asked;
     let asked_with = (config, account.clone());
     let (lab, why_node) = lab::build(context, &line, None, &question, asked_with).await?;
     let request = SessionRequest {
         max_turns: account.as_ref().map(|account| account.pace.max_turns()),
         account: account.and_then(|account| account.account_hash()),
-        search: SearchPlan {
-            seeks_good_end: request.good.is_none() && !request.find_fix,
-            ..request.search.plan(&question)
-        },
-        find_fix: request.find_fix,
+        search: plan.search,
+        find_fix: plan.find_fix,
+        scan: plan.every.map(|every| scan_order(&line, every, &question, &lab)),
+        newest: plan.newest,
         question,
         nodes: line.iter().map(|c| lab.nodes.of(c.core).ok().cloned()).collect(),
         line,
-        pin_file,
+        pin_file: plan.pin_file,
     };
     let older = journal::unfinished(&context.directories.sessions());
     let journal = Journal::begin(&context.directories.sessions(), request, Timestamp::now())?;
@@ -158,6 +235,21 @@ async fn begin(context: &Context, request: BisectRequest) -> Result<OpenSession,
         context.events.note(note);
     }
     Ok(OpenSession { journal, lab, watch })
+}
+
+/// The places that a scan asks, both ends among them: what is installed already comes first.
+/// Where an account is asked the older ones do, since a failure needs one before it that
+/// answers.
+fn scan_order(line: &[Candidate], every: usize, question: &Question, lab: &RealLab) -> Vec<usize> {
+    let last = line.len() - 1;
+    let mut places: Vec<_> = (0..=last).filter(|at| at % every == 0 || *at == last).collect();
+    if question.upstream.lending().is_none() {
+        places.sort_by_cached_key(|at| {
+            let job = Job::plain(line[*at].clone(), question.clone());
+            !lab.is_installed(&job)
+        });
+    }
+    places
 }
 
 async fn reopen(context: &Context, request: ResumeRequest) -> Result<OpenSession, AppError> {
@@ -191,6 +283,7 @@ fn open(
         line: request.line.clone(),
         find_fix: request.find_fix,
         seeks_good_end: request.search.seeks_good_end,
+        scan: request.scan.as_ref().map(Vec::len),
         question: request.question.clone(),
         nodes: lab.nodes.versions().into_iter().map(str::to_owned).collect(),
         why_node,
@@ -200,7 +293,7 @@ fn open(
 }
 
 /// Searches to the end, or says how to go on.
-async fn search(
+pub(super) async fn search(
     context: &Context,
     open: OpenSession,
     limits: SessionLimits,
@@ -211,9 +304,27 @@ async fn search(
     context.on_sudden_end(&go_on);
     let (events, stop) = (&context.events, &context.stop);
     let session = Session { lab: &lab, catalogue, events, stop, parallel: 1, limits };
+    let before = journal.checks().len();
     let result = session::run(&session, &mut journal).await;
     let ended = match result {
-        Ok(conclusion) => conclude(context, conclusion, &journal, &lab).await,
+        Ok(conclusion) => {
+            // The pin first: what comes after it may be cut short.
+            let pinned = pin(context, &conclusion, &journal, &lab, catalogue).await;
+            let changes = changes::found(context, &conclusion, &journal, &lab).await;
+            let checks = conclusion.checks.len() - before;
+            let limits = limits.after(checks, conclusion.elapsed);
+            let session = Session { limits, ..session };
+            let newest = newest::ask(context, session, &mut journal, &conclusion).await;
+            Ok(BisectReport {
+                session: journal.id().to_owned(),
+                directory: journal.directory().to_owned(),
+                request: journal.request().clone(),
+                conclusion,
+                changes,
+                newest,
+                pinned,
+            })
+        }
         Err(error) => Err(interrupted(context, error, &journal, &go_on).await),
     };
     if let Some(watch) = watch {
@@ -222,37 +333,30 @@ async fn search(
     ended
 }
 
-async fn conclude(
+/// Pins the last good release, where there is one to pin.
+async fn pin(
     context: &Context,
-    conclusion: Conclusion,
+    conclusion: &Conclusion,
     journal: &Journal,
     lab: &RealLab,
-) -> Result<BisectReport, AppError> {
-    let request = journal.request().clone();
-    let pinned = match conclusion.outcome {
+    catalogue: &Catalogue,
+) -> Option<Result<Pin, AppError>> {
+    let request = journal.request();
+    match conclusion.outcome {
         Outcome::Found { last_good, first_bad } | Outcome::Range { last_good, first_bad }
             if conclusion.pinnable =>
         {
-            let tested = tested(&request, &conclusion, last_good, context.catalogue()?);
+            let tested = tested(request, conclusion, last_good, catalogue);
             // The bad release next to a fix is none that broke anything.
             let blamed = matches!(conclusion.outcome, Outcome::Found { .. }) && !request.find_fix;
-            let first_bad = blamed.then(|| first_bad_of(&conclusion, first_bad)).flatten();
+            let first_bad = blamed.then(|| first_bad_of(conclusion, first_bad)).flatten();
             let pinned = write_pin(context, &request.pin_file, lab, tested, first_bad).await;
             let again =
                 format!("`codexpin resume {}` writes the pin, without a check", journal.id());
             Some(pinned.map_err(|failure| failure.with_hint(again)))
         }
         _ => None,
-    };
-    let changes = changes::found(context, &request, &conclusion, journal.directory(), lab).await;
-    Ok(BisectReport {
-        session: journal.id().to_owned(),
-        directory: journal.directory().to_owned(),
-        request,
-        conclusion,
-        changes,
-        pinned,
-    })
+    }
 }
 
 fn tested(

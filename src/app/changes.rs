@@ -1,13 +1,11 @@
 //! What changed, for a session that has found where it broke.
 
-use camino::Utf8Path;
-
 use super::context::Context;
 use crate::changes::{self, Changes, Span, SpanFacts};
 use crate::lab::RealLab;
 use crate::search::Outcome;
 use crate::session::Conclusion;
-use crate::session::journal::SessionRequest;
+use crate::session::journal::Journal;
 
 /// What changed between the last good and the first bad release, written into
 /// the session's directory. None where the search found no such pair. Whatever
@@ -15,11 +13,11 @@ use crate::session::journal::SessionRequest;
 /// of itself is looked through for what it broke.
 pub(super) async fn found(
     context: &Context,
-    request: &SessionRequest,
     conclusion: &Conclusion,
-    session: &Utf8Path,
+    journal: &Journal,
     lab: &RealLab,
 ) -> Option<Changes> {
+    let (request, session) = (journal.request(), journal.directory());
     let (Outcome::Found { last_good, first_bad } | Outcome::Range { last_good, first_bad }) =
         conclusion.outcome
     else {

@@ -10,7 +10,7 @@ use crate::check::account::LentAccount;
 use crate::config::Loaded;
 use crate::explain::Class;
 use crate::lab::RealLab;
-use crate::node::Node;
+use crate::node::{Node, Nodes};
 use crate::prefix::Prefix;
 use crate::question::Question;
 use crate::release::pairing::Candidate;
@@ -54,6 +54,25 @@ pub(super) async fn build(
     };
     lab.install_as_allowed_by(question);
     Ok((lab, why_node))
+}
+
+/// The same lab with a Node for each of these candidates, too: one that is in use where it
+/// fits, so that it is no second variable.
+pub(super) async fn extended(
+    context: &Context,
+    lab: &RealLab,
+    candidates: &[Candidate],
+) -> Result<RealLab, AppError> {
+    let (runtimes, _) = context.workshop().await?;
+    let mut nodes = (*lab.nodes).clone();
+    for candidate in candidates {
+        let range = candidate.node.as_deref();
+        nodes = match nodes.fitting(range).cloned() {
+            Some(node) => nodes.with(Nodes::new([(candidate.core, Ok(node))])),
+            None => nodes.with(runtimes.choose(&[(candidate.core, range)], &context.stop).await?),
+        };
+    }
+    Ok(RealLab { nodes: Arc::new(nodes), ..lab.clone() })
 }
 
 /// Has one candidate installed, for a command that does not judge it.

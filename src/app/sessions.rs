@@ -61,6 +61,10 @@ pub enum SessionEnd {
     NoRegression,
     /// The good end does not answer.
     GoodEndIsBad,
+    /// The good end does not answer, and the bad one does.
+    EndsReversed,
+    /// Every release that was to be asked was asked.
+    Scanned,
     /// An end could not be judged.
     EndSkipped,
     /// `resume` goes on with it.
@@ -68,13 +72,15 @@ pub enum SessionEnd {
 }
 
 impl SessionEnd {
-    fn of(outcome: Option<&Outcome>) -> Self {
+    pub(super) fn of(outcome: Option<&Outcome>) -> Self {
         match outcome {
             Some(Outcome::Found { .. }) => Self::Found,
             Some(Outcome::Range { .. }) => Self::Range,
             Some(Outcome::Inconclusive { .. }) => Self::Inconclusive,
             Some(Outcome::NoRegression) => Self::NoRegression,
             Some(Outcome::GoodEndIsBad) => Self::GoodEndIsBad,
+            Some(Outcome::EndsReversed) => Self::EndsReversed,
+            Some(Outcome::Scanned) => Self::Scanned,
             Some(Outcome::EndSkipped { .. }) => Self::EndSkipped,
             None => Self::Unfinished,
         }
@@ -96,9 +102,9 @@ pub fn sessions(context: &Context) -> SessionList {
 }
 
 /// None for a line without candidates, which no session has.
-fn listed(summary: SessionSummary) -> Option<ListedSession> {
+pub(super) fn listed(summary: SessionSummary) -> Option<ListedSession> {
     let (last_good, first_bad) = summary.ends();
-    let SessionSummary { id, directory, begun, request, checks, outcome } = summary;
+    let SessionSummary { id, directory, begun, request, checks, outcome, .. } = summary;
     let at = |place: usize| request.line.get(place).map(|candidate| candidate.core);
     Some(ListedSession {
         from: at(0)?,

@@ -6,7 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use jiff::SignedDuration;
 
 use super::AppError;
-use super::bisect::{BisectRequest, ResumeRequest, SearchRequest, bisect, resume};
+use super::bisect::{BisectAim, BisectRequest, ResumeRequest, SearchRequest, bisect, resume};
 use super::check::{CheckExtras, CheckRequest, check};
 use super::context::{Context, Watching};
 use super::diagnose::{DiagnoseRequest, Follower, ReadLog, diagnose};
@@ -206,7 +206,7 @@ async fn an_end_that_names_no_release_is_refused_before_anything_is_looked_for()
     let request = BisectRequest {
         good: Some("2026.5.18".to_owned()),
         bad: Some("what is this".to_owned()),
-        find_fix: false,
+        aim: BisectAim::FirstBad { forward: true },
         betas: false,
         question: question(),
         pin_file: "known-good.toml".into(),

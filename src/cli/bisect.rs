@@ -7,8 +7,8 @@ use super::question::QuestionArguments;
 use super::{PinFileArgument, exit};
 use crate::app::AppError;
 use crate::app::bisect::{
-    BisectReport, BisectRequest, ResumeRequest, SearchRequest, SessionLimits, bisect, resume,
-    reversed_ends,
+    BisectAim, BisectReport, BisectRequest, ResumeRequest, SearchRequest, SessionLimits, bisect,
+    resume, reversed_ends, turn_round,
 };
 use crate::app::context::Context;
 use crate::exit_code::ExitCode;
@@ -35,6 +35,10 @@ pub(super) struct Bisect {
     /// newer one that does.
     #[arg(long, conflicts_with = "carry_state")]
     find_fix: bool,
+    /// Leave out whether the newest releases answer again, which is asked once the first bad
+    /// one is found.
+    #[arg(long, conflicts_with = "find_fix")]
+    no_forward: bool,
     /// Which releases between the ends are candidates.
     #[arg(long, value_enum, default_value_t = Candidates::Stable)]
     channel: Candidates,
@@ -50,7 +54,7 @@ pub(super) struct Bisect {
     search: SearchArguments,
     /// Go on with a session that was interrupted: the newest, or the one named. The
     /// same as `codexpin resume`.
-    #[arg(long, value_name = "SESSION", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["good", "bad", "good_end", "bad_end", "find_fix", "channel", "carry_state", "same_failure", "any_failure", "deterministic", "confidence", "repeat", "routes", "require", "probe", "exec", "through", "config", "upgrade", "upstream", "relay", "api_key_env", "timeout", "reply"])]
+    #[arg(long, value_name = "SESSION", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["good", "bad", "good_end", "bad_end", "find_fix", "no_forward", "channel", "carry_state", "same_failure", "any_failure", "deterministic", "confidence", "repeat", "routes", "require", "probe", "exec", "through", "config", "upgrade", "upstream", "relay", "api_key_env", "timeout", "reply"])]
     resume: Option<String>,
     #[command(flatten)]
     pub(super) output: OutputArguments,
@@ -84,7 +88,7 @@ struct SearchArguments {
 
 /// How long a session may go on.
 #[derive(Debug, Clone, Copy, clap::Args)]
-struct LimitArguments {
+pub(super) struct LimitArguments {
     /// End after so many checks, with what is known by then.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_checks: Option<u32>,
@@ -106,7 +110,7 @@ impl SearchArguments {
 }
 
 impl LimitArguments {
-    fn limits(self) -> SessionLimits {
+    pub(super) fn limits(self) -> SessionLimits {
         SessionLimits {
             checks: self.max_checks.and_then(|checks| checks.try_into().ok()),
             time: self.max_time.map(|minutes| Duration::from_secs(u64::from(minutes) * 60)),
@@ -142,7 +146,7 @@ pub(super) struct Resume {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Candidates {
+pub(super) enum Candidates {
     /// Releases and their corrections.
     Stable,
     /// Betas as well.
@@ -166,7 +170,11 @@ impl Bisect {
         let mut request = BisectRequest {
             good: self.good.or(self.good_end),
             bad: self.bad.or(self.bad_end),
-            find_fix: self.find_fix,
+            aim: if self.find_fix {
+                BisectAim::Fix
+            } else {
+                BisectAim::FirstBad { forward: !self.no_forward }
+            },
             betas: self.channel == Candidates::Beta,
             question: self.question.request(),
             pin_file: self.file.pin_file,
@@ -181,10 +189,38 @@ impl Bisect {
             let question = format!(
                 "{good} is newer than {bad}. Find the first release after {bad} that answers again?"
             );
-            request.find_fix = terminal::confirm(&question) == Some(true);
+            if terminal::confirm(&question) == Some(true) {
+                request.aim = BisectAim::Fix;
+            }
         }
-        finish(output.of(bisect(context, request)).await?, output)
+        let limits = request.search.limits;
+        let report = output.of(bisect(context, request)).await?;
+        finish_either_way(report, limits, context, output).await
     }
+}
+
+/// Where the ends turn out to be the other way round, the person is asked whether to go on
+/// with the contrary search. Where nobody can be asked, the report names its command.
+async fn finish_either_way(
+    report: BisectReport,
+    limits: SessionLimits,
+    context: &Context,
+    output: &CommandOutput,
+) -> Result<ExitCode, AppError> {
+    if output.form == OutputForm::Text
+        && terminal::is_watched()
+        && let Some((failing, answering)) = report.reversed()
+    {
+        let wanted = if failing < answering { "answers again" } else { "does not answer" };
+        let question = format!(
+            "{failing} does not answer and {answering} does. Find the first release between them that {wanted}?"
+        );
+        if terminal::confirm(&question) == Some(true) {
+            let report = output.of(turn_round(context, &report, limits)).await?;
+            return finish(report, output);
+        }
+    }
+    finish(report, output)
 }
 
 impl Resume {
@@ -199,13 +235,19 @@ impl Resume {
             open_install: self.open_install,
             limits: self.limits.limits(),
         };
-        finish(output.of(resume(context, request)).await?, output)
+        let limits = request.limits;
+        let report = output.of(resume(context, request)).await?;
+        finish_either_way(report, limits, context, output).await
     }
 }
 
 /// What was found is told even where the pin could not be written.
-fn finish(report: BisectReport, output: &CommandOutput) -> Result<ExitCode, AppError> {
-    report::bisect::print(&report, output.form);
+pub(super) fn finish(report: BisectReport, output: &CommandOutput) -> Result<ExitCode, AppError> {
+    if report.request.scan.is_some() {
+        report::scan::print(&report, output.form);
+    } else {
+        report::bisect::print(&report, output.form);
+    }
     if let Some(Err(error)) = report.pinned {
         return Err(error);
     }

@@ -20,11 +20,13 @@ pub fn of_verdict(verdict: &Verdict) -> ExitCode {
 /// A search that found a release is a success, one that ended with a range is not.
 pub fn of_search(outcome: &Outcome) -> ExitCode {
     match outcome {
-        Outcome::Found { .. } => ExitCode::Success,
+        Outcome::Found { .. } | Outcome::Scanned => ExitCode::Success,
         Outcome::Range { .. } | Outcome::EndSkipped { .. } | Outcome::Inconclusive { .. } => {
             ExitCode::Inconclusive
         }
-        Outcome::NoRegression | Outcome::GoodEndIsBad => ExitCode::NoRegression,
+        Outcome::NoRegression | Outcome::GoodEndIsBad | Outcome::EndsReversed => {
+            ExitCode::NoRegression
+        }
     }
 }
 

@@ -55,6 +55,17 @@ impl Nodes {
         }
     }
 
+    /// A Node that is in use and satisfies this range.
+    pub fn fitting(&self, range: Option<&str>) -> Option<&Node> {
+        self.by_core.values().flatten().find(|node| satisfies(&node.version, range))
+    }
+
+    /// The same, with those of other candidates.
+    #[must_use]
+    pub fn with(self, others: Self) -> Self {
+        Self { by_core: self.by_core.into_iter().chain(others.by_core).collect() }
+    }
+
     /// The different Node versions in use, in the order of the line.
     pub fn versions(&self) -> Vec<&str> {
         let mut versions: Vec<&str> = Vec::new();

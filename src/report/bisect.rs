@@ -2,6 +2,8 @@
 
 mod certainty;
 mod json;
+pub(super) mod newest;
+mod no_boundary;
 mod opening;
 
 use std::fmt::Write as _;
@@ -18,11 +20,12 @@ use crate::observation::Observation;
 use crate::observation::bill::{self, BillMove};
 use crate::release::Version;
 use crate::route::Route;
-use crate::search::{AnswerKind, Contradiction, Mark, Outcome, Purpose};
+use crate::search::{AnswerKind, Contradiction, Outcome, Purpose};
 use crate::session::Conclusion;
 use crate::session::journal::SessionRequest;
+use crate::session::newest::NewestRelease;
 use crate::session::record::CheckRecord;
-use crate::verdict::{SkipReason, Verdict};
+use crate::verdict::Verdict;
 
 pub(super) use opening::{how, opening};
 
@@ -42,6 +45,7 @@ struct SessionEnding<'a> {
     request: &'a SessionRequest,
     conclusion: &'a Conclusion,
     changes: Option<&'a Changes>,
+    newest: &'a [NewestRelease],
     /// What was pinned, and in which file.
     pinned: Option<(Version, &'a Utf8Path)>,
 }
@@ -55,6 +59,7 @@ impl<'a> SessionEnding<'a> {
             request: &report.request,
             conclusion: &report.conclusion,
             changes: report.changes.as_ref(),
+            newest: &report.newest,
             pinned: pin.map(|pin| (pin.core, report.request.pin_file.as_path())),
         }
     }
@@ -81,6 +86,9 @@ impl SessionEnding<'_> {
             }
             Outcome::NoRegression => self.no_regression(&mut text),
             Outcome::GoodEndIsBad => self.good_end_is_bad(&mut text),
+            Outcome::EndsReversed => self.ends_reversed(&mut text),
+            // It has a report of its own: see `report::scan`.
+            Outcome::Scanned => {}
             Outcome::EndSkipped { end } => self.end_skipped(&mut text, *end),
             Outcome::Inconclusive { last_good, first_bad } => {
                 self.inconclusive(&mut text, *last_good, *first_bad);
@@ -131,7 +139,9 @@ impl SessionEnding<'_> {
         } else {
             format!("{bad} is the first bad release; {good} is the last good one")
         };
-        let _ = writeln!(text, "\n{}\n", headline.bold());
+        let _ = writeln!(text, "\n{}", headline.bold());
+        self.whether_mended(text, bad);
+        text.push('\n');
         self.moved_ends(text);
         self.certainty(text);
         self.why(text, first_bad);
@@ -146,8 +156,9 @@ impl SessionEnding<'_> {
         } else {
             format!("the first bad release comes after {good} and not after {bad}")
         };
-        let _ = writeln!(text, "\n{}\n", headline.bold());
-        let _ = writeln!(text, "between them, nothing could be judged:");
+        let _ = writeln!(text, "\n{}", headline.bold());
+        self.whether_mended(text, bad);
+        let _ = writeln!(text, "\nbetween them, nothing could be judged:");
         for place in last_good + 1..first_bad {
             let why = match self.conclusion.check_of(place).map(|checked| &checked.verdict) {
                 Some(Verdict::Skip { reason }) => reason.to_string(),
@@ -212,7 +223,8 @@ impl SessionEnding<'_> {
             let _ = write!(text, "\n{}", changes::block(changes));
         }
         if let Some((core, file)) = self.pinned {
-            let _ = writeln!(text, "\npinned {core} in {file}");
+            let what = if self.request.find_fix { ", which answers again," } else { "" };
+            let _ = writeln!(text, "\npinned {core}{what} in {file}");
         } else if !self.conclusion.pinnable {
             let _ =
                 writeln!(text, "\nnot pinned: {good} answers now and then, and fails now and then");
@@ -223,6 +235,7 @@ impl SessionEnding<'_> {
             "roll this machine back to"
         };
         let _ = writeln!(text, "\nnext  codexpin apply             {what} {good}");
+        self.forward(text);
         let _ = writeln!(text, "      codexpin check {bad:<11} see it fail again");
         let _ = writeln!(
             text,
@@ -231,74 +244,6 @@ impl SessionEnding<'_> {
         let _ = writeln!(text, "      codexpin report            Markdown for an upstream issue");
         if let Some(command) = self.any_failure() {
             let _ = writeln!(text, "      {command}");
-        }
-    }
-
-    fn no_regression(&self, text: &mut String) {
-        let (good, bad) = self.conclusion.ends;
-        let (good, bad) = (self.core(good), self.core(bad));
-        let headline = format!("no regression: both {good} and {bad} answer");
-        let _ = writeln!(text, "\n{}\n", headline.bold());
-        self.moved_ends(text);
-        self.certainty(text);
-        self.differs_from_a_users(text);
-        let _ =
-            writeln!(text, "next  name a newer bad end, or another route: --route provider/model");
-        let _ = writeln!(
-            text,
-            "      If your agent is silent on {bad} all the same, the release alone does not explain it:"
-        );
-        let _ = writeln!(
-            text,
-            "      look at the login, the quota and openclaw.json (`openclaw doctor`)."
-        );
-    }
-
-    fn good_end_is_bad(&self, text: &mut String) {
-        let (place, bad) = self.conclusion.ends;
-        let good = self.core(place);
-        let both = self.conclusion.check_of(bad).is_some_and(|c| c.counts && c.mark() == Mark::Bad);
-        let either = if both { " either" } else { "" };
-        let headline = format!("the good end {good} does not answer{either}");
-        let _ = writeln!(text, "\n{}\n", headline.bold());
-        self.moved_ends(text);
-        self.certainty(text);
-        self.why(text, place);
-        if let Some(remedy) = self.remedy(place) {
-            let _ = writeln!(text, "      {remedy}");
-        }
-        self.differs_from_a_users(text);
-        let _ = writeln!(
-            text,
-            "next  name an older good end, or another route: --route provider/model"
-        );
-    }
-
-    fn end_skipped(&self, text: &mut String, end: usize) {
-        let name = if end == 0 { "good" } else { "bad" };
-        let headline = format!(
-            "neither the {name} end {} could be judged, nor any release that could stand for it",
-            self.core(end)
-        );
-        let _ = writeln!(text, "\n{}\n", headline.bold());
-        let Some(CheckRecord { verdict: Verdict::Skip { reason }, .. }) =
-            self.conclusion.check_of(end)
-        else {
-            return;
-        };
-        let _ = writeln!(text, "why   {reason}");
-        if let Some(failure) = reason.failure() {
-            let _ = writeln!(text, "      {}", failure_lines(failure)[1]);
-        }
-        if matches!(reason, SkipReason::Incomplete { .. } | SkipReason::Missing { .. }) {
-            self.differs_from_a_users(text);
-        }
-        let _ = writeln!(
-            text,
-            "\nnext  name another {name} end, or another route: --route provider/model"
-        );
-        if let Some(remedy) = reason.failure().and_then(|failure| failure.remedy.as_deref()) {
-            let _ = writeln!(text, "      {remedy}");
         }
     }
 
@@ -322,32 +267,6 @@ impl SessionEnding<'_> {
             times(&told.good),
             times(&told.bad)
         )
-    }
-
-    /// What was tested is not what a user with the plugin has: say so, of those that
-    /// were really asked without it.
-    fn differs_from_a_users(&self, text: &mut String) {
-        let asked = self.conclusion.checks.iter().filter(|check| !check.observations.is_empty());
-        let mut asked: Vec<_> = asked.map(CheckRecord::place).collect();
-        asked.sort_unstable();
-        asked.dedup();
-        let without = |place: &usize| self.request.line[*place].plugin.is_none();
-        let core_only: Vec<_> = asked.iter().copied().filter(without).collect();
-        if core_only.is_empty() {
-            return;
-        }
-        let which = if core_only.len() == asked.len() {
-            "these releases, so they were tested as core\n      only".to_owned()
-        } else {
-            let cores: Vec<_> =
-                core_only.iter().map(|place| self.core(*place).to_string()).collect();
-            format!("{}: tested as core\n      only", cores.join(", "))
-        };
-        let _ = writeln!(
-            text,
-            "      This registry has no @openclaw/codex for {which}, through the embedded runtime. An installation with the plugin runs its turns in the\n      \
-             Codex app-server, and can fail where these do not, or answer where these do not."
-        );
     }
 }
 

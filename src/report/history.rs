@@ -25,7 +25,7 @@ pub(super) struct HistorySpan {
 /// What is known of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "what")]
-enum HistoryWord {
+pub(super) enum HistoryWord {
     Answers,
     Fails {
         failure: String,
@@ -39,14 +39,10 @@ enum HistoryWord {
 
 /// What is known along the line, oldest first.
 pub(super) fn spans(line: &[Candidate], checked: &[CheckRecord]) -> Vec<HistorySpan> {
-    let word = |place: usize| {
-        let check = checked.iter().rfind(|check| check.counts && check.place() == place);
-        check.map_or(HistoryWord::NotAsked, HistoryWord::of)
-    };
     // First place, last place and word of each span.
     let mut spans: Vec<(usize, usize, HistoryWord)> = Vec::new();
     for place in 0..line.len() {
-        let word = word(place);
+        let word = word_at(place, checked);
         if word == HistoryWord::NotAsked {
             continue;
         }
@@ -99,6 +95,62 @@ pub(super) fn lines(line: &[Candidate], checked: &[CheckRecord]) -> String {
         let _ = writeln!(text, "{name:<8} {cores:<26} {}", span.in_words());
     }
     text
+}
+
+/// Two candidates of which different things are known, and between which nothing is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct HistoryBoundary {
+    #[serde(flatten)]
+    pub(super) kind: BoundaryKind,
+    /// The older one.
+    pub(super) before: Version,
+    /// The newer one.
+    pub(super) after: Version,
+    /// How many releases lie between them that were not asked, or not judged.
+    pub(super) between: usize,
+}
+
+/// What changes from one candidate to the next.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "boundary")]
+pub(super) enum BoundaryKind {
+    /// It answers before, and fails after it in this way.
+    Breaks { failure: String },
+    /// It fails before, and answers after it.
+    Mended,
+    /// It fails on either side, and after it in this way.
+    FailsOtherwise { failure: String },
+}
+
+/// Where the line changes, oldest first.
+pub(super) fn boundaries(line: &[Candidate], checked: &[CheckRecord]) -> Vec<HistoryBoundary> {
+    let failure = |place: usize| match word_at(place, checked) {
+        HistoryWord::Answers => Some(None),
+        HistoryWord::Fails { failure, .. } => Some(Some(failure)),
+        HistoryWord::NotJudged | HistoryWord::NotAsked => None,
+    };
+    let judged: Vec<_> =
+        (0..line.len()).filter_map(|place| Some((place, failure(place)?))).collect();
+    let boundary = |pair: &[(usize, Option<String>)]| {
+        let ((before, was), (after, is)) = (&pair[0], &pair[1]);
+        let kind = match (was, is) {
+            (None, Some(failure)) => BoundaryKind::Breaks { failure: failure.clone() },
+            (Some(_), None) => BoundaryKind::Mended,
+            (Some(was), Some(is)) if was != is => {
+                BoundaryKind::FailsOtherwise { failure: is.clone() }
+            }
+            _ => return None,
+        };
+        let (before, after, between) = (line[*before].core, line[*after].core, after - before - 1);
+        Some(HistoryBoundary { kind, before, after, between })
+    };
+    judged.windows(2).filter_map(boundary).collect()
+}
+
+/// What is known of the candidate with this place.
+pub(super) fn word_at(place: usize, checked: &[CheckRecord]) -> HistoryWord {
+    let check = checked.iter().rfind(|check| check.counts && check.place() == place);
+    check.map_or(HistoryWord::NotAsked, HistoryWord::of)
 }
 
 impl HistoryWord {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::paint::Paint as _;
-use super::{apply, bisect, counted, duration, login, terminal};
+use super::{apply, bisect, brief, counted, duration, login, terminal};
 use crate::event::{Event, TimedEvent};
 use crate::release::Version;
 use crate::search::Purpose;
@@ -101,7 +101,11 @@ impl ProgressState {
                 self.done += 1;
                 terminal::say(&verdict_line(*core, verdict, *elapsed_ms, *purpose));
             }
-            Event::Search { checks: 0, .. } => {}
+            Event::Search { checks: 0, .. } | Event::Scan { left: 0, .. } => {}
+            Event::Scan { left, of } => {
+                let what = format!("{} to ask", counted(*of, "release", "releases"));
+                self.search(&what, u32::try_from(*left).unwrap_or(u32::MAX));
+            }
             Event::Search { checks, .. } => self.search(&search_line(event), *checks),
             Event::Note { text } => terminal::note(text),
             Event::Warning { text } => terminal::warning(text),
@@ -207,14 +211,5 @@ fn verdict_line(core: Version, verdict: &Verdict, elapsed_ms: u64, purpose: Purp
         Verdict::Skip { reason } => {
             format!("{}  {core:<16} {reason}", "skip".yellow().bold())
         }
-    }
-}
-
-/// The beginning of a long line: the whole of it is in the ending.
-fn brief(text: &str) -> String {
-    const LONGEST: usize = 64;
-    match text.char_indices().nth(LONGEST) {
-        Some((at, _)) => format!("{}…", text[..at].trim_end()),
-        None => text.to_owned(),
     }
 }

@@ -32,7 +32,7 @@ fn lines_of(session: &ListedSession) -> String {
     )
 }
 
-fn found(session: &ListedSession) -> String {
+pub(super) fn found(session: &ListedSession) -> String {
     let (good, bad) = (told(session.last_good), told(session.first_bad));
     let (last, first) = if session.find_fix {
         ("last that does not answer", "first that answers again")
@@ -45,6 +45,14 @@ fn found(session: &ListedSession) -> String {
         SessionEnd::Inconclusive => format!("inconclusive: {last} {good}, {first} {bad}"),
         SessionEnd::NoRegression => "no regression: both ends answer".to_owned(),
         SessionEnd::GoodEndIsBad => "the good end does not answer".to_owned(),
+        SessionEnd::EndsReversed => {
+            "the other way round: the good end fails, the bad one answers".to_owned()
+        }
+        SessionEnd::Scanned => match (session.last_good, session.first_bad) {
+            (Some(_), Some(_)) => format!("scanned: it breaks after {good}, not after {bad}"),
+            (Some(_), None) => "scanned: it does not break".to_owned(),
+            (None, _) => "scanned: nothing answers".to_owned(),
+        },
         SessionEnd::EndSkipped => "an end could not be judged".to_owned(),
         SessionEnd::Unfinished => {
             format!("not finished: {last} {good}, {first} {bad} so far").yellow()

@@ -123,6 +123,11 @@ pub(super) fn stdout_width() -> usize {
     columns.unwrap_or(80)
 }
 
+/// Whether a person is looking at stdout, and not a program.
+pub(super) fn is_stdout_watched() -> bool {
+    io::stdout().is_terminal()
+}
+
 /// Whether a person is looking at stderr.
 pub fn is_watched() -> bool {
     std::io::stderr().is_terminal()

@@ -59,10 +59,44 @@ impl Bayes {
 
     /// What it comes to with these answers.
     fn step(&self, tallies: Vec<Tally>) -> Decision {
-        match self.needed_first(&tallies) {
-            Some(place) => Decision::Ask(place),
-            None => self.rule.next(&self.posterior_of(tallies)),
+        if let Some(place) = self.needed_first(&tallies) {
+            return Decision::Ask(place);
         }
+        if let Some(decision) = self.ends_reversed(&tallies) {
+            return decision;
+        }
+        let (good_end, bad_end) = (tallies[0], tallies[self.length - 1]);
+        match self.rule.next(&self.posterior_of(tallies)) {
+            // What is said of both ends has to have been seen of both.
+            Decision::Done(Outcome::GoodEndIsBad) if bad_end.is_unasked() => {
+                Decision::Ask(self.length - 1)
+            }
+            Decision::Done(Outcome::NoRegression)
+                if good_end.is_unasked() && !self.seeks_good_end =>
+            {
+                Decision::Ask(0)
+            }
+            decision => decision,
+        }
+    }
+
+    /// Whether the good end fails and the bad one answers, each once more often than an
+    /// answer beside a boundary has to be borne out: no place of a boundary explains that.
+    fn ends_reversed(&self, tallies: &[Tally]) -> Option<Decision> {
+        let last = self.length - 1;
+        let (good_end, bad_end) = (tallies[0], tallies[last]);
+        let is_reversed = good_end.fails > 0
+            && good_end.passes == 0
+            && bad_end.passes > 0
+            && bad_end.fails == 0
+            && !self.seeks_good_end;
+        let needed = self.rule.repeat + 1;
+        let open = [(0, good_end.fails), (last, bad_end.passes)];
+        let open =
+            open.into_iter().find(|(place, seen)| *seen < needed && !tallies[*place].untestable);
+        let decision =
+            open.map_or(Decision::Done(Outcome::EndsReversed), |(place, _)| Decision::Ask(place));
+        is_reversed.then_some(decision)
     }
 
     /// What has to be known before anything else: a control where failures need one, and
@@ -79,10 +113,7 @@ impl Bayes {
         let wants_failure =
             self.answers.policy.same_failure && tallies[last].fails == 0 && is_open(last);
         if self.seeks_good_end && !has_control {
-            let unasked = |place: &usize| {
-                let Tally { passes, fails, untestable } = tallies[*place];
-                !untestable && passes + fails == 0
-            };
+            let unasked = |place: &usize| tallies[*place].is_unasked();
             return [last].into_iter().chain(steps_back(self.length)).find(unasked);
         }
         wants_control.then_some(0).or(wants_failure.then_some(last))

@@ -63,7 +63,7 @@ impl Bisection {
         let good_end = match self.good_end() {
             EndState::Unknown(place) => return BisectionStep::End(place, Mark::Good),
             EndState::Judged(place, Mark::Good) => place,
-            EndState::Judged(..) => return BisectionStep::Nothing(Outcome::GoodEndIsBad),
+            EndState::Judged(..) => return self.step_without_good_end(),
             EndState::Skipped => return BisectionStep::Nothing(Outcome::EndSkipped { end: 0 }),
         };
         match self.bad_end(good_end) {
@@ -81,6 +81,16 @@ impl Bisection {
                 BisectionStep::Nothing(Outcome::Found { last_good, first_bad })
             }
             None => BisectionStep::Nothing(Outcome::Range { last_good, first_bad }),
+        }
+    }
+
+    /// Where the good end does not answer, the bad one is asked too: the ends may be the other
+    /// way round.
+    fn step_without_good_end(&self) -> BisectionStep {
+        match self.marks[self.last()] {
+            None => BisectionStep::End(self.last(), Mark::Bad),
+            Some(Mark::Good) => BisectionStep::Nothing(Outcome::EndsReversed),
+            Some(Mark::Bad | Mark::Skip) => BisectionStep::Nothing(Outcome::GoodEndIsBad),
         }
     }
 

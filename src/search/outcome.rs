@@ -44,8 +44,13 @@ pub enum Outcome {
     },
     /// Both ends answer.
     NoRegression,
-    /// The good end does not answer.
+    /// The good end does not answer, and neither does the bad one, as far as it can be judged.
     GoodEndIsBad,
+    /// The good end does not answer and the bad one does: what happened between them is the
+    /// contrary of what is looked for.
+    EndsReversed,
+    /// All that were to be asked were asked: no boundary was looked for.
+    Scanned,
     /// An end could not be judged, so nothing between can be either.
     EndSkipped {
         /// The end's place.
@@ -54,6 +59,22 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Every place that it names.
+    pub fn places(&self) -> Vec<usize> {
+        match *self {
+            Self::Found { last_good, first_bad } | Self::Range { last_good, first_bad } => {
+                vec![last_good, first_bad]
+            }
+            Self::Inconclusive { last_good, first_bad } => {
+                last_good.into_iter().chain(first_bad).collect()
+            }
+            Self::EndSkipped { end } => vec![end],
+            Self::NoRegression | Self::GoodEndIsBad | Self::EndsReversed | Self::Scanned => {
+                Vec::new()
+            }
+        }
+    }
+
     /// The candidate to go back to.
     pub fn last_good(&self) -> Option<usize> {
         match self {

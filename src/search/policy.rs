@@ -69,12 +69,15 @@ pub(super) struct Answers {
     pub(super) all: Vec<(Ask, Reading)>,
     /// Failures whose control was not made in time.
     pub(super) out_of_date: BTreeSet<u32>,
+    /// Failures of candidates that count before anything is asked, and surprise nobody.
+    pub(super) borne_out: BTreeSet<(usize, FailureKey)>,
     pause: Option<Pause>,
 }
 
 impl Answers {
     pub(super) fn new(length: usize, policy: NoisePolicy) -> Self {
-        Self { policy, length, all: Vec::new(), out_of_date: BTreeSet::new(), pause: None }
+        let (all, out_of_date, borne_out) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
+        Self { policy, length, all, out_of_date, borne_out, pause: None }
     }
 
     pub(super) fn add(&mut self, ask: Ask, reading: Reading) {
@@ -117,7 +120,7 @@ impl Answers {
 
     /// What each candidate counts as.
     pub(super) fn states(&self) -> Vec<CandidateState> {
-        let mut known = BTreeSet::new();
+        let mut known = self.borne_out.clone();
         loop {
             let states: Vec<_> = (0..self.length).map(|at| self.state_of(at, &known)).collect();
             let before = known.len();

@@ -12,6 +12,13 @@ pub(super) struct Tally {
     pub(super) untestable: bool,
 }
 
+impl Tally {
+    /// Whether nothing is known of it, and something might be.
+    pub(super) fn is_unasked(self) -> bool {
+        !self.untestable && self.passes + self.fails == 0
+    }
+}
+
 /// So many times a candidate that was judged before cannot be, and it is let alone.
 const SKIPS_OF_A_JUDGED_ONE: u32 = 3;
 

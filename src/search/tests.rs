@@ -1,4 +1,5 @@
 mod noise;
+mod scan;
 
 use std::collections::BTreeMap;
 
@@ -99,6 +100,9 @@ fn every_ending_is_told_apart() {
         ("ggxbb", Outcome::Range { last_good: 1, first_bad: 3 }),
         ("gggg", Outcome::NoRegression),
         ("bbbb", Outcome::GoodEndIsBad),
+        ("bbgg", Outcome::EndsReversed),
+        ("sbbg", Outcome::EndsReversed),
+        ("bggs", Outcome::GoodEndIsBad),
         ("ssss", Outcome::EndSkipped { end: 0 }),
         ("gsss", Outcome::EndSkipped { end: 3 }),
     ] {
@@ -132,6 +136,14 @@ fn an_end_that_cannot_be_judged_moves_inwards_in_growing_steps() {
     // A whole cluster of skips is leapt over; what was leapt over is looked at only where
     // that may still say something.
     assert_eq!(one_by_one(&readings("gggbbbbsssss"), ANY).places()[..5], [0, 11, 10, 8, 4]);
+}
+
+#[test]
+fn a_good_end_that_fails_has_the_bad_end_asked_too_and_nothing_between() {
+    let run = one_by_one(&readings("bbbggggg"), ANY);
+    assert_eq!(run.outcome(), Outcome::EndsReversed);
+    assert_eq!(run.places(), [0, 0, 7]);
+    assert_eq!(one_by_one(&readings("bbbb"), ANY).places(), [0, 0, 3]);
 }
 
 #[test]
@@ -358,15 +370,18 @@ fn is_borne_out(truth: &[Reading], policy: NoisePolicy, outcome: &Outcome) -> bo
                 && all(last_good + 1..first_bad, Mark::Skip)
                 && matches!(outcome, Outcome::Found { .. }) == (first_bad == last_good + 1)
         }
-        Outcome::GoodEndIsBad => {
-            truth.iter().find(|r| **r != Reading::Skip).is_some_and(|r| *r != Reading::Good)
+        Outcome::GoodEndIsBad | Outcome::EndsReversed => {
+            let first = truth.iter().find(|r| **r != Reading::Skip);
+            let is_reversed = truth[last] == Reading::Good;
+            first.is_some_and(|r| *r != Reading::Good)
+                && is_reversed == (*outcome == Outcome::EndsReversed)
         }
         Outcome::NoRegression => {
             truth.iter().rfind(|r| **r != Reading::Skip) == Some(&Reading::Good)
         }
         Outcome::EndSkipped { end: 0 } => all(0..last, Mark::Skip),
         Outcome::EndSkipped { .. } => (0..=last).filter(|p| mark(*p) != Mark::Skip).count() == 1,
-        Outcome::Inconclusive { .. } => false,
+        Outcome::Inconclusive { .. } | Outcome::Scanned => false,
     }
 }
 

@@ -74,8 +74,7 @@ impl<L: Lab> CheckPool<L> {
         wanted: Vec<(usize, f64)>,
     ) -> Result<CheckResult, LabError> {
         let asked = |place| self.running.iter().any(|ask| ask.place == place);
-        let wanted: Vec<_> =
-            wanted.into_iter().map(|(place, _)| place).filter(|place| !asked(*place)).collect();
+        let wanted: Vec<_> = wanted.into_iter().filter(|(place, _)| !asked(*place)).collect();
         self.prefetch.keep_only(&wanted);
         let answered = tokio::select! {
             answered = self.checks.join_next() => answered,

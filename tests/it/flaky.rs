@@ -36,7 +36,7 @@ impl Noise {
 
 fn bisect(machine: &Machine, releases: usize, command: &str, more: &[&str]) -> (Run, Value) {
     let last = format!("2026.2.{releases}");
-    let words = ["bisect", "2026.2.1", &last, "--exec", command, "--json"];
+    let words = ["bisect", "2026.2.1", &last, "--exec", command, "--json", "--no-forward"];
     let run = machine.start_with(&[&words[..], more].concat(), &[]).finish();
     let value = serde_json::from_str(&run.stdout)
         .unwrap_or_else(|error| panic!("{error} in {}\n{}", run.stdout, run.stderr));
@@ -66,7 +66,7 @@ fn one_flake_blames_nobody_where_the_user_says_that_answers_may_be_wrong() {
     let bad = ["2026.6.11", "2026.7.1"];
     machine.registry.script_all(&bad, &agent::unknown_model());
     machine.registry.script("2026.6.1", [agent::unknown_model(), agent::answers()]);
-    let run = machine.run("bisect 2026.5.18 2026.7.1 --confidence 95").exits(0);
+    let run = machine.run("bisect 2026.5.18 2026.7.1 --confidence 95 --no-forward").exits(0);
     assert!(run.stdout.contains("2026.6.11 is the first bad release"), "{}", run.stdout);
     assert!(run.stdout.contains("\nsure  9"), "{}", run.stdout);
 }

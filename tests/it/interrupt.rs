@@ -18,7 +18,7 @@ fn nothing_is_left(machine: &Machine, pid: u32) {
 fn ctrl_c_stops_a_turn_saves_what_was_seen_and_says_how_to_go_on() {
     let machine = Machine::new();
     machine.registry.script("2026.6.5", [agent::hangs(), agent::unknown_model()]);
-    let running = machine.start("bisect 2026.6.1 2026.6.5");
+    let running = machine.start("bisect 2026.6.1 2026.6.5 --no-forward");
     machine.registry.wait_for_turns(2);
     running.signal(Signal::SIGINT);
     let run = running.finish().exits(130);
@@ -80,7 +80,7 @@ fn a_session_that_was_killed_right_after_each_record_goes_on_without_repeating_a
     let machine = Machine::new();
     machine.registry.script_all(&["2026.6.5", "2026.6.11"], &agent::unknown_model());
     let kill = [("CODEXPIN_KILL_AT", "session-recorded")];
-    let first = ["bisect", "2026.5.19", "2026.6.11"];
+    let first = ["bisect", "2026.5.19", "2026.6.11", "--no-forward"];
     machine.start_with(&first, &kill).finish().exits(128 + 9);
     for asked in 2..=4 {
         assert_eq!(machine.registry.asked().len(), asked - 1);
@@ -127,7 +127,7 @@ fn an_install_that_was_killed_is_begun_anew() {
 fn a_session_killed_at_any_moment_goes_on_to_the_same_end() {
     let machine = Machine::new();
     machine.registry.script_all(&["2026.6.5", "2026.6.11"], &agent::unknown_model());
-    let mut words = "bisect 2026.5.19 2026.6.11";
+    let mut words = "bisect 2026.5.19 2026.6.11 --no-forward";
     // Moments that differ with every run of this test, and none that it depends on.
     for _ in 0..4 {
         let running = machine.start(words);

@@ -12,6 +12,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 use crate::registry::{NotedProcess, PATIENCE, Registry};
+use crate::terminal::Terminal;
 
 /// A machine on which nobody else runs codexpin.
 pub(crate) struct Machine {
@@ -170,18 +171,32 @@ impl Machine {
         self.spawn(command, &[]).finish()
     }
 
+    /// Starts `codexpin` with these words at a terminal.
+    pub(crate) fn at_a_terminal(&self, words: &str) -> Terminal {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_codexpin"));
+        command.args(words.split_whitespace());
+        self.place(&mut command);
+        Terminal::of(command)
+    }
+
     fn spawn(&self, mut command: Command, more: &[(&str, &str)]) -> Running {
+        self.place(&mut command);
         let child = command
-            .current_dir(self.work())
-            .env_clear()
-            .envs(&self.environment)
-            .envs(self.environment.get("PATH").map(|path| ("PATH", self.within_reach(path))))
             .envs(more.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn();
         Running::of(child.unwrap())
+    }
+
+    /// Gives a program this machine's directory and environment.
+    fn place(&self, command: &mut Command) {
+        command
+            .current_dir(self.work())
+            .env_clear()
+            .envs(&self.environment)
+            .envs(self.environment.get("PATH").map(|path| ("PATH", self.within_reach(path))));
     }
 
     /// A PATH with the directory by which the stand-in tells this test what it does.

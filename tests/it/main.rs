@@ -11,6 +11,7 @@ mod remedies;
 #[expect(dead_code, reason = "shared with the tests of real logins")]
 #[path = "../service/service.rs"]
 mod service;
+mod terminal;
 
 mod billing;
 mod bisect;
@@ -34,6 +35,7 @@ mod install_egress;
 mod interrupt;
 mod live;
 mod loopback;
+mod newest;
 mod node;
 mod npm_settings;
 mod pins;
@@ -41,6 +43,7 @@ mod redaction;
 mod releases;
 mod resume;
 mod routes;
+mod scan;
 mod sessions;
 mod shell;
 mod tools;

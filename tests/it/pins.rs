@@ -102,7 +102,8 @@ fn a_result_is_told_even_where_the_pin_cannot_be_written_any_more() {
     machine.registry.script("2026.6.5", [agent::unknown_model(), agent::unknown_model()]);
     let place = machine.work().join("team");
     fs_err::create_dir_all(&place).unwrap();
-    let running = machine.start("bisect 2026.6.1 2026.6.5 --pin-file team/known-good.toml");
+    let running =
+        machine.start("bisect 2026.6.1 2026.6.5 --no-forward --pin-file team/known-good.toml");
     machine.registry.wait_for_turns(1);
     fs_err::remove_dir_all(&place).unwrap();
     fs_err::write(&place, "no directory any more").unwrap();

@@ -77,7 +77,7 @@ fn the_state_of_the_good_end_is_still_there_after_a_kill() {
     let machine = Machine::new();
     machine.registry.script_all(&["2026.6.5", "2026.6.11"], &agent::unknown_model());
     let kill = [("CODEXPIN_KILL_AT", "session-recorded")];
-    let first = ["bisect", "2026.5.19", "2026.6.11", "--carry-state"];
+    let first = ["bisect", "2026.5.19", "2026.6.11", "--no-forward", "--carry-state"];
     let mut run = machine.start_with(&first, &kill).finish();
     while run.code == 128 + 9 {
         run = machine.start_with(&["bisect", "--resume"], &kill).finish();

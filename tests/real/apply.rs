@@ -197,7 +197,7 @@ impl Machine {
 
     /// The bisection that made the pin.
     fn bisected(&self) -> &Ran {
-        let words = ["bisect", GOOD, BROKEN, "--upstream", "loopback"];
+        let words = ["bisect", GOOD, BROKEN, "--upstream", "loopback", "--no-forward"];
         self.bisected.get_or_init(|| self.codexpin(&words))
     }
 

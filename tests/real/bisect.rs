@@ -50,7 +50,7 @@ fn the_release_where_the_route_broke_is_found_and_the_last_good_one_is_pinned() 
     assert!(nearest.clone().any(|e| e["text"].as_str().unwrap().contains(cause)), "{changes:#}");
 
     // What was installed is there for the next time.
-    let again = user.run(&["bisect", "2026.5.28", "2026.6.1", "--json"]).json();
+    let again = user.run(&["bisect", "2026.5.28", "2026.6.1", "--json", "--no-forward"]).json();
     assert_eq!(again["installs"], 0);
     assert_eq!(again["first_bad"], "2026.6.1");
 }
@@ -77,7 +77,7 @@ fn two_ends_that_answer_are_no_regression() {
 fn a_session_that_is_killed_goes_on_without_repeating_a_check() {
     let user = User::new();
     let mut child = user
-        .codexpin(&["bisect", "2026.5.27", "2026.6.1"])
+        .codexpin(&["bisect", "2026.5.27", "2026.6.1", "--no-forward"])
         .stderr(Stdio::piped())
         .stdout(Stdio::null())
         .spawn()

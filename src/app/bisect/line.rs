@@ -1,6 +1,6 @@
 //! From the ends that a user names to the line of candidates.
 
-use super::BisectRequest;
+use super::{BisectAim, BisectRequest};
 use crate::app::AppError;
 use crate::app::context::{Context, Releases};
 use crate::lab::missing_piece;
@@ -33,8 +33,12 @@ pub(super) fn line_of(
     let candidates = releases.candidates();
     let between = |older, newer| line::between(&candidates, older, newer, request.betas);
     let (good, bad) = (resolve(&request.good)?, resolve(&request.bad)?);
-    if request.find_fix {
-        let Some(bad) = bad else { return Err(AppError::usage("--find-fix takes a bad release")) };
+    if request.aim == BisectAim::Fix {
+        let Some(bad) = bad else {
+            return Err(AppError::usage("--find-fix takes a release that does not answer").with_hint(
+                "`codexpin bisect --bad RELEASE --find-fix` looks for the first one after it that answers again",
+            ));
+        };
         let latest = || context.resolve(&End::Tag("latest".to_owned()), releases);
         let good = good.map_or_else(latest, Ok)?;
         // Whichever was named first: what is looked for is after the older one.
@@ -44,10 +48,25 @@ pub(super) fn line_of(
     }
     let line = match (good, bad) {
         (Some(good), Some(bad)) => between(good, bad)?,
-        (Some(good), None) => between(good, newest(good)?)?,
+        (Some(good), None) => {
+            let newest = newest(good)?;
+            if newest <= good {
+                return Err(AppError::usage(format!(
+                    "nothing is newer than {good}: the latest release is {newest}"
+                ))
+                .with_hint(format!("name the bad end: codexpin bisect {good} BAD")));
+            }
+            between(good, newest)?
+        }
         (None, bad) => {
             let bad = bad.ok_or_else(|| AppError::usage("bisect takes a good or a bad release"))?;
             let oldest = candidates.iter().map(|candidate| candidate.core).min().unwrap_or(bad);
+            if oldest == bad {
+                return Err(AppError::usage(format!(
+                    "nothing is older than {bad} in this registry"
+                ))
+                .with_hint(format!("`codexpin check {bad}` asks this one release for a reply")));
+            }
             let line = between(oldest, bad)?;
             line[line.len().saturating_sub(FURTHEST_BACK)..].to_vec()
         }
@@ -60,7 +79,8 @@ pub async fn reversed_ends(
     context: &Context,
     request: &BisectRequest,
 ) -> Result<Option<(Version, Version)>, AppError> {
-    let (Some(good), Some(bad), false) = (&request.good, &request.bad, request.find_fix) else {
+    let is_open = request.aim != BisectAim::Fix;
+    let (Some(good), Some(bad), true) = (&request.good, &request.bad, is_open) else {
         return Ok(None);
     };
     let (good, bad): (End, End) = (good.parse()?, bad.parse()?);

@@ -29,7 +29,7 @@ const REPEAT: u32 = 2;
 impl SearchRequest {
     /// What to search by. The loopback answers every time the same; the service, or a
     /// command of the user's own, need not.
-    pub(super) fn plan(self, question: &Question) -> SearchPlan {
+    pub(in crate::app) fn plan(self, question: &Question) -> SearchPlan {
         let may_flake = question.upstream.lending().is_some() || question.ask.command().is_some();
         let is_asked_for = self.confidence.is_some() || self.repeat.is_some();
         let answers = if self.deterministic || !(may_flake || is_asked_for) {

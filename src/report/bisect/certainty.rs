@@ -58,6 +58,17 @@ impl SessionEnding<'_> {
         first_bad: Option<usize>,
     ) {
         let headline = match (last_good, first_bad) {
+            (Some(good), Some(bad)) if self.request.find_fix => format!(
+                "not sure yet: the first release that answers again comes after {} and not after {}",
+                self.core(bad),
+                self.core(good)
+            ),
+            (Some(good), None) if self.request.find_fix => {
+                format!("not sure yet: if it was ever broken, {} answers again", self.core(good))
+            }
+            (None, Some(bad)) if self.request.find_fix => {
+                format!("not sure yet: {} does not answer", self.core(bad))
+            }
             (Some(good), Some(bad)) => format!(
                 "not sure yet: the first bad release comes after {} and not after {}",
                 self.core(good),

@@ -10,6 +10,7 @@ use crate::question::Question;
 use crate::release::Version;
 use crate::report::history::{self, HistorySpan};
 use crate::search::{Contradiction, Mark, Outcome};
+use crate::session::newest::NewestRelease;
 use crate::session::record::CheckRecord;
 
 #[derive(Serialize)]
@@ -25,6 +26,8 @@ pub(super) struct SessionJson<'a> {
     pinned: Option<Version>,
     pin_file: Option<&'a Utf8Path>,
     changes: Option<&'a Changes>,
+    /// Whether it is mended in the newest releases.
+    newest: &'a [NewestRelease],
     journal: &'a Utf8Path,
     /// What is known along the line, oldest first.
     history: Vec<HistorySpan>,
@@ -46,8 +49,12 @@ struct CandidateBilling {
 #[derive(Serialize)]
 struct OutcomeJson {
     outcome: &'static str,
+    /// None where a fix was looked for.
     last_good: Option<Version>,
     first_bad: Option<Version>,
+    /// What takes their place where a fix was looked for.
+    #[serde(flatten)]
+    fix: Option<FixJson>,
     /// Candidates between the two that could not be judged.
     skipped: Vec<Version>,
     /// How likely that is right, from 0 to 1; null where answers were taken for certain.
@@ -57,6 +64,14 @@ struct OutcomeJson {
     earlier_stretch: Option<[Version; 2]>,
     /// The releases that stood for the ends of the line.
     ends: [Version; 2],
+}
+
+#[derive(Serialize)]
+struct FixJson {
+    /// The last release that does not answer.
+    last_bad: Option<Version>,
+    /// The first one that answers again.
+    first_good: Option<Version>,
 }
 
 impl SessionEnding<'_> {
@@ -72,6 +87,8 @@ impl SessionEnding<'_> {
             Outcome::NoRegression => self.ends("no-regression", Some(conclusion.ends.1), None),
             // Whether an older release answers is not known: the good end is not the first bad one.
             Outcome::GoodEndIsBad => self.ends("good-end-is-bad", None, None),
+            Outcome::Scanned => self.ends("scanned", None, None),
+            Outcome::EndsReversed => self.ends("ends-reversed", None, None),
             Outcome::EndSkipped { .. } => self.ends("end-skipped", None, None),
             Outcome::Inconclusive { last_good, first_bad } => {
                 self.ends("inconclusive", *last_good, *first_bad)
@@ -88,6 +105,7 @@ impl SessionEnding<'_> {
             pinned: self.pinned.map(|(core, _)| core),
             pin_file: self.pinned.map(|(_, file)| file),
             changes: self.changes,
+            newest: self.newest,
             journal: self.directory,
             history: history::spans(&self.request.line, &conclusion.checks),
             billing: self
@@ -110,6 +128,8 @@ impl SessionEnding<'_> {
             of_it.clone().any(|check| check.counts && check.mark() == Mark::Skip)
         };
         let (good_end, bad_end) = self.conclusion.ends;
+        let core = |place: Option<usize>| place.map(|place| self.core(place));
+        let find_fix = self.request.find_fix;
         OutcomeJson {
             outcome,
             confidence: self.conclusion.confidence,
@@ -118,8 +138,9 @@ impl SessionEnding<'_> {
                 .earlier_stretch
                 .map(|(bad, good)| [self.core(bad), self.core(good)]),
             ends: [self.core(good_end), self.core(bad_end)],
-            last_good: good.map(|place| self.core(place)),
-            first_bad: bad.map(|place| self.core(place)),
+            last_good: core(good).filter(|_| !find_fix),
+            first_bad: core(bad).filter(|_| !find_fix),
+            fix: find_fix.then(|| FixJson { last_bad: core(bad), first_good: core(good) }),
             skipped: between.filter(is_skipped).map(|place| self.core(place)).collect(),
         }
     }

@@ -22,14 +22,21 @@ fn opening_text(opening: &SessionOpening) -> String {
     if let (Some(good), Some(bad)) = (opening.line.first(), opening.line.last()) {
         let candidates = counted(opening.line.len(), "candidate", "candidates");
         let (good, bad) = (good.core, bad.core);
-        let ends = if opening.seeks_good_end {
+        let ends = if opening.scan.is_some() {
+            format!("{good} .. {bad}")
+        } else if opening.seeks_good_end {
             format!("{bad} (bad?) and back until one answers, {good} at the furthest")
         } else if opening.find_fix {
             format!("{bad} (bad?) .. {good} (good again?)")
         } else {
             format!("{good} (good?) .. {bad} (bad?)")
         };
-        row("line", format!("{ends}, {candidates}"));
+        let asked = match opening.scan {
+            Some(asked) if asked < opening.line.len() => format!(", {asked} of them asked"),
+            Some(_) => ", each of them asked".to_owned(),
+            None => String::new(),
+        };
+        row("line", format!("{ends}, {candidates}{asked}"));
     }
     row("route", opening.question.routes_in_words());
     if let Some(how) = how(&opening.question) {
@@ -45,7 +52,8 @@ fn opening_text(opening: &SessionOpening) -> String {
         },
     );
     if let Some(lending) = opening.question.upstream.lending() {
-        let about = turns(opening.line.len()) * opening.question.routes.len();
+        let turns = opening.scan.unwrap_or_else(|| turns(opening.line.len()));
+        let about = turns * opening.question.routes.len();
         let about = counted(about, "turn", "turns");
         let most = opening.max_turns.map(|most| format!(", at most {most}")).unwrap_or_default();
         row("", format!("about {about}{most}"));

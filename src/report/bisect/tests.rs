@@ -39,6 +39,8 @@ fn told(line: Vec<Candidate>, conclusion: &Conclusion) -> (String, serde_json::V
         pin_file: "known-good.toml".into(),
         search: SearchPlan::BEFORE_PLANS,
         find_fix: false,
+        scan: None,
+        newest: Vec::new(),
         max_turns: None,
         account: None,
     };
@@ -48,6 +50,7 @@ fn told(line: Vec<Candidate>, conclusion: &Conclusion) -> (String, serde_json::V
         request: &request,
         conclusion,
         changes: None,
+        newest: &[],
         pinned: None,
     };
     (report.text(), serde_json::to_value(report.json()).unwrap())

@@ -16,7 +16,8 @@ pub(super) fn section(issue: &Issue<'_>) -> String {
     if issue.session.checks.is_empty() {
         return "Nothing yet.".to_owned();
     }
-    let rows: Vec<_> = issue.session.checks.iter().enumerate().map(|(at, c)| row(at, c)).collect();
+    let checks = issue.session.checks.iter().chain(&issue.session.newest_checks);
+    let rows: Vec<_> = checks.enumerate().map(|(at, check)| row(at, check)).collect();
     let mut text = table(["#", "release", "verdict", "what it showed", "time"], &rows);
     if let Some(tried) = issue.remedies.filter(|tried| !tried.remedies.is_empty()) {
         let _ = writeln!(text, "\n{}", remedies(tried));

@@ -2,9 +2,12 @@
 
 use std::fmt::Write as _;
 
+use camino::Utf8Path;
+
 use super::super::markdown::{code, fence};
+use super::super::options;
 use super::Issue;
-use crate::question::{AskBy, Probe, Question, Require, Through, Upgrade, Upstream};
+use crate::question::{Question, Through, Upgrade, Upstream};
 use crate::release::PackageName;
 use crate::release::pairing::Candidate;
 use crate::route::Route;
@@ -13,7 +16,7 @@ use crate::route::Route;
 pub(super) fn section(issue: &Issue<'_>) -> String {
     let question = issue.question();
     let (good, bad) = issue.session.ends();
-    let words = words(question);
+    let words = options::of(question, Utf8Path::file_name);
     let check = |at: Option<usize>, what: &str| {
         Some(format!("codexpin check {}{words}    # {what}", issue.candidate(at?).core))
     };
@@ -45,55 +48,6 @@ fn bisect(issue: &Issue<'_>, words: &str) -> String {
     let ends = [line.first(), line.last()].into_iter().flatten();
     let ends: Vec<_> = ends.map(|candidate| candidate.core.to_string()).collect();
     format!("codexpin bisect {} --carry-state{words}", ends.join(" "))
-}
-
-/// The options that ask the same question.
-fn words(question: &Question) -> String {
-    let mut words = String::new();
-    let mut add = |word: String| {
-        words.push(' ');
-        words.push_str(&word);
-    };
-    for route in &question.routes {
-        add(format!("--route {route}"));
-    }
-    if question.require == Require::Any {
-        add("--require any".to_owned());
-    }
-    match &question.ask {
-        AskBy::Probe(Probe::Text) => {}
-        AskBy::Probe(probe) => add(format!("--probe {probe}")),
-        AskBy::Command(command) => add(format!("--exec '{}'", command.replace('\'', r"'\''"))),
-    }
-    if question.through == Through::Gateway {
-        add("--through gateway".to_owned());
-    }
-    if let Some(config) = &question.config {
-        add(format!("--config {}", config.file_name().unwrap_or("openclaw.json")));
-    }
-    if question.upgrade == Upgrade::Doctor {
-        add("--upgrade doctor".to_owned());
-    }
-    for host in &question.open_install {
-        add(format!("--open-install {host}"));
-    }
-    if question.unenclosed {
-        add("--unenclosed".to_owned());
-    }
-    match &question.upstream {
-        Upstream::Loopback => add("--upstream loopback".to_owned()),
-        Upstream::Live(lending) if lending.relay => add("--upstream live --relay".to_owned()),
-        Upstream::Live(_) => add("--upstream live".to_owned()),
-        Upstream::Installation => {}
-    }
-    let usual = Question::text_through(Vec::new());
-    if question.timeout_s != usual.timeout_s {
-        add(format!("--timeout {}", question.timeout_s));
-    }
-    if question.reply != usual.reply && question.ask.command().is_none() {
-        add(format!("--reply '{}'", question.reply.replace('\'', r"'\''")));
-    }
-    words
 }
 
 /// What a check does, for who has no codexpin at hand or does not want it to.

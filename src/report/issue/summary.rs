@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::Issue;
+use crate::report::bisect::newest;
 use crate::report::markdown::code;
 use crate::report::{counted, place};
 use crate::search::Outcome;
@@ -29,6 +30,9 @@ pub(super) fn title(issue: &Issue<'_>) -> String {
             format!("{} and {} both answer", first.core, last.core)
         }
         (Some(Outcome::GoodEndIsBad), ..) => format!("{}: {what}", first.core),
+        (Some(Outcome::EndsReversed), ..) => {
+            format!("{}: {what} ({} answers)", first.core, last.core)
+        }
         (_, Some(good), Some(bad)) => {
             let (good, bad) = (issue.candidate(good).core, issue.candidate(bad).core);
             format!("After {good}, not later than {bad}: {what}")
@@ -73,8 +77,15 @@ pub(super) fn section(issue: &Issue<'_>) -> String {
         ),
         (Some(Outcome::GoodEndIsBad), ..) => writeln!(
             text,
-            "{} does not answer through {through}; no older release was tried.",
-            issue.spec(0)
+            "{} does not answer through {through}; no {} release was tried.",
+            issue.spec(0),
+            if find_fix { "newer" } else { "older" }
+        ),
+        (Some(Outcome::EndsReversed), ..) => writeln!(
+            text,
+            "{} does not answer through {through}, and {} does. Nothing between them was tried.",
+            issue.spec(0),
+            issue.spec(line.len() - 1)
         ),
         (Some(Outcome::EndSkipped { end }), ..) => writeln!(
             text,
@@ -117,6 +128,12 @@ pub(super) fn section(issue: &Issue<'_>) -> String {
                 text,
                 "- The same configuration is answered before: the release changed what it accepts"
             );
+        }
+    }
+    if let Some(bad) = bad {
+        let failure = issue.bad_check(bad).map(|(_, failure)| failure);
+        for line in newest::lines(&issue.session.newest, issue.candidate(bad).core, failure) {
+            let _ = writeln!(text, "- Newest releases: {line}");
         }
     }
     text

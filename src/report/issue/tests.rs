@@ -73,10 +73,14 @@ fn story(outcome: Option<Outcome>, checked: Vec<CheckRecord>) -> SessionSummary 
             pin_file: "/home/ann/team/known-good.toml".into(),
             search: SearchPlan::BEFORE_PLANS,
             find_fix: false,
+            scan: None,
+            newest: Vec::new(),
             max_turns: None,
             account: None,
         },
         checks: checked,
+        newest_checks: Vec::new(),
+        newest: Vec::new(),
         outcome,
     }
 }

@@ -60,11 +60,23 @@ fn every_ending_is_told_apart_under_noise() {
         ("gggssbbb", Outcome::Range { last_good: 2, first_bad: 5 }),
         ("gggggggg", Outcome::NoRegression),
         ("bbbbbbbb", Outcome::GoodEndIsBad),
+        ("bbbbgggg", Outcome::EndsReversed),
+        ("bggggggg", Outcome::EndsReversed),
         ("ssssssss", Outcome::Inconclusive { last_good: None, first_bad: None }),
     ] {
         let truth_of = readings(truth);
         let run = drive(bayes(8), 1, |ask| truth_of[ask.place].clone(), |_| 0);
         assert_eq!(run.outcome(), outcome, "{truth}");
+    }
+}
+
+#[test]
+fn what_is_said_of_both_ends_was_seen_of_both() {
+    for truth in ["gggggggg", "bbbbbbbb"] {
+        let truth_of = readings(truth);
+        let run = drive(bayes(8), 1, |ask| truth_of[ask.place].clone(), |_| 0);
+        let asked = |place| run.places().contains(&place);
+        assert!(asked(0) && asked(7), "{truth}: {:?}", run.places());
     }
 }
 

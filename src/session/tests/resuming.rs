@@ -56,9 +56,9 @@ fn a_journal_that_cannot_be_read_is_refused_with_the_line() {
     std::fs::write(&path, format!("{text}nonsense\n")).unwrap();
     let error = Journal::resume(&bench.sessions, None).unwrap_err().to_string();
     assert!(error.contains("journal.jsonl:2 cannot be read"), "{error}");
-    std::fs::write(&path, text.replace("\"format\":5", "\"format\":9")).unwrap();
+    std::fs::write(&path, text.replace("\"format\":6", "\"format\":9")).unwrap();
     let error = Journal::resume(&bench.sessions, None).unwrap_err().to_string();
-    assert!(error.contains("has format 9; this codexpin knows formats 3 to 5"), "{error}");
+    assert!(error.contains("has format 9; this codexpin knows formats 3 to 6"), "{error}");
     let error = Journal::resume(&bench.sessions, Some("nonesuch")).unwrap_err().to_string();
     assert!(error.starts_with("there is no session nonesuch"), "{error}");
 }
@@ -105,7 +105,7 @@ async fn a_journal_of_the_format_before_this_one_is_read_and_gone_on_with() {
     let conclusion = bench.run(&lab, &mut journal).await.unwrap();
     assert_eq!(conclusion.outcome, Outcome::Found { last_good: 4, first_bad: 5 });
     let text = std::fs::read_to_string(&path).unwrap();
-    assert!(text.starts_with("{\"entry\":\"begun\",\"format\":5"), "{text}");
+    assert!(text.starts_with("{\"entry\":\"begun\",\"format\":6"), "{text}");
     assert!(text.starts_with(today.trim_end()), "what was there is as it would be today");
 }
 

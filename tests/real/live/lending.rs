@@ -153,7 +153,7 @@ fn a_whole_bisect_by_either_way_does_not_harm_the_login_of_5_18() {
     agent.log_in(&account);
     // As a user types it, and with no more answers than a search without noise takes.
     for way in [&[][..], &["--relay", "--deterministic"]] {
-        let words = ["bisect", "2026.5.27", "2026.6.1", "--json"];
+        let words = ["bisect", "2026.5.27", "2026.6.1", "--json", "--no-forward"];
         let ran = codexpin(&service, &agent, &[&words[..], way].concat());
         assert_eq!(ran.code, Some(0), "{way:?}");
         let found = ran.json();
