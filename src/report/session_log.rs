@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::bisect::newest;
 use super::paint::Paint as _;
-use super::status::minute;
+use super::minute;
 use super::{OutputForm, brief, duration, print_if_json, sessions, terminal};
 use crate::app::session_log::SessionLog;
 use crate::search::{Purpose, Reason};
