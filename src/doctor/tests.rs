@@ -147,7 +147,8 @@ fn ids(facts: &Facts) -> Vec<String> {
         assert!(
             finding.level == Level::Note
                 || !finding.commands.is_empty()
-                || ["pin-file-unreadable", "node-out-of-range", "no-node"].contains(&finding.id),
+                || ["pin-file-unreadable", "hold-unreadable", "node-out-of-range", "no-node"]
+                    .contains(&finding.id),
             "{finding:?} says what to do"
         );
     }
