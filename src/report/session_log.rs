@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::bisect::newest;
-use super::paint::Paint as _;
 use super::minute;
+use super::paint::Paint as _;
 use super::{OutputForm, brief, duration, print_if_json, sessions, terminal};
 use crate::app::session_log::SessionLog;
 use crate::search::{Purpose, Reason};
