@@ -1,6 +1,7 @@
 //! npm: how it is run, what its configuration means, what its registry has, and
 //! what an install may reach.
 
+pub(crate) mod commands;
 pub mod config;
 pub mod discover;
 pub mod egress;

@@ -376,15 +376,11 @@ mod tests {
 
     /// As it was before a switch was set in it.
     fn back(text: &str, changed: &str) -> String {
-        match written_at("f".into(), text, SWITCH).unwrap() {
-            Some(value) => {
-                with_switch("f".into(), changed, SWITCH, value.as_bool().unwrap()).unwrap()
-            }
-            None => {
-                let made = outermost_missing("f".into(), text, SWITCH).unwrap().unwrap();
-                without("f".into(), changed, SWITCH, made).unwrap()
-            }
+        if let Some(value) = written_at("f".into(), text, SWITCH).unwrap() {
+            return with_switch("f".into(), changed, SWITCH, value.as_bool().unwrap()).unwrap();
         }
+        let made = outermost_missing("f".into(), text, SWITCH).unwrap().unwrap();
+        without("f".into(), changed, SWITCH, made).unwrap()
     }
 
     #[test]

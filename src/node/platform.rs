@@ -44,19 +44,15 @@ impl Platform {
 
 /// As npm finds it out; where it would ask Node, musl is known by its loader.
 fn libc() -> Option<&'static str> {
-    match foreign::read_named(Utf8Path::new(LDD), foreign::TEXT) {
-        Ok(ldd) => {
-            let ldd = String::from_utf8_lossy(&ldd);
-            if ldd.contains("musl") {
-                return Some("musl");
-            }
-            ldd.contains("GNU C Library").then_some("glibc")
+    if let Ok(ldd) = foreign::read_named(Utf8Path::new(LDD), foreign::TEXT) {
+        let ldd = String::from_utf8_lossy(&ldd);
+        if ldd.contains("musl") {
+            return Some("musl");
         }
-        Err(_) => {
-            let loader = glob::glob("/lib/ld-musl-*").is_ok_and(|mut found| found.next().is_some());
-            Some(if loader { "musl" } else { "glibc" })
-        }
+        return ldd.contains("GNU C Library").then_some("glibc");
     }
+    let loader = glob::glob("/lib/ld-musl-*").is_ok_and(|mut found| found.next().is_some());
+    Some(if loader { "musl" } else { "glibc" })
 }
 
 fn os() -> Option<&'static str> {

@@ -27,6 +27,7 @@ pub struct LockFile {
 }
 
 /// One package at one place.
+#[expect(clippy::struct_excessive_bools, reason = "npm's own fields")]
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct LockEntry {
@@ -42,6 +43,8 @@ pub(crate) struct LockEntry {
     /// Of each peer, whether it may be missing.
     peer_dependencies_meta: BTreeMap<String, Value>,
     pub(crate) has_install_script: bool,
+    /// Its commands, and the file of each: a list in all that npm writes today.
+    bin: Value,
     link: bool,
     /// Nothing fails without it.
     optional: bool,

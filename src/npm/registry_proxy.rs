@@ -7,6 +7,7 @@
 //! heeds no proxy settings reaches nothing, and is not seen. None of them is given a
 //! registry's credentials: the proxy puts them in.
 
+mod download;
 mod front;
 mod tarballs;
 mod tunnel;

@@ -269,6 +269,8 @@ impl Npm {
                 let open_to = self.open_to.iter().cloned();
                 let mut read = self.needed.clone();
                 read.extend(node.places());
+                // What is not there when the enclosure is made is written to nowhere.
+                crate::fs::create_private_dir(&self.cache)?;
                 let write = vec![project.to_owned(), self.cache.clone()];
                 let mounts = MountPlan { tmp, hide: self.hidden.clone(), write, read };
                 // Without it nothing is installed: in the open a script would find the tokens.

@@ -26,7 +26,7 @@ use crate::npm::egress::Egress;
 use crate::npm::lockfile::PlacedPackage;
 use crate::npm::registry_proxy::RegistryProxy;
 use crate::npm::run::{Npm, NpmError};
-use crate::npm::{InstallScripts, LockFile};
+use crate::npm::{InstallScripts, LockFile, commands};
 use crate::process::Limits;
 use crate::release::pairing::Candidate;
 use crate::release::{PackageName, Version};
@@ -61,9 +61,11 @@ pub(super) struct InstallResult {
 
 /// npm where it resolves and fetches, and npm where scripts run: they have no part in its
 /// cache.
-struct Npms {
+struct Npms<'a> {
     npm: Npm,
     scripts: Npm,
+    /// What stands before the registries; none where npm asks them itself.
+    registries: Option<&'a RegistryProxy>,
 }
 
 impl PrefixInstall<'_> {
@@ -79,15 +81,14 @@ impl PrefixInstall<'_> {
     ) -> Result<InstallResult, InstallError> {
         let limits = Limits::of_candidate(vec![self.directory.to_owned()]);
         let npm = self.npm.clone().limited(limits.clone());
-        let cache = self.home.join("npm-cache");
-        crate::fs::create_private_dir(&cache).map_err(InstallError::from)?;
-        let scripts = npm.clone().with_cache(cache);
+        let scripts = npm.clone().with_cache(self.home.join("npm-cache"));
         let (resolving, running) =
             tokio::try_join!(self.proxy(&npm, "npm"), self.proxy(&scripts, "scripts"))?;
         let (resolving, running) = match (resolving, running) {
             (Ok(resolving), Ok(running)) => (resolving, running),
             (Err(egress), _) | (_, Err(egress)) => {
-                let installed = self.once(&Npms { npm, scripts }, spoiled).await?;
+                let installed =
+                    self.once(&Npms { npm, scripts, registries: None }, spoiled).await?;
                 within(&limits).await?;
                 return Ok(InstallResult { egress, ..installed });
             }
@@ -95,6 +96,7 @@ impl PrefixInstall<'_> {
         let npms = Npms {
             npm: npm.behind(&resolving, &self.home_of("npm"))?,
             scripts: scripts.behind(&running, &self.home_of("scripts"))?,
+            registries: Some(&resolving),
         };
         let installed = Box::pin(self.once(&npms, spoiled)).await;
         // The record is complete only once the proxies have closed their connections.
@@ -130,7 +132,7 @@ impl PrefixInstall<'_> {
 
     async fn once(
         &self,
-        npms: &Npms,
+        npms: &Npms<'_>,
         spoiled: &mut BTreeSet<String>,
     ) -> Result<InstallResult, InstallError> {
         if let Some(core) = self.lay_out(npms).await? {
@@ -159,12 +161,15 @@ impl PrefixInstall<'_> {
     /// failed: npm would go on without an optional package, but not here.
     async fn build(
         &self,
-        npms: &Npms,
+        npms: &Npms<'_>,
         core: &LaidOut,
     ) -> Result<Option<InstallResult>, InstallError> {
-        match npms.scripts.rebuild(&self.job(&core_project(self.directory))).await {
-            Err(NpmError::Failed { .. }) => return Ok(None),
-            rebuilt => rebuilt?,
+        let project = core_project(self.directory);
+        if !commands::link(&project, &core.packages)? {
+            match npms.scripts.rebuild(&self.job(&project)).await {
+                Err(NpmError::Failed { .. }) => return Ok(None),
+                rebuilt => rebuilt?,
+            }
         }
         self.finish(npms, core.lock.clone(), Some(&core.packages)).await.map(Some)
     }
@@ -172,7 +177,7 @@ impl PrefixInstall<'_> {
     /// Holds the core against what was promised and has `OpenClaw` install the plugin.
     async fn finish(
         &self,
-        npms: &Npms,
+        npms: &Npms<'_>,
         lock: String,
         packages: Option<&[PlacedPackage]>,
     ) -> Result<InstallResult, InstallError> {

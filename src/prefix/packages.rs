@@ -6,6 +6,7 @@
 //! thrown away where it differs.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::os::unix::fs::MetadataExt as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -32,8 +33,8 @@ const HALF_MADE: &str = "half-made-";
 /// A package cannot be put where it belongs; npm has to.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum PackageError {
-    /// Its tarball is not in npm's cache.
-    #[error("npm has not fetched the tarball {0}")]
+    /// Its tarball is nowhere.
+    #[error("the tarball {0} was not fetched")]
     NotFetched(String),
     /// Its tarball is none that can be unpacked here.
     #[error(transparent)]
@@ -47,6 +48,28 @@ pub(super) enum PackageError {
     /// A file could not be read or written.
     #[error(transparent)]
     Io(#[from] std::io::Error),
+}
+
+/// Where tarballs are.
+#[derive(Debug)]
+pub(super) struct Tarballs {
+    /// Those that were fetched for this install, each named after its hash.
+    pub(super) fetched: Utf8PathBuf,
+    /// npm's cache.
+    pub(super) npm_cache: Utf8PathBuf,
+}
+
+impl Tarballs {
+    /// What a tarball that is fetched is called.
+    pub(super) fn file_name(integrity: &str) -> String {
+        integrity::digits(integrity).unwrap_or_default()
+    }
+
+    fn open(&self, integrity: &str) -> Option<File> {
+        let fetched =
+            foreign::open_below(&self.fetched, Self::file_name(integrity).as_str().into());
+        fetched.ok().or_else(|| tarball::cached(&self.npm_cache, integrity))
+    }
 }
 
 /// The packages of this machine.
@@ -79,12 +102,12 @@ impl PackageStore {
         Self { directory }
     }
 
-    /// Puts packages where they belong in a project; every tarball that is needed is in npm's
-    /// cache or unpacked already.
+    /// Puts packages where they belong in a project; those that are not unpacked yet come from
+    /// `tarballs`.
     pub(super) async fn lay_out(
         &self,
         packages: Vec<PlacedPackage>,
-        npm_cache: Utf8PathBuf,
+        tarballs: Tarballs,
         project: Utf8PathBuf,
         stop: &CancellationToken,
     ) -> Result<(), PackageError> {
@@ -99,7 +122,7 @@ impl PackageStore {
                 () = stop.cancelled() => return Err(PackageError::Stopped),
             };
             let (store, packages) = (self.clone(), packages.clone());
-            blocking(move || Ok(store.unpack_missing(&packages, &npm_cache))).await??;
+            blocking(move || Ok(store.unpack_missing(&packages, &tarballs))).await??;
         }
         let store = self.clone();
         blocking(move || {
@@ -114,12 +137,12 @@ impl PackageStore {
     fn unpack_missing(
         &self,
         packages: &[PlacedPackage],
-        npm_cache: &Utf8Path,
+        tarballs: &Tarballs,
     ) -> Result<(), PackageError> {
         packages
             .par_iter()
             .filter(|package| !self.has(&package.integrity))
-            .try_for_each(|package| self.unpack(&package.integrity, npm_cache))
+            .try_for_each(|package| self.unpack(&package.integrity, tarballs))
     }
 
     /// Whether the package is unpacked.
@@ -129,8 +152,9 @@ impl PackageStore {
 
     /// Unpacks a package beside its place and moves it there: what is there is whole. It may
     /// be there already, for another place of the same tree.
-    fn unpack(&self, integrity: &str, npm_cache: &Utf8Path) -> Result<(), PackageError> {
-        let tarball = tarball::cached(npm_cache, integrity)
+    fn unpack(&self, integrity: &str, tarballs: &Tarballs) -> Result<(), PackageError> {
+        let tarball = tarballs
+            .open(integrity)
             .ok_or_else(|| PackageError::NotFetched(integrity.to_owned()))?;
         let half_made = tempfile::Builder::new().prefix(HALF_MADE).tempdir_in(&self.directory)?;
         let entry = Utf8Path::from_path(half_made.path())

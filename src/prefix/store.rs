@@ -10,11 +10,11 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::install::PrefixInstall;
+use super::packages::{PackageError, PackageStore, PackageUse};
+use super::tree::{self, ContentHashes};
 use super::{
     FORMAT, InstallError, Prefix, PrefixManifest, StoreError, blocking, core_project, marker, name,
-    packages::{PackageError, PackageStore, PackageUse},
-    plugin_home, tree,
-    tree::ContentHashes,
+    plugin_home,
 };
 use crate::fs::{Lock, LockError, foreign, write_atomic};
 use crate::host::HostPort;
@@ -26,7 +26,7 @@ use crate::release::pairing::Candidate;
 /// How much disk the prefixes may take by default. Bytes.
 pub const DEFAULT_LIMIT: u64 = 15_000_000_000;
 
-/// The packages that they share, among them.
+/// The directory of the packages that they share, among them.
 const PACKAGES: &str = ".packages";
 
 /// The scratch prefixes of this machine.
@@ -186,7 +186,7 @@ impl PrefixStore {
             stop,
         };
         let mut spoiled = BTreeSet::new();
-        let installed = install.run(&mut spoiled).await;
+        let installed = Box::pin(install.run(&mut spoiled)).await;
         self.condemn_users_of(&spoiled)?;
         let installed = match installed {
             Ok(installed) => installed,

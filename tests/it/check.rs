@@ -358,7 +358,7 @@ fn two_checks_of_the_same_release_at_once_share_one_install() {
     one.finish().exits(0);
     two.finish().exits(0);
     let tarball = "/openclaw/-/openclaw-2026.5.18.tgz";
-    assert_eq!(machine.registry.requests_by_npm(tarball), 1);
+    assert_eq!(machine.registry.requests(tarball), 1);
     assert_eq!(machine.registry.asked(), ["2026.5.18", "2026.5.18"]);
 }
 

@@ -42,7 +42,13 @@ impl LockFile {
                 let plain = !entry.link && entry.resolved.is_none() && form::is_place(place);
                 let hashed = integrity::digits(&integrity).is_some();
                 let (place, id) = (place.into(), entry.id(place)?);
-                (plain && hashed).then_some(PlacedPackage { place, id, integrity })
+                (plain && hashed).then(|| PlacedPackage {
+                    place,
+                    id,
+                    integrity,
+                    has_install_script: entry.has_install_script,
+                    commands: commands(&entry.bin),
+                })
             })
             .collect()
     }
@@ -57,6 +63,17 @@ pub(crate) struct PlacedPackage {
     pub(crate) id: String,
     /// The SHA-512 of its tarball.
     pub(crate) integrity: String,
+    pub(crate) has_install_script: bool,
+    /// Its commands, and the file of each, relative to the package; none where only npm can
+    /// tell.
+    pub(crate) commands: Option<BTreeMap<String, String>>,
+}
+
+fn commands(bin: &Value) -> Option<BTreeMap<String, String>> {
+    match bin {
+        Value::Null => Some(BTreeMap::new()),
+        bin => serde_json::from_value(bin.clone()).ok(),
+    }
 }
 
 fn fits(entry: &LockEntry, platform: &Platform) -> bool {

@@ -2,10 +2,12 @@
 //! one, and fetches; the packages are laid out from the store; npm runs their scripts. What
 //! cannot be laid out that way npm installs as a whole.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::{Npms, PrefixInstall};
 use crate::fs::foreign;
@@ -13,13 +15,16 @@ use crate::node::Platform;
 use crate::npm::lockfile::PlacedPackage;
 use crate::npm::run::{LOGS, NpmCommand, NpmError};
 use crate::npm::{self, InstallScripts, LockFile, tarball};
-use crate::prefix::packages::PackageError;
+use crate::prefix::packages::{PackageError, Tarballs};
 use crate::prefix::tree::ContentHashes;
 use crate::prefix::{InstallError, blocking, core_project, store};
 use crate::release::{PackageName, Version};
 
 /// npm's list of what is in `node_modules`.
 const HIDDEN_LOCK: &str = "node_modules/.package-lock.json";
+
+/// How many tarballs are fetched at a time: as many as npm opens connections to a host.
+const AT_ONCE: usize = 15;
 
 /// A core whose packages lie where they belong.
 pub(super) struct LaidOut {
@@ -31,7 +36,7 @@ pub(super) struct LaidOut {
 impl PrefixInstall<'_> {
     /// Lays the core out from the store. None where that cannot be done: only an install by
     /// npm alone says something about the candidate then.
-    pub(super) async fn lay_out(&self, npms: &Npms) -> Result<Option<LaidOut>, InstallError> {
+    pub(super) async fn lay_out(&self, npms: &Npms<'_>) -> Result<Option<LaidOut>, InstallError> {
         let core = project(core_project(self.directory), &PackageName::CORE, self.candidate.core)?;
         let job = self.job(&core);
         if let Some(text) = self.lock {
@@ -51,10 +56,11 @@ impl PrefixInstall<'_> {
         Ok(there.then_some(LaidOut { packages, lock }))
     }
 
-    /// Has npm fetch what is neither in the store nor in its cache; false where it cannot.
+    /// Fetches what is neither in the store nor in npm's cache, and has npm fetch what is not
+    /// where tarballs usually are; false where it cannot.
     async fn fetch(
         &self,
-        npms: &Npms,
+        npms: &Npms<'_>,
         job: &NpmCommand<'_>,
         packages: &[PlacedPackage],
     ) -> Result<bool, InstallError> {
@@ -62,24 +68,58 @@ impl PrefixInstall<'_> {
             !self.packages.has(&package.integrity)
                 && tarball::cached(npms.npm.cache(), &package.integrity).is_none()
         });
-        let missing: BTreeSet<String> = missing.map(|package| package.id.clone()).collect();
-        if missing.is_empty() {
+        // A package may be wanted at several places.
+        let missing: BTreeMap<String, PlacedPackage> =
+            missing.map(|package| (package.id.clone(), package.clone())).collect();
+        fs::create_dir_all(self.tarballs(npms).fetched)?;
+        let left: Vec<Option<String>> = stream::iter(missing.into_values())
+            .map(async |package| self.download(npms, &package).await)
+            .buffer_unordered(AT_ONCE)
+            .try_collect()
+            .await?;
+        let left: Vec<String> = left.into_iter().flatten().collect();
+        if left.is_empty() {
             return Ok(true);
         }
-        match npms.npm.fetch(job, &missing.into_iter().collect::<Vec<_>>()).await {
+        match npms.npm.fetch(job, &left).await {
             Err(NpmError::Failed { .. }) => Ok(false),
             fetched => fetched.map(|()| true).map_err(Into::into),
         }
     }
 
+    /// Fetches one package; its name where that is left to npm.
+    async fn download(
+        &self,
+        npms: &Npms<'_>,
+        package: &PlacedPackage,
+    ) -> io::Result<Option<String>> {
+        let left_to_npm = Ok(Some(package.id.clone()));
+        let Some(registries) = npms.registries else { return left_to_npm };
+        let file = self.tarballs(npms).fetched.join(Tarballs::file_name(&package.integrity));
+        let downloaded = tokio::select! {
+            downloaded = registries.download(&package.id, &file) => downloaded,
+            () = self.stop.cancelled() => return left_to_npm,
+        };
+        let Err(error) = downloaded else { return Ok(None) };
+        tracing::debug!("{}: {error}", package.id);
+        crate::fs::remove(&file)?;
+        left_to_npm
+    }
+
+    fn tarballs(&self, npms: &Npms<'_>) -> Tarballs {
+        let npm_cache = npms.npm.cache().to_owned();
+        Tarballs { fetched: self.home.join("tarballs"), npm_cache }
+    }
+
     async fn link(
         &self,
-        npms: &Npms,
+        npms: &Npms<'_>,
         core: &Utf8Path,
         packages: &[PlacedPackage],
     ) -> Result<bool, InstallError> {
-        let (packages, cache) = (packages.to_vec(), npms.npm.cache().to_owned());
-        match self.packages.lay_out(packages, cache, core.to_owned(), self.stop).await {
+        let (packages, tarballs) = (packages.to_vec(), self.tarballs(npms));
+        let laid_out = self.packages.lay_out(packages, tarballs, core.to_owned(), self.stop).await;
+        match laid_out {
             Ok(()) => Ok(true),
             Err(PackageError::Stopped) => Err(NpmError::Stopped.into()),
             Err(error) => {
@@ -106,7 +146,7 @@ impl PrefixInstall<'_> {
     }
 
     /// What an install by npm alone makes of the candidate.
-    pub(super) async fn whole(&self, npms: &Npms) -> Result<(), InstallError> {
+    pub(super) async fn whole(&self, npms: &Npms<'_>) -> Result<(), InstallError> {
         let core = core_project(self.directory);
         crate::fs::remove(&core)?;
         // The logs of an earlier attempt list scripts that ran in a tree that is gone.
