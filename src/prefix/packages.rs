@@ -32,7 +32,7 @@ const HALF_MADE: &str = "half-made-";
 
 /// A package cannot be put where it belongs; npm has to.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum PackageError {
+pub(super) enum LayOutError {
     /// Its tarball is nowhere.
     #[error("the tarball {0} was not fetched")]
     NotFetched(String),
@@ -110,7 +110,7 @@ impl PackageStore {
         tarballs: Tarballs,
         project: Utf8PathBuf,
         stop: &CancellationToken,
-    ) -> Result<(), PackageError> {
+    ) -> Result<(), LayOutError> {
         fs::create_dir_all(&self.directory)?;
         let _in_use = Lock::try_share(&self.lock_file())?;
         if packages.iter().any(|package| !self.has(&package.integrity)) {
@@ -119,7 +119,7 @@ impl PackageStore {
             let unpacking = self.directory.join("unpacking.lock");
             let _alone = tokio::select! {
                 alone = Lock::wait(&unpacking) => alone?,
-                () = stop.cancelled() => return Err(PackageError::Stopped),
+                () = stop.cancelled() => return Err(LayOutError::Stopped),
             };
             let (store, packages) = (self.clone(), packages.clone());
             blocking(move || Ok(store.unpack_missing(&packages, &tarballs))).await??;
@@ -138,7 +138,7 @@ impl PackageStore {
         &self,
         packages: &[PlacedPackage],
         tarballs: &Tarballs,
-    ) -> Result<(), PackageError> {
+    ) -> Result<(), LayOutError> {
         packages
             .par_iter()
             .filter(|package| !self.has(&package.integrity))
@@ -152,10 +152,10 @@ impl PackageStore {
 
     /// Unpacks a package beside its place and moves it there: what is there is whole. It may
     /// be there already, for another place of the same tree.
-    fn unpack(&self, integrity: &str, tarballs: &Tarballs) -> Result<(), PackageError> {
+    fn unpack(&self, integrity: &str, tarballs: &Tarballs) -> Result<(), LayOutError> {
         let tarball = tarballs
             .open(integrity)
-            .ok_or_else(|| PackageError::NotFetched(integrity.to_owned()))?;
+            .ok_or_else(|| LayOutError::NotFetched(integrity.to_owned()))?;
         let half_made = tempfile::Builder::new().prefix(HALF_MADE).tempdir_in(&self.directory)?;
         let entry = Utf8Path::from_path(half_made.path())
             .ok_or_else(|| std::io::Error::other("the cache has a name that is no UTF-8"))?;
@@ -190,7 +190,7 @@ impl PackageStore {
     }
 
     /// Removes the packages that no prefix has, unless one is being made.
-    pub(super) fn remove_unused(&self) -> Result<(), PackageError> {
+    pub(super) fn remove_unused(&self) -> Result<(), LayOutError> {
         if !self.directory.is_dir() {
             return Ok(());
         }

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::install::PrefixInstall;
-use super::packages::{PackageError, PackageStore, PackageUse};
+use super::packages::{LayOutError, PackageStore, PackageUse};
 use super::tree::{self, ContentHashes};
 use super::{
     FORMAT, InstallError, Prefix, PrefixManifest, StoreError, blocking, core_project, marker, name,
@@ -343,7 +343,7 @@ impl PrefixStore {
     async fn remove_unused(&self) -> Result<(), StoreError> {
         let packages = self.packages.clone();
         match blocking(move || Ok(packages.remove_unused())).await? {
-            Err(PackageError::Lock(error)) => Err(error.into()),
+            Err(LayOutError::Lock(error)) => Err(error.into()),
             removed => removed.map_err(|error| std::io::Error::other(error).into()),
         }
     }

@@ -35,6 +35,9 @@ mod releases;
 mod service;
 mod settings;
 mod support;
+#[expect(dead_code, reason = "shared with tests/it")]
+#[path = "../it/terminal.rs"]
+mod terminal;
 mod traces;
 mod trees;
 #[path = "../shared/user_manager.rs"]

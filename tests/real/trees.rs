@@ -61,7 +61,8 @@ fn differences(release: &str) -> Vec<String> {
     let prefixes = std::fs::read_dir(cache().join("prefixes")).unwrap().map(Result::unwrap);
     let record = prefixes.map(|entry| entry.path()).find(|path| {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        name.starts_with(&format!("{release}_node-")) && name.ends_with(".json")
+        let is_record = path.extension().is_some_and(|extension| extension == "json");
+        is_record && name.starts_with(&format!("{release}_node-"))
     });
     let record = record.unwrap();
     let prefix = record.with_extension("");
@@ -76,7 +77,9 @@ fn differences(release: &str) -> Vec<String> {
     // npm's own list, which it keeps for its next run.
     let all = all.filter(|path| path.as_os_str() != ".package-lock.json");
     all.filter(|path| ours.get(*path) != theirs.get(*path))
-        .map(|path| format!("{release} {path:?}: {:?} {:?}", ours.get(path), theirs.get(path)))
+        .map(|path| {
+            format!("{release} {}: {:?} {:?}", path.display(), ours.get(path), theirs.get(path))
+        })
         .collect()
 }
 

@@ -112,12 +112,12 @@ fn above(place: &str) -> impl Iterator<Item = &str> {
 
 /// Who depends on whom, place by place; the project itself is at the empty place.
 struct DependencyGraph<'a> {
-    out: BTreeMap<&'a str, Vec<Edge<'a>>>,
-    into: BTreeMap<&'a str, Vec<Edge<'a>>>,
+    out: BTreeMap<&'a str, Vec<DependencyEdge<'a>>>,
+    into: BTreeMap<&'a str, Vec<DependencyEdge<'a>>>,
 }
 
 #[derive(Clone, Copy)]
-struct Edge<'a> {
+struct DependencyEdge<'a> {
     from: &'a str,
     to: &'a str,
     optional: bool,
@@ -137,7 +137,7 @@ impl<'a> DependencyGraph<'a> {
             wanted.extend(entry.optional_dependencies.keys().map(|name| (name, true)));
             for (name, optional) in wanted {
                 let Some(to) = resolve(lock, from, name) else { continue };
-                let edge = Edge { from, to, optional };
+                let edge = DependencyEdge { from, to, optional };
                 graph.out.entry(from).or_default().push(edge);
                 graph.into.entry(to).or_default().push(edge);
             }
@@ -148,9 +148,9 @@ impl<'a> DependencyGraph<'a> {
     /// What goes with an optional package that cannot be installed: up to the first that
     /// may be without it, and down to what nothing else wants.
     fn optional_set(&self, place: &'a str, absent: &BTreeSet<&'a str>) -> BTreeSet<&'a str> {
-        let edges = |of: &BTreeMap<&'a str, Vec<Edge<'a>>>, at: &str| -> Vec<Edge<'a>> {
-            of.get(at).cloned().unwrap_or_default()
-        };
+        let edges = |of: &BTreeMap<&'a str, Vec<DependencyEdge<'a>>>,
+                     at: &str|
+         -> Vec<DependencyEdge<'a>> { of.get(at).cloned().unwrap_or_default() };
         let mut boundary = BTreeSet::from([place]);
         let mut open = vec![place];
         while let Some(place) = open.pop() {
@@ -160,7 +160,8 @@ impl<'a> DependencyGraph<'a> {
                 }
             }
         }
-        let counts = |edge: &Edge<'_>| !boundary.contains(edge.to) && !absent.contains(edge.from);
+        let counts =
+            |edge: &DependencyEdge<'_>| !boundary.contains(edge.to) && !absent.contains(edge.from);
         let mut set = boundary.clone();
         let mut open: Vec<_> = set.iter().copied().collect();
         while let Some(place) = open.pop() {

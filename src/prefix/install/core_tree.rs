@@ -15,7 +15,7 @@ use crate::node::Platform;
 use crate::npm::lockfile::PlacedPackage;
 use crate::npm::run::{LOGS, NpmCommand, NpmError};
 use crate::npm::{self, InstallScripts, LockFile, tarball};
-use crate::prefix::packages::{PackageError, Tarballs};
+use crate::prefix::packages::{LayOutError, Tarballs};
 use crate::prefix::tree::ContentHashes;
 use crate::prefix::{InstallError, blocking, core_project, store};
 use crate::release::{PackageName, Version};
@@ -121,7 +121,7 @@ impl PrefixInstall<'_> {
         let laid_out = self.packages.lay_out(packages, tarballs, core.to_owned(), self.stop).await;
         match laid_out {
             Ok(()) => Ok(true),
-            Err(PackageError::Stopped) => Err(NpmError::Stopped.into()),
+            Err(LayOutError::Stopped) => Err(NpmError::Stopped.into()),
             Err(error) => {
                 tracing::info!("{} is installed by npm alone: {error}", self.candidate.core);
                 Ok(false)
