@@ -12,7 +12,7 @@ use crate::env::Environment;
 use crate::explain::{Class, Explain};
 use crate::fs::{Lock, LockError, write_atomic};
 use crate::npm::run::{Npm, NpmCommand, NpmError};
-use crate::process::{self, Processes, Program};
+use crate::process::{self, Ending, Processes, Program};
 use crate::release::Version;
 
 /// How long a list of published Node versions serves. Hours.
@@ -32,6 +32,9 @@ pub enum NodeError {
         /// What happened.
         reason: String,
     },
+    /// Codexpin was interrupted while it was asked.
+    #[error("interrupted")]
+    Stopped,
     /// No published Node fits.
     #[error("no published Node satisfies `{range}`")]
     NoneFits {
@@ -62,13 +65,14 @@ impl Explain for NodeError {
             Self::Missing => {
                 Some("install Node.js with npm: npm itself needs one to run".to_owned())
             }
-            Self::Broken { .. } | Self::NoneFits { .. } | Self::Io(_) => None,
+            Self::Broken { .. } | Self::Stopped | Self::NoneFits { .. } | Self::Io(_) => None,
         }
     }
 
     fn class(&self) -> Class {
         match self {
             Self::Npm(error) => error.class(),
+            Self::Stopped => Class::Interrupted,
             _ => Class::Infrastructure,
         }
     }
@@ -101,6 +105,9 @@ pub async fn of_this_machine(
     };
     let broken = |reason: String| NodeError::Broken { path: path.clone(), reason };
     let finished = processes.run(&program, stop).await.map_err(|e| broken(e.to_string()))?;
+    if finished.ending == Ending::Cancelled {
+        return Err(NodeError::Stopped);
+    }
     let text = finished.stdout.text();
     let version = text.trim().strip_prefix('v').filter(|_| finished.ending.success());
     let version = version.ok_or_else(|| broken(format!("{}: {}", finished.ending, text.trim())))?;

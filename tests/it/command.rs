@@ -10,7 +10,7 @@ fn check(machine: &Machine, command: &str) -> Run {
 }
 
 fn bisect(machine: &Machine, command: &str) -> Run {
-    let words = ["bisect", "2026.5.19", "2026.6.5", "--exec", command];
+    let words = ["bisect", "2026.5.19", "2026.6.5", "--no-forward", "--exec", command];
     machine.start_with(&words, &[]).finish()
 }
 

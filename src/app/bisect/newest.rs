@@ -2,6 +2,7 @@
 
 use crate::app::context::{Context, Releases};
 use crate::app::lab;
+use crate::explain::Class;
 use crate::lab::RealLab;
 use crate::release::Channel;
 use crate::release::pairing::Candidate;
@@ -54,7 +55,11 @@ pub(super) async fn ask(
         Ok(lab) => newest::ask(&Session { lab: &lab, ..session }, journal, checks).await,
         Err(error) => {
             let asked = journal.newest_checks();
-            newest::known(request, outcome, checks, asked, &error.to_string())
+            let why = match error.class() {
+                Class::Interrupted => "interrupted".to_owned(),
+                _ => error.to_string(),
+            };
+            newest::known(request, outcome, checks, asked, &why)
         }
     }
 }
