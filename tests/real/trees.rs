@@ -62,7 +62,7 @@ fn differences(release: &str) -> Vec<String> {
     let record = prefixes.map(|entry| entry.path()).find(|path| {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         let is_record = path.extension().is_some_and(|extension| extension == "json");
-        is_record && name.starts_with(&format!("{release}_node-"))
+        is_record && name.split(['_', '+']).next() == Some(release)
     });
     let record = record.unwrap();
     let prefix = record.with_extension("");
