@@ -115,7 +115,7 @@ impl Answers {
     /// The number of the next ask, none of the running ones having it.
     pub(super) fn next_id(&self, running: &[Ask]) -> u32 {
         let known = self.all.iter().map(|(ask, _)| ask).chain(running);
-        known.map(|ask| ask.id).max().unwrap_or(0) + 1
+        known.map(|ask| ask.id).max().unwrap_or(0).saturating_add(1)
     }
 
     /// What each candidate counts as.

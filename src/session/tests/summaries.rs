@@ -35,3 +35,42 @@ async fn a_summary_takes_another_failure_for_no_end() {
     assert!(summary.checks.iter().any(|check| check.purpose == Purpose::Another));
     assert_eq!(summary.ends(), (Some(0), Some(4)));
 }
+
+/// A whole journal, of a search that asked for a recheck and a control.
+fn whole_journal() -> String {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let bench = Bench::new(6);
+        let lab = ScriptedLab::of(&scripts("gggsbb"));
+        let mut journal = bench.begin();
+        bench.run(&lab, &mut journal).await.unwrap();
+        fs_err::read_to_string(journal.directory().join("journal.jsonl")).unwrap()
+    })
+}
+
+proptest::proptest! {
+    #[test]
+    fn a_journal_with_any_numbers_in_it_is_read_and_replayed_or_refused(
+        changes in proptest::collection::vec(
+            (proptest::prelude::any::<proptest::sample::Index>(),
+             proptest::sample::select(vec!["0", "1", "5", "6", "41", "255", "4294967295", "1e308"])),
+            1..4,
+        ),
+    ) {
+        static WHOLE: LazyLock<String> = LazyLock::new(whole_journal);
+        static NUMBER: LazyLock<regex::Regex> =
+            LazyLock::new(|| regex::Regex::new(r":\d+").unwrap());
+        let mut text = WHOLE.clone();
+        for (which, number) in changes {
+            let found: Vec<_> = NUMBER.find_iter(&text).map(|found| found.range()).collect();
+            let range = found[which.index(found.len())].clone();
+            text.replace_range(range.start + 1..range.end, number);
+        }
+        let guard = tempfile::tempdir().unwrap();
+        let file = camino::Utf8Path::from_path(guard.path()).unwrap().join("journal.jsonl");
+        fs_err::write(&file, &text).unwrap();
+        if let Ok(summary) = SessionSummary::of_file(&file, &CATALOGUE) {
+            let _ = (summary.replayed(&CATALOGUE), summary.ends());
+        }
+    }
+}
