@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::RemedyReport;
+use crate::fs::foreign;
 use crate::question::Question;
 use crate::release::Version;
 use crate::route::Route;
@@ -51,7 +52,7 @@ impl RemedyRecord {
     pub fn newest(checks: &Utf8Path, core: Version, question: &Question) -> Option<Self> {
         let directories = checks.read_dir_utf8().ok()?.flatten();
         let tried = directories.filter_map(|logs| {
-            let text = fs_err::read(logs.path().join(FILE)).ok()?;
+            let text = foreign::read(&logs.path().join(FILE), foreign::TEXT).ok()?;
             serde_json::from_slice::<Self>(&text).ok()
         });
         let of_it = |tried: &Self| {

@@ -6,13 +6,14 @@ use serde_json::Value;
 use toml_edit::DocumentMut;
 
 use crate::doctor::facts::{Endpoint, EndpointKind};
+use crate::fs::foreign;
 use crate::openclaw::names::CODEX;
 
 /// The addresses in every agent's catalogue, and the catalogues that do not parse.
 pub(super) fn of_agents(state: &Utf8Path) -> (Vec<Endpoint>, Vec<Utf8PathBuf>) {
     let (mut endpoints, mut broken) = (Vec::new(), Vec::new());
     for file in files_of_agents(state, "models.json") {
-        let text = fs_err::read(&file).unwrap_or_default();
+        let text = foreign::read_named(&file, foreign::TEXT).unwrap_or_default();
         let Ok(catalogue) = serde_json::from_slice::<Value>(&text) else {
             broken.push(file);
             continue;
@@ -82,7 +83,7 @@ pub(super) fn of_codex(
     let mut files = files_of_agents(state, "codex-home/config.toml");
     files.extend(of_user.map(|home| home.join("config.toml")));
     for file in files {
-        let text = fs_err::read_to_string(&file).unwrap_or_default();
+        let text = foreign::read_to_string_named(&file, foreign::TEXT).unwrap_or_default();
         let Ok(settings) = text.parse::<DocumentMut>() else { continue };
         let feature =
             settings.get("features").and_then(|features| features.get("remote_compaction_v2"));

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::doctor::facts::{CodexCli, Core, InstalledPlugin, ManagedPackage, OnPath};
 use crate::env::Environment;
+use crate::fs::foreign;
 use crate::installation::{Package, Unit};
 use crate::process;
 use crate::release::pairing::pairs;
@@ -40,7 +41,7 @@ fn is_core(directory: &Utf8Path) -> bool {
 }
 
 fn manifest(directory: &Utf8Path) -> Option<Value> {
-    let text = fs_err::read(directory.join("package.json")).ok()?;
+    let text = foreign::read_named(&directory.join("package.json"), foreign::TEXT).ok()?;
     serde_json::from_slice(&text).ok()
 }
 
