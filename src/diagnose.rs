@@ -12,6 +12,7 @@ pub mod next;
 mod ownership;
 mod scan;
 pub mod since;
+mod turns;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;

@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::finder::Finder;
 use super::incident::{FindingKey, Incident};
 use super::ownership;
+use super::turns::OpenTurns;
 use super::{Diagnosis, LogFinding, Quote, UnknownFailure, Weight};
 use crate::catalogue::{Catalogue, FailureKind, Match, Rank, Subject};
 use crate::transcript::{
@@ -21,10 +22,6 @@ const LONGEST_LINE: usize = 256 * 1024;
 const ECHO: u64 = 200;
 /// What prepares a signature does so for this long, and for as many lines as an echo.
 const PREPARES: SignedDuration = SignedDuration::from_mins(10);
-/// A turn that began so long before the log's end, and did not end, hangs.
-const HANGS: SignedDuration = SignedDuration::from_mins(10);
-/// So many turns are watched at once.
-const TURNS: usize = 64;
 /// So many lines more than there are may be looked over for ends that do not come.
 const MOST_IN_VAIN: u64 = 20_000;
 
@@ -45,8 +42,7 @@ pub struct Scan<'a> {
     aside: Option<UnknownFailure>,
     /// When the signatures that need a line before theirs had it, by place.
     prepared: BTreeMap<usize, (u64, Option<Timestamp>)>,
-    /// Turns that began.
-    turns: Vec<(String, Quote)>,
+    turns: OpenTurns,
     answered: Option<Quote>,
     release: Option<String>,
     raw_at: Option<u64>,
@@ -90,7 +86,7 @@ impl<'a> Scan<'a> {
             unknown: None,
             aside: None,
             prepared: BTreeMap::new(),
-            turns: Vec::new(),
+            turns: OpenTurns::default(),
             answered: None,
             release: None,
             raw_at: None,
@@ -148,7 +144,7 @@ impl<'a> Scan<'a> {
             // A tool that failed beside a right reply is none of the agent's failures.
             !(aside.subject == Subject::Tool && self.answered.is_some())
         });
-        let hung = self.hung().filter(|_| of_a_turn.is_none());
+        let hung = self.now.and_then(|now| self.turns.hung(now)).filter(|_| of_a_turn.is_none());
         let noise = findings.iter().all(LogFinding::is_noise);
         let unknown = of_a_turn
             .filter(|failure| !explained && (noise || failure.weight >= Weight::Ends))
@@ -163,23 +159,6 @@ impl<'a> Scan<'a> {
             lines: self.lines,
             bytes: self.bytes,
         }
-    }
-
-    /// The turn that began first and has not ended long after.
-    fn hung(&self) -> Option<UnknownFailure> {
-        let now = self.now?;
-        let hangs =
-            |begun: &&(String, Quote)| begun.1.at.is_some_and(|at| now.duration_since(at) > HANGS);
-        let (_, begun) = self.turns.iter().find(hangs)?;
-        let minutes = now.duration_since(begun.at?).as_mins();
-        let text = format!("{} (no end of it {minutes} minutes later)", begun.text);
-        Some(UnknownFailure {
-            quote: Quote { text, ..begun.clone() },
-            subject: Subject::Route,
-            depth: Depth::Said,
-            weight: Weight::Ends,
-            loose: false,
-        })
     }
 
     /// The whole lines at the beginning; how many bytes they are.
@@ -308,7 +287,7 @@ impl<'a> Scan<'a> {
         for signature in self.catalogue.prepared_by(&line.text) {
             self.prepared.insert(signature, (place.line, place.at));
         }
-        self.watch_turns(line, place);
+        self.turns.watch(line, place.run, || quote(line, place, 0));
         if transcript::answered(&line.text) {
             self.answered = Some(quote(line, place, 0));
             return;
@@ -346,19 +325,6 @@ impl<'a> Scan<'a> {
             let raw = line.raw.as_deref()?;
             Some(Match { at: 0, ..self.catalogue.in_line_after(line.place, raw, prepared)? })
         })
-    }
-
-    fn watch_turns(&mut self, line: &Line, place: Standing<'_>) {
-        if let Some(run) = transcript::turn_begun(&line.text) {
-            if self.turns.len() == TURNS {
-                self.turns.remove(0);
-            }
-            self.turns.push((run.to_owned(), quote(line, place, 0)));
-        } else if let Some(run) = place.run
-            && line.text.contains("end")
-        {
-            self.turns.retain(|(begun, _)| begun != run);
-        }
     }
 
     fn finding(&mut self, line: &Line, shown: &Match<'_>, place: Standing<'_>) {
