@@ -15,6 +15,7 @@ mod error;
 mod exchange;
 mod hold;
 mod hold_choice;
+mod holding;
 mod install_script;
 mod journal;
 mod outcome;
@@ -29,6 +30,7 @@ mod take;
 mod taken_over;
 mod target;
 mod transaction;
+mod undo;
 mod versions;
 mod warning;
 
@@ -42,7 +44,7 @@ pub use earlier_config::{EarlierConfig, SavedBy};
 pub use error::ApplyError;
 pub use exchange::{ExchangeError, Identity, Part, PartKind};
 pub use hold::{HeldSetting, Hold, HoldChange, HoldError, SettingBefore};
-use hold_choice::HoldTarget;
+pub use holding::hold_record;
 pub use install_script::PlannedScript;
 pub use journal::{
     ApplyJournal, ApplyJournalError, ApplyRecord, Backups, Operation, Progress, Setback,
@@ -66,8 +68,8 @@ use crate::env::Environment;
 use crate::event::{Event, Events};
 use crate::fs::{self, Lock};
 use crate::installation::{
-    self, Installation, InstallationError, LiveMachine, ManagedPlugin, Package, Service as _,
-    ServiceCondition, ServiceLimits,
+    self, Installation, InstallationError, LiveMachine, Package, Service as _, ServiceCondition,
+    ServiceLimits,
 };
 use crate::log::Log;
 use crate::login::Place;
@@ -131,25 +133,8 @@ impl Apply<'_> {
             Err(_) => (None, find(None)),
         };
         let replaced = earlier_config.is_some();
-        let (hold, hold_refused) = if self.hold || current.is_some() {
-            let config = earlier_config.as_ref().map_or(&installation.config, |saved| &saved.path);
-            let wanted = HoldTarget {
-                installation,
-                versions: Versions { core: target.core.version, plugin: None },
-                config,
-                environment: &environment,
-                current: current.as_ref(),
-                now: (self.now)(),
-            };
-            let (after, refused) = match wanted.hold() {
-                Ok(hold) => (Some(hold), None),
-                Err(error) => (None, Some(error.to_string())),
-            };
-            let change = HoldChange { before: current, after };
-            (Some(change).filter(|change| !change.is_nothing()), refused)
-        } else {
-            (None, None)
-        };
+        let config = earlier_config.as_ref().map_or(&installation.config, |saved| &saved.path);
+        let (hold, hold_refused) = self.hold_of_apply(installation, target, config, current);
         let facts = PlanFacts {
             hold,
             hold_refused,
@@ -321,185 +306,6 @@ impl Apply<'_> {
         Box::pin(self.transaction(journal, prover).run(Some(target))).await
     }
 
-    /// What `undo` would go back to: the newest backup, or the named one, whose
-    /// packages are still kept.
-    pub fn undoable(
-        &self,
-        installation: &Installation,
-        backup: Option<&str>,
-    ) -> Result<ApplyJournal, ApplyError> {
-        let fits = |journal: &&ApplyJournal| {
-            journal.can_be_undone(installation) && backup.is_none_or(|name| name == journal.name())
-        };
-        let journals = ApplyJournal::all(&self.backups)?.journals;
-        let found = journals.iter().rev().find(fits).cloned();
-        found.ok_or_else(|| ApplyError::NothingToUndo { backup: backup.map(str::to_owned) })
-    }
-
-    /// What going back to what a backup holds takes. Touches nothing, and needs no lock.
-    pub async fn plan_undo(
-        &self,
-        installation: &Installation,
-        undone: &ApplyJournal,
-    ) -> Result<Plan, ApplyError> {
-        self.check_no_other_gateway(installation).await?;
-        let at = (self.now)();
-        let (to, replaced) = (undone.record.from, &undone.record.parts);
-        let carry = self.carry(installation, installation.core.version, to.core)?;
-        // The kept package says itself what it opens.
-        let kept = replaced.iter().find(|part| part.kind == PartKind::Core);
-        let opens = kept.and_then(|part| Package::read(&part.other).ok()?.schemas);
-        let databases = schema::live(&installation.state, to.core)?;
-        plan::check_databases(&databases, to.core, opens)?;
-        let environment = self.gateway_environment();
-        let current = self.current_hold(installation)?;
-        let name = backup_name(at, installation.core.version, to.core);
-        let current_hold = current.as_ref();
-        let config =
-            config_choice::step_of_undo(installation, undone, &name, current_hold, &environment)?;
-        let hold = self.hold_of_undo(installation, undone, current, config.as_ref());
-        let facts = PlanFacts { hold, carry, ..self.facts(installation).await? };
-        let plan = Plan::of_undo(installation, to, replaced, config, &facts);
-        space::check(installation, &plan, &self.backups)?;
-        self.tell(&plan);
-        Ok(plan)
-    }
-
-    /// The hold that was there before comes back with what it held. One that was made since
-    /// stays, and holds what is installed then.
-    fn hold_of_undo(
-        &self,
-        installation: &Installation,
-        undone: &ApplyJournal,
-        current: Option<Hold>,
-        config: Option<&Step>,
-    ) -> Option<HoldChange> {
-        let to = undone.record.from;
-        let since = |hold: &Option<Hold>| hold.as_ref().map(|hold| hold.since);
-        let of_undone = undone.record.hold_change();
-        let after = match (of_undone, &current) {
-            (Some(change), _) if since(&change.after) == since(&current) => change.before.clone(),
-            (_, None) => None,
-            (_, Some(hold)) => {
-                let config = match config {
-                    Some(Step::PutConfig { saved, .. }) => &saved.path,
-                    _ => &installation.config,
-                };
-                let wanted = HoldTarget {
-                    installation,
-                    versions: to,
-                    config,
-                    environment: &self.gateway_environment(),
-                    current: Some(hold),
-                    now: (self.now)(),
-                };
-                wanted.hold().ok()
-            }
-        };
-        let change = HoldChange { before: current, after }.of(to);
-        (!change.is_nothing()).then_some(change)
-    }
-
-    /// Goes back to what a backup holds. It is an apply of its own: journaled,
-    /// proved, and undone by the next `undo`.
-    pub async fn undo(
-        &self,
-        installation: &Installation,
-        undone: &ApplyJournal,
-        plan: &Plan,
-    ) -> Result<ApplyOutcome, ApplyError> {
-        let _lock = self.lock(installation)?;
-        self.check_current(installation, plan.from.core)?;
-        let at = (self.now)();
-        let name = backup_name(at, plan.from.core, plan.to.core);
-        let mut parts = Vec::new();
-        for part in undone.record.parts.clone() {
-            let before = Identity::of(&part.live).map_err(StageError::Io)?;
-            parts.push(Part { before, after: Some(part.before), ..part });
-        }
-        let record = ApplyRecord::new(Operation::Undo, at, installation, plan, parts);
-        let condition = self.check_service(installation, plan).await?;
-        let journal = self.begin(&name, record, condition, || Ok(()))?;
-        Box::pin(self.transaction(journal, &NoProver).run(None)).await
-    }
-
-    /// What holding what is installed takes, whatever holds it so far. Touches nothing.
-    pub async fn plan_hold(&self, installation: &Installation) -> Result<Plan, ApplyError> {
-        let current = self.current_hold(installation)?;
-        let versions = Versions {
-            core: installation.core.version,
-            plugin: installation.plugin.as_ref().map(ManagedPlugin::version),
-        };
-        let wanted = HoldTarget {
-            installation,
-            versions,
-            config: &installation.config,
-            environment: &self.gateway_environment(),
-            current: current.as_ref(),
-            now: (self.now)(),
-        };
-        let mut hold = wanted.hold()?;
-        // What moved although it was held is held anew.
-        if current.as_ref().is_some_and(|current| current.versions != versions) {
-            hold.since = (self.now)();
-        }
-        self.plan_hold_change(installation, HoldChange { before: current, after: Some(hold) }).await
-    }
-
-    /// What letting it go takes. Touches nothing.
-    pub async fn plan_unhold(&self, installation: &Installation) -> Result<Plan, ApplyError> {
-        let current = self.current_hold(installation)?;
-        let is_written = current.as_ref().is_some_and(|hold| !hold.settings.is_empty());
-        if is_written {
-            // A config that cannot be read cannot be brought back to what it was.
-            config::read(&installation.config, &self.gateway_environment())?;
-        }
-        self.plan_hold_change(installation, HoldChange { before: current, after: None }).await
-    }
-
-    async fn plan_hold_change(
-        &self,
-        installation: &Installation,
-        change: HoldChange,
-    ) -> Result<Plan, ApplyError> {
-        let facts = PlanFacts { hold: Some(change), ..self.facts(installation).await? };
-        Ok(Plan::of_hold(installation, &facts))
-    }
-
-    /// Takes the steps of a hold, or of letting go.
-    pub async fn change_hold(
-        &self,
-        operation: Operation,
-        installation: &Installation,
-        plan: &Plan,
-    ) -> Result<ApplyOutcome, ApplyError> {
-        if plan.steps.is_empty() {
-            return Ok(match self.current_hold(installation)? {
-                Some(hold) => ApplyOutcome::AlreadyHeld { held: hold.versions, since: hold.since },
-                None => ApplyOutcome::NotHeld { installed: plan.from },
-            });
-        }
-        let _lock = self.lock(installation)?;
-        self.check_current(installation, plan.from.core)?;
-        self.tell(plan);
-        let at = (self.now)();
-        let word = if operation == Operation::Hold { "hold" } else { "unhold" };
-        let name = format!("{}-{word}-{}", stamp(at), plan.from.core);
-        let record = ApplyRecord::new(operation, at, installation, plan, Vec::new());
-        let condition = self.condition(installation).await?;
-        let journal = self.begin(&name, record, condition, || Ok(()))?;
-        Box::pin(self.transaction(journal, &NoProver).run(None)).await
-    }
-
-    /// What keeps this installation from updating itself.
-    fn current_hold(&self, installation: &Installation) -> Result<Option<Hold>, ApplyError> {
-        Ok(Hold::read(&self.hold_record(installation))?)
-    }
-
-    fn hold_record(&self, installation: &Installation) -> Utf8PathBuf {
-        hold_record(&self.backups, &installation.core.directory)
-    }
-
     async fn check_no_other_gateway(&self, installation: &Installation) -> Result<(), ApplyError> {
         match installation.other_gateway(self.machine).await? {
             Some((port, other)) => Err(ApplyError::OtherGateway { port, other }),
@@ -570,11 +376,6 @@ impl Apply<'_> {
 /// The lock of the installation with this core.
 fn lock_file(backups: &Utf8Path, core: &Utf8Path) -> Utf8PathBuf {
     backups.with_file_name("locks").join(format!("{}.lock", name_of(core)))
-}
-
-/// The record of what holds the installation with this core, beside the backups.
-pub fn hold_record(backups: &Utf8Path, core: &Utf8Path) -> Utf8PathBuf {
-    backups.with_file_name("holds").join(format!("{}.json", name_of(core)))
 }
 
 /// A file name for an installation.

@@ -32,6 +32,7 @@ use clap::{Parser, Subcommand};
 
 use crate::app::AppError;
 use crate::app::context::Context;
+use crate::apply::Operation;
 use crate::exit_code::ExitCode;
 use crate::report::OutputForm;
 use output::CommandOutput;
@@ -231,8 +232,8 @@ async fn dispatch(
         Command::Report(report) => report.run(context).await,
         Command::Apply(apply) => Box::pin(apply.run(context, output)).await,
         Command::Undo(undo) => Box::pin(undo.run(context, output)).await,
-        Command::Hold(hold) => Box::pin(hold.hold(context, output)).await,
-        Command::Unhold(hold) => Box::pin(hold.unhold(context, output)).await,
+        Command::Hold(hold) => Box::pin(hold.run(context, output, Operation::Hold)).await,
+        Command::Unhold(hold) => Box::pin(hold.run(context, output, Operation::Unhold)).await,
         Command::Status(status) => Box::pin(status.run(context, output)).await,
         Command::History(history) => history.run(context, output).await,
         Command::Diagnose(diagnose) => diagnose.run(context, output).await,

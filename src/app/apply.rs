@@ -200,18 +200,18 @@ impl<'a> LiveApply<'a> {
         Ok(PreparedUndo { live: self, undone, installation, plan })
     }
 
-    /// Finds out what keeping `OpenClaw` from updating itself takes. Changes nothing.
-    pub async fn prepare_hold(&'a self) -> Result<PreparedHold<'a>, AppError> {
+    /// Finds out what keeping `OpenClaw` from updating itself takes, or letting it again.
+    /// Changes nothing.
+    pub async fn prepare_hold(
+        &'a self,
+        operation: Operation,
+    ) -> Result<PreparedHold<'a>, AppError> {
         let installation = self.installation().await?;
-        let plan = self.apply().plan_hold(&installation).await?;
-        Ok(PreparedHold { live: self, operation: Operation::Hold, installation, plan })
-    }
-
-    /// Finds out what letting it update itself again takes. Changes nothing.
-    pub async fn prepare_unhold(&'a self) -> Result<PreparedHold<'a>, AppError> {
-        let installation = self.installation().await?;
-        let plan = self.apply().plan_unhold(&installation).await?;
-        Ok(PreparedHold { live: self, operation: Operation::Unhold, installation, plan })
+        let plan = match operation {
+            Operation::Unhold => self.apply().plan_unhold(&installation).await?,
+            _ => self.apply().plan_hold(&installation).await?,
+        };
+        Ok(PreparedHold { live: self, operation, installation, plan })
     }
 }
 

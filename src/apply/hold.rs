@@ -163,11 +163,11 @@ impl Hold {
     pub fn gone(&self) -> Vec<String> {
         let mut gone = Vec::new();
         if let Some(drop_in) = &self.drop_in
-            && fs_err::read_to_string(drop_in).ok() != Some(drop_in_text())
+            && foreign::read_to_string_named(drop_in, foreign::TEXT).ok() != Some(drop_in_text())
         {
             gone.push(format!("{drop_in} is not as it was written"));
         }
-        let text = fs_err::read_to_string(&self.config).unwrap_or_default();
+        let text = foreign::read_to_string_named(&self.config, foreign::TEXT).unwrap_or_default();
         for setting in &self.settings {
             if !is_off(&self.config, &text, &setting.key) {
                 gone.push(format!("{} is not false in {}", setting.key, self.config));

@@ -1,5 +1,6 @@
 //! How far an apply has come, on disk before each step: `backup.json`.
 
+use std::fmt;
 use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -42,6 +43,18 @@ impl Operation {
     /// Whether it puts another release in place.
     pub fn changes_release(self) -> bool {
         matches!(self, Self::Apply | Self::Undo)
+    }
+}
+
+/// The command that does it.
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Apply => "apply",
+            Self::Undo => "undo",
+            Self::Hold => "hold",
+            Self::Unhold => "unhold",
+        })
     }
 }
 

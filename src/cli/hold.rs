@@ -4,8 +4,9 @@ use super::apply::agree;
 use super::exit;
 use super::output::{CommandOutput, OutputArguments};
 use crate::app::AppError;
-use crate::app::apply::{LiveApply, PreparedHold};
+use crate::app::apply::LiveApply;
 use crate::app::context::Context;
+use crate::apply::Operation;
 use crate::exit_code::ExitCode;
 use crate::report::apply::ApplyReport;
 
@@ -26,59 +27,27 @@ pub(super) struct HoldArguments {
 }
 
 impl HoldArguments {
-    pub(super) async fn hold(
+    pub(super) async fn run(
         self,
         context: &Context,
         output: &CommandOutput,
+        operation: Operation,
     ) -> Result<ExitCode, AppError> {
         let live = LiveApply::of_undo(context).await?;
         let mut report = ApplyReport::new(output.form);
-        self.recover(&live, &mut report, output).await?;
-        let prepared = output.of(live.prepare_hold()).await?;
-        report.hold(&prepared.plan, self.dry_run);
-        self.finish(&prepared, report, output, "hold").await
-    }
-
-    pub(super) async fn unhold(
-        self,
-        context: &Context,
-        output: &CommandOutput,
-    ) -> Result<ExitCode, AppError> {
-        let live = LiveApply::of_undo(context).await?;
-        let mut report = ApplyReport::new(output.form);
-        self.recover(&live, &mut report, output).await?;
-        let prepared = output.of(live.prepare_unhold()).await?;
-        report.unhold(&prepared.plan, self.dry_run);
-        self.finish(&prepared, report, output, "unhold").await
-    }
-
-    async fn recover(
-        &self,
-        live: &LiveApply<'_>,
-        report: &mut ApplyReport,
-        output: &CommandOutput,
-    ) -> Result<(), AppError> {
         if !self.dry_run {
             report.recovered(output.of(live.recover()).await?);
         }
-        Ok(())
-    }
-
-    async fn finish(
-        &self,
-        prepared: &PreparedHold<'_>,
-        mut report: ApplyReport,
-        output: &CommandOutput,
-        command: &str,
-    ) -> Result<ExitCode, AppError> {
+        let prepared = output.of(live.prepare_hold(operation)).await?;
+        report.hold(&prepared.plan, operation, self.dry_run);
         if !prepared.plan.steps.is_empty() {
             if self.dry_run {
                 report.end();
                 return Ok(ExitCode::Success);
             }
             let core = prepared.installation.core.version;
-            let again = format!("codexpin {command} --yes");
-            agree(self.yes, output.form, &format!("{command} {core}?"), &again)?;
+            let again = format!("codexpin {operation} --yes");
+            agree(self.yes, output.form, &format!("{operation} {core}?"), &again)?;
         }
         let outcome = output.of(prepared.run()).await?;
         let exit_code = exit::of_apply(&outcome);

@@ -9,12 +9,10 @@ pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
 }
 
 fn finding(left: &super::ApplyLeft) -> Finding {
-    let (what, command, place) = match left.operation {
-        Operation::Apply => ("apply", "codexpin apply", ", where known-good.toml is,"),
-        Operation::Undo => ("undo", "codexpin undo", ""),
-        Operation::Hold => ("hold", "codexpin hold", ""),
-        Operation::Unhold => ("unhold", "codexpin unhold", ""),
-    };
+    let what = left.operation;
+    let command = format!("codexpin {what}");
+    // Without its pin file it does nothing.
+    let place = if what == Operation::Apply { ", where known-good.toml is," } else { "" };
     let (level, why) = match (left.changed, left.stopped) {
         (true, stopped) if !left.operation.changes_release() => (
             if stopped { Level::Problem } else { Level::Warning },

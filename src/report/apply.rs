@@ -74,19 +74,11 @@ impl ApplyReport {
         self.warn_and_keep(plan, with_steps);
     }
 
-    /// What keeping `OpenClaw` from updating itself changes; with every step where nothing
-    /// but this is asked for.
-    pub fn hold(&mut self, plan: &Plan, with_steps: bool) {
+    /// What keeping `OpenClaw` from updating itself changes, or letting it again; with every
+    /// step where nothing but this is asked for.
+    pub fn hold(&mut self, plan: &Plan, operation: Operation, with_steps: bool) {
         if self.form == OutputForm::Text && !plan.steps.is_empty() {
-            terminal::print(&hold_plan_text(plan, "hold"));
-        }
-        self.warn_and_keep(plan, with_steps);
-    }
-
-    /// The same for letting it update itself again.
-    pub fn unhold(&mut self, plan: &Plan, with_steps: bool) {
-        if self.form == OutputForm::Text && !plan.steps.is_empty() {
-            terminal::print(&hold_plan_text(plan, "unhold"));
+            terminal::print(&hold_plan_text(plan, operation));
         }
         self.warn_and_keep(plan, with_steps);
     }
@@ -163,8 +155,8 @@ fn print_plan(plan: &Plan, installation: &Installation) {
     terminal::print(text.trim_end());
 }
 
-fn hold_plan_text(plan: &Plan, word: &str) -> String {
-    let mut text = format!("{word} {}", versions(plan.from).bold());
+fn hold_plan_text(plan: &Plan, operation: Operation) -> String {
+    let mut text = format!("{operation} {}", versions(plan.from).bold());
     for step in &plan.steps {
         let _ = match step {
             Step::Hold { change } => {

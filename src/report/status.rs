@@ -9,7 +9,6 @@ use super::paint::Paint as _;
 use super::{OutputForm, counted, minute, print_if_json, terminal};
 use crate::app::history::{OperationEnd, OperationHistory, PastOperation, PrunedHistory};
 use crate::app::status::{HoldStatus, MachineStatus, PinStanding};
-use crate::apply::Operation;
 
 /// Prints what runs here.
 pub fn print(status: &MachineStatus, form: OutputForm) {
@@ -194,12 +193,7 @@ fn total_line(history: &OperationHistory) -> String {
 }
 
 fn past(operation: &PastOperation) -> String {
-    let name = match operation.operation {
-        Operation::Apply => "apply",
-        Operation::Undo => "undo",
-        Operation::Hold => "hold",
-        Operation::Unhold => "unhold",
-    };
+    let name = operation.operation;
     let end = match operation.end {
         OperationEnd::Done => "done".green(),
         OperationEnd::Unproven => "done, not proved".yellow(),
