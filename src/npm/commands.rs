@@ -64,8 +64,12 @@ fn link_of(
     if line.ends_with(b"\r\n") {
         return Ok(None);
     }
-    let target = ["..".into(), package.to_owned(), file.into()].iter().collect();
-    Ok(Some((project.join(modules).join(".bin").join(name), target)))
+    let at = project.join(modules).join(".bin").join(name);
+    // A tarball may bring along what npm would replace.
+    if at.symlink_metadata().is_ok() {
+        return Ok(None);
+    }
+    Ok(Some((at, ["..".into(), package.to_owned(), file.into()].iter().collect())))
 }
 
 #[cfg(test)]
@@ -111,6 +115,13 @@ mod tests {
             assert_eq!(project.join(at).read_link_utf8().unwrap(), to);
             assert!(project.join(at).exists(), "{at}");
         }
+    }
+
+    #[test]
+    fn a_command_that_is_there_already_is_left_to_npm() {
+        let (_guard, project) = project(&["node_modules/a/cli.js", "node_modules/.bin/x"]);
+        assert!(!link(&project, &[package("node_modules/a", &[("x", "cli.js")])]).unwrap());
+        assert!(project.join("node_modules/.bin/x").is_file());
     }
 
     #[test]

@@ -343,10 +343,9 @@ impl Npm {
         job: &NpmCommand<'_>,
         packages: &[String],
     ) -> Result<(), NpmError> {
-        let words = ["cache".to_owned(), "add".to_owned()].into_iter();
-        let arguments =
-            words.chain(packages.iter().cloned()).chain(["--prefer-offline".to_owned()]);
-        self.run_in_project(job, arguments.collect()).await.map(drop)
+        // A package's name may begin with a hyphen.
+        let words = ["cache", "add", "--prefer-offline", "--"].map(str::to_owned).into_iter();
+        self.run_in_project(job, words.chain(packages.iter().cloned()).collect()).await.map(drop)
     }
 
     /// Runs the install scripts of what is in the project's `node_modules`, and links its

@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 use serde_json::{Value, json};
 
 use crate::machine::{Machine, entries};
-use crate::registry::Registry;
+use crate::registry::{Fault, Registry};
 
 #[test]
 fn prefixes_are_listed_and_removed() {
@@ -194,6 +194,23 @@ fn what_two_releases_have_in_common_is_on_the_disk_once() {
     machine.run("cache prune --limit 0").exits(0);
     let (_, listed) = machine.run_json("cache ls");
     assert_eq!(listed["packages"]["packages"], 0, "{listed}");
+}
+
+#[test]
+fn a_tarball_that_is_not_where_tarballs_usually_are_is_fetched_by_npm() {
+    for fault in [Fault::Status(404), Fault::Html, Fault::Truncated] {
+        let machine = Machine::new();
+        machine.registry.publish("shared-dep", "1.0.0", json!({}), &[("index.js", "1;\n")]);
+        let with = json!({ "dependencies": { "shared-dep": "1.0.0" } });
+        machine.registry.publish_core("2026.7.20", with);
+        let tarball = "/shared-dep/-/shared-dep-1.0.0.tgz";
+        machine.registry.break_path_times(tarball, fault, 1);
+        machine.run("check 2026.7.20").exits(0);
+        let requests = machine.registry.requests(tarball);
+        assert_eq!((requests, machine.registry.requests_by_npm(tarball)), (2, 1));
+        let (_, listed) = machine.run_json("cache ls");
+        assert_eq!(listed["packages"]["packages"], 2, "it is laid out all the same: {listed}");
+    }
 }
 
 #[test]

@@ -56,12 +56,8 @@ pub(super) fn check(text: &str) -> Result<(), LockFileError> {
             return Err(LockFileError::OtherPlace(place.clone()));
         }
         let entry = entry.as_object().ok_or_else(|| none(&format!("{place} is no object")))?;
-        // Both become part of an address that the registry is asked at.
         let text = |field| entry.get(field).map(|value| value.as_str().unwrap_or_default());
-        if !place.is_empty()
-            && (text("name").is_some_and(|name| !is_name(name))
-                || text("version").is_some_and(|version| !is_version(version)))
-        {
+        if !place.is_empty() && !is_identity(text("name"), text("version")) {
             return Err(none(&format!("{place} has no name and version that npm writes")));
         }
         let known: &[&str] = if place.is_empty() { &OF_THE_PROJECT } else { &FIELDS };
@@ -72,6 +68,12 @@ pub(super) fn check(text: &str) -> Result<(), LockFileError> {
         }
     }
     Ok(())
+}
+
+/// Whether a package has a name and a version that npm writes, where it has any: both become
+/// part of an address that the registry is asked at.
+pub(super) fn is_identity(name: Option<&str>, version: Option<&str>) -> bool {
+    name.is_none_or(is_name) && version.is_none_or(is_version)
 }
 
 /// `node_modules/a/node_modules/@scope/b`.

@@ -39,7 +39,10 @@ impl LockFile {
         placed
             .map(|(place, entry)| {
                 let integrity = entry.integrity.clone()?;
-                let plain = !entry.link && entry.resolved.is_none() && form::is_place(place);
+                let plain = !entry.link
+                    && entry.resolved.is_none()
+                    && form::is_place(place)
+                    && form::is_identity(entry.name.as_deref(), entry.version.as_deref());
                 let hashed = integrity::digits(&integrity).is_some();
                 let (place, id) = (place.into(), entry.id(place)?);
                 (plain && hashed).then(|| PlacedPackage {
@@ -247,6 +250,33 @@ mod tests {
             "node_modules/both": { "optional": true }
         });
         assert_eq!(present(&lock), [""; 0]);
+    }
+
+    #[test]
+    fn what_is_no_registrys_or_leads_elsewhere_is_no_tarball_of_the_tree() {
+        let platform = Platform { os: "linux", cpu: "x64", libc: None, node: "24.0.0".to_owned() };
+        let of = |place: &str, more: Value| {
+            let mut entry = json!({ "version": "1.0.0", "integrity": integrity::of(b"x") });
+            entry.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            let lock = json!({ "packages": { place: entry } }).to_string();
+            LockFile::parse(&lock).unwrap().tarballs(&platform)
+        };
+        let placed = of("node_modules/@s/a", json!({ "name": "other" })).unwrap();
+        let placed = (placed[0].place.as_str(), placed[0].id.as_str());
+        assert_eq!(placed, ("node_modules/@s/a", "other@1.0.0"));
+        assert_eq!(of("node_modules/a", json!({ "inBundle": true })), Some(Vec::new()));
+        for (place, more) in [
+            ("node_modules/../a", json!({})),
+            ("elsewhere/a", json!({})),
+            ("node_modules/a", json!({ "link": true })),
+            ("node_modules/a", json!({ "resolved": "git+ssh://git@h.test/a.git#1" })),
+            ("node_modules/a", json!({ "integrity": "sha1-2jmj7l5rSw0yVb/vlWAYkK/YBwk=" })),
+            ("node_modules/a", json!({ "integrity": null })),
+            ("node_modules/a", json!({ "name": "../../-/whoami" })),
+            ("node_modules/a", json!({ "version": "1.0.0/../../x" })),
+        ] {
+            assert_eq!(of(place, more.clone()), None, "{place} {more}");
+        }
     }
 
     #[test]

@@ -7,10 +7,12 @@ use futures_util::StreamExt as _;
 use http::header::{HeaderMap, LOCATION};
 use http::{Method, Response, StatusCode};
 use reqwest::Body;
+use sha2::{Digest as _, Sha512};
 use url::Url;
 
 use super::{EgressOutcome, ProxyState, RegistryProxy, front};
 use crate::host::HostPort;
+use crate::npm::integrity;
 
 /// How often a registry may send on to another address, as with npm.
 const REDIRECTS: usize = 10;
@@ -19,10 +21,15 @@ const REDIRECTS: usize = 10;
 const LARGEST: u64 = 1 << 30;
 
 impl RegistryProxy {
-    /// Writes the tarball of a package such as `dep@1.0.0` into a new file: from where
-    /// registries have it that say nothing else. Whether it is what was published is for its
-    /// hash to tell. An error leaves a file of no use, and npm may find the tarball still.
-    pub(crate) async fn download(&self, package: &str, file: &Utf8Path) -> io::Result<()> {
+    /// Writes the tarball of a package such as `dep@1.0.0`, which has this SHA-512, into a new
+    /// file: from where registries have it that say nothing else. An error leaves a file of
+    /// no use, and npm may find the tarball still.
+    pub(crate) async fn download(
+        &self,
+        package: &str,
+        integrity: &str,
+        file: &Utf8Path,
+    ) -> io::Result<()> {
         let mut address = self.usual_address(package)?;
         for _ in 0..=REDIRECTS {
             let answer = self.gate.get(&address).await?;
@@ -31,7 +38,9 @@ impl RegistryProxy {
                 address =
                     to.and_then(|to| address.join(to).ok()).ok_or_else(|| not_there(package))?;
             } else if answer.status() == StatusCode::OK {
-                return write(answer, file).await;
+                // Some registries answer any address, with a page.
+                let is_it = write(answer, file).await? == integrity;
+                return if is_it { Ok(()) } else { Err(not_there(package)) };
             } else {
                 return Err(not_there(package));
             }
@@ -67,7 +76,9 @@ impl ProxyState {
     }
 }
 
-async fn write(answer: Response<Body>, file: &Utf8Path) -> io::Result<()> {
+/// Writes a body into a new file; its SHA-512.
+async fn write(answer: Response<Body>, file: &Utf8Path) -> io::Result<String> {
+    let mut hash = Sha512::new();
     let mut chunks = http_body_util::BodyDataStream::new(answer.into_body());
     let mut written = 0;
     let mut file = fs_err::File::create_new(file)?;
@@ -77,9 +88,10 @@ async fn write(answer: Response<Body>, file: &Utf8Path) -> io::Result<()> {
         if written > LARGEST {
             return Err(io::Error::other("it is larger than any tarball"));
         }
+        hash.update(&chunk);
         file.write_all(&chunk)?;
     }
-    Ok(())
+    Ok(integrity::of_hash(&hash.finalize()))
 }
 
 fn not_there(what: &str) -> io::Error {

@@ -97,7 +97,7 @@ impl PrefixInstall<'_> {
         let Some(registries) = npms.registries else { return left_to_npm };
         let file = self.tarballs(npms).fetched.join(Tarballs::file_name(&package.integrity));
         let downloaded = tokio::select! {
-            downloaded = registries.download(&package.id, &file) => downloaded,
+            downloaded = registries.download(&package.id, &package.integrity, &file) => downloaded,
             () = self.stop.cancelled() => return left_to_npm,
         };
         let Err(error) = downloaded else { return Ok(None) };
