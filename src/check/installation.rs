@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::observation::{AgentRun, CheckClock, ObservationParts, millis};
 use super::sandbox::SandboxRecord;
-use super::turn::MARGIN;
+use super::turn::agent_limit;
 use super::{CheckError, home};
 use crate::env::{Environment, OPENCLAW_CONFIG_PATH, OPENCLAW_STATE_DIR};
 use crate::installation::Installation;
@@ -107,7 +107,7 @@ impl LiveCheck<'_> {
                 .with(OPENCLAW_STATE_DIR, state.as_str())
                 .with(OPENCLAW_CONFIG_PATH, config.as_str())
                 .with("NO_COLOR", "1"),
-            time_limit: question.time_limit() + MARGIN,
+            time_limit: agent_limit(question),
             log: Some(self.logs.join("agent.log")),
             enclosure: None,
             limits: None,

@@ -15,12 +15,15 @@ use super::{CheckEnvironment, CheckError, CheckJob};
 use crate::observation::{CheckStage, Observation, Times};
 use crate::openclaw::names::{GATEWAY_LISTENS, GATEWAY_READY};
 use crate::process::{Ending, ProcessOutput, RunningProcess};
-use crate::question::{AskBy, StateCarry, Through, Upgrade};
+use crate::question::{AskBy, Question, StateCarry, Through, Upgrade};
 use crate::route::Route;
 use crate::upstream::pace;
 
 /// How long codexpin waits for the agent beyond the limit that the agent itself keeps.
-pub(super) const MARGIN: Duration = Duration::from_secs(30);
+const MARGIN: Duration = Duration::from_secs(30);
+/// An agent's own limit is that of its turn. Until that begins it may take this long: 5 s
+/// to 40 s where it was tried, the longest on a machine that had much else to do.
+const START_LIMIT: Duration = Duration::from_mins(2);
 /// How long `openclaw doctor --fix` may take: 21 s where it was tried.
 const DOCTOR_LIMIT: Duration = Duration::from_mins(3);
 /// How long a Gateway may take until it is ready: 4 s to 20 s where it was tried.
@@ -162,8 +165,8 @@ impl CheckTurn<'_> {
         let agent_began = sandbox.elapsed();
         let program = match &question.ask {
             AskBy::Probe(_) => {
-                let limit = question.time_limit() + MARGIN;
-                sandbox.agent(question, question.through == Through::Local, limit)
+                let local = question.through == Through::Local;
+                sandbox.agent(question, local, agent_limit(question))
             }
             AskBy::Command(command) => sandbox.command(command, question.time_limit())?,
         };
@@ -236,6 +239,12 @@ impl CheckTurn<'_> {
             self.job.logs.join(directory_of(self.place))
         }
     }
+}
+
+/// How long codexpin lets an agent run, which keeps the question's limit by itself once it
+/// has begun.
+pub(super) fn agent_limit(question: &Question) -> Duration {
+    question.time_limit().max(START_LIMIT) + MARGIN
 }
 
 /// A Gateway's whole output; its errors come last.
