@@ -56,7 +56,7 @@ pub use key::Key;
 pub use model::{agent_harness, model_key, model_profile, route_in, route_of};
 pub use need::{Need, Needed, needed};
 pub use renewal::with_renewal_route;
-pub use sanitise::{ConfigLogin, Sanitised, sanitise};
+pub use sanitise::{ConfigLogin, Sanitised, fingerprint, sanitise};
 pub use scratch::Scratch;
 pub use text::{outermost_missing, with_switch, without, written_at};
 

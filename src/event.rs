@@ -63,6 +63,9 @@ pub enum Event {
         elapsed_ms: u64,
         /// What the check was for.
         purpose: Purpose,
+        /// When it was asked, where an earlier session did that.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        known_since: Option<Timestamp>,
     },
     /// The failing candidate is asked once more, with something that may mend it.
     RemedyStarted {

@@ -34,7 +34,8 @@
 //! - [`search`] decides who is asked next, what is asked again, when to pause, and
 //!   when it is over. Pure.
 //! - [`session`] asks what the search wants, installs ahead, and writes every check
-//!   down before the next step. [`lab`] is where it asks: this machine.
+//!   down before the next step. [`lab`] is where it asks: this machine. [`answers`] are
+//!   what earlier sessions saw, so that nothing is asked twice.
 //! - [`changes`] says what differs between the last good and the first bad
 //!   release, for whoever looks for the cause.
 //! - [`installation`] is the live one: where it is, on which Node, with which state.
@@ -55,6 +56,7 @@
 //! Start with [`search`] and [`verdict`] for the ideas, then [`session`] for
 //! how they meet.
 
+pub mod answers;
 pub mod app;
 pub mod apply;
 pub mod catalogue;

@@ -88,7 +88,13 @@ impl Directories {
     pub fn own(&self) -> Vec<Utf8PathBuf> {
         let mut all = vec![self.cache.clone(), self.state.clone()];
         all.extend([self.prefixes(), self.nodes(), self.registry(), self.npm_cache()]);
-        all.extend([self.scratch(), self.sessions(), self.checks(), self.accounts()]);
+        all.extend([
+            self.scratch(),
+            self.sessions(),
+            self.checks(),
+            self.answers(),
+            self.accounts(),
+        ]);
         all.extend([self.own_login(), self.backups()]);
         all
     }
@@ -131,6 +137,11 @@ impl Directories {
     /// The output of single checks, one directory each.
     pub fn checks(&self) -> Utf8PathBuf {
         real(self.state.join("checks"))
+    }
+
+    /// What checks saw, for later sessions.
+    pub fn answers(&self) -> Utf8PathBuf {
+        real(self.state.join("answers"))
     }
 
     /// One lock file an account, so that two sessions do not ask it side by side.

@@ -16,8 +16,6 @@ mod tree;
 pub use error::{InstallError, StoreError};
 pub use packages::PackageUse;
 
-use std::fmt::Write as _;
-
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -183,9 +181,7 @@ fn name(candidate: &Candidate, node: &Node, open_to: &[HostPort]) -> String {
             hash.update(format!("{place}\n"));
         }
         name.push_str("_open-");
-        for byte in &hash.finalize()[..6] {
-            let _ = write!(name, "{byte:02x}");
-        }
+        name.push_str(&format!("{:x}", hash.finalize())[..12]);
     }
     name
 }

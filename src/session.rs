@@ -67,6 +67,11 @@ impl Conclusion {
     pub fn check_of(&self, place: usize) -> Option<&CheckRecord> {
         self.checks.iter().rev().find(|check| check.place() == place)
     }
+
+    /// How many of the checks an earlier session made.
+    pub fn known(&self) -> usize {
+        self.checks.iter().filter(|check| check.known_since.is_some()).count()
+    }
 }
 
 /// How long a session may go on, this time.
@@ -213,7 +218,7 @@ fn learn<L: Lab>(
     session: &Session<'_, L>,
     journal: &mut Journal,
     search: &mut dyn Strategy,
-    CheckResult { ask, seen }: CheckResult,
+    CheckResult { ask, seen, known_since }: CheckResult,
 ) -> Result<(), SessionError> {
     let require = journal.request().question.require;
     let (verdict, observations) = match seen {
@@ -227,12 +232,13 @@ fn learn<L: Lab>(
     search.learn(&ask, reading::reading(&verdict, session.catalogue));
     let purpose = search.purpose(ask.id);
     let core = journal.request().candidate(ask.place).core;
-    let record = CheckRecord { ask, core, verdict, observations, purpose, counts: false };
+    let record =
+        CheckRecord { ask, core, verdict, observations, known_since, purpose, counts: false };
     journal.record(&record)?;
     crate::failpoint::reach(crate::failpoint::Failpoint::SessionRecorded);
     let elapsed_ms = record.elapsed_ms();
     let verdict = record.verdict;
-    session.events.tell(Event::CheckFinished { core, verdict, elapsed_ms, purpose });
+    session.events.tell(Event::CheckFinished { core, verdict, elapsed_ms, purpose, known_since });
     Ok(())
 }
 

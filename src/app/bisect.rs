@@ -5,6 +5,7 @@ mod line;
 mod newest;
 mod plan;
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use camino::Utf8PathBuf;
@@ -15,6 +16,7 @@ use super::pin::{TestedCandidate, write_pin};
 use super::question::{self, PreparedQuestion, QuestionRequest};
 use super::upstream::{LoginWatch, MAX_TURNS};
 use super::{AppError, changes, lab, standalone};
+use crate::answers::KnownAnswers;
 use crate::catalogue::Catalogue;
 use crate::changes::Changes;
 use crate::check::CheckError;
@@ -67,6 +69,8 @@ pub struct BisectRequest {
     pub carry_state: bool,
     /// How the line is searched.
     pub search: SearchRequest,
+    /// Whether releases are asked that earlier sessions asked the same, too.
+    pub fresh: bool,
 }
 
 /// What a line is searched for.
@@ -192,7 +196,8 @@ async fn begin(context: &Context, request: BisectRequest) -> Result<OpenSession,
         seeks_good_end: request.good.is_none() && !find_fix,
         ..request.search.plan(&asked.question)
     };
-    let plan = SessionPlan { search, find_fix, every: None, newest, pin_file };
+    let fresh = request.fresh;
+    let plan = SessionPlan { search, find_fix, every: None, newest, pin_file, fresh };
     begin_on(context, line, asked, plan).await
 }
 
@@ -204,6 +209,7 @@ pub(super) struct SessionPlan {
     pub(super) every: Option<usize>,
     pub(super) newest: Vec<Candidate>,
     pub(super) pin_file: Utf8PathBuf,
+    pub(super) fresh: bool,
 }
 
 pub(super) async fn begin_on(
@@ -214,7 +220,8 @@ pub(super) async fn begin_on(
 ) -> Result<OpenSession, AppError> {
     let PreparedQuestion { question, config, account, watch } = asked;
     let asked_with = (config, account.clone());
-    let (lab, why_node) = lab::build(context, &line, None, &question, asked_with).await?;
+    let (mut lab, why_node) = lab::build(context, &line, None, &question, asked_with).await?;
+    lab.known = Some(known_answers(context, plan.fresh, [])?);
     let request = SessionRequest {
         max_turns: account.as_ref().map(|account| account.pace.max_turns()),
         account: account.and_then(|account| account.account_hash()),
@@ -226,6 +233,7 @@ pub(super) async fn begin_on(
         nodes: line.iter().map(|c| lab.nodes.of(c.core).ok().cloned()).collect(),
         line,
         pin_file: plan.pin_file,
+        fresh: plan.fresh,
     };
     let older = journal::unfinished(&context.directories.sessions());
     let journal = Journal::begin(&context.directories.sessions(), request, Timestamp::now())?;
@@ -235,6 +243,18 @@ pub(super) async fn begin_on(
         context.events.note(note);
     }
     Ok(OpenSession { journal, lab, watch })
+}
+
+/// What earlier sessions saw, for the first ask of each release but those `asked`.
+fn known_answers(
+    context: &Context,
+    fresh: bool,
+    asked: impl IntoIterator<Item = Version>,
+) -> Result<Arc<KnownAnswers>, AppError> {
+    let store = context.answers()?;
+    let known =
+        if fresh { KnownAnswers::only_kept(store) } else { KnownAnswers::used_again(store, asked) };
+    Ok(Arc::new(known))
 }
 
 /// The places that a scan asks, both ends among them: what is installed already comes first.
@@ -261,7 +281,11 @@ async fn reopen(context: &Context, request: ResumeRequest) -> Result<OpenSession
     let SessionRequest { line, nodes, .. } = journal.request();
     let asked_with = (config, account);
     let nodes = Some(nodes.clone());
-    let (lab, why_node) = lab::build(context, line, nodes, &question, asked_with).await?;
+    let (mut lab, why_node) = lab::build(context, line, nodes, &question, asked_with).await?;
+    // What this session has seen itself is in its journal.
+    let checks = journal.checks().iter().chain(journal.newest_checks());
+    let asked = checks.map(|check| check.core);
+    lab.known = Some(known_answers(context, journal.request().fresh, asked)?);
     let command_ran = journal.checks().iter().any(|check| !check.observations.is_empty());
     lab.command_ran.store(command_ran, Ordering::Relaxed);
     open(context, &journal, &lab, why_node, true);

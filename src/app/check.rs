@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::context::Context;
 use super::question::{PreparedQuestion, QuestionRequest};
 use super::{AppError, lab};
+use crate::answers::KnownAnswers;
 use crate::catalogue::{Catalogue, Signature};
 use crate::event::Event;
 use crate::installation::InstallationError;
@@ -181,7 +182,8 @@ pub(super) async fn ask(
     let core = candidate.core;
     let line = [candidate.clone()];
     let PreparedQuestion { question, config, account, watch } = asked;
-    let (lab, _) = lab::build(context, &line, None, &question, (config, account)).await?;
+    let (mut lab, _) = lab::build(context, &line, None, &question, (config, account)).await?;
+    lab.known = Some(Arc::new(KnownAnswers::only_kept(context.answers()?)));
     let variation = Variation { fault: extras.fault, ..Variation::default() };
     let job = Job { variation, ..Job::plain(candidate.clone(), question.clone()) };
     if let Some(lending) = question.upstream.lending() {

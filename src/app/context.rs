@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::AppError;
+use crate::answers::AnswerStore;
 use crate::catalogue::Catalogue;
 use crate::check::CheckEnvironment;
 use crate::env::{Environment, XDG_RUNTIME_DIR};
@@ -178,6 +179,11 @@ impl Context {
             Err(error) => return Err(AppError::usage(format!("no signatures: {error}"))),
         };
         Ok(self.catalogue.get_or_init(|| catalogue))
+    }
+
+    /// What checks saw before.
+    pub(super) fn answers(&self) -> Result<AnswerStore, AppError> {
+        Ok(AnswerStore::new(self.directories.answers(), self.catalogue()?.clone()))
     }
 
     /// Where scratch homes are made.

@@ -49,6 +49,7 @@ pub(super) async fn build(
         nodes: Arc::new(nodes),
         config,
         account,
+        known: None,
         command_ran: Arc::default(),
         surroundings: CheckEnvironment { registries, ..context.check_surroundings() },
     };

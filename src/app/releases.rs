@@ -1,16 +1,21 @@
 //! Listing the registry's releases, with what the pins say of them.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::AppError;
 use super::context::Context;
+use crate::answers::{self, AnswerHead};
 use crate::npm::registry::Freshness;
 use crate::pin::{FILE_NAME, PinFile, PinFileError};
 use crate::release::end::End;
 use crate::release::line;
 use crate::release::pairing::Candidate;
 use crate::release::{Channel, Version};
+use crate::route::Route;
+use crate::verdict::Verdict;
 
 /// Which releases to list.
 #[derive(Debug, Clone)]
@@ -54,8 +59,25 @@ pub struct ListedRelease {
     pub deprecated: Option<String>,
     /// What the pins say.
     pub pin: Option<PinState>,
+    /// What it showed when it was asked last; none where that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asked: Option<LastAnswer>,
     /// The dist-tags that stand for it.
     pub tags: Vec<String>,
+}
+
+/// What a release showed when it was asked last.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LastAnswer {
+    /// When that was.
+    pub at: Timestamp,
+    /// Through which routes.
+    pub routes: Vec<Route>,
+    /// Who answered: `loopback` or `live`.
+    pub upstream: &'static str,
+    /// What came of it.
+    #[serde(flatten)]
+    pub verdict: Verdict,
 }
 
 /// The releases that were asked for.
@@ -95,6 +117,9 @@ pub async fn releases(
             .with_hint(format!("the older release comes first: {to}..{from}")));
     }
     let pins = pins(context)?;
+    let answers = answers::heads(&context.directories.answers(), Timestamp::now());
+    let asked: BTreeMap<_, _> =
+        answers.into_iter().map(|head| (head.key.core(), LastAnswer::of(head))).collect();
     let wanted = |candidate: &&Candidate| {
         let core = candidate.core;
         let inside = from.is_none_or(|from| core >= from) && to.is_none_or(|to| core <= to);
@@ -111,6 +136,7 @@ pub async fn releases(
             node: candidate.node.clone(),
             published: manifest.and_then(|manifest| manifest.published),
             deprecated: manifest.and_then(|manifest| manifest.deprecated.clone()),
+            asked: asked.get(&candidate.core).cloned(),
             pin: state(pins.as_ref(), candidate.core),
             tags: releases
                 .core
@@ -122,6 +148,14 @@ pub async fn releases(
         }
     });
     Ok(ReleaseTable { releases: listed.collect(), has_plugin: releases.plugin.is_some() })
+}
+
+impl LastAnswer {
+    fn of(head: AnswerHead) -> Self {
+        let AnswerHead { at, key, verdict, .. } = head;
+        let question = key.question();
+        Self { at, routes: question.routes.clone(), upstream: question.upstream.word(), verdict }
+    }
 }
 
 /// The pins of the working directory; a list without them is still a list.

@@ -20,6 +20,8 @@ pub struct ScanRequest {
     pub betas: bool,
     /// What each candidate is asked.
     pub question: QuestionRequest,
+    /// Whether releases are asked that earlier sessions asked the same, too.
+    pub fresh: bool,
     /// How long it may go on.
     pub limits: SessionLimits,
 }
@@ -42,6 +44,7 @@ pub async fn scan(context: &Context, request: ScanRequest) -> Result<BisectRepor
         newest: Vec::new(),
         // Nothing is pinned.
         pin_file: crate::pin::FILE_NAME.into(),
+        fresh: request.fresh,
     };
     let session = begin_on(context, line, asked, plan).await?;
     search(context, session, request.limits).await

@@ -212,6 +212,7 @@ async fn an_end_that_names_no_release_is_refused_before_anything_is_looked_for()
         pin_file: "known-good.toml".into(),
         carry_state: false,
         search: SearchRequest::default(),
+        fresh: false,
     };
     let error = bisect(&machine.context(), request).await.unwrap_err();
     assert!(error.to_string().contains("what is this"), "{error}");

@@ -183,15 +183,8 @@ pub(super) fn replace(path: &Utf8Path, content: &[u8]) -> io::Result<()> {
 
 /// SHA-256 of a file, in hexadecimal; none where there is no file.
 pub(super) fn hash_of(path: &Utf8Path) -> io::Result<Option<String>> {
-    use std::fmt::Write as _;
     match fs_err::read(path) {
-        Ok(content) => {
-            let mut text = String::new();
-            for byte in Sha256::digest(content) {
-                let _ = write!(text, "{byte:02x}");
-            }
-            Ok(Some(text))
-        }
+        Ok(content) => Ok(Some(format!("{:x}", Sha256::digest(content)))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::output::{CommandOutput, OutputArguments};
-use super::question::QuestionArguments;
+use super::question::{FreshArgument, QuestionArguments};
 use super::{PinFileArgument, exit};
 use crate::app::AppError;
 use crate::app::bisect::{
@@ -51,10 +51,12 @@ pub(super) struct Bisect {
     #[arg(long)]
     carry_state: bool,
     #[command(flatten)]
+    known: FreshArgument,
+    #[command(flatten)]
     search: SearchArguments,
     /// Go on with a session that was interrupted: the newest, or the one named. The
     /// same as `codexpin resume`.
-    #[arg(long, value_name = "SESSION", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["good", "bad", "good_end", "bad_end", "find_fix", "no_forward", "channel", "carry_state", "same_failure", "any_failure", "deterministic", "confidence", "repeat", "routes", "require", "probe", "exec", "through", "config", "upgrade", "upstream", "relay", "api_key_env", "timeout", "reply"])]
+    #[arg(long, value_name = "SESSION", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["good", "bad", "good_end", "bad_end", "find_fix", "no_forward", "channel", "carry_state", "fresh", "same_failure", "any_failure", "deterministic", "confidence", "repeat", "routes", "require", "probe", "exec", "through", "config", "upgrade", "upstream", "relay", "api_key_env", "timeout", "reply"])]
     resume: Option<String>,
     #[command(flatten)]
     pub(super) output: OutputArguments,
@@ -180,6 +182,7 @@ impl Bisect {
             pin_file: self.file.pin_file,
             carry_state: self.carry_state,
             search: self.search.request(),
+            fresh: self.known.fresh,
         };
         // Where nobody can be asked, the refusal names both ways.
         if output.form == OutputForm::Text

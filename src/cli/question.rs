@@ -53,6 +53,14 @@ pub(super) struct QuestionArguments {
     reply: String,
 }
 
+/// Whether what is known is asked again.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(super) struct FreshArgument {
+    /// Ask releases that an earlier session asked the same, too.
+    #[arg(long)]
+    pub(super) fresh: bool,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum RequireName {
     /// Every route.

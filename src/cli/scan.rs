@@ -2,7 +2,7 @@
 
 use super::bisect::{Candidates, LimitArguments, finish};
 use super::output::{CommandOutput, OutputArguments};
-use super::question::QuestionArguments;
+use super::question::{FreshArgument, QuestionArguments};
 use crate::app::AppError;
 use crate::app::context::Context;
 use crate::app::scan::{ScanRequest, scan};
@@ -26,6 +26,8 @@ pub(super) struct ScanArguments {
     #[command(flatten)]
     question: QuestionArguments,
     #[command(flatten)]
+    known: FreshArgument,
+    #[command(flatten)]
     limits: LimitArguments,
     #[command(flatten)]
     pub(super) output: OutputArguments,
@@ -42,6 +44,7 @@ impl ScanArguments {
             every: self.every.into(),
             betas: self.channel == Candidates::Beta,
             question: self.question.request(),
+            fresh: self.known.fresh,
             limits: self.limits.limits(),
         };
         finish(output.of(scan(context, request)).await?, output)

@@ -1,10 +1,13 @@
 //! Makes a config fit for a scratch home. Pure.
 
+use camino::Utf8Path;
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 use super::change::{ChangeKind, ConfigChange, Edit};
 use super::scratch::is_path;
 use super::{Key, Loaded, MADE_UP, Scratch, agent, credential, provider, section, variable};
+use crate::secret::Secret;
 
 /// Settings that are never touched: the stamp says which release wrote the
 /// config, and a release may refuse a newer one's.
@@ -53,6 +56,16 @@ pub fn sanitise(config: &Loaded, scratch: &Scratch<'_>) -> Sanitised {
     let (config, changes) = edit.finish();
     let agent = agent::of_the_turn(&config).id;
     Sanitised { logins: logins(&config), config, agent, changes }
+}
+
+/// A hash of what a check makes of a config: the same for two that differ in nothing but
+/// their secrets, and in what a check leaves out.
+pub fn fingerprint(config: &Loaded) -> String {
+    let home = Utf8Path::new("/home");
+    let (workspace, token) = (home.join("workspace"), Secret::new(super::MADE_UP));
+    let base_url = "http://127.0.0.1/v1";
+    let scratch = Scratch { home, workspace: &workspace, port: 1, token: &token, base_url };
+    format!("{:x}", Sha256::digest(sanitise(config, &scratch).config.to_string()))
 }
 
 fn logins(config: &Value) -> Vec<ConfigLogin> {

@@ -1,7 +1,6 @@
 //! Trees of files: shared file by file, and looked at for what was written to them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fmt::Write as _;
 use std::fs::Metadata;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
@@ -54,15 +53,7 @@ pub(super) fn fingerprint(trees: &[&Utf8Path]) -> io::Result<String> {
             hash.update(b"\n");
         }
     }
-    Ok(hexadecimal(hash))
-}
-
-fn hexadecimal(hash: Sha256) -> String {
-    let mut text = String::with_capacity(64);
-    for byte in hash.finalize() {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
+    Ok(format!("{:x}", hash.finalize()))
 }
 
 /// What is in files, by the file on the disk: one with many names is read once.
@@ -120,7 +111,7 @@ impl ContentHashes {
                 hash.update(content);
             }
         }
-        Ok(hexadecimal(hash))
+        Ok(format!("{:x}", hash.finalize()))
     }
 }
 

@@ -37,6 +37,15 @@ pub fn print(report: &BisectReport, form: OutputForm) {
     }
 }
 
+/// How many of the checks were made by earlier sessions, to stand between two numbers;
+/// nothing where none was.
+pub(super) fn known_before(conclusion: &Conclusion) -> String {
+    match conclusion.known() {
+        0 => String::new(),
+        known => format!("{known} of them made before (--fresh makes all anew), "),
+    }
+}
+
 /// How a session ended.
 #[derive(Debug)]
 struct SessionEnding<'a> {
@@ -102,9 +111,10 @@ impl SessionEnding<'_> {
         }
         let _ = writeln!(
             text,
-            "\n{} of {}, {}, {}",
+            "\n{} of {}, {}{}, {}",
             counted(self.asked(), "check", "checks"),
             counted(self.request.line.len(), "candidate", "candidates"),
+            known_before(self.conclusion),
             counted(self.conclusion.installs, "install", "installs"),
             duration(self.conclusion.elapsed),
         );

@@ -206,7 +206,15 @@ mod tests {
         };
         let core = format!("2026.5.{}", place + 1).parse().unwrap();
         let ask = Ask { id: 1, place, reason: Reason::Search };
-        CheckRecord { ask, core, verdict, observations: Vec::new(), purpose, counts: true }
+        CheckRecord {
+            ask,
+            core,
+            verdict,
+            observations: Vec::new(),
+            purpose,
+            known_since: None,
+            counts: true,
+        }
     }
 
     #[test]

@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use jiff::Timestamp;
 
 use super::paint::Paint as _;
-use super::{apply, bisect, brief, counted, duration, login, terminal};
+use super::{apply, bisect, brief, counted, duration, login, minute, terminal};
 use crate::event::{Event, TimedEvent};
 use crate::release::Version;
 use crate::search::Purpose;
@@ -94,12 +95,17 @@ impl ProgressState {
                     None => terminal::say(&message),
                 }
             }
-            Event::CheckFinished { core, verdict, elapsed_ms, purpose } => {
+            Event::CheckFinished { core, verdict, elapsed_ms, purpose, known_since } => {
                 if let Some(bar) = self.check.take() {
                     bar.finish_and_clear();
                 }
                 self.done += 1;
-                terminal::say(&verdict_line(*core, verdict, *elapsed_ms, *purpose));
+                terminal::say(&verdict_line(
+                    *core,
+                    verdict,
+                    &cost(*elapsed_ms, *known_since),
+                    *purpose,
+                ));
             }
             Event::Search { checks: 0, .. } | Event::Scan { left: 0, .. } => {}
             Event::Scan { left, of } => {
@@ -189,8 +195,15 @@ fn search_line(event: &Event) -> String {
     }
 }
 
-fn verdict_line(core: Version, verdict: &Verdict, elapsed_ms: u64, purpose: Purpose) -> String {
-    let elapsed = duration(Duration::from_millis(elapsed_ms));
+/// What a check has cost: its time, or none, where it was made before.
+fn cost(elapsed_ms: u64, known_since: Option<Timestamp>) -> String {
+    match known_since {
+        Some(at) => format!("asked {}", minute(at)),
+        None => duration(Duration::from_millis(elapsed_ms)),
+    }
+}
+
+fn verdict_line(core: Version, verdict: &Verdict, elapsed: &str, purpose: Purpose) -> String {
     let again = match purpose {
         Purpose::Search | Purpose::Pause => "",
         Purpose::Surprise => "; a new failure, asking once more",

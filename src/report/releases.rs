@@ -1,15 +1,19 @@
 //! The table of releases.
 
+use jiff::Timestamp;
+
 use super::paint::Paint as _;
 use super::{OutputForm, counted, print_if_json, terminal};
-use crate::app::releases::{ListedRelease, PinState, ReleaseTable};
+use crate::app::releases::{LastAnswer, ListedRelease, PinState, ReleaseTable};
+use crate::verdict::Verdict;
 use crate::visible;
 
-const HEAD: [&str; 6] = ["RELEASE", "CHANNEL", "PLUGIN", "CODEX CLI", "PUBLISHED", "NODE"];
+const HEAD: [&str; 7] = ["RELEASE", "CHANNEL", "PLUGIN", "CODEX CLI", "PUBLISHED", "NODE", "ASKED"];
 const CHANNEL: usize = 1;
 const CODEX_CLI: usize = 3;
 const PUBLISHED: usize = 4;
 const NODE: usize = 5;
+const ASKED: usize = 6;
 /// Between two columns.
 const GAP: &str = "  ";
 
@@ -35,12 +39,18 @@ pub fn print(table: &ReleaseTable, form: OutputForm) {
     }
 }
 
+/// The columns that say anything: where no release was ever asked, one does not.
+fn columns(table: &ReleaseTable) -> impl Iterator<Item = usize> {
+    let anything_asked = table.releases.iter().any(|listed| listed.asked.is_some());
+    (0..HEAD.len()).filter(move |column| *column != ASKED || anything_asked)
+}
+
 /// The columns that do not fit, in the order in which they are least missed.
 fn left_out(table: &ReleaseTable, width: usize) -> Vec<usize> {
     let widths = self::widths(table);
     let mut left_out = Vec::new();
     for column in [NODE, CHANNEL, PUBLISHED, CODEX_CLI] {
-        let shown = (0..HEAD.len()).filter(|column| !left_out.contains(column));
+        let shown = columns(table).filter(|column| !left_out.contains(column));
         let needed: usize = shown.map(|column| widths[column] + GAP.len()).sum();
         if needed.saturating_sub(GAP.len()) <= width {
             break;
@@ -64,7 +74,7 @@ fn text(table: &ReleaseTable, width: usize) -> String {
     let widths = self::widths(table);
     let left_out = self::left_out(table, width);
     let line = |cells: &[String; HEAD.len()]| {
-        let shown = (0..HEAD.len()).filter(|column| !left_out.contains(column));
+        let shown = columns(table).filter(|column| !left_out.contains(column));
         let padded = shown.map(|column| format!("{:<1$}", cells[column], widths[column]));
         padded.collect::<Vec<_>>().join(GAP)
     };
@@ -133,7 +143,17 @@ fn row(listed: &ListedRelease) -> [String; HEAD.len()] {
         or_dash(listed.codex_cli.as_ref().map(ToString::to_string)),
         or_dash(listed.published.map(|at| at.strftime("%Y-%m-%d").to_string())),
         or_dash(listed.node.as_deref().map(|node| visible::line(node).into_owned())),
+        or_dash(listed.asked.as_ref().map(|asked| last_answer(asked, Timestamp::now()))),
     ]
+}
+
+/// `good today`, `bad 3 d ago`.
+fn last_answer(asked: &LastAnswer, now: Timestamp) -> String {
+    let word = if asked.verdict == Verdict::Good { "good" } else { "bad" };
+    match now.duration_since(asked.at).as_hours() / 24 {
+        0 => format!("{word} today"),
+        days => format!("{word} {days} d ago"),
+    }
 }
 
 #[cfg(test)]
@@ -152,6 +172,7 @@ mod tests {
             node: Some(">=22.19.0".to_owned()),
             published: Some("2026-05-18T10:00:00Z".parse().unwrap()),
             deprecated: None,
+            asked: None,
             pin,
             tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
         };
@@ -178,6 +199,7 @@ mod tests {
             deprecated: Some(
                 "its agent answers nobody: go to the next release, or back".to_owned(),
             ),
+            asked: None,
             pin: Some(PinState::Good),
             tags: vec!["latest".to_owned(), "extended-stable".to_owned()],
         };

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use camino::Utf8Path;
 use serde::Serialize;
 
+use super::bisect::known_before;
 use super::history::{self, BoundaryKind, HistoryBoundary, HistoryWord};
 use super::paint::Paint as _;
 use super::{OutputForm, brief, counted, duration, options, print_if_json, terminal};
@@ -44,6 +45,8 @@ struct ScanJson<'a> {
     question: &'a Question,
     upstream: &'static str,
     checks: usize,
+    /// How many of them earlier sessions made.
+    known: usize,
     installs: usize,
     elapsed_ms: u128,
     journal: &'a Utf8Path,
@@ -62,6 +65,7 @@ impl<'a> ScanJson<'a> {
             question: &request.question,
             upstream: request.question.upstream.word(),
             checks: asked(report),
+            known: conclusion.known(),
             installs: conclusion.installs,
             elapsed_ms: conclusion.elapsed.as_millis(),
             journal: &report.directory,
@@ -121,8 +125,9 @@ fn text(report: &BisectReport, is_watched: bool) -> String {
     let conclusion = &report.conclusion;
     let _ = writeln!(
         text,
-        "{}, {}, {}",
+        "{}, {}{}, {}",
         counted(asked(report), "check", "checks"),
+        known_before(conclusion),
         counted(conclusion.installs, "install", "installs"),
         duration(conclusion.elapsed),
     );

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use camino::Utf8PathBuf;
+use jiff::Timestamp;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -29,6 +30,16 @@ pub(super) struct CheckPool<L: Lab> {
 pub(super) struct CheckResult {
     pub(super) ask: Ask,
     pub(super) seen: Result<Vec<Observation>, LabError>,
+    /// When it was answered, where that was before it was asked here.
+    pub(super) known_since: Option<Timestamp>,
+}
+
+impl CheckResult {
+    fn of(ask: Ask, seen: Result<Vec<Observation>, LabError>, begun: Timestamp) -> Self {
+        let observations = seen.iter().flatten();
+        let first = observations.map(|observation| observation.started).min();
+        Self { ask, seen, known_since: first.filter(|first| *first < begun) }
+    }
 }
 
 impl<L: Lab> CheckPool<L> {
@@ -59,10 +70,11 @@ impl<L: Lab> CheckPool<L> {
             match install.finished().await {
                 Ok(ready) => {
                     events.tell(Event::CheckStarted { core: job.candidate.core });
+                    let begun = Timestamp::now();
                     let (seen, ready) = lab::ask(&lab, ready, job, &logs, (&events, &stop)).await;
-                    (CheckResult { ask, seen }, ready)
+                    (CheckResult::of(ask, seen, begun), ready)
                 }
-                Err(error) => (CheckResult { ask, seen: Err(error) }, None),
+                Err(error) => (CheckResult::of(ask, Err(error), Timestamp::now()), None),
             }
         });
     }

@@ -44,5 +44,5 @@ pub(super) fn converted(check: Format3Check, before: &[CheckRecord], length: usi
     };
     let id = last.map_or(1, |last| last.ask.id + 1);
     let ask = Ask { id, place, reason };
-    CheckRecord { ask, core, verdict, observations, purpose, counts: false }
+    CheckRecord { ask, core, verdict, observations, purpose, known_since: None, counts: false }
 }

@@ -54,6 +54,9 @@ pub struct SessionRequest {
     /// there. Their places follow those of the line.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub newest: Vec<Candidate>,
+    /// Whether releases are asked that earlier sessions asked the same, too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fresh: bool,
     /// How many turns the account may be asked for, over all parts of the session;
     /// none where no account is asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,5 +1,6 @@
 //! One check as the journal keeps it.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::observation::Observation;
@@ -20,6 +21,9 @@ pub struct CheckRecord {
     /// What was seen through each route; nothing where it could not be installed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub observations: Vec<Observation>,
+    /// When the candidate was asked, where that was before the session came to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known_since: Option<Timestamp>,
     /// What the search made of it when it was written. Worked out anew whenever a
     /// journal is read.
     #[serde(default)]

@@ -173,7 +173,7 @@ impl Lab for ScriptedLab {
 
 fn observation(core: Version, stderr: &str) -> Observation {
     let seen = if stderr == "OK" { sample::good() } else { sample::failed(stderr) };
-    Observation { core, ..seen }
+    Observation { core, started: jiff::Timestamp::now(), ..seen }
 }
 
 const BAD: &str = "FailoverError: Unknown model: openai-codex/gpt-5.5";
@@ -233,6 +233,7 @@ impl Bench {
             find_fix: false,
             scan: None,
             newest: Vec::new(),
+            fresh: false,
             max_turns: Some(7),
             account: None,
         };

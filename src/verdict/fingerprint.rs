@@ -1,7 +1,6 @@
 //! What an unknown failure is known by: its best line without what differs from
 //! run to run.
 
-use std::fmt::Write as _;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -11,10 +10,7 @@ use sha2::{Digest as _, Sha256};
 /// numbers, ids, addresses and paths.
 pub(super) fn of(line: &str) -> String {
     let digest = Sha256::digest(normalised(line).as_bytes());
-    digest.iter().take(4).fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    format!("{digest:x}")[..8].to_owned()
 }
 
 fn normalised(line: &str) -> String {

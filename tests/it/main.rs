@@ -37,6 +37,7 @@ mod live;
 mod loopback;
 mod newest;
 mod node;
+mod nothing_twice;
 mod npm_settings;
 mod pins;
 mod redaction;

@@ -118,7 +118,7 @@ fn the_way_forward_is_left_out_where_it_is_not_wanted_or_not_allowed() {
     assert_eq!(value["newest"], json!([]));
     let checks = value["checks"].as_u64().unwrap();
     assert_eq!(machine.registry.asked().len() as u64, checks);
-    let run = machine.run(&format!("{BISECT} --max-checks {checks}")).exits(0);
+    let run = machine.run(&format!("{BISECT} --max-checks {checks} --fresh")).exits(0);
     let words = "was not asked: no more checks, or no more time, were allowed";
     assert!(run.stdout.contains(words), "{}", run.stdout);
     assert_eq!(machine.registry.asked().len() as u64, 2 * checks);

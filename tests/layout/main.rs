@@ -17,6 +17,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "app",
         &[
+            "answers",
             "apply",
             "catalogue",
             "changes",
@@ -80,6 +81,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("catalogue", &["observation"]),
     ("transcript", &["catalogue"]),
     ("verdict", &["search", "catalogue", "observation", "openclaw", "question", "transcript"]),
+    ("answers", &["catalogue", "observation", "process", "question", "release", "verdict"]),
     ("diagnose", &["catalogue", "release", "transcript"]),
     ("remedy", &["catalogue", "openclaw", "question", "release", "route"]),
     ("search", &[]),
@@ -112,6 +114,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "lab",
         &[
+            "answers",
             "check",
             "config",
             "event",

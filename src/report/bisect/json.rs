@@ -21,6 +21,8 @@ pub(super) struct SessionJson<'a> {
     question: &'a Question,
     upstream: &'static str,
     checks: usize,
+    /// How many of them earlier sessions made.
+    known: usize,
     installs: usize,
     elapsed_ms: u128,
     pinned: Option<Version>,
@@ -100,6 +102,7 @@ impl SessionEnding<'_> {
             question: &self.request.question,
             upstream: self.request.question.upstream.word(),
             checks: self.asked(),
+            known: conclusion.known(),
             installs: conclusion.installs,
             elapsed_ms: conclusion.elapsed.as_millis(),
             pinned: self.pinned.map(|(core, _)| core),

@@ -25,6 +25,7 @@ fn check(id: u32, place: usize, answers: bool) -> CheckRecord {
         core,
         verdict,
         observations: vec![Observation { core, ..observation }],
+        known_since: None,
         purpose: Purpose::Search,
         counts: true,
     }
@@ -41,6 +42,7 @@ fn told(line: Vec<Candidate>, conclusion: &Conclusion) -> (String, serde_json::V
         find_fix: false,
         scan: None,
         newest: Vec::new(),
+        fresh: false,
         max_turns: None,
         account: None,
     };

@@ -31,7 +31,7 @@ fn checked(place: usize, observation: Observation, purpose: Purpose) -> CheckRec
     let verdict = verdict::judge(&observation, &Catalogue::built_in());
     let ask = SearchAsk { id: 1, place, reason: Reason::Search };
     let (core, observations) = (observation.core, vec![observation]);
-    CheckRecord { ask, core, verdict, observations, purpose, counts: true }
+    CheckRecord { ask, core, verdict, observations, purpose, known_since: None, counts: true }
 }
 
 fn good(core: &str) -> Observation {
@@ -75,6 +75,7 @@ fn story(outcome: Option<Outcome>, checked: Vec<CheckRecord>) -> SessionSummary 
             find_fix: false,
             scan: None,
             newest: Vec::new(),
+            fresh: false,
             max_turns: None,
             account: None,
         },
@@ -164,6 +165,7 @@ fn every_other_end_of_a_search_says_what_is_known() {
             },
         },
         observations: Vec::new(),
+        known_since: None,
         purpose: Purpose::Search,
         counts: true,
     };
