@@ -27,6 +27,7 @@ pub mod sessions;
 pub mod size;
 mod standalone;
 pub mod status;
+pub mod try_next;
 pub mod upstream;
 
 pub use error::AppError;

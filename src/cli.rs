@@ -23,6 +23,7 @@ mod sessions;
 mod signals;
 mod signatures;
 mod status;
+mod try_next;
 mod upstream;
 
 use std::sync::Arc;
@@ -79,6 +80,9 @@ enum Command {
     Log(session_log::LogArguments),
     /// Feed a journal, also one from another machine, to its search, and say what that finds.
     Replay(session_log::ReplayArguments),
+    /// Ask, in scratch, the release that an update would go to. Made for a timer: it changes
+    /// nothing.
+    TryNext(try_next::TryNextArguments),
     /// Check a release and make it the current pin.
     Pin(pin::PinArguments),
     /// List the pins.
@@ -169,6 +173,7 @@ impl Command {
             Self::Bisect(bisect) => bisect.output.form(),
             Self::Resume(resume) => resume.output.form(),
             Self::Scan(scan) => scan.output.form(),
+            Self::TryNext(next) => next.output.form(),
             Self::Apply(apply) => apply.output.form(),
             Self::Undo(undo) => undo.output.form(),
             Self::Hold(hold) | Self::Unhold(hold) => hold.output.form(),
@@ -195,6 +200,7 @@ impl Command {
             Self::Bisect(_) => "bisect",
             Self::Resume(_) => "resume",
             Self::Scan(_) => "scan",
+            Self::TryNext(_) => "try-next",
             Self::Apply(_) => "apply",
             Self::Undo(_) => "undo",
             Self::Hold(_) => "hold",
@@ -206,7 +212,10 @@ impl Command {
     /// Whether its work is worth nothing without a reader. A machine that is being
     /// changed is brought to an end all the same.
     fn stops_unread(&self) -> bool {
-        matches!(self, Self::Check(_) | Self::Bisect(_) | Self::Resume(_) | Self::Scan(_))
+        matches!(
+            self,
+            Self::Check(_) | Self::Bisect(_) | Self::Resume(_) | Self::Scan(_) | Self::TryNext(_)
+        )
     }
 }
 
@@ -224,6 +233,7 @@ async fn dispatch(
         Command::Bisect(bisect) => Box::pin(bisect.run(context, output)).await,
         Command::Resume(resume) => Box::pin(resume.run(context, output)).await,
         Command::Scan(scan) => Box::pin(scan.run(context, output)).await,
+        Command::TryNext(next) => Box::pin(next.run(context, output)).await,
         Command::Sessions(sessions) => Ok(sessions.run(context)),
         Command::Log(log) => log.run(context, output),
         Command::Replay(replay) => replay.run(context, output),

@@ -32,6 +32,7 @@ pub mod sessions;
 pub mod signatures;
 pub mod status;
 pub mod terminal;
+pub mod try_next;
 
 use std::time::Duration;
 

@@ -6,6 +6,7 @@ pub mod remedy_record;
 use std::sync::Arc;
 
 use camino::Utf8Path;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::context::Context;
@@ -52,6 +53,8 @@ pub struct CheckExtras {
     pub fault: Option<Fault>,
     /// Whether to try what may make a failing release answer.
     pub try_remedies: bool,
+    /// Whether what an earlier check saw, of the same files and asked the same, will do.
+    pub known_will_do: bool,
 }
 
 /// One check of one candidate.
@@ -68,6 +71,9 @@ pub struct CheckReport {
     pub verdict: Verdict,
     /// What was seen through each route; nothing where it could not be installed.
     pub routes: Vec<RouteReport>,
+    /// When it was asked, where an earlier check did that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub known_since: Option<Timestamp>,
     /// What its install tried to reach; none where it could not be installed,
     /// or is older than such records.
     pub install_egress: Option<Egress>,
@@ -183,7 +189,13 @@ pub(super) async fn ask(
     let line = [candidate.clone()];
     let PreparedQuestion { question, config, account, watch } = asked;
     let (mut lab, _) = lab::build(context, &line, None, &question, (config, account)).await?;
-    lab.known = Some(Arc::new(KnownAnswers::only_kept(context.answers()?)));
+    let answers = context.answers()?;
+    lab.known = Some(Arc::new(if extras.known_will_do {
+        KnownAnswers::used_again(answers, [])
+    } else {
+        KnownAnswers::only_kept(answers)
+    }));
+    let begun = Timestamp::now();
     let variation = Variation { fault: extras.fault, ..Variation::default() };
     let job = Job { variation, ..Job::plain(candidate.clone(), question.clone()) };
     if let Some(lending) = question.upstream.lending() {
@@ -228,7 +240,9 @@ pub(super) async fn ask(
     if let Some(watch) = watch {
         watch.end(events);
     }
+    let first = routes.iter().map(|route: &RouteReport| route.observation.started).min();
     Ok(CheckReport {
+        known_since: first.filter(|first| *first < begun),
         candidate,
         question,
         node: lab.nodes.of(core).ok().map(|node| node.version.clone()),

@@ -14,6 +14,7 @@ use crate::npm::registry::Freshness;
 use crate::pin::{FirstBad, LockFiles, Pin, PinFile, PinFileError};
 use crate::prefix::{Prefix, TreeLocks};
 use crate::question::Upstream;
+use crate::release::Version;
 use crate::release::end::End;
 use crate::release::line;
 use crate::release::pairing::Candidate;
@@ -69,6 +70,19 @@ pub async fn pin(context: &Context, request: PinRequest) -> Result<PinReport, Ap
 /// The pins of a pin file.
 pub fn pins(context: &Context, pin_file: &Utf8Path) -> Result<PinFile, AppError> {
     Ok(PinFile::open(&context.cwd.join(pin_file))?)
+}
+
+/// What the pins say against a release, where one names it as the first bad one. A file
+/// that is not there says nothing.
+pub(super) fn known_bad(file: &Utf8Path, core: Version) -> Result<Option<FirstBad>, AppError> {
+    match PinFile::open(file) {
+        Ok(file) => {
+            let named = file.pins().into_iter().filter_map(|pin| pin.first_bad);
+            Ok(named.into_iter().find(|bad| bad.core == core))
+        }
+        Err(PinFileError::Missing { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// A candidate that passed, and how often.

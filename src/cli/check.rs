@@ -40,7 +40,11 @@ impl Check {
         let request = CheckRequest {
             version: self.version,
             question: self.question.request(),
-            extras: CheckExtras { fault: self.fault, try_remedies: self.try_remedies },
+            extras: CheckExtras {
+                fault: self.fault,
+                try_remedies: self.try_remedies,
+                known_will_do: false,
+            },
         };
         let report = output.of(check(context, request)).await?;
         report::check::print(&report, output.form, self.egress);

@@ -1,6 +1,7 @@
 //! Which exit status each result has. That of an error goes by its class: see
 //! [`crate::exit_code`].
 
+use crate::app::try_next::NextState;
 use crate::apply::{ApplyOutcome, Setback};
 use crate::diagnose::Diagnosis;
 use crate::doctor::{DoctorReading, Level};
@@ -14,6 +15,15 @@ pub fn of_verdict(verdict: &Verdict) -> ExitCode {
         Verdict::Good => ExitCode::Success,
         Verdict::Bad { .. } => ExitCode::Failure,
         Verdict::Skip { .. } => ExitCode::Skip,
+    }
+}
+
+/// What is not newer needs no verdict.
+pub fn of_next(state: &NextState) -> ExitCode {
+    match state {
+        NextState::NothingNewer => ExitCode::Success,
+        NextState::KnownBad { .. } => ExitCode::Failure,
+        NextState::Checked { check } => of_verdict(&check.verdict),
     }
 }
 

@@ -70,7 +70,7 @@ enum RequireName {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum ThroughName {
+pub(super) enum ThroughName {
     /// The agent's own process.
     Local,
     /// A Gateway in the scratch home.
@@ -85,6 +85,15 @@ enum UpgradeName {
     Doctor,
 }
 
+impl ThroughName {
+    pub(super) fn through(self) -> Through {
+        match self {
+            Self::Local => Through::Local,
+            Self::Gateway => Through::Gateway,
+        }
+    }
+}
+
 impl QuestionArguments {
     pub(super) fn request(self) -> QuestionRequest {
         QuestionRequest {
@@ -97,10 +106,7 @@ impl QuestionArguments {
                 Some(command) => AskBy::Command(command),
                 None => AskBy::Probe(self.probe),
             },
-            through: match self.through {
-                ThroughName::Local => Through::Local,
-                ThroughName::Gateway => Through::Gateway,
-            },
+            through: self.through.through(),
             config: self.config,
             upgrade: match self.upgrade {
                 UpgradeName::AsIs => Upgrade::AsIs,

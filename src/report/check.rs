@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::paint::Paint as _;
-use super::{OutputForm, counted, duration, egress, failure_lines, print_if_json, terminal};
+use super::{
+    OutputForm, counted, duration, egress, failure_lines, minute, print_if_json, terminal,
+};
 use crate::app::check::{CheckReport, RouteReport};
 use crate::observation::{Isolation, Observation, Times};
 use crate::question::{AskBy, Through, Upstream};
@@ -26,7 +28,7 @@ pub fn print(report: &CheckReport, form: OutputForm, egress: bool) {
     terminal::print(text.trim_end());
 }
 
-fn text(report: &CheckReport) -> String {
+pub(super) fn text(report: &CheckReport) -> String {
     let core = report.candidate.core;
     let mut text = String::new();
     let through = report.question.routes_in_words();
@@ -51,6 +53,9 @@ fn text(report: &CheckReport) -> String {
             writeln!(text, "{}: {core} {but}{reason}", "skip".yellow().bold())
         }
     };
+    if let Some(at) = report.known_since {
+        let _ = writeln!(text, "  asked {}, the same of the same files", minute(at));
+    }
     match report.routes.as_slice() {
         [] => {}
         [only] => details(only, &mut text, report),

@@ -48,4 +48,5 @@ mod scan;
 mod sessions;
 mod shell;
 mod tools;
+mod try_next;
 mod upgrade;

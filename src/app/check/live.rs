@@ -42,6 +42,7 @@ pub(super) async fn ask(
     });
     let verdict = verdict::judge(&observation, catalogue);
     Ok(CheckReport {
+        known_since: None,
         candidate: Candidate {
             core: installation.core.version,
             core_integrity: None,
