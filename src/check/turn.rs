@@ -21,9 +21,6 @@ use crate::upstream::pace;
 
 /// How long codexpin waits for the agent beyond the limit that the agent itself keeps.
 const MARGIN: Duration = Duration::from_secs(30);
-/// An agent's own limit is that of its turn. Until that begins it may take this long: 5 s
-/// to 40 s where it was tried, the longest on a machine that had much else to do.
-const START_LIMIT: Duration = Duration::from_mins(2);
 /// How long `openclaw doctor --fix` may take: 21 s where it was tried.
 const DOCTOR_LIMIT: Duration = Duration::from_mins(3);
 /// How long a Gateway may take until it is ready: 4 s to 20 s where it was tried.
@@ -244,7 +241,7 @@ impl CheckTurn<'_> {
 /// How long codexpin lets an agent run, which keeps the question's limit by itself once it
 /// has begun.
 pub(super) fn agent_limit(question: &Question) -> Duration {
-    question.time_limit().max(START_LIMIT) + MARGIN
+    question.time_limit() + MARGIN
 }
 
 /// A Gateway's whole output; its errors come last.

@@ -147,12 +147,12 @@ fn row(listed: &ListedRelease) -> [String; HEAD.len()] {
     ]
 }
 
-/// `good today`, `bad 3 d ago`.
+/// `good`, and `bad 3 d` where that was 3 days ago.
 fn last_answer(asked: &LastAnswer, now: Timestamp) -> String {
     let word = if asked.verdict == Verdict::Good { "good" } else { "bad" };
     match now.duration_since(asked.at).as_hours() / 24 {
-        0 => format!("{word} today"),
-        days => format!("{word} {days} d ago"),
+        0 => word.to_owned(),
+        days => format!("{word} {days} d"),
     }
 }
 

@@ -103,7 +103,7 @@ fn a_result_that_cannot_be_written_is_an_error_and_one_that_is_not_read_is_none(
 fn a_log_of_codexpins_own_doings_stands_beside_each_check_and_each_session() {
     let machine = Machine::new();
     machine.run("check 2026.5.18").exits(0);
-    machine.run("bisect 2026.5.18 2026.6.5").exits(4);
+    machine.run("bisect 2026.5.18 2026.6.5 --fresh").exits(4);
     let checks = machine.state().join("checks");
     let check = checks.join(&entries(&checks)[0]);
     for directory in [check, machine.session()] {

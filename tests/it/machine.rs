@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, LazyLock, Mutex};
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -29,6 +29,13 @@ impl Machine {
     }
 
     pub(crate) fn with(registry: Registry) -> Self {
+        let machine = Self::with_an_unknown_npm(registry);
+        fs_err::create_dir_all(machine.cache()).unwrap();
+        fs_err::write(machine.cache().join("npm.json"), npm_of_this_machine()).unwrap();
+        machine
+    }
+
+    fn with_an_unknown_npm(registry: Registry) -> Self {
         let guard = tempfile::Builder::new().prefix("codexpin-it-").tempdir().unwrap();
         let root = Utf8PathBuf::from_path_buf(guard.path().canonicalize().unwrap()).unwrap();
         let environment = [
@@ -244,6 +251,17 @@ impl Machine {
         }
         text
     }
+}
+
+/// What the npm here says of itself. codexpin asks it once for each cache, and it says the
+/// same to all tests.
+fn npm_of_this_machine() -> &'static [u8] {
+    static SAID: LazyLock<Vec<u8>> = LazyLock::new(|| {
+        let machine = Machine::with_an_unknown_npm(Registry::with_releases());
+        machine.run("releases").exits(0);
+        fs_err::read(machine.cache().join("npm.json")).unwrap()
+    });
+    &SAID
 }
 
 /// What a run of codexpin left behind.

@@ -28,6 +28,8 @@ impl User {
             std::fs::create_dir_all(cache().join(shared)).unwrap();
             std::os::unix::fs::symlink(cache().join(shared), own.join(shared)).unwrap();
         }
+        // What npm says of itself: not there before the first of all commands.
+        let _ = std::fs::copy(cache().join("npm.json"), own.join("npm.json"));
         Self::with_cache(directory, own)
     }
 
