@@ -83,8 +83,7 @@ pub async fn try_next(context: &Context, request: TryNextRequest) -> Result<Next
     let candidate = line::find(&releases.candidates(), next)?.clone();
     let mut question = request.question;
     if question.config.is_none() {
-        let found = Installation::find(&context.live_machine()).await.ok();
-        question.config = found.map(|found| found.config).filter(|config| config.is_file());
+        question.config = live_config(context).await;
     }
     let asked = question.prepare(context, question.one_check(), None).await?;
     let extras = CheckExtras { known_will_do: !request.fresh, ..CheckExtras::default() };
@@ -98,6 +97,17 @@ pub async fn try_next(context: &Context, request: TryNextRequest) -> Result<Next
         context.events.warn(format!("`{command}` was not told what was found: {why}"));
     }
     Ok(report)
+}
+
+/// The live installation's config, where it has one that can be found.
+async fn live_config(context: &Context) -> Option<Utf8PathBuf> {
+    match Installation::find(&context.live_machine()).await {
+        Ok(found) => Some(found.config).filter(|config| config.is_file()),
+        Err(error) => {
+            context.events.note(format!("asked with a minimal config: {error}"));
+            None
+        }
+    }
 }
 
 async fn notify(context: &Context, command: &str, report: &NextReport) -> Result<(), String> {
