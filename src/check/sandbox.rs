@@ -255,6 +255,15 @@ impl CheckSandbox<'_> {
         }
     }
 
+    /// When the upstream was asked for a turn, since it began.
+    pub(super) fn first_turn_request(&self) -> Option<Duration> {
+        let records = match &self.upstream {
+            SandboxUpstream::Loopback(loopback) => loopback.records(),
+            SandboxUpstream::Live(live) => live.records(),
+        };
+        records.iter().find(|request| request.is_for_a_turn()).map(|request| request.elapsed)
+    }
+
     /// Since the upstream began.
     pub(super) fn elapsed(&self) -> Duration {
         self.began.elapsed()

@@ -14,13 +14,21 @@ use super::sandbox::{CheckSandbox, SandboxPlan};
 use super::{CheckEnvironment, CheckError, CheckJob};
 use crate::observation::{CheckStage, Observation, Times};
 use crate::openclaw::names::{GATEWAY_LISTENS, GATEWAY_READY};
-use crate::process::{Ending, ProcessOutput, RunningProcess};
+use crate::process::{Ending, ProcessOutput, Program, RunningProcess};
 use crate::question::{AskBy, Question, StateCarry, Through, Upgrade};
 use crate::route::Route;
 use crate::upstream::pace;
 
 /// How long codexpin waits for the agent beyond the limit that the agent itself keeps.
 const MARGIN: Duration = Duration::from_secs(30);
+/// How long an agent may take until it asks the model: 5 s to 50 s where it was tried, the
+/// longest on a machine that had much else to do.
+const START_LIMIT: Duration = Duration::from_mins(3);
+/// How long an agent is looked at to see whether it works.
+const MOMENT: Duration = Duration::from_secs(1);
+/// The CPU time in that, in clock ticks, that is work: a tenth of it. One that hangs takes
+/// less.
+const BUSY: u64 = 10;
 /// How long `openclaw doctor --fix` may take: 21 s where it was tried.
 const DOCTOR_LIMIT: Duration = Duration::from_mins(3);
 /// How long a Gateway may take until it is ready: 4 s to 20 s where it was tried.
@@ -167,10 +175,14 @@ impl CheckTurn<'_> {
             }
             AskBy::Command(command) => sandbox.command(command, question.time_limit())?,
         };
-        let mut output = self.environment.processes.run(&program, self.stop).await?;
-        if matches!(question.ask, AskBy::Probe(_)) {
-            so_far.times.agent = Some(millis(output.elapsed));
-        }
+        let mut output = match &question.ask {
+            AskBy::Probe(_) => {
+                let output = self.run_agent(sandbox, &program, running.as_ref()).await?;
+                so_far.times.agent = Some(millis(output.elapsed));
+                output
+            }
+            AskBy::Command(_) => self.environment.processes.run(&program, self.stop).await?,
+        };
         // After the agent, which asks through it.
         if let Some(running) = running {
             let stopped = RunningProcess::stop(running).await?;
@@ -181,6 +193,37 @@ impl CheckTurn<'_> {
             }
         }
         Ok(so_far.ends_with(output, None, agent_began))
+    }
+
+    /// Runs the agent to its end, or until it has had its time.
+    async fn run_agent(
+        &self,
+        sandbox: &CheckSandbox<'_>,
+        program: &Program,
+        gateway: Option<&RunningProcess>,
+    ) -> Result<ProcessOutput, CheckError> {
+        let began = sandbox.elapsed();
+        let mut agent = self.environment.processes.start(program)?;
+        let (mut pause, mut ticks) = (program.time_limit.saturating_sub(MOMENT), 0);
+        loop {
+            tokio::select! {
+                _ = agent.ended() => return Ok(agent.stop().await?),
+                () = self.stop.cancelled() => return Ok(agent.stop().await?),
+                () = tokio::time::sleep(pause) => {}
+            }
+            let so_far = agent.cpu_ticks() + gateway.map_or(0, RunningProcess::cpu_ticks);
+            let agent_so_far = AgentSoFar {
+                elapsed: sandbox.elapsed().saturating_sub(began),
+                asked: sandbox.first_turn_request().map(|at| at.saturating_sub(began)),
+                is_busy: so_far.saturating_sub(ticks) >= BUSY,
+            };
+            if agent_so_far.has_had_its_time(program.time_limit) {
+                let mut output = agent.stop().await?;
+                output.ending = Ending::TimedOut;
+                return Ok(output);
+            }
+            (pause, ticks) = (MOMENT, so_far);
+        }
     }
 
     /// The permit to ask the account for a turn; it ends with the check.
@@ -238,6 +281,25 @@ impl CheckTurn<'_> {
     }
 }
 
+/// An agent under way.
+struct AgentSoFar {
+    elapsed: Duration,
+    /// When it asked for its first turn.
+    asked: Option<Duration>,
+    is_busy: bool,
+}
+
+impl AgentSoFar {
+    /// Its own limit, and so codexpin's, counts from the turn's beginning: on a machine that
+    /// has much to do it may be long in coming to that, and is waited for as long as it works.
+    fn has_had_its_time(&self, limit: Duration) -> bool {
+        match self.asked {
+            Some(at) => self.elapsed >= at + limit,
+            None => self.elapsed >= limit && !(self.is_busy && self.elapsed < START_LIMIT),
+        }
+    }
+}
+
 /// How long codexpin lets an agent run, which keeps the question's limit by itself once it
 /// has begun.
 pub(super) fn agent_limit(question: &Question) -> Duration {
@@ -258,7 +320,21 @@ fn is_ready(stdout: &str, _: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_ready;
+    use super::{AgentSoFar, is_ready};
+    use std::time::Duration;
+
+    #[test]
+    fn an_agent_has_its_time_from_its_first_request_and_until_then_while_it_works() {
+        let limit = Duration::from_secs(35);
+        let is_over = |elapsed, asked: Option<u64>, is_busy| {
+            let (elapsed, asked) = (Duration::from_secs(elapsed), asked.map(Duration::from_secs));
+            AgentSoFar { elapsed, asked, is_busy }.has_had_its_time(limit)
+        };
+        assert!(!is_over(34, None, false) && is_over(35, None, false), "it hangs");
+        assert!(!is_over(179, None, true) && is_over(180, None, true), "it works on nothing");
+        assert!(!is_over(36, Some(2), false) && is_over(37, Some(2), false));
+        assert!(!is_over(94, Some(60), false) && is_over(95, Some(60), true));
+    }
 
     #[test]
     fn a_gateway_is_ready_when_it_says_so_after_it_listens() {

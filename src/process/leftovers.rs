@@ -103,6 +103,18 @@ impl ActiveRuns {
         of_run.iter().filter(|pid| table.get(pid).is_some_and(|process| !process.ended)).count()
     }
 
+    /// The CPU time that the processes of a run have taken, those that have ended left out:
+    /// in clock ticks.
+    pub(super) fn cpu_ticks(&mut self, run: &str, group: u32) -> u64 {
+        let mut of_run = self.left_by(run, group, &process_table());
+        of_run.insert(group);
+        let ticks = |pid| {
+            let stat = ProcStat::of(pid)?;
+            Some(stat.number(14)? + stat.number(15)?)
+        };
+        of_run.into_iter().filter_map(ticks).sum()
+    }
+
     /// What in the table is left of a run: never a leader, never what belongs
     /// to a run that goes on.
     fn left_by(&mut self, run: &str, group: u32, table: &ProcessTable) -> BTreeSet<u32> {
